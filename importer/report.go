@@ -1,0 +1,28 @@
+package importer
+
+// Report is the journal that the run writes and resumes from. Implemented by
+// sink.Report. Its methods may be called from several goroutines.
+//
+// After an error of any method the report takes nothing more, and what it took
+// since the last successful Sending may be lost: the run must stop sending.
+type Report interface {
+	// Sending announces keys. When it returns nil they are on disk (fsync), with
+	// all that was appended before, and may from then on reach the API.
+	Sending(keys []Key) error
+	// Unsent takes keys back that were announced and certainly never sent, so
+	// that they are not in doubt. On disk like an outcome.
+	Unsent(keys []Key) error
+	// Append writes one outcome as one complete line. It is on disk with the next
+	// Sending, or within a second.
+	Append(o *Outcome) error
+	// Before reads back the outcome that an earlier run recorded last for a key
+	// whose Status was Rejected, Failed or Unknown. It is read from the file.
+	Before(k Key) (*Outcome, error)
+}
+
+// Rejects takes the rows that a person has to act on. Implemented by
+// sink.Rejects. Called from one goroutine.
+type Rejects interface {
+	// Reject writes one refused row: its Raw, and why from its Failure.
+	Reject(o *Outcome) error
+}
