@@ -1,5 +1,10 @@
 module importer
 
-go 1.26
+go 1.26.0
 
 require github.com/go-json-experiment/json v1.27.2
+
+require (
+	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
+	golang.org/x/time v0.16.0 // indirect
+)
