@@ -2,9 +2,8 @@ module importer
 
 go 1.26.0
 
-require github.com/go-json-experiment/json v1.27.2
-
 require (
-	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
-	golang.org/x/time v0.16.0 // indirect
+	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/go-json-experiment/json v1.27.2
+	golang.org/x/time v0.16.0
 )
