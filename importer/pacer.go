@@ -1,0 +1,394 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A Pacer says when a request may be sent. Every request buys one token with
+// Wait and reports its end with Done: creates, updates, pages, look-ups and
+// retries alike. Its methods may be called from many goroutines; it has no
+// goroutine of its own.
+//
+// # The quota
+//
+// What must hold is that no window of the server's holds more than the quota.
+// The server counts a request when it arrives, which is some time between Wait
+// and Done, and nobody here knows when: a first request that opens a connection
+// arrives a tenth of a second late, a later one at once. So the pacer counts a
+// request
+//
+//   - from Wait until Done as in the window, however long that takes, and
+//   - from Done for one more window and the margin, less the shortest time that
+//     an answer ever took (no later request can overtake by more than that).
+//
+// Where all requests take the same time, that is the moment of sending, and
+// nothing is lost. The margin is for clocks that run differently and for timers
+// and networks that jitter: 1 % of the window, at most 10 ms, and 100 ppm.
+//
+// # The gate
+//
+// An answer 429, or 503 with Retry-After, closes one gate for everybody. See
+// throttle.
+type Pacer struct {
+	rate    Rate
+	margin  time.Duration
+	started time.Time // origin of the times in sent
+
+	// turn lets one caller at a time wait for a token. Callers blocked on a
+	// channel are served in their order, so that none starves.
+	turn chan struct{}
+
+	mu       sync.Mutex
+	waiting  int           // callers inside Wait that found no token at once
+	changed  chan struct{} // closed to let sleepers look again; nil: nobody sleeps
+	blind    bool          // a sleeper waits for an answer, not for a time
+	inFlight int           // tokens bought and not done
+	sent     timesQueue    // when requests were done, oldest first, as far as they still count
+	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
+	pace     *rate.Limiter // nil: no pace
+	throttle throttle
+}
+
+// PacerOptions are what a Pacer may be told besides its rate. The zero value
+// holds good defaults.
+type PacerOptions struct {
+	// MaxRetryAfter bounds what a server may ask for with Retry-After. 0: 10 minutes.
+	MaxRetryAfter time.Duration
+}
+
+// NewPacer returns a pacer that has sent nothing yet.
+func NewPacer(r Rate, opt PacerOptions) *Pacer {
+	p := &Pacer{
+		rate:     r,
+		started:  time.Now(),
+		turn:     make(chan struct{}, 1),
+		throttle: newThrottle(r, opt.MaxRetryAfter),
+	}
+	if r.Quota > 0 {
+		p.margin = min(r.Window/100, 10*time.Millisecond) + r.Window/10_000
+	}
+	if r.Pace > 0 {
+		// A timer cannot serve thousands of wake-ups a second evenly; 10 ms worth of
+		// requests may go at once. Up to 100/s that is one.
+		p.pace = rate.NewLimiter(rate.Limit(r.Pace), max(1, int(r.Pace/100)))
+	}
+	return p
+}
+
+// Preload counts requests that were sent before this pacer was made, by an
+// earlier run, as far as the window still holds them. The times are those of
+// their answers, or later; times in the future count as now. To be called
+// before the first Wait.
+func (p *Pacer) Preload(answered []time.Time) {
+	if p.rate.Quota == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	times := make([]time.Duration, 0, p.sent.len()+len(answered))
+	for p.sent.len() > 0 {
+		times = append(times, p.sent.at(0))
+		p.sent.pop()
+	}
+	for _, t := range answered {
+		// Times read from a file carry no monotonic clock, so that Sub takes the wall
+		// clock. They may be cut to milliseconds.
+		age := max(0, now.Sub(t)-time.Millisecond)
+		if age < p.hold() {
+			times = append(times, now.Sub(p.started)-age)
+		}
+	}
+	slices.Sort(times)
+	for _, t := range times {
+		p.sent.push(t)
+	}
+}
+
+// Wait blocks until one request may be sent, and buys its token. It returns the
+// moment of that, for Done. The only error is that of ctx, and then nothing was
+// bought.
+//
+// The context should end with the run, not with the request: give the request
+// its own timeout after Wait.
+func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	p.mu.Lock()
+	if p.waiting == 0 {
+		now := time.Now()
+		if p.until(now, 1) == 0 {
+			p.buy(now)
+			p.mu.Unlock()
+			return now, nil
+		}
+	}
+	p.waiting++
+	p.mu.Unlock()
+
+	var bought time.Time
+	err := p.takeTurn(ctx)
+	if err == nil {
+		err = p.sleep(ctx, func(now time.Time) time.Duration {
+			d := p.until(now, 1)
+			if d == 0 {
+				p.buy(now)
+				bought = now
+			}
+			return d
+		})
+		<-p.turn
+	}
+	p.mu.Lock()
+	p.waiting--
+	p.mu.Unlock()
+	return bought, err
+}
+
+func (p *Pacer) takeTurn(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// WaitAvailable blocks until one more request could be sent than callers wait in
+// Wait, and buys nothing. Who announces requests before sending them does not
+// announce what cannot go yet. The only error is that of ctx.
+func (p *Pacer) WaitAvailable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return p.sleep(ctx, func(now time.Time) time.Duration { return p.until(now, p.waiting+1) })
+}
+
+// sleep blocks until check, called under the lock, returns 0.
+func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Duration) error {
+	var timer *time.Timer
+	for {
+		p.mu.Lock()
+		d := check(time.Now())
+		if d == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		if p.changed == nil {
+			p.changed = make(chan struct{})
+		}
+		changed := p.changed
+		p.blind = p.blind || d == unknown
+		p.mu.Unlock()
+
+		if timer == nil {
+			timer = time.NewTimer(d)
+			defer timer.Stop()
+		} else {
+			timer.Reset(d)
+		}
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Done reports the end of the request whose token Wait returned at bought. err
+// is what the API said of it: nil, or an *APIError. Each Wait that succeeded
+// needs exactly one Done: until then the request counts as in the window.
+//
+// A request that certainly never left (a Transient error without an answer, or
+// context.Canceled as such, for a caller that did not send at all) gives its
+// token back.
+func (p *Pacer) Done(bought time.Time, err error) {
+	end, retryAfter := endOf(err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.inFlight--
+	if end == unsent {
+		p.throttle.unsure(bought)
+		p.wake()
+		return
+	}
+	if p.rate.Quota > 0 {
+		p.expire(now)
+		p.sent.push(now.Sub(p.started))
+	}
+	if latency := now.Sub(bought); end != lost && (p.fastest == 0 || latency < p.fastest) {
+		p.fastest = max(1, latency)
+	}
+	switch end {
+	case throttled:
+		p.throttle.refused(now, bought, retryAfter)
+	case answered:
+		p.throttle.accepted(bought)
+	case lost:
+		p.throttle.unsure(bought)
+	}
+	if p.blind {
+		p.wake()
+	}
+}
+
+// ends of a request, as far as the quota is concerned
+type end uint8
+
+const (
+	answered  end = iota
+	lost          // may have arrived
+	throttled     // answered 429, or 503 with Retry-After
+	unsent        // certainly did not arrive
+)
+
+// endOf returns how a request ended, and how long the server asked to wait.
+func endOf(err error) (end, time.Duration) {
+	if err == nil {
+		return answered, 0
+	}
+	var e *APIError
+	if !errors.As(err, &e) {
+		if errors.Is(err, context.Canceled) {
+			return unsent, 0
+		}
+		return lost, 0
+	}
+	switch {
+	case e.Class == Throttled, e.Class == Transient && e.RetryAfter > 0:
+		return throttled, e.RetryAfter
+	case e.Class == Transient && e.HTTP == 0:
+		return unsent, 0
+	case e.HTTP == 0:
+		return lost, 0
+	}
+	return answered, 0
+}
+
+// unknown is how long the pacer lets a caller sleep that waits for an event, not
+// for a time. The event wakes it.
+const unknown = time.Hour
+
+// until returns how long it takes until n tokens could be bought at once; 0: now.
+// More than can ever be bought at once counts as that many.
+func (p *Pacer) until(now time.Time, n int) time.Duration {
+	d := p.throttle.until(now)
+	if p.rate.Quota > 0 {
+		d = max(d, p.untilQuota(now, n))
+	}
+	if p.pace != nil {
+		if missing := float64(min(n, p.pace.Burst())) - p.pace.TokensAt(now); missing > 0 {
+			d = max(d, 1+time.Duration(missing/p.rate.Pace*float64(time.Second)))
+		}
+	}
+	return d
+}
+
+func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
+	p.expire(now)
+	limit := p.limit()
+	must := p.sent.len() + p.inFlight + min(n, limit) - limit // so many must leave the window first
+	switch {
+	case must <= 0:
+		return 0
+	case must > p.sent.len():
+		return unknown // some that are in flight must be answered first
+	}
+	return p.sent.at(must-1) + p.hold() - now.Sub(p.started)
+}
+
+// hold is how long a request stays in the window after its answer.
+func (p *Pacer) hold() time.Duration {
+	return max(1, p.rate.Window+p.margin-p.fastest)
+}
+
+// limit is how many requests a window may hold at present.
+func (p *Pacer) limit() int { return p.rate.Quota }
+
+// expire forgets what has left the window.
+func (p *Pacer) expire(now time.Time) {
+	limit := now.Sub(p.started) - p.hold()
+	for p.sent.len() > 0 && p.sent.at(0) <= limit {
+		p.sent.pop()
+	}
+}
+
+// buy takes the token that until found.
+func (p *Pacer) buy(now time.Time) {
+	p.inFlight++
+	if p.pace != nil {
+		p.pace.AllowN(now, 1)
+	}
+	p.throttle.bought()
+}
+
+// wake lets all who sleep look again.
+func (p *Pacer) wake() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed, p.blind = nil, false
+	}
+}
+
+// plenty is what Available says where there is no limit.
+const plenty = math.MaxInt32
+
+// Available returns how many requests could be sent from now until within has
+// passed, beside those that callers wait for in Wait; a very large number where
+// nothing limits them. A batch is sized by it.
+func (p *Pacer) Available(within time.Duration) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	closed := p.throttle.until(now)
+	if closed > within {
+		return 0
+	}
+	n := plenty
+	if p.rate.Quota > 0 {
+		p.expire(now)
+		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())
+		n = min(n, p.limit()-p.sent.len()-p.inFlight+leaving)
+	}
+	if p.pace != nil {
+		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*p.rate.Pace))
+	}
+	if n == plenty {
+		return n
+	}
+	return max(0, n-p.waiting)
+}
+
+// A PacerState is a snapshot of a pacer, for people.
+type PacerState struct {
+	Used      int       // requests that the window holds, those in flight included; 0 without a quota
+	Quota     int       // what the window may hold at present; 0 without a quota
+	Waiting   int       // callers that wait for a token
+	Until     time.Time // when the next request may go; zero: now, or as soon as one in flight is answered
+	Throttled bool      // the gate is closed: the server asked to wait
+}
+
+// State returns what the pacer does at the moment.
+func (p *Pacer) State() PacerState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closed(now)}
+	if d := p.until(now, 1); d > 0 && d != unknown {
+		s.Until = now.Add(d)
+	}
+	if p.rate.Quota > 0 {
+		s.Used, s.Quota = p.sent.len()+p.inFlight, p.limit()
+	}
+	return s
+}
