@@ -1,0 +1,67 @@
+package sandbox
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// write sends an answer in the media type that the client prefers.
+func (s *Sandbox) write(w http.ResponseWriter, c *call, a answer) {
+	header := w.Header()
+	if p := a.problem; p != nil {
+		a.entity = p.object(c.path)
+		if p.allow != "" {
+			header.Set("Allow", p.allow)
+		}
+		if p.code == 429 {
+			s.retryAfter(header, p.retryAfter, c.at)
+		}
+	}
+	if a.entity == nil && a.list == nil {
+		w.WriteHeader(a.status)
+		return
+	}
+	m := s.mediaType(c.r)
+	header.Set("Content-Type", m.contentType)
+	header.Add("Vary", "Accept")
+	body := m.encode(document{path: strings.TrimSuffix(c.r.URL.Path, "/"), query: c.r.URL.Query(), answer: a})
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(a.status)
+	if c.r.Method != http.MethodHead {
+		w.Write(body) // the client may be gone; there is nothing to be done about it
+	}
+}
+
+// retryAfter tells how long to wait, rounded up to whole seconds.
+func (s *Sandbox) retryAfter(header http.Header, wait time.Duration, now time.Time) {
+	seconds := int64(math.Ceil(wait.Seconds()))
+	switch s.options.RetryAfter {
+	case RetryAfterSeconds:
+		header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	case RetryAfterDate:
+		// A date has whole seconds: one more, so that it is never too early.
+		header.Set("Retry-After", now.Add(time.Duration(seconds+1)*time.Second).UTC().Format(http.TimeFormat))
+	}
+}
+
+// object is a page as application/json.
+func (p *page) object() object {
+	return object{
+		{"items", objectsValue(p.items)},
+		{"total", intValue(int64(p.total))},
+		{"nextCursor", cursorValue(p.next)},
+		{"previousCursor", cursorValue(p.previous)},
+	}
+}
+
+func cursorValue(id string) jsontext.Value {
+	if id == "" {
+		return jsontext.Value("null")
+	}
+	return stringValue(id)
+}

@@ -1,0 +1,148 @@
+package sandbox
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The kinds of a fault.
+const (
+	FaultStatus      = "status"       // not processed, answered with an error
+	FaultDropBefore  = "drop-before"  // not processed, the connection is closed
+	FaultDropAfter   = "drop-after"   // processed and stored, then the connection is closed without an answer
+	FaultStatusAfter = "status-after" // processed and stored, then answered with an error
+	FaultReadLag     = "read-lag"     // a write is hidden from list and get for a while
+)
+
+// A Fault is something that goes wrong on purpose.
+type Fault struct {
+	Kind string
+	// Code is the code of the error that is answered, such as 429 or 1008. It
+	// decides the status. Of FaultStatus and FaultStatusAfter only.
+	Code        int
+	Probability float64       // above 0 to 1, of a request; not of FaultReadLag
+	Lag         time.Duration // above 0; of FaultReadLag only
+}
+
+// ParseFault reads a fault as people write it: "drop-before:P", "drop-after:P",
+// "STATUS:P" and "STATUS-after:P" as in "500:0.01" and "503-after:0.01",
+// "read-lag:DURATION" as in "read-lag:5s". P is a probability above 0 and up to
+// 1. In place of a status may stand one of the API's own codes, as in
+// "8001:0.01" for a 504 with the code 8001.
+func ParseFault(spec string) (Fault, error) {
+	name, value, _ := strings.Cut(spec, ":")
+	if name == FaultReadLag {
+		lag, err := time.ParseDuration(value)
+		if err != nil || lag <= 0 {
+			return Fault{}, fmt.Errorf("fault %q: want a time above 0, as in read-lag:5s", spec)
+		}
+		return Fault{Kind: FaultReadLag, Lag: lag}, nil
+	}
+	f := Fault{Kind: name}
+	if name != FaultDropBefore && name != FaultDropAfter {
+		number, after := strings.CutSuffix(name, "-after")
+		f.Kind = FaultStatus
+		if after {
+			f.Kind = FaultStatusAfter
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return Fault{}, fmt.Errorf("fault %q: want drop-before:P, drop-after:P, STATUS:P, STATUS-after:P or read-lag:DURATION", spec)
+		}
+		f.Code = codeOfStatus(n)
+		if _, known := codes[f.Code]; !known {
+			return Fault{}, fmt.Errorf("fault %q: the API has no error %d", spec, n)
+		}
+	}
+	p, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(p > 0 && p <= 1) {
+		return Fault{}, fmt.Errorf("fault %q: want a probability above 0 and up to 1, as in %s:0.01", spec, name)
+	}
+	f.Probability = p
+	return f, nil
+}
+
+// String is the fault as ParseFault reads it.
+func (f Fault) String() string {
+	switch f.Kind {
+	case FaultReadLag:
+		return fmt.Sprintf("%s:%v", f.Kind, f.Lag)
+	case FaultStatus, FaultStatusAfter:
+		return f.name() + ":" + strconv.FormatFloat(f.Probability, 'g', -1, 64)
+	}
+	return f.Kind + ":" + strconv.FormatFloat(f.Probability, 'g', -1, 64)
+}
+
+// name is the fault without its probability.
+func (f Fault) name() string {
+	switch f.Kind {
+	case FaultStatus, FaultStatusAfter:
+		n := f.Code
+		if status := codes[f.Code]; codeOfStatus(status) == f.Code {
+			n = status
+		}
+		return strconv.Itoa(n) + strings.TrimPrefix(f.Kind, FaultStatus)
+	}
+	return f.Kind
+}
+
+// dice decide which requests go wrong. The decision hangs on the seed, on what
+// is sent, and on how often that was sent before, but not on the order in which
+// requests arrive: the same rows lose their answers in every run, however many
+// workers send them.
+type dice struct {
+	seed   uint64
+	faults []Fault // those with a probability
+	sent   map[uint64]uint32
+}
+
+func newDice(seed uint64, faults []Fault) *dice {
+	d := &dice{seed: seed, sent: make(map[uint64]uint32)}
+	d.faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Kind == FaultReadLag })
+	return d
+}
+
+// maxSent bounds the memory of the dice. Once so many different requests were
+// seen, the counts start afresh.
+const maxSent = 1 << 20
+
+// throw returns the fault that befalls a request; nil where none does. The
+// faults are tried in their order, each with a chance of its own.
+func (d *dice) throw(method, target string, body []byte) *Fault {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	h := fnv.New64a()
+	h.Write([]byte(method))
+	h.Write([]byte{0})
+	h.Write([]byte(target))
+	h.Write([]byte{0})
+	h.Write(body)
+	sum := h.Sum64()
+	if len(d.sent) >= maxSent {
+		clear(d.sent)
+	}
+	n := d.sent[sum]
+	d.sent[sum] = n + 1
+	r := rand.New(rand.NewPCG(d.seed^sum, uint64(n)))
+	for i := range d.faults {
+		if r.Float64() < d.faults[i].Probability {
+			return &d.faults[i]
+		}
+	}
+	return nil
+}
+
+// readLag is the longest of the read lags; 0 where there is none.
+func readLag(faults []Fault) time.Duration {
+	var lag time.Duration
+	for _, f := range faults {
+		lag = max(lag, f.Lag)
+	}
+	return lag
+}

@@ -1,0 +1,36 @@
+package sandbox
+
+import (
+	"testing"
+	"time"
+)
+
+func TestParseFault(t *testing.T) {
+	for _, tt := range []struct {
+		spec string
+		want Fault
+	}{
+		{"drop-before:0.01", Fault{Kind: FaultDropBefore, Probability: 0.01}},
+		{"drop-after:1", Fault{Kind: FaultDropAfter, Probability: 1}},
+		{"500:0.5", Fault{Kind: FaultStatus, Code: 1008, Probability: 0.5}},
+		{"429:0.5", Fault{Kind: FaultStatus, Code: 429, Probability: 0.5}},
+		{"500-after:0.25", Fault{Kind: FaultStatusAfter, Code: 1008, Probability: 0.25}},
+		{"8001:0.25", Fault{Kind: FaultStatus, Code: 8001, Probability: 0.25}},
+		{"503-after:0.25", Fault{Kind: FaultStatusAfter, Code: 503, Probability: 0.25}},
+		{"read-lag:5s", Fault{Kind: FaultReadLag, Lag: 5 * time.Second}},
+	} {
+		got, err := ParseFault(tt.spec)
+		if err != nil || got != tt.want {
+			t.Errorf("ParseFault(%q) = %+v, %v, want %+v", tt.spec, got, err, tt.want)
+		}
+		if got.String() != tt.spec {
+			t.Errorf("ParseFault(%q).String() = %q", tt.spec, got)
+		}
+	}
+	for _, spec := range []string{"", "500", "500:", "500:0", "500:1.1", "500:NaN", "500:-1", "200:0.1", "418:0.1", "drop:0.1",
+		"read-lag:0s", "read-lag:5", "read-lag:-1s", "drop-after-after:0.1", ":0.1"} {
+		if f, err := ParseFault(spec); err == nil {
+			t.Errorf("ParseFault(%q) = %+v, want an error", spec, f)
+		}
+	}
+}
