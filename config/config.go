@@ -6,7 +6,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"reflect"
 	"regexp"
@@ -255,7 +254,7 @@ func (c *Config) Validate() error {
 	if c.Sandbox {
 		return nil // it brings its own URL, key and project
 	}
-	return c.API.validate(c.InsecureHTTP)
+	return c.API.validate()
 }
 
 var (
@@ -263,7 +262,7 @@ var (
 	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
 )
 
-func (a *API) validate(insecureHTTP bool) error {
+func (a *API) validate() error {
 	if a.Key == "" && a.APIKeyFile != "" {
 		key, err := os.ReadFile(a.APIKeyFile)
 		if err != nil {
@@ -292,10 +291,6 @@ func (a *API) validate(insecureHTTP bool) error {
 	}
 	if !projectID.MatchString(a.ProjectID) {
 		return Errorf("--project-id (api.project_id, $COGNIGY_PROJECT_ID) is %q; want 24 characters, a to z and 0 to 9", a.ProjectID)
-	}
-	u, err := url.Parse(a.BaseURL)
-	if err == nil && u.Scheme == "http" && !insecureHTTP && !loopback(u.Hostname()) {
-		return Errorf("--base-url (api.base_url, $COGNIGY_BASE_URL) is %s: over http:// the API key and all contacts could be read on the way; use https://, or add --insecure-http if you accept that", u.Redacted())
 	}
 	return nil
 }

@@ -110,23 +110,18 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		want   []string // parts of the error; none: it is accepted
 	}{
-		"valid":                {func(c *Config) {}, nil},
-		"no source":            {func(c *Config) { c.Source.Paths = nil }, []string{"--source", "source.paths"}},
-		"nothing set":          {func(c *Config) { c.API = API{Timeout: time.Second} }, []string{"--base-url", "--project-id", "$COGNIGY_API_KEY", "--sandbox"}},
-		"sandbox needs none":   {func(c *Config) { c.API = API{Timeout: time.Second}; c.Sandbox = true }, nil},
-		"no key":               {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
-		"key of two lines":     {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
-		"project of 23":        {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
-		"plain HTTP":           {func(c *Config) { c.API.BaseURL = "http://api.example" }, []string{"--insecure-http", "https://"}},
-		"plain HTTP, accepted": {func(c *Config) { c.API.BaseURL = "http://api.example"; c.InsecureHTTP = true }, nil},
-		"loopback":             {func(c *Config) { c.API.BaseURL = "http://127.0.0.1:8787" }, nil},
-		"loopback, IPv6":       {func(c *Config) { c.API.BaseURL = "http://[::1]:8787" }, nil},
-		"loopback, by name":    {func(c *Config) { c.API.BaseURL = "http://localhost:8787" }, nil},
-		"format":               {func(c *Config) { c.Source.Format = "xml" }, []string{"--format", "ndjson"}},
-		"workers":              {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
-		"retries":              {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
-		"timeout":              {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
-		"stamp":                {func(c *Config) { c.Stamp.Field = "import key" }, []string{"stamp.field"}},
+		"valid":              {func(c *Config) {}, nil},
+		"no source":          {func(c *Config) { c.Source.Paths = nil }, []string{"--source", "source.paths"}},
+		"nothing set":        {func(c *Config) { c.API = API{Timeout: time.Second} }, []string{"--base-url", "--project-id", "$COGNIGY_API_KEY", "--sandbox"}},
+		"sandbox needs none": {func(c *Config) { c.API = API{Timeout: time.Second}; c.Sandbox = true }, nil},
+		"no key":             {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
+		"key of two lines":   {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
+		"project of 23":      {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
+		"format":             {func(c *Config) { c.Source.Format = "xml" }, []string{"--format", "ndjson"}},
+		"workers":            {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
+		"retries":            {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
+		"timeout":            {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
+		"stamp":              {func(c *Config) { c.Stamp.Field = "import key" }, []string{"stamp.field"}},
 	} {
 		cfg := valid()
 		c.change(&cfg)

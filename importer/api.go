@@ -18,6 +18,12 @@ type API interface {
 	Create(ctx context.Context, p Profile) (CreateResult, error)
 	// List reads one page of the project's profiles.
 	List(ctx context.Context, q ListQuery) (ListPage, error)
+	// Get reads one profile. Unlike a list, it tells when the profile was created.
+	Get(ctx context.Context, id string) (Found, error)
+	// ClockSkew is how far the server's clock is ahead of ours, to within a
+	// second, as its answers tell; false before the first answer that does. It
+	// sends nothing.
+	ClockSkew() (time.Duration, bool)
 }
 
 // A CreateResult is the answer to a create. The API documents a whole Profile
@@ -41,13 +47,14 @@ type ListPage struct {
 	Next     string // cursor of the next page; empty on the last
 }
 
-// A Found profile is an item of a list.
+// A Found profile is one that the API holds.
 type Found struct {
 	ID          string
 	ContactIDs  []string
 	Fields      []Field // sorted by name
 	Active      bool
-	LastChanged time.Time // whole seconds
+	CreatedAt   time.Time // whole seconds of the server's clock; zero in a list
+	LastChanged time.Time // whole seconds of the server's clock
 }
 
 // A Class says what may be done about an error of the API. The zero value never

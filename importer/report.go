@@ -1,5 +1,7 @@
 package importer
 
+import "time"
+
 // Report is the journal that the run writes and resumes from. Implemented by
 // sink.Report. Its methods may be called from several goroutines.
 //
@@ -18,6 +20,12 @@ type Report interface {
 	// Before reads back the outcome that an earlier run recorded last for a key
 	// whose Status was Rejected, Failed or Unknown. It is read from the file.
 	Before(k Key) (*Outcome, error)
+	// AnnouncedAt is when an earlier run first announced a key whose status is
+	// InDoubt or Unknown: no profile of ours can be older. No I/O.
+	AnnouncedAt(k Key) time.Time
+	// LastAlive is the time of the last line that an earlier run wrote: none of its
+	// requests was sent much later. Zero where there was no earlier run.
+	LastAlive() time.Time
 }
 
 // Rejects takes the rows that a person has to act on. Implemented by

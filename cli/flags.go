@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"github.com/spf13/pflag"
+
+	"importer/config"
+)
+
+// bindFlags makes the flags of the import, each bound to its field of c and with
+// the value of that field as its default.
+func bindFlags(flags *pflag.FlagSet, c *config.Config) {
+	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
+	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv or ndjson; auto goes by name, then by content")
+	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
+	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
+	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
+	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`: N/DURATION for a sliding window, N/s for a smooth pace, both joined by a comma, or unlimited (default "+config.DefaultRate+"; with --sandbox unlimited)")
+	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
+	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")
+	flags.StringVar(&c.MaxErrors, "max-errors", c.MaxErrors, "stop when more rows than `N` or P% were refused; a share is judged from 100 rows on")
+	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
+	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
+	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
+	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
+	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
+	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
+	flags.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow http:// to a host that is not this machine")
+	flags.StringVar(&c.Progress, "progress", c.Progress, "auto, bar, plain or none; auto is a bar on a terminal, else a line every 10 s")
+	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
+	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
+	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
+}
+
+// settings loads the configuration and lays the flags that were given over it.
+func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
+	path, err := given.GetString("config")
+	if err != nil {
+		return config.Config{}, err
+	}
+	c, err := config.Load(path, getenv)
+	if err != nil {
+		return config.Config{}, err
+	}
+	over := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindFlags(over, &c)
+	given.Visit(func(f *pflag.Flag) {
+		to := over.Lookup(f.Name)
+		if to == nil || err != nil {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			err = to.Value.(pflag.SliceValue).Replace(list.GetSlice())
+			return
+		}
+		err = to.Value.Set(f.Value.String())
+	})
+	if err != nil {
+		return config.Config{}, err
+	}
+	if len(args) > 0 {
+		if !given.Changed("source") {
+			c.Source.Paths = nil
+		}
+		c.Source.Paths = append(c.Source.Paths, args...)
+	}
+	return c, c.Validate()
+}

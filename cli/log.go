@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"importer/config"
+)
+
+// newLogger logs to w: for people where w is a terminal, else as JSON.
+func newLogger(w io.Writer, isTerminal bool, o config.Log) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(o.Level)
+	if err != nil {
+		return zerolog.Nop(), usage(err)
+	}
+	if o.Format == "console" || o.Format == "auto" && isTerminal {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal || os.Getenv("NO_COLOR") != ""}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+}
+
+// isTerminal tells whether w is a terminal that a cursor can be moved on.
+func isTerminal(w io.Writer, getenv func(string) string) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
+}

@@ -1,0 +1,207 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An item is one record on its way from the source to the feeder.
+type item struct {
+	row *Row
+	bad *RowError // instead of row
+}
+
+// readRows reads the source. An error that ends the input early goes to
+// inputErr; what was read before is imported all the same.
+func (e *engine) readRows(rows Rows) {
+	defer close(e.read)
+	for row, err := range rows {
+		var it item
+		var bad *RowError
+		switch {
+		case errors.As(err, &bad):
+			it.bad = bad
+		case err != nil:
+			e.inputErr <- err
+			return
+		default:
+			it.row = &row
+		}
+		select {
+		case e.read <- it:
+		case <-e.ctx.Done():
+			return
+		}
+	}
+}
+
+const (
+	// mostBatch is the most rows announced at once: the fsync is paid once for all
+	// of them, and a crash leaves no more than these, and those in flight, in doubt.
+	mostBatch = 512
+	// batchSpan is how long a batch is to last at the current pace.
+	batchSpan = time.Second
+	// linger is how long the first row of a batch waits for others when the source
+	// is slower than the workers.
+	linger = 10 * time.Millisecond
+	// paceCheck is how often an exhausted quota is looked at again.
+	paceCheck = 100 * time.Millisecond
+)
+
+// feed turns what was read into work: it settles what needs no request, gathers
+// the rest into batches, announces each batch in the report, and hands its rows
+// to the workers while it gathers the next.
+//
+// A batch is announced only when all rows of the one before are with a worker
+// and the pacer would let some of its rows go now. So what a crash leaves in
+// doubt is one batch at most, and the rows that the workers hold.
+func (e *engine) feed() {
+	defer close(e.work)
+
+	var ready, gathered []*task // announced; not announced yet
+	var waited <-chan time.Time // when the gathered rows have waited long enough for others
+	due := false                // they have
+	read := e.read
+	for {
+		if e.stopping() {
+			break
+		}
+		if len(ready) == 0 && len(gathered) > 0 {
+			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
+				waited = time.After(paceCheck)
+			} else if due || read == nil || len(gathered) >= budget {
+				n := min(budget, len(gathered))
+				ready, gathered = gathered[:n:n], gathered[n:]
+				waited, due = nil, false
+				if err := e.announce(ready); err != nil {
+					e.stop(err)
+					break
+				}
+				continue
+			} else if waited == nil {
+				waited = time.After(linger)
+			}
+		}
+		if read == nil && len(ready)+len(gathered) == 0 {
+			return
+		}
+
+		var work chan *task
+		var head *task
+		if len(ready) > 0 {
+			work, head = e.work, ready[0]
+		}
+		source := read
+		if len(gathered) >= mostBatch {
+			source = nil
+		}
+		select {
+		case it, ok := <-source:
+			if !ok {
+				read = nil
+				continue
+			}
+			e.Progress.read.Add(1)
+			if t := e.admit(it); t != nil {
+				gathered = append(gathered, t)
+			}
+		case work <- head:
+			ready = ready[1:]
+		case <-waited:
+			waited, due = nil, true
+		case <-e.ctx.Done():
+		}
+	}
+
+	// Stopped: every row that was taken from the source is accounted for. What the
+	// reader still holds was not read, as far as the run is concerned.
+	for _, t := range ready {
+		e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
+	}
+	for range gathered {
+		e.results <- result{kind: notTried}
+	}
+}
+
+// admit settles a record that needs no request, or passes it to the lane of
+// doubt; otherwise it returns the task to be announced.
+func (e *engine) admit(it item) *task {
+	if it.bad != nil {
+		e.results <- result{outcome: invalid(it.bad)}
+		return nil
+	}
+	row := it.row
+	if first, again := e.Keys.See(row.Key, Place{Source: row.Source, Line: row.Line}); again {
+		e.results <- result{outcome: &Outcome{Row: *row, Status: Duplicate, First: first, At: time.Now()}}
+		return nil
+	}
+	t := &task{row: *row}
+	switch e.Keys.Status(row.Key) {
+	case 0, Failed:
+	case Rejected:
+		before, err := e.Report.Before(row.Key)
+		if err != nil {
+			e.stop(err)
+			e.results <- result{kind: notTried}
+			return nil
+		}
+		if before.Row.Digest == row.Digest && !e.RetryRejected {
+			before.Row = *row
+			e.results <- result{kind: refusedBefore, outcome: before}
+			return nil
+		}
+	case InDoubt, Unknown:
+		t.announced, t.lost = e.Report.AnnouncedAt(row.Key), true
+		// It was announced, so it was not too large then; if a stamp makes it so now,
+		// the API says so.
+		_ = e.stamp(t)
+		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: e.Report.LastAlive()}
+		return nil
+	default:
+		e.results <- result{kind: settledBefore}
+		return nil
+	}
+	if bad := e.stamp(t); bad != nil {
+		e.results <- result{outcome: invalid(bad)}
+		return nil
+	}
+	return t
+}
+
+// announce writes the intent to send these rows. When it returns nil, they may
+// reach the API.
+func (e *engine) announce(tasks []*task) error {
+	keys := make([]Key, len(tasks))
+	now := time.Now()
+	for i, t := range tasks {
+		keys[i] = t.row.Key
+		t.announced = now
+	}
+	return e.Report.Sending(keys)
+}
+
+// stamp writes the key into the profile, where that is configured.
+func (e *engine) stamp(t *task) *RowError {
+	if e.StampField == "" {
+		return nil
+	}
+	p := t.row.Profile
+	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], Field{Name: e.StampField, Value: StringValue(t.row.Key.String())})
+	SortFields(p.Fields)
+	t.row.Profile = p
+	if n := p.BodyBytes(); n > MaxBodyBytes {
+		return &RowError{Source: t.row.Source, Line: t.row.Line, Number: t.row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.row.Raw,
+			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, MaxBodyBytes), Hint: "shorten a field of this row"}
+	}
+	return nil
+}
+
+func invalid(bad *RowError) *Outcome {
+	return &Outcome{
+		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Raw: bad.Raw},
+		Status:  Invalid,
+		Failure: &Failure{Field: bad.Field, Detail: bad.Reason, Hint: bad.Hint},
+		At:      time.Now(),
+	}
+}

@@ -1,0 +1,236 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options are what a run needs. Unless said otherwise every field must be set.
+type Options struct {
+	API     API
+	Report  Report
+	Rejects Rejects
+	Keys    *Keys  // replayed from the report; the run owns it until it returns
+	Pacer   *Pacer // every request buys a token of it
+	Log     zerolog.Logger
+	// Progress takes the counters of the run while it lasts.
+	Progress *Progress
+
+	Workers int // requests in flight at most; at least 1
+	Retries int // attempts after the first, for what may be tried again; 0 is none
+	// RetryRejected sends rows again that the API refused in an earlier run and
+	// that have not changed since.
+	RetryRejected bool
+	// Settle is how long reads of the API may lag behind its writes.
+	Settle time.Duration
+	// GiveUpAfter is how long nothing may work before the run stops.
+	GiveUpAfter time.Duration
+	// MaxErrors stops the run when more rows than that are refused.
+	MaxErrors MaxErrors
+	// StampField is the profile field that carries the key of the row, as proof in
+	// look-ups; empty: none.
+	StampField string
+}
+
+// errInterrupted is the cause of a run that its caller cancelled.
+var errInterrupted = errors.New("interrupted")
+
+// An UnrecordedError is a run that could not write its report. Outcomes are
+// those of requests that had been sent when the report failed, in order: they
+// are worth one more attempt at another moment.
+type UnrecordedError struct {
+	Outcomes []*Outcome
+	Err      error
+}
+
+func (e *UnrecordedError) Error() string { return e.Err.Error() }
+func (e *UnrecordedError) Unwrap() error { return e.Err }
+
+// Run imports rows until the input ends, ctx is done, or no row can succeed any
+// more. It waits for the requests that are in flight before it returns, and for
+// its goroutines, but for the one that reads the source when the run is stopped
+// while the source blocks: that one ends with the next row, or with the source.
+//
+// The summary is right in every case; Run, Report, Rejects and Duration are left
+// to the caller. Its status is Interrupted when ctx was done, with a nil error,
+// and Stopped with every error. An *UnrecordedError holds what the report could
+// not take.
+func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
+	runCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e := &engine{
+		Options: o,
+		ctx:     runCtx,
+		sendCtx: context.WithoutCancel(ctx),
+		cancel:  cancel,
+		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
+		slots:   make(chan struct{}, o.Workers),
+		read:    make(chan item, 64),
+		work:    make(chan *task),
+		doubts:  make(chan *doubt),
+		results: make(chan result, 64),
+
+		inputErr: make(chan error, 1),
+	}
+
+	go e.readRows(rows)
+	var senders errgroup.Group
+	senders.Go(func() error { e.feed(); return nil })
+	for range o.Workers {
+		senders.Go(func() error { e.sendRows(); return nil })
+	}
+	go func() {
+		_ = senders.Wait() // senders return no error
+		close(e.doubts)
+	}()
+	go func() {
+		e.settleDoubts()
+		close(e.results)
+	}()
+	e.record()
+	return e.finish(ctx)
+}
+
+// An engine is one run. Its channels and who closes them:
+//
+//	read     readRows → feed          closed by readRows
+//	work     feed → sendRows          closed by feed
+//	doubts   feed, sendRows → lane    closed when those have ended
+//	results  all → record             closed by the lane, the last to end
+type engine struct {
+	Options
+	ctx     context.Context // done: nothing new is sent
+	sendCtx context.Context // never done: a request once sent is worth its answer
+	cancel  context.CancelCauseFunc
+	breaker *breaker
+	slots   chan struct{} // one a request in flight
+
+	read    chan item
+	work    chan *task
+	doubts  chan *doubt
+	results chan result
+
+	inputErr chan error // what ended the input early; sent before read is closed
+
+	// Owned by record.
+	unsent     []Key
+	unrecorded []*Outcome
+	refused    int64 // rows that this run refused
+	reportErr  error
+}
+
+// A result is what the recorder counts: one for each row that was read.
+type result struct {
+	outcome *Outcome
+	kind    resultKind
+}
+
+type resultKind uint8
+
+const (
+	settled       resultKind = iota // by this run: append it
+	settledBefore                   // by an earlier run: nothing to append
+	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
+	notTried                        // the run was stopped before it was announced
+	announcedOnly                   // the run was stopped after it was announced and before it was sent
+)
+
+// stop ends the run: nothing new is sent. The first cause holds.
+func (e *engine) stop(cause error) { e.cancel(cause) }
+
+func (e *engine) stopping() bool { return e.ctx.Err() != nil }
+
+// record counts and appends what became of each row, until all others have
+// ended. It never stops receiving, so that nobody who sends is left waiting.
+func (e *engine) record() {
+	for r := range e.results {
+		switch r.kind {
+		case settledBefore:
+			e.Progress.doneBefore.Add(1)
+			continue
+		case notTried:
+			e.Progress.pending.Add(1)
+			continue
+		case announcedOnly:
+			e.Progress.pending.Add(1)
+			e.unsent = append(e.unsent, r.outcome.Row.Key)
+			continue
+		case settled:
+			e.append(r.outcome)
+		case refusedBefore:
+		}
+		e.Progress.outcomes[r.outcome.Status].Add(1)
+		if r.outcome.Status.Refused() {
+			e.reject(r.outcome)
+			if r.kind == settled {
+				e.judge()
+			}
+		}
+	}
+	if len(e.unsent) > 0 && e.reportErr == nil {
+		e.reportErr = e.Report.Unsent(e.unsent)
+	}
+}
+
+func (e *engine) append(o *Outcome) {
+	if e.reportErr == nil {
+		e.reportErr = e.Report.Append(o)
+		if e.reportErr == nil {
+			return
+		}
+		e.stop(e.reportErr)
+	}
+	e.unrecorded = append(e.unrecorded, o)
+}
+
+func (e *engine) reject(o *Outcome) {
+	if err := e.Rejects.Reject(o); err != nil {
+		e.stop(err)
+	}
+}
+
+// judge stops a run that refuses too many rows. What an earlier run refused does
+// not count.
+func (e *engine) judge() {
+	e.refused++
+	settled := e.Progress.Snapshot().Settled()
+	if e.MaxErrors.exceeded(e.refused, settled) {
+		e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", e.refused, settled, e.MaxErrors))
+	}
+}
+
+// finish makes the summary of a run whose goroutines have all ended.
+func (e *engine) finish(ctx context.Context) (Summary, error) {
+	snapshot := e.Progress.Snapshot()
+	s := Summary{
+		Status: Complete, Counts: snapshot.Counts,
+		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp,
+	}
+	err := context.Cause(e.ctx)
+	switch {
+	case err == nil:
+		// Everything that was read went through, so the reader has ended.
+		select {
+		case err = <-e.inputErr:
+		default:
+		}
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+		s.Status, s.Reason = Interrupted, errInterrupted.Error()
+		err = nil
+	}
+	if e.reportErr != nil {
+		err = &UnrecordedError{Outcomes: e.unrecorded, Err: e.reportErr}
+	}
+	if e := s.Counts.Check(); e != nil {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		s.Status, s.Reason = Stopped, err.Error()
+	}
+	return s, err
+}

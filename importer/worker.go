@@ -1,0 +1,182 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// A task is a row on its way to the API.
+type task struct {
+	row       Row
+	announced time.Time // when the report first said that it may be sent: nothing of ours is older
+	attempts  int       // create requests sent in this run
+	failures  int       // of those, what counts against the retries
+	lost      bool      // an answer to one of them was lost
+	delays    *backoff.ExponentialBackOff
+}
+
+// errNotSent is a request that was certainly not sent, for the run is stopping.
+var errNotSent = errors.New("not sent: the run is stopping")
+
+// sendRows is one worker: it sends rows until there are no more.
+func (e *engine) sendRows() {
+	for t := range e.work {
+		if d := e.send(t); d != nil {
+			e.doubts <- d
+		}
+	}
+}
+
+// send tries a row until it is settled, or until it has to be looked up: then it
+// returns the doubt, and the caller passes it on.
+func (e *engine) send(t *task) *doubt {
+	for {
+		created, err := e.create(t)
+		if err == nil {
+			if created.ID == "" {
+				return &doubt{task: t, why: answerWithoutID, since: time.Now()}
+			}
+			e.settle(t, Created, created.ID, false, nil)
+			return nil
+		}
+		if errors.Is(err, errNotSent) {
+			e.notSent(t)
+			return nil
+		}
+		problem := asAPIError(err)
+		if problem.Class != Throttled && !e.breaker.isOpen() {
+			t.failures++
+		}
+		switch nextStep(problem.Class, t.failures, e.Retries) {
+		case stepLookUp:
+			if problem.Class == Conflict {
+				return &doubt{task: t, why: conflict, since: time.Now(), cause: problem}
+			}
+			t.lost = true
+			return &doubt{task: t, why: answerLost, since: time.Now(), cause: problem}
+		case stepReject:
+			e.settle(t, Rejected, "", false, &problem.Failure)
+			return nil
+		case stepGiveUp:
+			e.settle(t, Failed, "", false, gaveUp(problem, t.attempts))
+			return nil
+		case stepStop:
+			e.stop(problem)
+			e.notSent(t)
+			return nil
+		case stepRetry:
+			if !e.pause(t) {
+				e.notSent(t)
+				return nil
+			}
+		case stepAgain:
+		}
+	}
+}
+
+// pause waits before the next attempt; false when the run is stopping.
+func (e *engine) pause(t *task) bool {
+	if t.delays == nil {
+		t.delays = newDelays(firstRetryDelay, mostRetryDelay)
+	}
+	return sleep(e.ctx.Done(), t.delays.NextBackOff())
+}
+
+// create sends one create request.
+func (e *engine) create(t *task) (CreateResult, error) {
+	var created CreateResult
+	err := e.call(func(ctx context.Context) (err error) {
+		t.attempts++
+		if t.attempts > 1 {
+			e.Progress.retries.Add(1)
+		}
+		created, err = e.API.Create(ctx, t.row.Profile)
+		return err
+	})
+	return created, err
+}
+
+// call sends one request as soon as the breaker, the workers' number and the
+// pacer allow it. It returns errNotSent where the run stopped before that; the
+// request itself is not cut short by a stop.
+func (e *engine) call(request func(context.Context) error) error {
+	pass, err := e.breaker.wait(e.ctx)
+	if err != nil {
+		return errNotSent
+	}
+	select {
+	case e.slots <- struct{}{}:
+	case <-e.ctx.Done():
+		e.breaker.unused(pass)
+		return errNotSent
+	}
+	defer func() { <-e.slots }()
+	bought, err := e.Pacer.Wait(e.ctx)
+	if err != nil {
+		e.breaker.unused(pass)
+		return errNotSent
+	}
+	if e.stopping() {
+		e.Pacer.Done(bought, context.Canceled)
+		e.breaker.unused(pass)
+		return errNotSent
+	}
+
+	e.Progress.requests.Add(1)
+	e.Progress.inFlight.Add(1)
+	err = request(e.sendCtx)
+	e.Progress.inFlight.Add(-1)
+
+	e.Pacer.Done(bought, err)
+	if err == nil {
+		e.breaker.done(pass, true)
+		return nil
+	}
+	problem := asAPIError(err)
+	switch problem.Class {
+	case Throttled:
+		e.Progress.throttled.Add(1)
+		e.breaker.unused(pass)
+	case Ambiguous, Transient:
+		if down := e.breaker.done(pass, false); down > 0 {
+			e.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; look at the network and at the API's state, then run the same command again: it resumes", down.Round(time.Second), problem))
+		}
+	default:
+		e.breaker.done(pass, true)
+	}
+	return problem
+}
+
+// settle reports what became of a row that was sent.
+func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
+	e.results <- result{outcome: &Outcome{
+		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Attempts: t.attempts, At: time.Now(),
+	}}
+}
+
+// notSent reports a row that the stop of the run overtook. No request that was
+// sent for it can have been processed.
+func (e *engine) notSent(t *task) {
+	e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
+}
+
+func gaveUp(problem *APIError, attempts int) *Failure {
+	f := problem.Failure
+	f.Detail = fmt.Sprintf("gave up after %d attempts, the last with: %s", attempts, f.Detail)
+	f.Hint = "the next run of the same command tries it again"
+	return &f
+}
+
+// asAPIError is the APIError that err is. An error of any other kind tells
+// nothing of what the API did, which is what the zero Class says.
+func asAPIError(err error) *APIError {
+	var problem *APIError
+	if errors.As(err, &problem) {
+		return problem
+	}
+	return &APIError{Failure: Failure{Detail: err.Error()}, Err: err}
+}

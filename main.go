@@ -1,0 +1,57 @@
+// Importer gets contact profiles from files into Cognigy.AI.
+//
+// This file wires the process to package cli: arguments, environment, streams,
+// signals and exit codes. Nothing else exits the process.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"importer/cli"
+)
+
+// version is set by the build of a release.
+var version string
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		first := &cli.Interrupt{Signal: <-signals}
+		fmt.Fprintln(os.Stderr, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
+		cancel(first)
+		second := &cli.Interrupt{Signal: <-signals}
+		code, _ := cli.ExitCode(second)
+		os.Exit(code)
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process around it. It returns the exit
+// code.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := cli.Execute(ctx, args, cli.Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Version: buildVersion()})
+	code, print := cli.ExitCode(err)
+	if print {
+		fmt.Fprintln(stderr, "importer:", err)
+	}
+	return code
+}
+
+// buildVersion is the version that the build set, else what the toolchain knows.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
