@@ -1,0 +1,140 @@
+package sink
+
+import (
+	"strconv"
+	"time"
+
+	"importer/importer"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// timeLayout is RFC 3339 with milliseconds. Times are in UTC.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// appendKeysLine appends a line that names keys: "sending" or "unsent".
+func appendKeysLine(b []byte, kind string, keys []importer.Key, at time.Time) []byte {
+	b = append(b, `{"kind":"`...)
+	b = append(b, kind...)
+	b = append(b, `","keys":[`...)
+	for i, k := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = strict64.AppendEncode(b, k[:])
+		b = append(b, '"')
+	}
+	b = append(b, ']')
+	return appendAt(b, at)
+}
+
+// appendRowLine appends the line of an outcome. It is written once for every row
+// of the input, and so without reflection. With redact it holds nothing that
+// came from the source but its file name and line numbers.
+func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
+	b = append(b, `{"kind":"row"`...)
+	if o.Status != importer.Invalid {
+		b = append(b, `,"key":"`...)
+		b = strict64.AppendEncode(b, o.Row.Key[:])
+		b = append(b, `","digest":"`...)
+		b = strict64.AppendEncode(b, o.Row.Digest[:])
+		b = append(b, '"')
+	}
+	b = append(b, `,"source":`...)
+	b = appendString(b, o.Row.Source)
+	b = append(b, `,"line":`...)
+	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
+	b = append(b, `,"row":`...)
+	b = strconv.AppendInt(b, o.Row.Number, 10)
+	if len(o.Row.Profile.ContactIDs) > 0 && !redact {
+		b = append(b, `,"contactIds":[`...)
+		for i, id := range o.Row.Profile.ContactIDs {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(b, id)
+		}
+		b = append(b, ']')
+	}
+	b = append(b, `,"status":"`...)
+	b = append(b, o.Status.String()...)
+	b = append(b, '"')
+	if o.Status == importer.Duplicate {
+		b = append(b, `,"first":{"source":`...)
+		b = appendString(b, o.First.Source)
+		b = append(b, `,"line":`...)
+		b = strconv.AppendInt(b, int64(o.First.Line), 10)
+		b = append(b, '}')
+	}
+	if o.ID != "" {
+		b = append(b, `,"_id":`...)
+		b = appendString(b, o.ID)
+	}
+	if o.Found {
+		b = append(b, `,"found":true`...)
+	}
+	if o.Failure != nil {
+		b = append(b, `,"error":`...)
+		b = appendFailure(b, o.Failure, redact)
+	}
+	b = append(b, `,"attempts":`...)
+	b = strconv.AppendInt(b, int64(o.Attempts), 10)
+	return appendAt(b, o.At)
+}
+
+// redacted stands in the place of a detail, which may quote a value.
+const redacted = "redacted"
+
+// appendFailure appends the members of f in the order of its declaration, which
+// is that of the contract. The field may be a column name, the detail and the
+// hint may quote a value: with redact none of them is written.
+func appendFailure(b []byte, f *importer.Failure, redact bool) []byte {
+	b = append(b, '{')
+	if f.HTTP != 0 {
+		b = append(b, `"http":`...)
+		b = strconv.AppendInt(b, int64(f.HTTP), 10)
+		b = append(b, ',')
+	}
+	if f.Code != 0 {
+		b = append(b, `"code":`...)
+		b = strconv.AppendInt(b, int64(f.Code), 10)
+		b = append(b, ',')
+	}
+	if f.Field != "" && !redact {
+		b = append(b, `"field":`...)
+		b = appendString(b, f.Field)
+		b = append(b, ',')
+	}
+	detail := f.Detail
+	if redact {
+		detail = redacted
+	}
+	b = append(b, `"detail":`...)
+	b = appendString(b, detail)
+	if f.TraceID != "" {
+		b = append(b, `,"traceId":`...)
+		b = appendString(b, f.TraceID)
+	}
+	if f.Hint != "" && !redact {
+		b = append(b, `,"hint":`...)
+		b = appendString(b, f.Hint)
+	}
+	return append(b, '}')
+}
+
+// appendAt appends the last member of every line but the first and the last of a
+// run, and ends the line.
+func appendAt(b []byte, at time.Time) []byte {
+	b = append(b, `,"at":"`...)
+	b = at.UTC().AppendFormat(b, timeLayout)
+	return append(b, "\"}\n"...)
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+func appendString(b []byte, s string) []byte {
+	// The error tells of invalid UTF-8, which is replaced all the same.
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
+}

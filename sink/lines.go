@@ -1,0 +1,265 @@
+package sink
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"importer/importer"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxLine bounds a line of the report in bytes. The longest that is written
+// names maxKeys keys, or the contact ids of a row.
+const maxLine = 2 << 20
+
+// maxKeys bounds the keys of one line.
+const maxKeys = 10_000
+
+// strict64 is the alphabet of keys and digests; it has one form for each value.
+var strict64 = base64.RawURLEncoding.Strict()
+
+// A line is what the replay needs of one line of the report.
+type line struct {
+	kind     string // empty where this version does not know it
+	at       int64  // Unix milliseconds
+	key      importer.Key
+	status   importer.Status // row
+	found    bool
+	attempts int
+	keys     []importer.Key // sending, unsent
+	mode     string         // run
+	baseURL  string
+	project  string
+	requests int64 // end: of the whole run
+}
+
+// A lineParser reads one line after the other.
+type lineParser struct {
+	line line
+	src  bytes.Buffer
+	dec  *jsontext.Decoder
+}
+
+func newLineParser() *lineParser {
+	p := &lineParser{}
+	p.dec = jsontext.NewDecoder(&p.src)
+	return p
+}
+
+// parse reads one line. The members it does not know are skipped; those it
+// knows have to be well formed. The result is overwritten by the next call.
+func (p *lineParser) parse(b []byte) (*line, error) {
+	var kind, at, key, keys, status, found, attempts, summary, mode, baseURL, project []byte
+	err := p.members(b, func(name, value []byte) {
+		switch string(name) {
+		case `"kind"`:
+			kind = value
+		case `"at"`:
+			at = value
+		case `"key"`:
+			key = value
+		case `"keys"`:
+			keys = value
+		case `"status"`:
+			status = value
+		case `"found"`:
+			found = value
+		case `"attempts"`:
+			attempts = value
+		case `"summary"`:
+			summary = value
+		case `"mode"`:
+			mode = value
+		case `"base_url"`:
+			baseURL = value
+		case `"project_id"`:
+			project = value
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := &p.line
+	*l = line{keys: l.keys[:0]}
+	if kind == nil {
+		return nil, errors.New(`has no member "kind"`)
+	}
+	switch string(kind) {
+	case `"run"`:
+		l.kind = "run"
+		err = errors.Join(parseString(&l.mode, mode), parseString(&l.baseURL, baseURL), parseString(&l.project, project))
+	case `"sending"`:
+		l.kind = "sending"
+		err = l.parseKeys(keys)
+	case `"unsent"`:
+		l.kind = "unsent"
+		err = l.parseKeys(keys)
+	case `"row"`:
+		l.kind = "row"
+		err = l.parseRow(key, status, found, attempts)
+	case `"end"`:
+		l.kind = "end"
+		var s importer.Summary
+		err = json.Unmarshal(summary, &s)
+		l.requests = s.Requests
+	default:
+		return l, nil
+	}
+	if err == nil {
+		l.at, err = parseTime(at)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("of the kind %s is malformed: %w", kind, err)
+	}
+	return l, nil
+}
+
+// members calls f with each member of a JSON object, as it stands there.
+func (p *lineParser) members(b []byte, f func(name, value []byte)) error {
+	p.src.Reset()
+	p.src.Write(b)
+	p.dec.Reset(&p.src, jsontext.AllowDuplicateNames(true))
+	if p.dec.PeekKind() != '{' {
+		return errors.New("is no JSON object")
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return fmt.Errorf("is not JSON: %w", err)
+	}
+	// What the decoder returns holds until the next call only; b holds longer.
+	next := func() ([]byte, error) {
+		v, err := p.dec.ReadValue()
+		if err != nil {
+			return nil, fmt.Errorf("is not JSON: %w", err)
+		}
+		end := int(p.dec.InputOffset())
+		return b[end-len(v) : end], nil
+	}
+	for p.dec.PeekKind() != '}' {
+		name, err := next()
+		if err != nil {
+			return err
+		}
+		value, err := next()
+		if err != nil {
+			return err
+		}
+		f(name, value)
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return fmt.Errorf("is not JSON: %w", err)
+	}
+	if _, err := p.dec.ReadToken(); err != io.EOF {
+		return errors.New("holds more than one JSON object")
+	}
+	return nil
+}
+
+func (l *line) parseRow(key, status, found, attempts []byte) (err error) {
+	var name string
+	if err := parseString(&name, status); err != nil {
+		return err
+	}
+	if l.status, err = importer.ParseStatus(name); err != nil {
+		return err
+	}
+	if key != nil || l.status != importer.Invalid {
+		if err := parseKey(&l.key, key); err != nil {
+			return err
+		}
+	}
+	l.found = string(found) == "true"
+	if attempts != nil {
+		if l.attempts, err = strconv.Atoi(string(attempts)); err != nil || l.attempts < 0 {
+			return fmt.Errorf("attempts %s", attempts)
+		}
+	}
+	return nil
+}
+
+func (l *line) parseKeys(v []byte) error {
+	var texts []jsontext.Value
+	if err := json.Unmarshal(v, &texts); err != nil {
+		return err
+	}
+	for _, t := range texts {
+		var k importer.Key
+		if err := parseKey(&k, t); err != nil {
+			return err
+		}
+		l.keys = append(l.keys, k)
+	}
+	return nil
+}
+
+func parseKey(k *importer.Key, v []byte) error {
+	n := strict64.EncodedLen(len(k))
+	if len(v) != n+2 || v[0] != '"' {
+		return fmt.Errorf("key %s: want %d characters of URL-safe base64", v, n)
+	}
+	if _, err := strict64.Decode(k[:], v[1:n+1]); err != nil {
+		return fmt.Errorf("key %s: %w", v, err)
+	}
+	return nil
+}
+
+func parseTime(v []byte) (int64, error) {
+	var t time.Time
+	if err := json.Unmarshal(v, &t); err != nil {
+		return 0, fmt.Errorf("time %s: %w", v, err)
+	}
+	return t.UnixMilli(), nil
+}
+
+func parseString(s *string, v []byte) error {
+	if v == nil || v[0] != '"' {
+		return fmt.Errorf("%s is no string", v)
+	}
+	b, err := jsontext.AppendUnquote(nil, v)
+	*s = string(b)
+	return err
+}
+
+// parseOutcome reads the line of a row back.
+func parseOutcome(b []byte) (*importer.Outcome, error) {
+	var row struct {
+		Key        string            `json:"key"`
+		Digest     string            `json:"digest"`
+		Source     string            `json:"source"`
+		Line       int               `json:"line"`
+		Row        int64             `json:"row"`
+		ContactIDs []string          `json:"contactIds"`
+		Status     string            `json:"status"`
+		First      importer.Place    `json:"first"`
+		ID         string            `json:"_id"`
+		Found      bool              `json:"found"`
+		Error      *importer.Failure `json:"error"`
+		Attempts   int               `json:"attempts"`
+		At         time.Time         `json:"at"`
+	}
+	if err := json.Unmarshal(b, &row); err != nil {
+		return nil, err
+	}
+	o := &importer.Outcome{
+		Row:   importer.Row{Source: row.Source, Line: row.Line, Number: row.Row, Profile: importer.Profile{ContactIDs: row.ContactIDs}},
+		First: row.First, ID: row.ID, Found: row.Found, Failure: row.Error, Attempts: row.Attempts, At: row.At,
+	}
+	var err error
+	if o.Status, err = importer.ParseStatus(row.Status); err != nil {
+		return nil, err
+	}
+	if o.Status == importer.Invalid {
+		return o, nil
+	}
+	if o.Row.Key, err = importer.ParseKey(row.Key); err != nil {
+		return nil, err
+	}
+	o.Row.Digest, err = importer.ParseDigest(row.Digest)
+	return o, err
+}

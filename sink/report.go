@@ -1,0 +1,328 @@
+package sink
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"importer/importer"
+)
+
+// flushAfter is how long a line waits for an fsync at most. The contract allows
+// a second, fsync itself included.
+const flushAfter = 500 * time.Millisecond
+
+// A Report is the journal of an import. It implements importer.Report. Its
+// methods may be called from several goroutines.
+//
+// After an error of any method the report is broken: every later call returns
+// that first error. An fsync that failed is not tried again, for what it should
+// have written may be gone from memory by then. Lines that could not be written,
+// as on a full disk, are kept for a last attempt in Close.
+type Report struct {
+	path    string
+	options Options
+	lock    *lockFile
+	file    file
+	info    fs.FileInfo // of file
+	history *history    // not changed after OpenReport
+
+	mu     sync.Mutex // guards what follows
+	err    error      // the first one
+	closed bool
+	line   []byte      // reused
+	size   int64       // length of the complete lines
+	synced int64       // how much of it is on disk
+	timer  *time.Timer // runs flush; made with the first line
+	armed  bool
+	full   bool   // err is that of a write
+	kept   []byte // complete lines that could not be written
+
+	syncing sync.Mutex // held over an fsync; taken before mu
+}
+
+// file is an *os.File, or in tests one on a disk that fails.
+type file interface {
+	io.Writer
+	io.ReaderAt
+	Sync() error
+	Close() error
+}
+
+var _ importer.Report = (*Report)(nil)
+
+// Keys is what the earlier runs made of each key. It is the caller's from now on.
+func (r *Report) Keys() *importer.Keys { return r.history.keys }
+
+// Runs is how many runs the report held when it was opened.
+func (r *Report) Runs() int { return len(r.history.runs) }
+
+// LastAlive is the time of the last line when the report was opened, the last
+// sign of life of an earlier run; zero where there was none.
+func (r *Report) LastAlive() time.Time { return r.history.last() }
+
+// AnnouncedAt is when a key whose status was InDoubt or Unknown was first
+// announced without having been decided since: a profile that is older was not
+// created by these runs. It is zero for other keys.
+func (r *Report) AnnouncedAt(k importer.Key) time.Time {
+	n, ok := r.history.notes[k]
+	if !ok || n.since == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n.since)
+}
+
+// Sent ranges over the requests that earlier runs sent within Options.Window
+// before the report was opened: a time and how many were sent then or a moment
+// before, in the order of time. Those whose time is not known count at the latest
+// that is possible; look-ups of a run that was killed are not known at all.
+func (r *Report) Sent() iter.Seq2[time.Time, int] { return r.history.sent.all() }
+
+// Begin writes the run line, on disk before it returns. It comes before all
+// other lines.
+func (r *Report) Begin() error {
+	h := r.options.Header
+	return r.appendJSON(struct {
+		Kind      string   `json:"kind"`
+		Run       string   `json:"run"`
+		At        string   `json:"at"`
+		Version   string   `json:"version"`
+		Mode      string   `json:"mode"`
+		Sources   []string `json:"sources"`
+		BaseURL   string   `json:"base_url"`
+		ProjectID string   `json:"project_id"`
+	}{"run", h.Run, formatTime(time.Now()), h.Version, h.Mode, h.Sources, h.BaseURL, h.ProjectID})
+}
+
+// Sending implements importer.Report.
+func (r *Report) Sending(keys []importer.Key) error {
+	if err := r.present(); err != nil {
+		return err
+	}
+	if err := r.appendKeys("sending", keys); err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+// Unsent implements importer.Report.
+func (r *Report) Unsent(keys []importer.Key) error { return r.appendKeys("unsent", keys) }
+
+// Append implements importer.Report.
+func (r *Report) Append(o *importer.Outcome) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line = appendRowLine(r.line[:0], o, r.options.Redact)
+	if len(r.line) > maxLine {
+		// Contact ids without end. The reject file has them.
+		r.line = appendRowLine(r.line[:0], o, true)
+	}
+	return r.write(r.line, true)
+}
+
+// Before implements importer.Report.
+func (r *Report) Before(k importer.Key) (*importer.Outcome, error) {
+	if err := r.failed(); err != nil {
+		return nil, err
+	}
+	n, ok := r.history.notes[k]
+	if !ok || n.offset == 0 {
+		return nil, r.fail(fmt.Errorf("the report %s holds no outcome of the key %s", r.path, k))
+	}
+	b, err := bufio.NewReader(io.NewSectionReader(r.file, n.offset, maxLine)).ReadBytes('\n')
+	if err != nil {
+		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
+	}
+	o, err := parseOutcome(b)
+	if err != nil {
+		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
+	}
+	return o, nil
+}
+
+// End writes the end line, on disk before it returns. It is the last line.
+func (r *Report) End(s importer.Summary) error {
+	if r.options.Redact && s.Reason != "" {
+		s.Reason = redacted
+	}
+	return r.appendJSON(struct {
+		Kind    string             `json:"kind"`
+		Run     string             `json:"run"`
+		At      string             `json:"at"`
+		Status  importer.RunStatus `json:"status"`
+		Summary importer.Summary   `json:"summary"`
+	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
+}
+
+// Close brings what was appended onto the disk, and frees the report. Of a broken
+// report it returns the first error, and writes what is kept of it if that is
+// possible by now. A report without a line is removed.
+func (r *Report) Close() error {
+	err := r.flush()
+	r.syncing.Lock()
+	defer r.syncing.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return r.err
+	}
+	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	if len(r.kept) > 0 {
+		err = errors.Join(err, r.rescue())
+	}
+	err = errors.Join(err, r.file.Close())
+	if r.size == 0 && err == nil {
+		err = os.Remove(r.path)
+	}
+	if r.err == nil {
+		r.err = fmt.Errorf("the report %s is closed", r.path)
+	}
+	return errors.Join(err, r.lock.unlock())
+}
+
+// write appends a complete line with one write(2). With keep it is remembered
+// where it cannot be written. The caller holds mu.
+func (r *Report) write(line []byte, keep bool) error {
+	err := r.err
+	if err == nil {
+		if _, err = r.file.Write(line); err == nil {
+			r.size += int64(len(line))
+			r.arm()
+			return nil
+		}
+		r.err = fmt.Errorf("writing to the report %s: %w; make room or mend the disk, then run the same command again", r.path, err)
+		r.full = true
+	}
+	if keep && r.full && !r.closed && len(r.kept)+len(line) <= maxKept {
+		r.kept = append(r.kept, line...)
+	}
+	return r.err
+}
+
+// maxKept bounds the lines that are kept for a last attempt, in bytes. They are
+// those of the requests in flight, and one line each.
+const maxKept = 4 << 20
+
+// arm sees to it that the lines written since are flushed soon. The caller holds
+// mu.
+func (r *Report) arm() {
+	switch {
+	case r.armed:
+		return
+	case r.timer == nil:
+		// The error, if any, is kept for the next call.
+		r.timer = time.AfterFunc(flushAfter, func() { _ = r.flush() })
+	default:
+		r.timer.Reset(flushAfter)
+	}
+	r.armed = true
+}
+
+// flush brings every line written so far onto the disk. Lines may be appended
+// meanwhile.
+func (r *Report) flush() error {
+	r.syncing.Lock()
+	defer r.syncing.Unlock()
+	r.mu.Lock()
+	r.armed = false
+	size, err, clean := r.size, r.err, r.size == r.synced
+	r.mu.Unlock()
+	if err != nil || clean {
+		return err
+	}
+	err = r.file.Sync()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		if r.err == nil {
+			r.err = fmt.Errorf("bringing the report %s onto the disk: %w; mend the disk, then run the same command again", r.path, err)
+		}
+		return r.err
+	}
+	r.synced = size
+	return r.err
+}
+
+// appendKeys writes a line that names keys, or several where there are many.
+func (r *Report) appendKeys(kind string, keys []importer.Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for part := range slices.Chunk(keys, maxKeys) {
+		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
+		// What could not be announced is not sent, and must not seem to be.
+		if err := r.write(r.line, kind != "sending"); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+// appendJSON writes a line that is needed once a run, on disk before it returns.
+func (r *Report) appendJSON(v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b) // ends the value with a line feed
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	err := r.write(b.Bytes(), true)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+// present tells whether the report still has its name. Keys announced in a file
+// that nobody finds again would be sent twice.
+func (r *Report) present() error {
+	info, err := os.Stat(r.path)
+	if err == nil && os.SameFile(info, r.info) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("another file has its name")
+	}
+	return r.fail(fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", r.path, err))
+}
+
+// fail breaks the report, and returns the error that broke it first.
+func (r *Report) fail(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+	}
+	return r.err
+}
+
+func (r *Report) failed() error { return r.fail(nil) }
+
+// rescue is the last attempt to write what is kept, over what is left of the
+// line that failed. The caller holds mu.
+func (r *Report) rescue() error {
+	info, err := os.Stat(r.path)
+	if err != nil || !os.SameFile(info, r.info) {
+		return nil
+	}
+	if err := cut(r.path, r.size); err != nil {
+		return err
+	}
+	if _, err := r.file.Write(r.kept); err != nil {
+		return nil // told already; a torn line is cut off by the next run
+	}
+	return r.file.Sync()
+}
