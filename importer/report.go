@@ -5,8 +5,10 @@ import "time"
 // Report is the journal that the run writes and resumes from. Implemented by
 // sink.Report. Its methods may be called from several goroutines.
 //
-// After an error of any method the report takes nothing more, and what it took
-// since the last successful Sending may be lost: the run must stop sending.
+// After an error of any method every later call returns that error, and the run
+// must stop sending: what the report took since the last successful Sending may
+// be lost. It keeps what Append and Unsent are still given for a last attempt
+// when it is closed.
 type Report interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
 	// all that was appended before, and may from then on reach the API.

@@ -40,17 +40,6 @@ type Options struct {
 // errInterrupted is the cause of a run that its caller cancelled.
 var errInterrupted = errors.New("interrupted")
 
-// An UnrecordedError is a run that could not write its report. Outcomes are
-// those of requests that had been sent when the report failed, in order: they
-// are worth one more attempt at another moment.
-type UnrecordedError struct {
-	Outcomes []*Outcome
-	Err      error
-}
-
-func (e *UnrecordedError) Error() string { return e.Err.Error() }
-func (e *UnrecordedError) Unwrap() error { return e.Err }
-
 // Run imports rows until the input ends, ctx is done, or no row can succeed any
 // more. It waits for the requests that are in flight before it returns, and for
 // its goroutines, but for the one that reads the source when the run is stopped
@@ -58,8 +47,7 @@ func (e *UnrecordedError) Unwrap() error { return e.Err }
 //
 // The summary is right in every case; Run, Report, Rejects and Duration are left
 // to the caller. Its status is Interrupted when ctx was done, with a nil error,
-// and Stopped with every error. An *UnrecordedError holds what the report could
-// not take.
+// and Stopped with every error.
 func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 	runCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -118,10 +106,8 @@ type engine struct {
 	inputErr chan error // what ended the input early; sent before read is closed
 
 	// Owned by record.
-	unsent     []Key
-	unrecorded []*Outcome
-	refused    int64 // rows that this run refused
-	reportErr  error
+	unsent  []Key
+	refused int64 // rows that this run refused
 }
 
 // A result is what the recorder counts: one for each row that was read.
@@ -172,20 +158,19 @@ func (e *engine) record() {
 			}
 		}
 	}
-	if len(e.unsent) > 0 && e.reportErr == nil {
-		e.reportErr = e.Report.Unsent(e.unsent)
+	if len(e.unsent) > 0 {
+		if err := e.Report.Unsent(e.unsent); err != nil {
+			e.stop(err)
+		}
 	}
 }
 
+// append hands an outcome to the report. A report that failed keeps what it is
+// given for a last attempt, so it is given all.
 func (e *engine) append(o *Outcome) {
-	if e.reportErr == nil {
-		e.reportErr = e.Report.Append(o)
-		if e.reportErr == nil {
-			return
-		}
-		e.stop(e.reportErr)
+	if err := e.Report.Append(o); err != nil {
+		e.stop(err)
 	}
-	e.unrecorded = append(e.unrecorded, o)
 }
 
 func (e *engine) reject(o *Outcome) {
@@ -222,9 +207,6 @@ func (e *engine) finish(ctx context.Context) (Summary, error) {
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 		s.Status, s.Reason = Interrupted, errInterrupted.Error()
 		err = nil
-	}
-	if e.reportErr != nil {
-		err = &UnrecordedError{Outcomes: e.unrecorded, Err: e.reportErr}
 	}
 	if e := s.Counts.Check(); e != nil {
 		err = errors.Join(err, e)

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"importer/cognigy"
+	"importer/config"
+	"importer/importer"
+	"importer/sandbox"
+	"importer/sink"
+	"importer/source"
+)
+
+func newImportCommand(env Env) *cobra.Command {
+	shown := config.Default() // only for the defaults that --help shows
+	cmd := &cobra.Command{
+		Use:   "importer --source FILE [flags]",
+		Short: "Get contact profiles from files into Cognigy.AI",
+		Long: `Get contact profiles from CSV and NDJSON files into a Cognigy.AI project.
+
+What was done stands in a report beside the working directory. The same command
+run again sends only what is not settled, so an interrupted import resumes. Rows
+that were refused come back in a reject file, with the reason.`,
+		Example: `  importer --source contacts.csv --sandbox
+  importer --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…`,
+		Args:          cobra.ArbitraryArgs, // more sources
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := settings(cmd.Flags(), args, env.Getenv)
+			if err != nil {
+				return err
+			}
+			return runImport(cmd.Context(), c, env)
+		},
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
+	cmd.Flags().String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+	bindFlags(cmd.Flags(), &shown)
+	return cmd
+}
+
+// runImport is one run, from the settings to the exit.
+func runImport(ctx context.Context, c config.Config, env Env) (err error) {
+	started := time.Now()
+	rate, err := importer.ParseRate(c.Rate)
+	if err != nil {
+		return config.Errorf("--rate (rate): %w", err)
+	}
+	maxErrors, err := importer.ParseMaxErrors(c.MaxErrors)
+	if err != nil {
+		return config.Errorf("--max-errors (max_errors): %w", err)
+	}
+	terminal := isTerminal(env.Stderr, env.Getenv)
+	display := newDisplay(env.Stderr, c, terminal)
+	log, err := newLogger(display, terminal, c.Log)
+	if err != nil {
+		return err
+	}
+
+	input, err := source.Open(source.Options{Paths: c.Source.Paths, Stdin: env.Stdin, Format: source.Format(c.Source.Format)})
+	if err != nil {
+		return usage(err)
+	}
+	defer func() { err = errors.Join(err, input.Close()) }()
+
+	recordedURL := "sandbox" // its address changes from run to run
+	if c.Sandbox {
+		server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Log: log.Level(zerolog.WarnLevel)})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Close()) }()
+		c.API.BaseURL, c.API.ProjectID, c.API.Key = server.URL, server.ProjectID(), config.Secret(server.APIKey())
+	} else {
+		if c.API.BaseURL, err = cognigy.NormalizeBaseURL(c.API.BaseURL); err != nil {
+			return config.Errorf("--base-url (api.base_url, $COGNIGY_BASE_URL): %w", err)
+		}
+		recordedURL = c.API.BaseURL
+	}
+	client, err := cognigy.New(cognigy.Options{
+		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
+		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
+	})
+	if err != nil {
+		return usage(err)
+	}
+	defer client.Close()
+
+	sources := input.Sources()
+	reportPath := c.Report.Path
+	if reportPath == "" {
+		reportPath = defaultReport(sources[0].Name)
+	}
+	run := ulid.Make().String()
+	report, err := sink.OpenReport(reportPath, sink.Options{
+		Header: sink.Header{
+			Run: run, Version: env.Version, Mode: "create", Sources: c.Source.Paths,
+			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
+		},
+		Restart: c.Restart,
+		Redact:  c.Report.Redact,
+		Window:  rate.Window,
+	})
+	if err != nil {
+		var other *sink.MismatchError
+		if errors.As(err, &other) {
+			return usage(err)
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, report.Close()) }()
+	rejects, err := newRejects(reportPath, sources)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rejects.Close()) }()
+
+	for _, n := range input.Notices() {
+		log.Info().Str("source", n.Source).Msg(n.Text)
+	}
+	if err := report.Begin(); err != nil {
+		return err
+	}
+	var progress importer.Progress
+	pacer := importer.NewPacer(rate, importer.PacerOptions{})
+	preload(pacer, report)
+	display.start(&progress, input, pacer)
+	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
+		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
+		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
+		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
+	})
+	display.stop()
+	summary.Run, summary.Report = run, reportPath
+	summary.Duration = importer.Seconds(time.Since(started))
+	if rejectsErr := rejects.Finish(); rejectsErr != nil {
+		err = errors.Join(err, rejectsErr)
+	}
+	summary.Rejects = rejects.Path()
+	if err != nil {
+		summary.Status, summary.Reason = importer.Stopped, err.Error()
+	}
+	err = errors.Join(err, report.End(summary))
+	if printErr := printSummary(env.Stdout, summary, c); printErr != nil {
+		err = errors.Join(err, printErr)
+	}
+	switch {
+	case err != nil:
+		return err
+	case summary.Status == importer.Interrupted:
+		return context.Cause(ctx)
+	case summary.NotIn() > 0:
+		return errNotAllIn
+	}
+	return nil
+}
+
+// defaultReport is the report of a source that none was named for: in the
+// working directory, under the source's own name.
+func defaultReport(source string) string {
+	if source == "-" {
+		return "stdin.report.ndjson"
+	}
+	return filepath.Base(source) + ".report.ndjson"
+}
+
+// preload tells the pacer what earlier runs of this report have sent within the
+// quota's window.
+func preload(pacer *importer.Pacer, report *sink.Report) {
+	var sent []time.Time
+	for at, n := range report.Sent() {
+		for range n {
+			sent = append(sent, at)
+		}
+	}
+	pacer.Preload(sent)
+}
+
+func printSummary(w io.Writer, s importer.Summary, c config.Config) error {
+	switch {
+	case c.JSON:
+		return json.NewEncoder(w).Encode(s)
+	case c.Quiet && s.Status == importer.Complete && s.NotIn() == 0:
+		return nil
+	}
+	_, err := fmt.Fprint(w, sink.SummaryText(s))
+	return err
+}
