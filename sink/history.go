@@ -172,11 +172,11 @@ func (h *history) row(l *line) error {
 		n.status = h.keys.Status(l.key)
 	}
 	switch {
-	case n.status == importer.InDoubt:
+	case n.status == importer.InDoubt, n.status == importer.Unknown:
+		// What is unknown is looked up and sent again without being announced anew.
 	case n.status == importer.Created && l.status == importer.Created:
 		return fmt.Errorf("says that the key %s was created, which was created already", l.key)
 	case n.status.In():
-	case n.status == importer.Unknown && l.found && l.attempts == 0:
 	case l.attempts > 0 || l.status == importer.Created:
 		return fmt.Errorf("says that the key %s was sent, which was not announced", l.key)
 	}

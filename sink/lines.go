@@ -31,7 +31,6 @@ type line struct {
 	at       int64  // Unix milliseconds
 	key      importer.Key
 	status   importer.Status // row
-	found    bool
 	attempts int
 	keys     []importer.Key // sending, unsent
 	mode     string         // run
@@ -56,7 +55,7 @@ func newLineParser() *lineParser {
 // parse reads one line. The members it does not know are skipped; those it
 // knows have to be well formed. The result is overwritten by the next call.
 func (p *lineParser) parse(b []byte) (*line, error) {
-	var kind, at, key, keys, status, found, attempts, summary, mode, baseURL, project []byte
+	var kind, at, key, keys, status, attempts, summary, mode, baseURL, project []byte
 	err := p.members(b, func(name, value []byte) {
 		switch string(name) {
 		case `"kind"`:
@@ -69,8 +68,6 @@ func (p *lineParser) parse(b []byte) (*line, error) {
 			keys = value
 		case `"status"`:
 			status = value
-		case `"found"`:
-			found = value
 		case `"attempts"`:
 			attempts = value
 		case `"summary"`:
@@ -103,7 +100,7 @@ func (p *lineParser) parse(b []byte) (*line, error) {
 		err = l.parseKeys(keys)
 	case `"row"`:
 		l.kind = "row"
-		err = l.parseRow(key, status, found, attempts)
+		err = l.parseRow(key, status, attempts)
 	case `"end"`:
 		l.kind = "end"
 		var s importer.Summary
@@ -161,7 +158,7 @@ func (p *lineParser) members(b []byte, f func(name, value []byte)) error {
 	return nil
 }
 
-func (l *line) parseRow(key, status, found, attempts []byte) (err error) {
+func (l *line) parseRow(key, status, attempts []byte) (err error) {
 	var name string
 	if err := parseString(&name, status); err != nil {
 		return err
@@ -174,7 +171,6 @@ func (l *line) parseRow(key, status, found, attempts []byte) (err error) {
 			return err
 		}
 	}
-	l.found = string(found) == "true"
 	if attempts != nil {
 		if l.attempts, err = strconv.Atoi(string(attempts)); err != nil || l.attempts < 0 {
 			return fmt.Errorf("attempts %s", attempts)

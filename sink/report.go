@@ -26,8 +26,7 @@ const flushAfter = 500 * time.Millisecond
 //
 // After an error of any method the report is broken: every later call returns
 // that first error. An fsync that failed is not tried again, for what it should
-// have written may be gone from memory by then. Lines that could not be written,
-// as on a full disk, are kept for a last attempt in Close.
+// have written may be gone from memory by then.
 type Report struct {
 	path    string
 	options Options
@@ -105,8 +104,8 @@ func (r *Report) Begin() error {
 
 // Sending implements importer.Report.
 func (r *Report) Sending(keys []importer.Key) error {
-	if err := r.present(); err != nil {
-		return err
+	if err := r.named(); err != nil {
+		return r.fail(err)
 	}
 	if err := r.appendKeys("sending", keys); err != nil {
 		return err
@@ -121,12 +120,16 @@ func (r *Report) Unsent(keys []importer.Key) error { return r.appendKeys("unsent
 func (r *Report) Append(o *importer.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.line = appendRowLine(r.line[:0], o, r.options.Redact)
-	if len(r.line) > maxLine {
+	r.line = r.appendRow(r.line[:0], o)
+	return r.write(r.line)
+}
+
+func (r *Report) appendRow(b []byte, o *importer.Outcome) []byte {
+	if b = appendRowLine(b, o, r.options.Redact); len(b) > maxLine {
 		// Contact ids without end. The reject file has them.
-		r.line = appendRowLine(r.line[:0], o, true)
+		b = appendRowLine(b[:0], o, true)
 	}
-	return r.write(r.line, true)
+	return b
 }
 
 // Before implements importer.Report.
@@ -163,9 +166,38 @@ func (r *Report) End(s importer.Summary) error {
 	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
 }
 
+// Rescue is a last attempt to record outcomes that the report refused because it
+// could not be written to, as on a full disk; there may be room by now. They are
+// on disk when it returns nil. The report stays broken.
+func (r *Report) Rescue(outcomes []*importer.Outcome) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.full || r.closed {
+		return r.err
+	}
+	if err := r.named(); err != nil {
+		return err
+	}
+	// Part of the line that failed may be there.
+	if err := cut(r.path, r.size); err != nil {
+		return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
+	}
+	for _, o := range outcomes {
+		r.line = r.appendRow(r.line[:0], o)
+		if _, err := r.file.Write(r.line); err != nil {
+			return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
+		}
+		r.size += int64(len(r.line))
+	}
+	if err := r.file.Sync(); err != nil {
+		return fmt.Errorf("bringing the report %s onto the disk: %w", r.path, err)
+	}
+	r.synced = r.size
+	return nil
+}
+
 // Close brings what was appended onto the disk, and frees the report. Of a broken
-// report it returns the first error, and writes what is kept of it if that is
-// possible by now. A report without a line is removed.
+// report it returns the first error. A report without a line is removed.
 func (r *Report) Close() error {
 	err := r.flush()
 	r.syncing.Lock()
@@ -179,8 +211,9 @@ func (r *Report) Close() error {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-	if len(r.kept) > 0 {
-		err = errors.Join(err, r.rescue())
+	if r.full && r.size > r.synced {
+		// The lines before the one that failed have not met an fsync yet.
+		err = errors.Join(err, r.file.Sync())
 	}
 	err = errors.Join(err, r.file.Close())
 	if r.size == 0 && err == nil {
@@ -192,28 +225,20 @@ func (r *Report) Close() error {
 	return errors.Join(err, r.lock.unlock())
 }
 
-// write appends a complete line with one write(2). With keep it is remembered
-// where it cannot be written. The caller holds mu.
-func (r *Report) write(line []byte, keep bool) error {
-	err := r.err
-	if err == nil {
-		if _, err = r.file.Write(line); err == nil {
-			r.size += int64(len(line))
-			r.arm()
-			return nil
-		}
+// write appends a complete line with one write(2). The caller holds mu.
+func (r *Report) write(line []byte) error {
+	if r.err != nil {
+		return r.err
+	}
+	if _, err := r.file.Write(line); err != nil {
 		r.err = fmt.Errorf("writing to the report %s: %w; make room or mend the disk, then run the same command again", r.path, err)
 		r.full = true
+		return r.err
 	}
-	if keep && r.full && !r.closed && len(r.kept)+len(line) <= maxKept {
-		r.kept = append(r.kept, line...)
-	}
-	return r.err
+	r.size += int64(len(line))
+	r.arm()
+	return nil
 }
-
-// maxKept bounds the lines that are kept for a last attempt, in bytes. They are
-// those of the requests in flight, and one line each.
-const maxKept = 4 << 20
 
 // arm sees to it that the lines written since are flushed soon. The caller holds
 // mu.
@@ -261,8 +286,7 @@ func (r *Report) appendKeys(kind string, keys []importer.Key) error {
 	defer r.mu.Unlock()
 	for part := range slices.Chunk(keys, maxKeys) {
 		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
-		// What could not be announced is not sent, and must not seem to be.
-		if err := r.write(r.line, kind != "sending"); err != nil {
+		if err := r.write(r.line); err != nil {
 			return err
 		}
 	}
@@ -278,7 +302,7 @@ func (r *Report) appendJSON(v any) error {
 		return err
 	}
 	r.mu.Lock()
-	err := r.write(b.Bytes(), true)
+	err := r.write(b.Bytes())
 	r.mu.Unlock()
 	if err != nil {
 		return err
@@ -286,9 +310,9 @@ func (r *Report) appendJSON(v any) error {
 	return r.flush()
 }
 
-// present tells whether the report still has its name. Keys announced in a file
+// named tells whether the report still has its name. Keys announced in a file
 // that nobody finds again would be sent twice.
-func (r *Report) present() error {
+func (r *Report) named() error {
 	info, err := os.Stat(r.path)
 	if err == nil && os.SameFile(info, r.info) {
 		return nil
@@ -296,7 +320,7 @@ func (r *Report) present() error {
 	if err == nil {
 		err = errors.New("another file has its name")
 	}
-	return r.fail(fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", r.path, err))
+	return fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", r.path, err)
 }
 
 // fail breaks the report, and returns the error that broke it first.
@@ -310,19 +334,3 @@ func (r *Report) fail(err error) error {
 }
 
 func (r *Report) failed() error { return r.fail(nil) }
-
-// rescue is the last attempt to write what is kept, over what is left of the
-// line that failed. The caller holds mu.
-func (r *Report) rescue() error {
-	info, err := os.Stat(r.path)
-	if err != nil || !os.SameFile(info, r.info) {
-		return nil
-	}
-	if err := cut(r.path, r.size); err != nil {
-		return err
-	}
-	if _, err := r.file.Write(r.kept); err != nil {
-		return nil // told already; a torn line is cut off by the next run
-	}
-	return r.file.Sync()
-}

@@ -1,0 +1,130 @@
+package sink
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"importer/importer"
+)
+
+// WriteSummaryJSON writes a summary as one JSON object and a line feed.
+func WriteSummaryJSON(w io.Writer, s importer.Summary) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(s)
+}
+
+// WriteSummary writes a summary for people: how the run ended, what became of the
+// rows, where that is recorded, and what to do next.
+func WriteSummary(w io.Writer, s importer.Summary) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", headline(s))
+	for _, c := range []struct {
+		name string
+		n    int64
+	}{
+		{"created", s.Created},
+		{"updated", s.Updated},
+		{"unchanged", s.Unchanged},
+		{"existing", s.Existing},
+		{"duplicate", s.Duplicate},
+		{"done before", s.DoneBefore},
+		{"invalid", s.Invalid},
+		{"rejected", s.Rejected},
+		{"failed", s.Failed},
+		{"unknown", s.Unknown},
+		{"pending", s.Pending},
+		{"deactivated", s.Deactivated},
+		{"deleted", s.Deleted},
+	} {
+		if c.n != 0 {
+			fmt.Fprintf(&b, "  %-12s %10d\n", c.name, c.n)
+		}
+	}
+	fmt.Fprintf(&b, "  %-12s %10d\n", "rows read", s.Read)
+	fmt.Fprintf(&b, "  %-12s %10d%s\n\n", "requests", s.Requests, requestDetails(s))
+	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
+	if s.Rejects != "" {
+		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
+	}
+	if steps := nextSteps(s); len(steps) > 0 {
+		b.WriteString("\nWhat to do next:\n")
+		for _, step := range steps {
+			fmt.Fprintf(&b, "  - %s\n", step)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func headline(s importer.Summary) string {
+	took := time.Duration(s.Duration).Round(100 * time.Millisecond)
+	switch {
+	case s.Status == importer.Interrupted:
+		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
+	case s.Status == importer.Stopped:
+		return fmt.Sprintf("Stopped after %v: %s", took, s.Reason)
+	case s.NotIn() > 0:
+		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
+	case s.Read == 0:
+		return "Complete: there were no rows to import."
+	case s.Requests == 0:
+		return "Nothing left to do: every row is in."
+	}
+	return fmt.Sprintf("Complete after %v: every row is in.", took)
+}
+
+func requestDetails(s importer.Summary) string {
+	var parts []string
+	if s.Retries != 0 {
+		parts = append(parts, plural(s.Retries, "retry", "retries"))
+	}
+	if s.Throttled != 0 {
+		parts = append(parts, fmt.Sprintf("%d throttled", s.Throttled))
+	}
+	if s.LookedUp != 0 {
+		parts = append(parts, fmt.Sprintf("%s looked up", plural(s.LookedUp, "row", "rows")))
+	}
+	if parts == nil {
+		return ""
+	}
+	return "  (" + strings.Join(parts, ", ") + ")"
+}
+
+// nextSteps are what a person can do about the rows that are not in.
+func nextSteps(s importer.Summary) []string {
+	var steps []string
+	if s.Unknown != 0 {
+		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. Run the same command again: it looks them up before it sends anything.",
+			plural(s.Unknown, "row", "rows")))
+	}
+	if s.Failed != 0 {
+		steps = append(steps, fmt.Sprintf("%s failed after all retries. Run the same command again to try them again.", plural(s.Failed, "row", "rows")))
+	}
+	if s.Status == importer.Interrupted {
+		steps = append(steps, "Run the same command again to go on where it stopped.")
+	}
+	if s.Status == importer.Stopped {
+		steps = append(steps, "Mend what stopped it, then run the same command again to go on where it stopped.")
+	}
+	if refused := s.Invalid + s.Rejected; refused != 0 {
+		step := fmt.Sprintf("%s refused.", plural(refused, "row was", "rows were"))
+		if s.Rejects != "" {
+			step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file.", s.Rejects)
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+func areNotIn(n int64) string { return plural(n, "row is", "rows are") + " not in" }
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
