@@ -1,0 +1,238 @@
+package cognigy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer"
+)
+
+// A wireProfile is a profile in an answer: an item of a list.
+type wireProfile struct {
+	ID          string         `json:"_id"`
+	ContactIDs  []string       `json:"contactIds"`
+	Profile     jsontext.Value `json:"profile"`
+	Active      *bool          `json:"active"`
+	LastChanged int64          `json:"lastChanged"`
+}
+
+// decodePage reads the answer to a list. The cursor of the next page stands in
+// nextCursor, or in next: the sources contradict each other.
+func decodePage(b []byte) (importer.ListPage, error) {
+	var wire struct {
+		Items      *[]wireProfile `json:"items"`
+		Total      int            `json:"total"`
+		NextCursor string         `json:"nextCursor"`
+		Next       string         `json:"next"`
+	}
+	if err := unmarshal(b, &wire); err != nil {
+		return importer.ListPage{}, err
+	}
+	if wire.Items == nil {
+		return importer.ListPage{}, errors.New(`there is no "items" in it`)
+	}
+	page := importer.ListPage{Total: wire.Total, Next: wire.NextCursor}
+	if page.Next == "" {
+		page.Next = wire.Next
+	}
+	page.Profiles = make([]importer.Found, len(*wire.Items))
+	for i, item := range *wire.Items {
+		fields, err := decodeFields(item.Profile)
+		if err != nil {
+			return importer.ListPage{}, fmt.Errorf("item %d: profile: %w", i+1, err)
+		}
+		if item.ID == "" {
+			return importer.ListPage{}, fmt.Errorf("item %d has no _id", i+1)
+		}
+		page.Profiles[i] = importer.Found{
+			ID: item.ID, ContactIDs: item.ContactIDs, Fields: fields,
+			Active:      item.Active == nil || *item.Active,
+			LastChanged: unixSeconds(item.LastChanged),
+		}
+	}
+	return page, nil
+}
+
+// decodeFields takes the members of a profile apart. None where there is no
+// profile.
+func decodeFields(profile jsontext.Value) ([]importer.Field, error) {
+	if len(profile) == 0 || profile.Kind() == 'n' {
+		return nil, nil
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(profile), lenient)
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil, errors.New("is not an object")
+	}
+	var fields []importer.Field
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		field := importer.Field{Name: name.String()}
+		value, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		value = value.Clone()
+		if err := value.Format(lenient); err != nil {
+			return nil, err
+		}
+		field.Value = []byte(value)
+		fields = append(fields, field)
+	}
+	importer.SortFields(fields)
+	return fields, nil
+}
+
+// lenient takes text that was cut within a character: one such profile must not
+// make a whole page unreadable.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
+func unmarshal(b []byte, v any) error { return json.Unmarshal(b, v, lenient) }
+
+// unixSeconds is a time as the API tells it; 0 and below are no time.
+func unixSeconds(s int64) time.Time {
+	if s <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
+}
+
+// maxIDBytes bounds an id. The documented ones have 24.
+const maxIDBytes = 128
+
+// scanID finds the member "_id" of an object without decoding the rest, which it
+// takes for well-formed as far as it is there. Empty where the text is no object,
+// ends before the id, or has another form of id than a plain string.
+func scanID(b []byte) string {
+	i := skipSpace(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return ""
+	}
+	for {
+		i = skipSpace(b, i+1)
+		end := skipString(b, i)
+		if end < 0 {
+			return ""
+		}
+		isID := string(b[i:end]) == `"_id"`
+		if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
+			return ""
+		}
+		i = skipSpace(b, i+1)
+		if isID {
+			return plainString(b, i)
+		}
+		if i = skipSpace(b, skipValue(b, i)); i >= len(b) || b[i] != ',' {
+			return ""
+		}
+	}
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// skipString returns where the string that begins at i ends, or -1.
+func skipString(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return -1
+	}
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// skipValue returns where the value that begins at i ends; len(b) where it does
+// not.
+func skipValue(b []byte, i int) int {
+	depth := 0
+	for i < len(b) {
+		switch b[i] {
+		case '"':
+			end := skipString(b, i)
+			if end < 0 {
+				return len(b)
+			}
+			if i = end; depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+		i++
+	}
+	return i
+}
+
+// plainString is the string that begins at i, if it is printable ASCII without
+// escapes and short enough for an id.
+func plainString(b []byte, i int) string {
+	end := skipString(b, i)
+	if end < 0 || end-i-2 > maxIDBytes {
+		return ""
+	}
+	s := b[i+1 : end-1]
+	if bytes.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+		return ""
+	}
+	return string(s)
+}
+
+// unreadable is the error of a success whose body is of no use. Only reads end
+// here: they can be made again.
+func (c *Client) unreadable(body []byte, broken, err error) *importer.APIError {
+	e := &importer.APIError{Class: importer.Permanent, Err: err}
+	var syntax *jsontext.SyntacticError
+	text := bytes.TrimSpace(body)
+	switch {
+	case errors.Is(broken, errTooLarge):
+		e.Detail = fmt.Sprintf("the answer is larger than %d MiB", maxAnswerBytes>>20)
+		e.Hint = "ask for fewer profiles a page"
+		e.Err = broken
+	case broken != nil:
+		e.Class, e.Err = importer.Transient, broken
+		e.Detail = "the answer broke off: " + broken.Error()
+	case len(text) > 0 && text[0] != '{' && text[0] != '[':
+		e.Class = importer.Fatal
+		e.Detail = "the answer is not the API's: " + htmlText(text)
+		e.Hint = hintBaseURL
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax):
+		e.Class = importer.Transient
+		e.Detail = "the answer is not whole: " + err.Error()
+	default:
+		e.Detail = "the answer does not have the documented form: " + err.Error()
+		e.Hint = "this client reads the Contact Profiles API v2.0; look at --base-url and the version of the installation"
+	}
+	e.Detail = clean(e.Detail, c.key)
+	e.Err = cleanError(e.Err, c.key)
+	return e
+}

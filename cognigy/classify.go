@@ -1,0 +1,231 @@
+package cognigy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"importer/importer"
+)
+
+// An exchange is what is known of a request that did not succeed: the answer, or
+// the transport's error where status is 0.
+type exchange struct {
+	op operation
+	// sent: the request may have reached the server, if only in part.
+	sent bool
+	err  error
+
+	status     int
+	body       []byte // as far as it was read
+	date       string // the headers of these names
+	retryAfter string
+	location   string
+	now        time.Time
+
+	key string // to be kept out of all texts
+}
+
+// Sentences for people, who know their settings and not HTTP.
+const (
+	hintBaseURL   = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
+	hintKey       = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
+	hintPlan      = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
+	hintRole      = "the key's user needs the role contact_profile_admin in the project of --project-id"
+	hintProject   = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
+	hintSize      = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
+	hintExists    = "a profile with one of these contact ids is there already"
+	hintWait      = "somebody else behind the same IP address may use the quota too: lower --rate"
+	hintServer    = "the server failed; give the trace id to the vendor's support if it goes on"
+	hintNetwork   = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintProxy     = "look at the user name and password of the proxy in $HTTPS_PROXY"
+	hintTimeout   = "raise --timeout, or lower --workers, if the API is slow"
+	hintCert      = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
+	hintPlainHTTP = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
+	hintRow       = "correct the row and import it again"
+	hintGone      = "the profile is not there: it may have expired or been deleted"
+)
+
+// classify says what a failed exchange means and what may be done about it. It
+// is the only place that does. It is pure: the same exchange, the same error.
+//
+// A request that cannot be told to have had no effect is Ambiguous; a read has
+// none, so that what would be Ambiguous is Transient there.
+func classify(x exchange) *importer.APIError {
+	var e *importer.APIError
+	if x.status == 0 {
+		e = classifyTransport(x)
+	} else {
+		e = classifyAnswer(x)
+	}
+	if e.Class == importer.Ambiguous && x.op.safe {
+		e.Class = importer.Transient
+	}
+	e.Detail = clean(e.Detail, x.key)
+	e.Field = clean(e.Field, x.key)
+	e.TraceID = clean(e.TraceID, x.key)
+	e.Hint = redact(e.Hint, x.key)
+	e.Err = cleanError(e.Err, x.key)
+	return e
+}
+
+func classifyAnswer(x exchange) *importer.APIError {
+	p := parseProblem(x.body)
+	e := &importer.APIError{Failure: importer.Failure{
+		HTTP: x.status, Code: p.code, Field: fieldOf(p.path), Detail: p.describe(x.status, x.body), TraceID: p.traceID,
+	}}
+	retryAfter, retryAfterOK := parseRetryAfter(x.retryAfter, x.date, x.now)
+	e.RetryAfter = retryAfter
+
+	switch status := x.status; {
+	case status/100 == 3:
+		e.Class, e.Hint = importer.Fatal, hintBaseURL
+		e.Detail = "the server redirects, which is not followed"
+		if host := hostOf(x.location); host != "" {
+			e.Detail = "the server redirects to " + host + ", which is not followed"
+		}
+	case status == http.StatusUnauthorized:
+		e.Class, e.Hint = importer.Fatal, hintKey
+	case status == http.StatusPaymentRequired:
+		e.Class, e.Hint = importer.Fatal, hintPlan
+	case status == http.StatusForbidden && !p.ok:
+		e.Class, e.Hint = importer.Fatal, "a proxy or firewall in front of the API refused this, not the API; "+hintNetwork
+	case status == http.StatusForbidden:
+		e.Class, e.Hint = importer.Fatal, hintRole
+	case status == http.StatusProxyAuthRequired:
+		e.Class, e.Hint = importer.Fatal, hintProxy
+	case status == http.StatusMethodNotAllowed, status == http.StatusNotFound && !p.ok && !x.op.profile:
+		// Not even the path is there.
+		e.Class, e.Hint = importer.Fatal, hintBaseURL
+	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
+		p.ok && !x.op.profile && p.blamesProject():
+		e.Class, e.Hint = importer.Fatal, hintProject
+	case status == http.StatusRequestTimeout:
+		// Said of a request that did not arrive whole, and by some servers of one
+		// that took them too long.
+		e.Class, e.Hint = importer.Ambiguous, hintTimeout
+	case status == http.StatusConflict:
+		e.Class, e.Hint = importer.Conflict, hintExists
+	case status == http.StatusTooManyRequests:
+		e.Class, e.Hint = importer.Throttled, hintWait
+	case status/100 == 4:
+		e.Class, e.Hint = importer.Permanent, hintFor(x.op, status, e.Field)
+	case status == http.StatusServiceUnavailable && retryAfterOK:
+		e.Class, e.Hint = importer.Transient, hintServer
+	default:
+		e.Class, e.Hint = importer.Ambiguous, hintServer
+	}
+	return e
+}
+
+func hintFor(op operation, status int, field string) string {
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return hintSize
+	case status == http.StatusNotFound && op.profile:
+		return hintGone
+	case field != "":
+		return "correct the column that is mapped to " + strconv.Quote(field) + ", and import the row again; a custom field must be in the project's schema"
+	}
+	return hintRow
+}
+
+// describe is what happened, in the API's words where it has any.
+func (p problem) describe(status int, body []byte) string {
+	switch {
+	case p.detail != "":
+		return p.detail
+	case p.title != "" && p.title != "about:blank":
+		return p.title
+	}
+	name := http.StatusText(status)
+	if name == "" {
+		name = "an unknown status"
+	}
+	if page := clean(htmlText(body), ""); page != "" && !p.ok {
+		return name + ", not from the API: " + page
+	}
+	return name + ", without a reason"
+}
+
+func classifyTransport(x exchange) *importer.APIError {
+	e := &importer.APIError{Class: importer.Transient, Err: x.err}
+	if x.sent {
+		e.Class = importer.Ambiguous
+	}
+	e.Detail = x.err.Error()
+
+	var (
+		dns     *net.DNSError
+		cert    *tls.CertificateVerificationError
+		roots   x509.SystemRootsError
+		record  tls.RecordHeaderError
+		timeout interface{ Timeout() bool }
+	)
+	switch msg := x.err.Error(); {
+	case errors.As(x.err, &cert), errors.As(x.err, &roots):
+		e.Class, e.Hint = importer.Fatal, hintCert
+	case !x.sent && (errors.As(x.err, &record) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
+		e.Class, e.Hint = importer.Fatal, hintPlainHTTP
+	case !x.sent && strings.Contains(msg, http.StatusText(http.StatusProxyAuthRequired)):
+		e.Class, e.Hint = importer.Fatal, hintProxy
+	case errors.As(x.err, &dns):
+		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", dns.Name, dns.Err), hintNetwork
+	case errors.Is(x.err, syscall.ECONNREFUSED):
+		e.Detail, e.Hint = "nobody listens: "+msg, hintNetwork
+	case errors.Is(x.err, context.Canceled):
+		e.Detail = "the request was cancelled"
+	case errors.As(x.err, &timeout) && timeout.Timeout():
+		e.Hint = hintTimeout
+		if !x.sent {
+			e.Detail, e.Hint = "no connection in time: "+msg, hintNetwork
+		}
+	case x.sent:
+		e.Detail, e.Hint = "the connection broke before the answer was there: "+msg, hintNetwork
+	default:
+		e.Hint = hintNetwork
+	}
+	return e
+}
+
+// parseRetryAfter reads a Retry-After header: seconds, or an HTTP date, which
+// counts from the answer's own Date where there is one, so that clocks need not
+// agree. A date in the past is 0. False where it is neither.
+func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	if seconds, ok := parseSeconds(value); ok {
+		return seconds, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	if d, err := http.ParseTime(date); err == nil {
+		now = d
+	}
+	return max(0, at.Sub(now)), true
+}
+
+// parseSeconds reads a number of seconds, whole or not, into a duration, which
+// holds 292 years at most.
+func parseSeconds(s string) (time.Duration, bool) {
+	if strings.Trim(s, "0123456789.") != "" {
+		return 0, false // ParseFloat takes more, such as a sign, hexadecimals and infinity
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	if f >= time.Duration(1<<63-1).Seconds() {
+		return 1<<63 - 1, true
+	}
+	return time.Duration(f * float64(time.Second)), true
+}

@@ -1,0 +1,257 @@
+// Package cognigy is a client of the Cognigy.AI Contact Profiles API v2.0, and
+// the one place that classifies its errors.
+//
+// One call is one HTTP request. Nothing is sent a second time behind the
+// caller's back: an answer that was lost is an error of class Ambiguous, and the
+// engine decides. All policy is in classify, a pure function; do gathers what it
+// needs to know.
+package cognigy
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// DefaultTimeout bounds one request where Options.Timeout is 0.
+	DefaultTimeout = 30 * time.Second
+	// DefaultMaxConns is the number of connections kept where Options.MaxConns is 0.
+	DefaultMaxConns = 16
+
+	// idleTimeout is how long a connection is kept unused. A request that is
+	// written while the server closes its connection is in doubt, and costs a
+	// look-up. Node.js closes after 5 seconds, proxies after 60 or 75: whoever
+	// closes first is never surprised.
+	idleTimeout = 4 * time.Second
+
+	maxAnswerBytes  = 8 << 20  // of a success: a page of 100 profiles of 65 kB, and more
+	maxProblemBytes = 64 << 10 // of an error
+	maxDrainBytes   = 256 << 10
+)
+
+// Options say how to reach the API. BaseURL, APIKey and ProjectID are needed.
+type Options struct {
+	BaseURL   string        // in any form that NormalizeBaseURL takes
+	APIKey    string        // sent in X-API-Key; shown nowhere
+	ProjectID string        // 24 characters, a-z and 0-9
+	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: DefaultTimeout
+	UserAgent string        // such as "importer/1.2"; empty: "importer"
+	// MaxConns is how many connections are kept for the next request: as many as
+	// there are workers. More requests at once open more connections. 0:
+	// DefaultMaxConns.
+	MaxConns int
+	// InsecureHTTP allows http:// to a host that is not this machine. The key and
+	// the contacts then cross the network readable.
+	InsecureHTTP bool
+}
+
+// A Client sends requests to one project of one API. Its methods are safe for
+// concurrent use; they start no goroutines that outlive Close.
+type Client struct {
+	key       string
+	projectID string
+	timeout   time.Duration
+	timedOut  error    // the cause of a request's own timeout
+	profiles  *url.URL // of create and list; all others begin with it
+	transport *http.Transport
+	// The headers are the same for every request, and never written to.
+	header     http.Header
+	bodyHeader http.Header // with Content-Type
+	clock      skew
+	buffers    buffers
+}
+
+var projectIDForm = regexp.MustCompile(`^[a-z0-9]{24}$`)
+
+// New checks the options and returns a client. It sends nothing.
+//
+// Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY),
+// certificates are verified against the system's roots, redirects are not
+// followed, compressed answers are not asked for. HTTP/1.1 only: a broken
+// connection then leaves one request in doubt, not all that share it.
+func New(o Options) (*Client, error) {
+	base, err := NormalizeBaseURL(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(base + "/new/v2.0/profiles")
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !o.InsecureHTTP {
+		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
+	}
+	key := strings.TrimSpace(o.APIKey)
+	if key == "" {
+		return nil, errors.New("the API key is empty: set $COGNIGY_API_KEY, or api.api_key_file in the configuration")
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the API key holds a space, a line break or a character outside ASCII: look at $COGNIGY_API_KEY or the file named by api.api_key_file, which must hold the key alone")
+	}
+	if !projectIDForm.MatchString(o.ProjectID) {
+		return nil, fmt.Errorf("the project id %q is not one: it has 24 characters, a-z and 0-9; look at --project-id", o.ProjectID)
+	}
+	if o.Timeout < 0 || o.MaxConns < 0 {
+		return nil, errors.New("a negative timeout or number of connections")
+	}
+	c := &Client{
+		key:       key,
+		projectID: o.ProjectID,
+		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
+		profiles:  u,
+		transport: newTransport(cmp.Or(o.MaxConns, DefaultMaxConns)),
+		header: http.Header{
+			"Accept":     {"application/json"},
+			"User-Agent": {cmp.Or(o.UserAgent, "importer")},
+			"X-Api-Key":  {key},
+		},
+	}
+	c.timedOut = &timeoutError{c.timeout}
+	c.bodyHeader = c.header.Clone()
+	c.bodyHeader.Set("Content-Type", "application/json")
+	return c, nil
+}
+
+func newTransport(maxConns int) *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: maxConns,
+		IdleConnTimeout:     idleTimeout,
+		Protocols:           protocols,
+	}
+}
+
+// String names the API, so that a client that is logged shows no key.
+func (c *Client) String() string { return "client of " + c.profiles.Host }
+
+// Close closes the connections that are not in use.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// ClockSkew is how far the server's clock is ahead of this machine's, learned
+// from the Date headers of the answers so far; exact to a second, and mostly to
+// less. False where no answer carried one.
+func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
+
+// A sent tells whether a request may have reached the server.
+type sent struct{ wrote atomic.Bool }
+
+// trace watches one request. The transport sends a request again by itself only
+// where it wrote no byte of it; GetConn marks the new beginning.
+func (s *sent) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { s.wrote.Store(false) },
+		WroteHeaders: func() { s.wrote.Store(true) },
+	}
+}
+
+// do sends one request and reads its answer into buf, which must be empty and
+// holds the body afterwards. The error is nil for any 2xx, and an
+// *importer.APIError otherwise. broken is the error that ended the reading of a
+// success early.
+func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
+	defer cancel()
+	var s sent
+	req := (&http.Request{
+		Method: op.method,
+		URL:    u,
+		Host:   u.Host,
+		Header: c.header,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(httptrace.WithClientTrace(ctx, s.trace()))
+	if body != nil {
+		req.Header = c.bodyHeader
+		req.ContentLength = int64(len(body))
+		// With GetBody the transport sends a request again after an idle connection
+		// turned out to be closed before a byte was written. It takes a request for
+		// safe to repeat after that only if its method is, or if it has an
+		// Idempotency-Key header: there must never be one.
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, _ = req.GetBody()
+	} else {
+		// A body that is empty but there keeps the transport from sending a GET
+		// again after it was written: every request costs quota. None is sent.
+		req.Body = io.NopCloser(strings.NewReader(""))
+	}
+
+	began := time.Now()
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, classify(exchange{op: op, key: c.key, err: err, sent: s.wrote.Load()})
+	}
+	defer resp.Body.Close()
+	now := time.Now()
+	date := resp.Header.Get("Date")
+	c.clock.learn(date, began, now)
+
+	limit := int64(maxProblemBytes)
+	success := resp.StatusCode/100 == 2
+	if success {
+		limit = maxAnswerBytes
+	}
+	broken = readUpTo(buf, resp.Body, limit)
+	if success {
+		return broken, nil
+	}
+	return nil, classify(exchange{
+		op: op, key: c.key, sent: true, status: resp.StatusCode, body: buf.Bytes(), now: now, date: date,
+		retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location"),
+	})
+}
+
+var errTooLarge = errors.New("the answer is too large")
+
+// readUpTo reads a body whole, so that its connection can be used again. What is
+// beyond the limit is dropped, and the error is errTooLarge.
+func readUpTo(buf *bytes.Buffer, body io.Reader, limit int64) error {
+	_, err := buf.ReadFrom(io.LimitReader(body, limit))
+	if err != nil || int64(buf.Len()) < limit {
+		return err
+	}
+	if n, _ := io.CopyN(io.Discard, body, maxDrainBytes); n > 0 {
+		return errTooLarge
+	}
+	return nil
+}
+
+// buffers holds the buffers that answers are read into.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *bytes.Buffer {
+	if buf, ok := b.pool.Get().(*bytes.Buffer); ok {
+		buf.Reset()
+		return buf
+	}
+	return bytes.NewBuffer(make([]byte, 0, 4096))
+}
+
+func (b *buffers) put(buf *bytes.Buffer) {
+	if buf.Cap() <= 1<<20 {
+		b.pool.Put(buf)
+	}
+}
+
+// A timeoutError is the end of Options.Timeout.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *timeoutError) Timeout() bool { return true }
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }

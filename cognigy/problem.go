@@ -1,0 +1,221 @@
+package cognigy
+
+import (
+	"bytes"
+	"errors"
+	"html"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A problem is the body of an error as the API makes it: RFC 7807 with a code
+// and a trace id.
+type problem struct {
+	ok      bool // it is one: an object with any of these members
+	title   string
+	detail  string
+	code    int // a number in the API's examples, a string in its types
+	traceID string
+	path    string // of the member at fault, as the server names it, such as "profile.age"
+}
+
+// parseProblem reads the body of an error. It takes what is there: a body may
+// come from a proxy, be empty, or be cut off.
+func parseProblem(body []byte) problem {
+	var p problem
+	d := jsontext.NewDecoder(bytes.NewReader(body), lenient, jsontext.AllowDuplicateNames(true))
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
+		return p
+	}
+	var details jsontext.Value
+	for {
+		tok, err := d.ReadToken()
+		if err != nil || tok.Kind() != '"' {
+			break
+		}
+		name := tok.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			break
+		}
+		switch name {
+		case "title":
+			p.title, p.ok = text(value), true
+		case "detail":
+			p.detail, p.ok = text(value), true
+		case "message": // of a framework's own errors
+			if p.detail == "" {
+				p.detail, p.ok = text(value), true
+			}
+		case "code":
+			p.code, _ = strconv.Atoi(text(value))
+			p.ok = true
+		case "traceId":
+			p.traceID, p.ok = text(value), true
+		case "details":
+			details = value.Clone()
+		}
+	}
+	p.path = fieldInDetails(details)
+	if p.path == "" {
+		p.path = fieldInText(p.detail)
+	}
+	return p
+}
+
+// text is a JSON string unquoted, a number as it stands, and empty for all else.
+func text(v jsontext.Value) string {
+	switch v.Kind() {
+	case '"':
+		b, _ := jsontext.AppendUnquote(nil, v)
+		return string(b)
+	case '0':
+		return string(v)
+	}
+	return ""
+}
+
+// fieldInDetails finds the member at fault in "details", whose form is not
+// documented: the first string, at any depth, under one of the names that
+// validators use.
+func fieldInDetails(details jsontext.Value) string {
+	if len(details) == 0 {
+		return ""
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(details), lenient, jsontext.AllowDuplicateNames(true))
+	name := ""
+	for {
+		tok, err := d.ReadToken()
+		if err != nil {
+			return ""
+		}
+		kind, length := d.StackIndex(d.StackDepth())
+		switch isName := kind == '{' && length%2 == 1; {
+		case isName && tok.Kind() == '"':
+			name = tok.String()
+		case tok.Kind() == '"':
+			switch name {
+			case "field", "path", "property", "param", "instancePath", "dataPath":
+				if s := tok.String(); s != "" {
+					return s
+				}
+			}
+		}
+	}
+}
+
+// The forms in which a detail names a member: "field 'x' is not allowed",
+// "profile.age should be number".
+var (
+	fieldQuoted = regexp.MustCompile(`(?i)\b(?:field|property|parameter|param|argument|member|key)s?:? ?['"` + "`" + `‘“]([^'"` + "`" + `’”]{1,100})['"` + "`" + `’”]`)
+	fieldRule   = regexp.MustCompile(`(?i)^(?:data|body)?['"` + "`" + `./]*([a-z_][\w./\[\]]{0,99}?)['"` + "`" + `]? (?:should|must|is required|is not allowed|is missing|is invalid|has to)\b`)
+)
+
+func fieldInText(detail string) string {
+	for _, form := range []*regexp.Regexp{fieldQuoted, fieldRule} {
+		if m := form.FindStringSubmatch(detail); m != nil {
+			return m[1]
+		}
+	}
+	return ""
+}
+
+// fieldOf is the name of a field as the mapping knows it: without the way to it,
+// and without an index behind it.
+func fieldOf(path string) string {
+	path = strings.ReplaceAll(strings.Trim(path, "./"), "/", ".")
+	for _, way := range []string{"data.", "body.", "profile."} {
+		path = strings.TrimPrefix(path, way)
+	}
+	name, _, _ := strings.Cut(path, "[")
+	return name
+}
+
+var (
+	// What is quoted, and ids, say nothing of whose fault it is.
+	quoted         = regexp.MustCompile(`"[^"]*"|'[^']*'|\b[a-z0-9]{24}\b`)
+	projectUnknown = regexp.MustCompile(`(?i)^(?:(?:the|a|an|no|such|unknown|invalid|missing|could|can|cannot|not|find) )*project(?: with)?(?: the)?(?: id)? ?(?:$|[.:,]|(?:was |is |could |does |has )?(?:not|no longer|unknown|invalid|missing|been deleted)\b)`)
+	projectIDWord  = regexp.MustCompile(`(?i)^\W*(?:(?:the|a|an|unknown|invalid|missing|wrong|malformed|argument|parameter|value|for|of):? )*['"]?project[ _-]?id\b`)
+)
+
+// blamesProject tells whether a problem is the project's, which every row has in
+// common, and not that of one row. A row may hold the word, or have a field of
+// that name: a member that is "not allowed" is nobody's project, and neither is
+// one within the profile.
+func (p problem) blamesProject() bool {
+	if strings.Contains(p.detail, "not allowed") {
+		return false
+	}
+	if p.path != "" {
+		return strings.Trim(p.path, "./") == "projectId"
+	}
+	plain := strings.Join(strings.Fields(quoted.ReplaceAllString(p.detail, "")), " ")
+	return projectUnknown.MatchString(plain) || projectIDWord.MatchString(p.detail)
+}
+
+var (
+	htmlTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+	htmlHidden = regexp.MustCompile(`(?is)<(?:script|style)[^>]*>.*?</(?:script|style)>|<[^>]*>`)
+)
+
+// htmlText is what a person would read of a page: its title, or else its text.
+func htmlText(page []byte) string {
+	if m := htmlTitle.FindSubmatch(page); m != nil {
+		return html.UnescapeString(string(m[1]))
+	}
+	return html.UnescapeString(string(htmlHidden.ReplaceAll(page, []byte(" "))))
+}
+
+// maxDetailBytes bounds what is passed on of a server's words.
+const maxDetailBytes = 500
+
+// clean makes a server's words fit to be shown: without the API key should the
+// server repeat it, in one line, printable, and bounded.
+func clean(s, key string) string {
+	s = redact(s, key)
+	var b strings.Builder
+	space := false
+	for _, r := range s {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			space = b.Len() > 0
+			continue
+		case !unicode.IsGraphic(r): // such as the marks that turn the direction of text
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		if b.Len()+utf8.RuneLen(r) > maxDetailBytes {
+			return b.String() + " …"
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func redact(s, key string) string {
+	if key == "" {
+		return s
+	}
+	return strings.NewReplacer(key, "[API key]", url.QueryEscape(key), "[API key]").Replace(s)
+}
+
+// cleanError is err, or its text alone where that holds the key: a transport
+// quotes what it could not understand.
+func cleanError(err error, key string) error {
+	if err == nil {
+		return nil
+	}
+	if s := err.Error(); redact(s, key) != s {
+		return errors.New(clean(s, key))
+	}
+	return err
+}
