@@ -2,11 +2,10 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -122,11 +121,11 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
-	rejects, err := newRejects(reportPath, sources)
+	rejects, err := openRejects(reportPath, sources)
 	if err != nil {
-		return err
+		return usage(err)
 	}
-	defer func() { err = errors.Join(err, rejects.Close()) }()
+	defer func() { err = errors.Join(err, rejects.Discard()) }()
 
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
@@ -146,10 +145,9 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	display.stop()
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
-	if rejectsErr := rejects.Finish(); rejectsErr != nil {
-		err = errors.Join(err, rejectsErr)
-	}
-	summary.Rejects = rejects.Path()
+	rejectFiles, rejectsErr := rejects.Commit()
+	err = errors.Join(err, rejectsErr)
+	summary.Rejects = strings.Join(rejectFiles, ", ")
 	if err != nil {
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
@@ -189,13 +187,20 @@ func preload(pacer *importer.Pacer, report *sink.Report) {
 	pacer.Preload(sent)
 }
 
+func openRejects(report string, sources []source.Source) (*sink.Rejects, error) {
+	var of []sink.RejectSource
+	for _, s := range sources {
+		of = append(of, sink.RejectSource{Name: s.Name, Header: s.Header, Delimiter: s.Delimiter})
+	}
+	return sink.OpenRejects(report, of)
+}
+
 func printSummary(w io.Writer, s importer.Summary, c config.Config) error {
 	switch {
 	case c.JSON:
-		return json.NewEncoder(w).Encode(s)
+		return sink.WriteSummaryJSON(w, s)
 	case c.Quiet && s.Status == importer.Complete && s.NotIn() == 0:
 		return nil
 	}
-	_, err := fmt.Fprint(w, sink.SummaryText(s))
-	return err
+	return sink.WriteSummary(w, s)
 }

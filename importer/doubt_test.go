@@ -1,0 +1,287 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var lostAnswer = &APIError{Class: Ambiguous, Failure: Failure{Detail: "connection broken"}}
+
+func TestLostAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		processed bool
+		lag       time.Duration
+		creates   int // of the doubtful row
+		found     bool
+	}{
+		{"processed, seen at once", true, 0, 1, true},
+		{"processed, seen late", true, 20 * time.Second, 1, true},
+		{"not processed", false, 0, 2, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.api.lag = c.lag
+			r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+				if id != "c7@example.com" || attempt > 1 {
+					return CreateResult{}, nil, false
+				}
+				if c.processed {
+					process()
+				}
+				return CreateResult{}, lostAnswer, true
+			}
+			start := time.Now()
+			s := r.mustComplete(t, testRows(100))
+			if s.Created != 100 || s.LookedUp != 1 {
+				t.Errorf("%s: %+v", c.name, s)
+			}
+			r.once(t, 100)
+			o := r.report.last[testRow(7).Key]
+			if o.Found != c.found || o.ID == "" || r.api.attempts["c7@example.com"] != c.creates {
+				t.Errorf("%s: outcome %+v after %d creates", c.name, o, r.api.attempts["c7@example.com"])
+			}
+			if !c.processed && time.Since(start) < r.o.Settle {
+				t.Errorf("%s: sent again after %s, before reads can have caught up", c.name, time.Since(start))
+			}
+		})
+	}
+}
+
+// What was in the API before the row was announced is not ours.
+func TestFoundProfileThatIsOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.add(testRow(1).Profile, time.Now())
+		time.Sleep(time.Minute)
+		r.api.fault = func(_ string, attempt int, _ func() string) (CreateResult, error, bool) {
+			return CreateResult{}, lostAnswer, attempt == 1
+		}
+		s := r.mustComplete(t, testRows(1))
+		if s.Existing != 1 || s.Created != 0 {
+			t.Errorf("%+v", s)
+		}
+		r.once(t, 1)
+	})
+}
+
+func TestConflict(t *testing.T) {
+	refused := &APIError{Class: Conflict, Failure: Failure{HTTP: 409, Code: 1004}}
+	t.Run("somebody else's", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			id := r.api.add(testRow(1).Profile, time.Now())
+			r.api.fault = func(string, int, func() string) (CreateResult, error, bool) { return CreateResult{}, refused, true }
+			s := r.mustComplete(t, testRows(1))
+			if o := r.report.last[testRow(1).Key]; s.Existing != 1 || o.ID != id {
+				t.Errorf("%+v, outcome %+v", s, o)
+			}
+		})
+	})
+	t.Run("our own lost answer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.api.lag = time.Minute // longer than the settling time: the row is sent again, and refused
+			r.api.fault = func(_ string, attempt int, process func() string) (CreateResult, error, bool) {
+				if attempt == 1 {
+					process()
+					return CreateResult{}, lostAnswer, true
+				}
+				return CreateResult{}, refused, true
+			}
+			s := r.mustComplete(t, testRows(1))
+			if s.Created != 1 {
+				t.Errorf("%+v", s)
+			}
+			r.once(t, 1)
+		})
+	})
+	t.Run("never shown", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.api.fault = func(string, int, func() string) (CreateResult, error, bool) { return CreateResult{}, refused, true }
+			if s := r.mustComplete(t, testRows(1)); s.Existing != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	})
+}
+
+func TestCreateWithoutAnID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(_ string, _ int, process func() string) (CreateResult, error, bool) {
+			process()
+			return CreateResult{}, nil, true
+		}
+		s := r.mustComplete(t, testRows(3))
+		if s.Created != 3 {
+			t.Errorf("%+v", s)
+		}
+		r.once(t, 3)
+		for i := 1; i <= 3; i++ {
+			if o := r.report.last[testRow(i).Key]; o.ID == "" {
+				t.Errorf("row %d has no id", i)
+			}
+		}
+	})
+}
+
+func TestLookUpThatFailsLeavesUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+			if id != "c3@example.com" {
+				return CreateResult{}, nil, false
+			}
+			if attempt == 1 {
+				process()
+			}
+			return CreateResult{}, lostAnswer, true
+		}
+		r.api.listFault = func(ListQuery) error {
+			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no lists today"}}
+		}
+		s := r.mustComplete(t, testRows(100))
+		if s.Unknown != 1 || s.Created != 99 {
+			t.Errorf("%+v", s)
+		}
+		if o := r.report.last[testRow(3).Key]; !strings.Contains(o.Failure.Detail, "no lists today") || o.Failure.Hint == "" {
+			t.Errorf("failure %+v", o.Failure)
+		}
+		if n := r.api.attempts["c3@example.com"]; n != 1 {
+			t.Errorf("sent %d times without a look", n)
+		}
+		// The next run looks it up before anything else.
+		r.api.listFault = nil
+		s = r.mustComplete(t, testRows(100))
+		if s.Created != 1 || s.DoneBefore != 99 || s.LookedUp != 1 {
+			t.Errorf("second run %+v", s)
+		}
+		r.once(t, 100)
+	})
+}
+
+// A filter that special characters break does not hide a contact.
+func TestFindFallsBack(t *testing.T) {
+	crash := &APIError{Class: Ambiguous, Failure: Failure{HTTP: 500}}
+	refuse := &APIError{Class: Permanent, Failure: Failure{HTTP: 400}}
+	const id = "+49 (151) 2345678"
+	for name, fault := range map[string]func(ListQuery) error{
+		"all works":          nil,
+		"the filter crashes": func(q ListQuery) error { return errorIf(crash, strings.ContainsAny(q.Filter, "+(")) },
+		"no member query": func(q ListQuery) error {
+			return errors.Join(errorIf(refuse, q.ContactID != ""), errorIf(crash, strings.ContainsAny(q.Filter, "+(")))
+		},
+		"no query at all": func(q ListQuery) error { return errorIf(refuse, q.Filter != "" || q.ContactID != "") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			row := testRow(1)
+			row.Profile.ContactIDs = []string{id}
+			row.Key = KeyOf(row.Profile.ContactIDs)
+			for i := range 10 {
+				r.api.add(testRow(i+100).Profile, time.Now())
+			}
+			r.api.listFault = fault
+			r.api.fault = func(_ string, attempt int, process func() string) (CreateResult, error, bool) {
+				if attempt == 1 {
+					process()
+				}
+				return CreateResult{}, lostAnswer, attempt == 1
+			}
+			s := r.mustComplete(t, func(yield func(Row, error) bool) { yield(row, nil) })
+			if s.Created != 1 || r.api.count(id) != 1 {
+				t.Errorf("%s: %+v, %d profiles", name, s, r.api.count(id))
+			}
+		})
+	}
+}
+
+func errorIf(err error, wrong bool) error {
+	if wrong {
+		return err
+	}
+	return nil
+}
+
+func TestStampIsProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.o.StampField = "import_key"
+		// Somebody makes the same contact at the same moment, and our request is lost.
+		r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+			if attempt > 1 {
+				return CreateResult{}, nil, false
+			}
+			switch id {
+			case "c1@example.com":
+				r.api.add(testRow(1).Profile, time.Now())
+			case "c2@example.com":
+				process()
+			}
+			return CreateResult{}, lostAnswer, true
+		}
+		r.mustComplete(t, testRows(2))
+		if s := r.report.last[testRow(1).Key].Status; s != Existing {
+			t.Errorf("a profile without our stamp is %s", s)
+		}
+		if s := r.report.last[testRow(2).Key].Status; s != Created {
+			t.Errorf("a profile with our stamp is %s", s)
+		}
+		if got, want := string(r.api.profiles[len(r.api.profiles)-1].p.Field("import_key")), `"`+testRow(2).Key.String()+`"`; got != want {
+			t.Errorf("stamp %s, want %s", got, want)
+		}
+	})
+}
+
+// Runs that stop at any moment, over an API that loses answers and lags, leave
+// each contact in the API once when the last one has ended.
+func TestStoppedAgainAndAgain(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			const rows = 300
+			random := rand.New(rand.NewPCG(seed, 1))
+			r := newRig()
+			r.o.Settle = 5 * time.Second
+			r.api.lag = 2 * time.Second
+			r.api.fault = func(_ string, _ int, process func() string) (CreateResult, error, bool) {
+				r.api.mu.Lock()
+				dice := random.IntN(100)
+				r.api.mu.Unlock()
+				switch {
+				case dice < 5:
+					process()
+					return CreateResult{}, lostAnswer, true
+				case dice < 10:
+					return CreateResult{}, lostAnswer, true
+				case dice < 15:
+					return CreateResult{}, &APIError{Class: Transient}, true
+				case dice < 17:
+					return CreateResult{}, &APIError{Class: Throttled, RetryAfter: time.Second}, true
+				}
+				return CreateResult{}, nil, false
+			}
+			for range 8 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(3000))*time.Millisecond)
+				s, err := r.run(ctx, t, testRows(rows))
+				cancel()
+				if err != nil {
+					t.Fatalf("seed %d: %v, %+v", seed, err, s)
+				}
+			}
+			for range 3 { // what failed after its retries comes in with the next run
+				r.mustComplete(t, testRows(rows))
+			}
+			r.once(t, rows)
+			if n := len(r.report.doubtful); n != 0 {
+				t.Errorf("seed %d: %d rows in doubt", seed, n)
+			}
+		})
+	}
+}

@@ -1,0 +1,650 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// A fakeAPI is the API in memory: virtual time cannot pass through sockets. It
+// takes latency for each request.
+type fakeAPI struct {
+	latency time.Duration
+	lag     time.Duration // how long a list does not show a new profile
+	// fault is asked about each create, with the number of the attempt for this
+	// contact id; it may process the request by calling process.
+	fault func(id string, attempt int, process func() string) (CreateResult, error, bool)
+	// listFault is asked about each list.
+	listFault func(q ListQuery) error
+
+	mu       sync.Mutex
+	log      []string // "announced KEY", "create ID", in order, shared with the report
+	profiles []fakeProfile
+	attempts map[string]int
+	requests []time.Time
+	inFlight int
+	most     int // requests in flight at once
+}
+
+type fakeProfile struct {
+	id      string
+	p       Profile
+	created time.Time
+}
+
+func (f *fakeAPI) enter() func() {
+	f.mu.Lock()
+	f.requests = append(f.requests, time.Now())
+	f.inFlight++
+	f.most = max(f.most, f.inFlight)
+	f.mu.Unlock()
+	time.Sleep(f.latency)
+	return func() {
+		f.mu.Lock()
+		f.inFlight--
+		f.mu.Unlock()
+	}
+}
+
+// add makes a profile, as another client of the API would.
+func (f *fakeAPI) add(p Profile, created time.Time) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := fmt.Sprintf("%024d", len(f.profiles))
+	f.profiles = append(f.profiles, fakeProfile{id, p, created})
+	return id
+}
+
+func (f *fakeAPI) Create(_ context.Context, p Profile) (CreateResult, error) {
+	defer f.enter()()
+	f.mu.Lock()
+	id := p.ContactIDs[0]
+	f.attempts[id]++
+	attempt := f.attempts[id]
+	f.log = append(f.log, "create "+KeyOf(p.ContactIDs).String())
+	f.mu.Unlock()
+	process := func() string { return f.add(p, time.Now()) }
+	if f.fault != nil {
+		if result, err, faulty := f.fault(id, attempt, process); faulty {
+			return result, err
+		}
+	}
+	return CreateResult{ID: process()}, nil
+}
+
+func (f *fakeAPI) found(p fakeProfile) Found {
+	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, LastChanged: p.created.Truncate(time.Second)}
+}
+
+func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
+	defer f.enter()()
+	if f.listFault != nil {
+		if err := f.listFault(q); err != nil {
+			return ListPage{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var page ListPage
+	for _, p := range f.profiles {
+		if time.Since(p.created) < f.lag {
+			continue
+		}
+		if slices.ContainsFunc(p.p.ContactIDs, func(id string) bool {
+			return strings.Contains(id, q.Filter) && (q.ContactID == "" || id == q.ContactID)
+		}) {
+			page.Profiles = append(page.Profiles, f.found(p))
+		}
+	}
+	return page, nil
+}
+
+func (f *fakeAPI) Get(_ context.Context, id string) (Found, error) {
+	defer f.enter()()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.profiles {
+		if p.id == id {
+			found := f.found(p)
+			found.CreatedAt = p.created.Truncate(time.Second)
+			return found, nil
+		}
+	}
+	return Found{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+}
+
+func (f *fakeAPI) ClockSkew() (time.Duration, bool) { return 0, true }
+
+// count is how many profiles hold a contact id.
+func (f *fakeAPI) count(contactID string) int {
+	n := 0
+	for _, p := range f.profiles {
+		if slices.Contains(p.p.ContactIDs, contactID) {
+			n++
+		}
+	}
+	return n
+}
+
+// A memoryReport is a journal in memory. Like a file, it outlives the run.
+type memoryReport struct {
+	api       *fakeAPI
+	mu        sync.Mutex
+	outcomes  []*Outcome
+	last      map[Key]*Outcome
+	announced map[Key]time.Time
+	doubtful  map[Key]bool
+	lastAlive time.Time
+	batches   []int
+	fail      func() error // asked before each write
+}
+
+func newMemoryReport(api *fakeAPI) *memoryReport {
+	return &memoryReport{api: api, last: map[Key]*Outcome{}, announced: map[Key]time.Time{}, doubtful: map[Key]bool{}}
+}
+
+func (r *memoryReport) Sending(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(); err != nil {
+			return err
+		}
+	}
+	r.batches = append(r.batches, len(keys))
+	r.api.mu.Lock()
+	defer r.api.mu.Unlock()
+	for _, k := range keys {
+		r.doubtful[k] = true
+		if _, ok := r.announced[k]; !ok {
+			r.announced[k] = time.Now()
+		}
+		r.api.log = append(r.api.log, "announced "+k.String())
+	}
+	return nil
+}
+
+func (r *memoryReport) Unsent(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range keys {
+		delete(r.doubtful, k)
+		delete(r.announced, k)
+	}
+	return nil
+}
+
+func (r *memoryReport) Append(o *Outcome) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(); err != nil {
+			return err
+		}
+	}
+	r.outcomes = append(r.outcomes, o)
+	if o.Status != Invalid && o.Status != Duplicate {
+		r.last[o.Row.Key] = o
+		delete(r.doubtful, o.Row.Key)
+	}
+	return nil
+}
+
+func (r *memoryReport) Before(k Key) (*Outcome, error) {
+	o := *r.last[k]
+	return &o, nil
+}
+func (r *memoryReport) AnnouncedAt(k Key) time.Time { return r.announced[k] }
+func (r *memoryReport) LastAlive() time.Time        { return r.lastAlive }
+
+// keys is what a replay of the report would give.
+func (r *memoryReport) keys() *Keys {
+	keys := NewKeys()
+	for k, o := range r.last {
+		keys.Set(k, o.Status)
+	}
+	for k := range r.doubtful {
+		keys.Set(k, InDoubt)
+	}
+	return keys
+}
+
+type memoryRejects struct{ rows []*Outcome }
+
+func (r *memoryRejects) Reject(o *Outcome) error {
+	r.rows = append(r.rows, o)
+	return nil
+}
+
+// row is a valid row of that number.
+func testRow(n int) Row {
+	p := Profile{ContactIDs: []string{fmt.Sprintf("c%d@example.com", n)}, Fields: []Field{{"firstname", StringValue(fmt.Sprint("N", n))}}}
+	return Row{Source: "t.csv", Line: n + 1, Number: int64(n), Key: KeyOf(p.ContactIDs), Digest: DigestOf(p), Profile: p, Raw: []string{fmt.Sprint(n)}}
+}
+
+func testRows(n int) Rows {
+	return func(yield func(Row, error) bool) {
+		for i := 1; i <= n; i++ {
+			if !yield(testRow(i), nil) {
+				return
+			}
+		}
+	}
+}
+
+// A rig is a run and everything around it.
+type rig struct {
+	api     *fakeAPI
+	report  *memoryReport
+	rejects *memoryRejects
+	o       Options
+}
+
+func newRig() *rig {
+	api := &fakeAPI{latency: 20 * time.Millisecond, attempts: map[string]int{}}
+	r := &rig{api: api, report: newMemoryReport(api)}
+	r.o = Options{Workers: 16, Retries: 5, Settle: 30 * time.Second, GiveUpAfter: 10 * time.Minute, MaxErrors: MaxErrors{share: true, percent: 100}}
+	return r
+}
+
+func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error) {
+	t.Helper()
+	r.rejects = &memoryRejects{}
+	rate, err := ParseRate("unlimited")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.o
+	if o.Pacer == nil {
+		o.Pacer = NewPacer(rate, PacerOptions{})
+	}
+	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.report.keys(), &Progress{}, zerolog.Nop()
+	s, err := Run(ctx, rows, o)
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+	r.report.lastAlive = time.Now()
+	return s, err
+}
+
+// mustComplete runs and wants the end of the input to be reached.
+func (r *rig) mustComplete(t *testing.T, rows Rows) Summary {
+	t.Helper()
+	s, err := r.run(t.Context(), t, rows)
+	if err != nil || s.Status != Complete {
+		t.Fatalf("run ended %s: %v", s.Status, err)
+	}
+	return s
+}
+
+// once wants each of n contacts in the API exactly once.
+func (r *rig) once(t *testing.T, n int) {
+	t.Helper()
+	for i := 1; i <= n; i++ {
+		if c := r.api.count(testRow(i).Profile.ContactIDs[0]); c != 1 {
+			t.Errorf("contact %d is in the API %d times", i, c)
+		}
+	}
+}
+
+func TestEveryRowIsCreatedAndASecondRunSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		s := r.mustComplete(t, testRows(1000))
+		if s.Created != 1000 || s.Requests != 1000 || s.Retries != 0 {
+			t.Errorf("first run: %+v", s)
+		}
+		r.once(t, 1000)
+		if r.api.most != 16 {
+			t.Errorf("%d requests in flight at once, want 16", r.api.most)
+		}
+		s = r.mustComplete(t, testRows(1000))
+		if s.DoneBefore != 1000 || s.Requests != 0 {
+			t.Errorf("second run: %+v", s)
+		}
+	})
+}
+
+// The first promise rests on this order.
+func TestNothingIsSentBeforeItIsAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(_ string, attempt int, _ func() string) (CreateResult, error, bool) {
+			return CreateResult{}, &APIError{Class: Transient}, attempt == 1
+		}
+		r.mustComplete(t, testRows(2000))
+		announced := map[string]bool{}
+		creates := 0
+		for _, entry := range r.api.log {
+			what, key, _ := strings.Cut(entry, " ")
+			switch {
+			case what == "announced":
+				announced[key] = true
+			case !announced[key]:
+				t.Fatalf("key %s was sent before it was announced", key)
+			default:
+				creates++
+			}
+		}
+		if creates != 4000 {
+			t.Errorf("%d creates, want 4000", creates)
+		}
+		if most := slices.Max(r.report.batches); most > mostBatch || most < 100 {
+			t.Errorf("the largest batch had %d rows, want some hundreds", most)
+		}
+	})
+}
+
+func TestBatchFollowsThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		rate, err := ParseRate("20/s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.o.Pacer = NewPacer(rate, PacerOptions{})
+		start := time.Now()
+		r.mustComplete(t, testRows(200))
+		if most := slices.Max(r.report.batches); most > 25 {
+			t.Errorf("a batch of %d rows at 20/s: more than about a second's worth is in doubt after a crash", most)
+		}
+		if took := time.Since(start); took < 9*time.Second || took > 11*time.Second {
+			t.Errorf("200 rows at 20/s took %s", took)
+		}
+	})
+}
+
+func TestSlowSourceDoesNotWaitForAFullBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		rows := func(yield func(Row, error) bool) {
+			for i := 1; i <= 5; i++ {
+				if !yield(testRow(i), nil) {
+					return
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		r.mustComplete(t, rows)
+		for i, at := range r.api.requests {
+			if late := at.Sub(r.api.requests[0]) - time.Duration(i)*time.Minute; late < -time.Second || late > time.Second {
+				t.Errorf("row %d was sent %s after it was read", i+1, late)
+			}
+		}
+	})
+}
+
+func TestRetries(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		fails    int // attempts of row 1 that fail as transient
+		want     Status
+		attempts int
+	}{
+		{"none", 0, Created, 1},
+		{"as many as allowed", 5, Created, 6},
+		{"one too many", 6, Failed, 6},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.api.fault = func(id string, attempt int, _ func() string) (CreateResult, error, bool) {
+				return CreateResult{}, &APIError{Class: Transient, Failure: Failure{Detail: "refused"}}, id == "c1@example.com" && attempt <= c.fails
+			}
+			s := r.mustComplete(t, testRows(50))
+			o := r.report.last[testRow(1).Key]
+			if o.Status != c.want || o.Attempts != c.attempts {
+				t.Errorf("%s: %s after %d attempts, want %s after %d", c.name, o.Status, o.Attempts, c.want, c.attempts)
+			}
+			if s.Retries != int64(c.attempts-1) {
+				t.Errorf("%s: %d retries counted", c.name, s.Retries)
+			}
+			if c.want == Failed {
+				if o.Failure == nil || !strings.Contains(o.Failure.Detail, "refused") || o.Failure.Hint == "" {
+					t.Errorf("%s: failure %+v", c.name, o.Failure)
+				}
+				// The next run tries it again.
+				r.api.fault = nil
+				if s := r.mustComplete(t, testRows(50)); s.Created != 1 || s.DoneBefore != 49 {
+					t.Errorf("%s: second run %+v", c.name, s)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusedRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(id string, _ int, _ func() string) (CreateResult, error, bool) {
+			return CreateResult{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Field: "age", Detail: "no"}}, id == "c2@example.com"
+		}
+		rows := func(changed bool) Rows {
+			return func(yield func(Row, error) bool) {
+				for i := 1; i <= 4; i++ {
+					row := testRow(i)
+					if i == 2 && changed {
+						row.Digest[0]++
+					}
+					if i == 3 {
+						if !yield(Row{}, &RowError{Source: "t.csv", Line: 4, Number: 3, Field: "email", Reason: "bad"}) {
+							return
+						}
+						continue
+					}
+					if !yield(row, nil) {
+						return
+					}
+				}
+			}
+		}
+		check := func(name string, s Summary, requests int64) {
+			t.Helper()
+			if s.Requests != requests || s.Rejected != 1 || s.Invalid != 1 {
+				t.Errorf("%s: %+v, want %d requests", name, s, requests)
+			}
+			// Whoever looks at the reject file finds all that is not in.
+			var lines []int
+			for _, o := range r.rejects.rows {
+				lines = append(lines, o.Row.Line)
+				if o.Failure == nil || o.Failure.Detail == "" {
+					t.Errorf("%s: line %d without a reason", name, o.Row.Line)
+				}
+			}
+			slices.Sort(lines)
+			if !slices.Equal(lines, []int{3, 4}) {
+				t.Errorf("%s: the reject file holds lines %v", name, lines)
+			}
+		}
+		check("first run", r.mustComplete(t, rows(false)), 3)
+		check("unchanged", r.mustComplete(t, rows(false)), 0)
+		check("changed", r.mustComplete(t, rows(true)), 1)
+		r.o.RetryRejected = true
+		check("unchanged, retry asked for", r.mustComplete(t, rows(true)), 1)
+	})
+}
+
+func TestDuplicatesNameTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		rows := func(yield func(Row, error) bool) {
+			again := testRow(1)
+			again.Line = 99
+			_ = yield(testRow(1), nil) && yield(again, nil)
+		}
+		s := r.mustComplete(t, rows)
+		if s.Created != 1 || s.Duplicate != 1 {
+			t.Errorf("%+v", s)
+		}
+		i := slices.IndexFunc(r.report.outcomes, func(o *Outcome) bool { return o.Status == Duplicate })
+		if o := r.report.outcomes[i]; o.First != (Place{"t.csv", 2}) || o.Row.Line != 99 {
+			t.Errorf("duplicate %+v", o)
+		}
+		r.once(t, 1)
+	})
+}
+
+func TestFatalErrorStopsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
+			return CreateResult{}, &APIError{Class: Fatal, Failure: Failure{HTTP: 401, Detail: "key"}}, true
+		}
+		s, err := r.run(t.Context(), t, testRows(10_000))
+		var problem *APIError
+		if !errors.As(err, &problem) || problem.HTTP != 401 || s.Status != Stopped || s.Reason == "" {
+			t.Errorf("run ended %s: %v", s.Status, err)
+		}
+		if s.Requests > int64(r.o.Workers) {
+			t.Errorf("%d requests with %d workers", s.Requests, r.o.Workers)
+		}
+		if s.Pending != s.Read || len(r.report.doubtful) != 0 {
+			t.Errorf("%d of %d rows pending, %d in doubt", s.Pending, s.Read, len(r.report.doubtful))
+		}
+	})
+}
+
+func TestInterruptAwaitsWhatIsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.latency = 2 * time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		start := time.Now()
+		s, err := r.run(ctx, t, testRows(1000))
+		if err != nil || s.Status != Interrupted {
+			t.Fatalf("run ended %s: %v", s.Status, err)
+		}
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("took %s, want the 4 s until the requests in flight are answered", took)
+		}
+		if s.Created != 32 || len(r.report.doubtful) != 0 {
+			t.Errorf("%d created, %d in doubt", s.Created, len(r.report.doubtful))
+		}
+		r.api.latency = time.Millisecond
+		if s := r.mustComplete(t, testRows(1000)); s.Created != 1000-32 || s.LookedUp != 0 {
+			t.Errorf("resumed: %+v", s)
+		}
+		r.once(t, 1000)
+	})
+}
+
+func TestInterruptWhileTheSourceBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		release := make(chan struct{})
+		rows := func(yield func(Row, error) bool) {
+			yield(testRow(1), nil)
+			<-release // as a read of standard input would
+		}
+		s, err := r.run(ctx, t, rows)
+		close(release)
+		if err != nil || s.Status != Interrupted || s.Created != 1 {
+			t.Errorf("run ended %s: %v, %+v", s.Status, err, s)
+		}
+	})
+}
+
+func TestInputThatEndsInAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		broken := errors.New("disk on fire")
+		rows := func(yield func(Row, error) bool) {
+			_ = yield(testRow(1), nil) && yield(testRow(2), nil) && yield(Row{}, broken)
+		}
+		s, err := r.run(t.Context(), t, rows)
+		if !errors.Is(err, broken) || s.Status != Stopped || s.Created != 2 {
+			t.Errorf("run ended %s: %v, %+v", s.Status, err, s)
+		}
+	})
+}
+
+func TestMaxErrorsStopsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.o.MaxErrors = MaxErrors{rows: 10}
+		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
+			return CreateResult{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 400}}, true
+		}
+		s, err := r.run(t.Context(), t, testRows(10_000))
+		if err == nil || s.Status != Stopped || !strings.Contains(err.Error(), "--max-errors") {
+			t.Errorf("run ended %s: %v", s.Status, err)
+		}
+		if s.Rejected < 11 || s.Rejected > 11+int64(r.o.Workers)*4 {
+			t.Errorf("%d rejected", s.Rejected)
+		}
+	})
+}
+
+func TestReportThatFailsStopsSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		full := errors.New("no space left on device")
+		writes := 0
+		r.report.fail = func() error {
+			if writes++; writes > 100 {
+				return full
+			}
+			return nil
+		}
+		s, err := r.run(t.Context(), t, testRows(10_000))
+		if !errors.Is(err, full) || s.Status != Stopped {
+			t.Errorf("run ended %s: %v", s.Status, err)
+		}
+		if n := len(r.api.requests); n > 100+3*r.o.Workers {
+			t.Errorf("%d requests after 100 writes", n)
+		}
+		// The next run settles what was sent and not recorded.
+		r.report.fail = nil
+		r.mustComplete(t, testRows(10_000))
+		r.once(t, 10_000)
+	})
+}
+
+func TestNothingWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
+			return CreateResult{}, &APIError{Class: Transient, Failure: Failure{Detail: "connection refused"}}, true
+		}
+		start := time.Now()
+		s, err := r.run(t.Context(), t, testRows(10_000))
+		if err == nil || s.Status != Stopped || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("run ended %s: %v", s.Status, err)
+		}
+		if took := time.Since(start); took < r.o.GiveUpAfter || took > r.o.GiveUpAfter+2*time.Minute {
+			t.Errorf("gave up after %s", took)
+		}
+		if s.Failed > 0 {
+			t.Errorf("%d rows failed because the network was down", s.Failed)
+		}
+		r.api.fault = nil
+		if s := r.mustComplete(t, testRows(10_000)); s.Created != 10_000 {
+			t.Errorf("resumed: %+v", s)
+		}
+	})
+}
+
+func TestOutageIsSurvived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		start := time.Now()
+		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
+			up := time.Since(start)
+			return CreateResult{}, &APIError{Class: Transient}, up > time.Second && up < 5*time.Minute
+		}
+		s := r.mustComplete(t, testRows(10_000))
+		if s.Created != 10_000 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
