@@ -13,13 +13,37 @@ import (
 	"importer/importer"
 )
 
-// A wireProfile is a profile in an answer: an item of a list.
+// A wireProfile is a profile in an answer. An item of a list has no createdAt.
 type wireProfile struct {
 	ID          string         `json:"_id"`
 	ContactIDs  []string       `json:"contactIds"`
 	Profile     jsontext.Value `json:"profile"`
 	Active      *bool          `json:"active"`
+	CreatedAt   int64          `json:"createdAt"`
 	LastChanged int64          `json:"lastChanged"`
+}
+
+func (w *wireProfile) found() (importer.Found, error) {
+	if w.ID == "" {
+		return importer.Found{}, errors.New("a profile has no _id")
+	}
+	fields, err := decodeFields(w.Profile)
+	if err != nil {
+		return importer.Found{}, fmt.Errorf("the fields of profile %s: %w", w.ID, err)
+	}
+	return importer.Found{
+		ID: w.ID, ContactIDs: w.ContactIDs, Fields: fields, Active: w.Active == nil || *w.Active,
+		CreatedAt: unixSeconds(w.CreatedAt), LastChanged: unixSeconds(w.LastChanged),
+	}, nil
+}
+
+// decodeProfile reads the answer to a get.
+func decodeProfile(b []byte) (importer.Found, error) {
+	var wire wireProfile
+	if err := unmarshal(b, &wire); err != nil {
+		return importer.Found{}, err
+	}
+	return wire.found()
 }
 
 // decodePage reads the answer to a list. The cursor of the next page stands in
@@ -42,18 +66,10 @@ func decodePage(b []byte) (importer.ListPage, error) {
 		page.Next = wire.Next
 	}
 	page.Profiles = make([]importer.Found, len(*wire.Items))
-	for i, item := range *wire.Items {
-		fields, err := decodeFields(item.Profile)
-		if err != nil {
-			return importer.ListPage{}, fmt.Errorf("item %d: profile: %w", i+1, err)
-		}
-		if item.ID == "" {
-			return importer.ListPage{}, fmt.Errorf("item %d has no _id", i+1)
-		}
-		page.Profiles[i] = importer.Found{
-			ID: item.ID, ContactIDs: item.ContactIDs, Fields: fields,
-			Active:      item.Active == nil || *item.Active,
-			LastChanged: unixSeconds(item.LastChanged),
+	for i := range *wire.Items {
+		var err error
+		if page.Profiles[i], err = (*wire.Items)[i].found(); err != nil {
+			return importer.ListPage{}, fmt.Errorf("item %d: %w", i+1, err)
 		}
 	}
 	return page, nil
@@ -67,7 +83,7 @@ func decodeFields(profile jsontext.Value) ([]importer.Field, error) {
 	}
 	d := jsontext.NewDecoder(bytes.NewReader(profile), lenient)
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
-		return nil, errors.New("is not an object")
+		return nil, errors.New("not an object")
 	}
 	var fields []importer.Field
 	for d.PeekKind() != '}' {
@@ -193,18 +209,25 @@ func skipValue(b []byte, i int) int {
 	return i
 }
 
-// plainString is the string that begins at i, if it is printable ASCII without
-// escapes and short enough for an id.
+// plainString is the string that begins at i, if it can be an id.
 func plainString(b []byte, i int) string {
 	end := skipString(b, i)
-	if end < 0 || end-i-2 > maxIDBytes {
+	if end < 0 || !validID(b[i+1:end-1]) {
 		return ""
 	}
-	s := b[i+1 : end-1]
-	if bytes.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
-		return ""
+	return string(b[i+1 : end-1])
+}
+
+// validID tells whether an id can stand in a path as it is. The documented ones
+// are 24 characters, a-z and 0-9.
+func validID[T string | []byte](id T) bool {
+	for i := range len(id) {
+		c := id[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c == '-' || c == '_') {
+			return false
+		}
 	}
-	return string(s)
+	return len(id) > 0 && len(id) <= maxIDBytes
 }
 
 // unreadable is the error of a success whose body is of no use. Only reads end

@@ -1,6 +1,7 @@
 package cognigy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -102,7 +103,7 @@ func classifyAnswer(x exchange) *importer.APIError {
 		e.Class, e.Hint = importer.Fatal, hintRole
 	case status == http.StatusProxyAuthRequired:
 		e.Class, e.Hint = importer.Fatal, hintProxy
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotFound && !p.ok && !x.op.profile:
+	case status == http.StatusMethodNotAllowed, status == http.StatusNotFound && !p.ok && (!x.op.profile || isPage(x.body)):
 		// Not even the path is there.
 		e.Class, e.Hint = importer.Fatal, hintBaseURL
 	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
@@ -125,6 +126,10 @@ func classifyAnswer(x exchange) *importer.APIError {
 	}
 	return e
 }
+
+// isPage tells whether a body is a page for people: of a proxy, or of a server
+// that knows no such path.
+func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
 func hintFor(op operation, status int, field string) string {
 	switch {

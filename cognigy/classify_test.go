@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -24,7 +23,6 @@ func TestClassifyAnswers(t *testing.T) {
 	api := func(status, code, detail string) string {
 		return `{"type":"about:blank","title":"Error","status":` + status + `,"detail":"` + detail + `","code":` + code + `,"traceId":"api-trace-1"}`
 	}
-	get := operation{method: http.MethodGet, profile: true, safe: true}
 	tests := []struct {
 		name   string
 		op     operation
@@ -82,7 +80,9 @@ func TestClassifyAnswers(t *testing.T) {
 			importer.Failure{Code: 1002, Detail: "Not found", TraceID: "api-trace-1"}},
 		{"create, no such path", opCreate, 404, "", "<pre>Cannot POST /new/v2.0/profiles</pre>", importer.Fatal,
 			importer.Failure{Detail: "Not Found, not from the API: Cannot POST /new/v2.0/profiles", Hint: "--base-url"}},
-		{"get, not found", get, 404, "", "", importer.Permanent, importer.Failure{Detail: "Not Found, without a reason", Hint: "expired"}},
+		{"get, not found", opGet, 404, "", "", importer.Permanent, importer.Failure{Detail: "Not Found, without a reason", Hint: "expired"}},
+		{"get, no such path", opGet, 404, "", "<pre>Cannot GET /v2.0/profiles/x</pre>", importer.Fatal,
+			importer.Failure{Detail: "Not Found, not from the API: Cannot GET /v2.0/profiles/x", Hint: "--base-url"}},
 		{"method not allowed", opCreate, 405, "", api("405", "1013", "no"), importer.Fatal,
 			importer.Failure{Code: 1013, Detail: "no", TraceID: "api-trace-1", Hint: "--base-url"}},
 

@@ -24,6 +24,7 @@ type operation struct {
 var (
 	opCreate = operation{method: http.MethodPost}
 	opList   = operation{method: http.MethodGet, safe: true}
+	opGet    = operation{method: http.MethodGet, safe: true, profile: true}
 )
 
 // Create creates a profile. Any 2xx is success, for the API documents no status.
@@ -66,4 +67,41 @@ func (c *Client) List(ctx context.Context, q importer.ListQuery) (importer.ListP
 		return importer.ListPage{}, c.unreadable(buf.Bytes(), broken, err)
 	}
 	return page, nil
+}
+
+// Get reads one profile. One that is not there is a Permanent error with status
+// 404.
+func (c *Client) Get(ctx context.Context, id string) (importer.Found, error) {
+	u, err := c.profileURL(id, "")
+	if err != nil {
+		return importer.Found{}, err
+	}
+	buf := c.buffers.get()
+	defer c.buffers.put(buf)
+	broken, err := c.do(ctx, opGet, u, nil, buf)
+	if err != nil {
+		return importer.Found{}, err
+	}
+	found, err := decodeProfile(buf.Bytes())
+	if broken != nil || err != nil {
+		return importer.Found{}, c.unreadable(buf.Bytes(), broken, err)
+	}
+	return found, nil
+}
+
+// profileURL is the address of one profile, or of an operation on it, such as
+// "/merge". An id that would change the path is refused: an empty one would turn
+// a request about one profile into one about all.
+func (c *Client) profileURL(id, operation string) (*url.URL, error) {
+	if !validID(id) {
+		return nil, &importer.APIError{Class: importer.Permanent, Failure: importer.Failure{
+			Detail: "not sent: " + strconv.Quote(clean(id, c.key)) + " is not the id of a profile", Hint: hintRow,
+		}}
+	}
+	u := *c.profiles
+	u.Path += "/" + id + operation
+	if u.RawPath != "" {
+		u.RawPath += "/" + id + operation
+	}
+	return &u, nil
 }

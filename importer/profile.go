@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -60,23 +61,59 @@ func (p Profile) Field(name string) json.RawMessage {
 func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
 	dst = append(dst, `{"projectId":`...)
 	dst = appendString(dst, projectID)
-	dst = append(dst, `,"contactIds":[`...)
+	dst = append(dst, ',')
+	dst = p.appendContactIDs(dst)
+	if p.Active != nil {
+		dst = append(dst, ',')
+		dst = p.appendActive(dst)
+	}
+	dst = append(dst, ',')
+	dst = p.appendFields(dst)
+	return append(dst, '}')
+}
+
+// AppendUpdateBody appends the JSON body of an update request. A member that is
+// nil is left out, and stays as it is in the API; one that is empty is sent.
+func (p Profile) AppendUpdateBody(dst []byte) []byte {
+	dst = append(dst, '{')
+	start := len(dst)
+	comma := func() {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+	}
+	if p.ContactIDs != nil {
+		dst = p.appendContactIDs(dst)
+	}
+	if p.Active != nil {
+		comma()
+		dst = p.appendActive(dst)
+	}
+	if p.Fields != nil {
+		comma()
+		dst = p.appendFields(dst)
+	}
+	return append(dst, '}')
+}
+
+func (p Profile) appendContactIDs(dst []byte) []byte {
+	dst = append(dst, `"contactIds":[`...)
 	for i, id := range p.ContactIDs {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = appendString(dst, id)
 	}
-	dst = append(dst, ']')
-	if p.Active != nil {
-		dst = append(dst, `,"active":`...)
-		if *p.Active {
-			dst = append(dst, "true"...)
-		} else {
-			dst = append(dst, "false"...)
-		}
-	}
-	dst = append(dst, `,"profile":{`...)
+	return append(dst, ']')
+}
+
+func (p Profile) appendActive(dst []byte) []byte {
+	dst = append(dst, `"active":`...)
+	return strconv.AppendBool(dst, *p.Active)
+}
+
+func (p Profile) appendFields(dst []byte) []byte {
+	dst = append(dst, `"profile":{`...)
 	for i, f := range p.Fields {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -85,7 +122,7 @@ func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
 		dst = append(dst, ':')
 		dst = append(dst, f.Value...)
 	}
-	return append(dst, "}}"...)
+	return append(dst, '}')
 }
 
 // BodyBytes is the length in bytes of the body that AppendCreateBody makes for

@@ -112,3 +112,20 @@ func TestSummaryMembers(t *testing.T) {
 		t.Errorf("summary\n got %v\nwant %v", got, want)
 	}
 }
+
+func TestUpdateBody(t *testing.T) {
+	no := false
+	for want, p := range map[string]Profile{
+		`{}`:                             {},
+		`{"active":false}`:               {Active: &no},
+		`{"contactIds":[],"profile":{}}`: {ContactIDs: []string{}, Fields: []Field{}},
+		`{"contactIds":["a","\"b"],"active":false,"profile":{"age":7,"lastname":"L"}}`: {
+			ContactIDs: []string{"a", `"b`}, Active: &no,
+			Fields: []Field{{Name: "age", Value: []byte("7")}, {Name: "lastname", Value: StringValue("L")}},
+		},
+	} {
+		if got := string(p.AppendUpdateBody(nil)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
