@@ -1,0 +1,292 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gocarina/gocsv"
+)
+
+// maxColumns bounds the header: gocsv compares each column with each other.
+const maxColumns = 2000
+
+// rejectColumns are what a reject file has behind the original columns.
+var rejectColumns = []string{"_line", "_status", "_field", "_error", "_hint"}
+
+// examineCSV reads the header from the head of the file.
+func (f *file) examineCSV(head []byte, whole bool) error {
+	r := csv.NewReader(&newlines{src: bytes.NewReader(head)})
+	r.Comma = f.Delimiter
+	header, err := r.Read()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBadHeader, err)
+	}
+	end := r.InputOffset()
+	switch {
+	case !whole && end == int64(len(head)):
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrBadHeader, sampleBytes)
+	case len(header) > maxColumns:
+		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
+	case !utf8.Valid(head[:end]) || bytes.IndexByte(head[:end], 0) >= 0:
+		return fmt.Errorf("%w: it is not text in UTF-8", ErrBadHeader)
+	}
+	if n := len(header) - len(rejectColumns); n > 0 && slices.Equal(header[n:], rejectColumns) {
+		f.rejects, header = true, header[:n]
+	}
+	f.Header = header
+	var ignored ignoredNames
+	f.plan, ignored = headerPlan(header)
+	if len(f.plan.ids) == 0 {
+		return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header?",
+			ErrNoContactID, quoteNames(header, 12))
+	}
+	if t := ignored.text(); t != "" {
+		f.notices = append(f.notices, t)
+	}
+	if whole && len(bytes.TrimSpace(head[end:])) == 0 {
+		f.notices = append(f.notices, "holds a header and no rows: there is nothing to import")
+	}
+	return nil
+}
+
+// A csvReader reads the records of one CSV file. Cells go through gocsv into a
+// struct that has one array of strings, so that all columns are there, in order,
+// and columns of one name are told apart.
+type csvReader struct {
+	file *file
+	tape *tape
+	buf  *bufio.Reader
+	csv  *csv.Reader // where it begins anew, it is overwritten in place: gocsv keeps the pointer
+	rows *gocsv.Unmarshaller
+
+	columns int   // of each record
+	offset  int64 // csv.InputOffset at the beginning of the current record
+	lines   int   // lines before the current record
+}
+
+func newCSVReader(text io.Reader, f *file) *csvReader {
+	t := &tape{src: &newlines{src: text}}
+	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, 64<<10), csv: &csv.Reader{}}
+	c.columns = len(f.Header)
+	if f.rejects {
+		c.columns += len(rejectColumns)
+	}
+	c.restart()
+	return c
+}
+
+// restart makes the csv.Reader go on with the first byte of the current record.
+func (c *csvReader) restart() {
+	c.tape.rewind()
+	c.buf.Reset(c.tape)
+	*c.csv = *csv.NewReader(c.buf)
+	c.csv.Comma = c.file.Delimiter
+	c.csv.FieldsPerRecord = c.columns
+	c.offset = 0
+}
+
+// begin reads the header and hands the reader to gocsv.
+func (c *csvReader) begin() error {
+	// One exported field: an array with a column for each element. gocsv names
+	// the elements c[0], c[1] and so on.
+	cells := reflect.StructOf([]reflect.StructField{{
+		Name: "Cells",
+		Type: reflect.ArrayOf(c.columns, reflect.TypeFor[string]()),
+		Tag:  reflect.StructTag(`csv:"c" csv[]:"` + strconv.Itoa(c.columns) + `"`),
+	}})
+	rows, err := gocsv.NewUnmarshaller(c.csv, reflect.New(cells).Interface())
+	if err == nil && !slices.Equal(rows.Headers[:len(c.file.Header)], c.file.Header) {
+		err = errors.New("its header is another one")
+	}
+	if err != nil {
+		return fmt.Errorf("the file has changed since it was opened: %w", err)
+	}
+	c.rows = rows
+	c.accept(c.read())
+	return rows.RenormalizeHeaders(func(headers []string) []string {
+		labels := make([]string, len(headers))
+		for i := range labels {
+			labels[i] = "c[" + strconv.Itoa(i) + "]"
+		}
+		return labels
+	})
+}
+
+// read is what the csv.Reader has read for the current record, with the blank
+// lines before it.
+func (c *csvReader) read() []byte { return c.tape.record()[:c.csv.InputOffset()-c.offset] }
+
+// accept ends the current record, of which read is the whole.
+func (c *csvReader) accept(read []byte) {
+	c.lines += bytes.Count(read, []byte{'\n'})
+	c.tape.drop(len(read))
+	c.offset += int64(len(read))
+}
+
+// next reads one record. A record that cannot be read has its fault in it.
+func (c *csvReader) next(rec *record) error {
+	if c.rows == nil {
+		if err := c.begin(); err != nil {
+			return err
+		}
+	}
+	for {
+		row, err := c.rows.Read()
+		if errors.Is(err, errTooLong) {
+			c.tooLong(rec)
+			return nil
+		}
+		read := c.read()
+		raw := bytes.TrimLeft(read, "\r\n")
+		*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+		switch {
+		case errors.Is(err, csv.ErrFieldCount):
+			rec.cells = splitRecord(raw, c.file.Delimiter).cells
+			rec.fault = c.badText(raw, rec.line, len(rec.cells))
+			if rec.fault == nil {
+				rec.fault = &fault{
+					reason: fmt.Sprintf("the row has %s and the header %d", plural(len(rec.cells), "field"), c.columns),
+					hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
+				}
+			}
+			c.accept(read)
+		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
+			c.badQuote(rec, read, raw)
+		case err != nil:
+			return err // io.EOF too
+		default:
+			rec.cells = reflect.ValueOf(row).Elem().Field(0).Slice(0, c.columns).Interface().([]string)
+			rec.fault = c.badText(raw, rec.line, c.columns)
+			c.accept(read)
+			if allEmpty(rec.cells) {
+				continue // a row of delimiters holds no more than a blank line does
+			}
+		}
+		c.finish(rec)
+		return nil
+	}
+}
+
+// finish takes away what the writer of a reject file added.
+func (c *csvReader) finish(rec *record) {
+	if c.file.rejects {
+		rec.cells = rec.cells[:min(len(rec.cells), len(c.file.Header))]
+		for i, cell := range rec.cells {
+			rec.cells[i] = unguard(cell)
+		}
+	}
+	rec.raw = rec.cells
+}
+
+// unguard undoes what the writer of a reject file does to cells that a
+// spreadsheet would run as a formula: it puts an apostrophe before them.
+func unguard(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r'", cell[1]) >= 0 {
+		return cell[1:]
+	}
+	return cell
+}
+
+func allEmpty(cells []string) bool {
+	for _, cell := range cells {
+		if cell != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// badText finds the first byte of a record that is no text. The record begins
+// at the given line and has so many fields.
+func (c *csvReader) badText(raw []byte, line, fields int) *fault {
+	at := bytes.IndexByte(raw, 0)
+	if at < 0 && utf8.Valid(raw) {
+		return nil
+	}
+	reason, hint := "a NUL byte", "remove it; a file with many of them is often UTF-16"
+	if i := invalidUTF8(raw); i >= 0 && (at < 0 || i < at) {
+		at = i
+		reason, hint = fmt.Sprintf("byte 0x%02X is not UTF-8", raw[i]), "save the file as UTF-8"
+	}
+	atLine, atByte := position(raw, at, line)
+	first, _ := c.csv.FieldPos(0)
+	column := 0
+	for i := range fields {
+		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
+			column = i
+		}
+	}
+	return &fault{
+		field:  columnName(c.file.Header, column),
+		reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte),
+		hint:   hint,
+	}
+}
+
+// badQuote deals with a quote that stands where it should not. Where a quote was
+// opened and the parser ran over the end of its line to find out that it is not
+// closed, only what is before that end is spoilt: what follows is read again.
+func (c *csvReader) badQuote(rec *record, read, raw []byte) {
+	s := splitRecord(raw, c.file.Delimiter)
+	rec.cells = s.cells
+	line, at := position(raw, s.fault, rec.line)
+	switch {
+	case !s.open:
+		rec.fault = &fault{
+			reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
+			hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
+		}
+	case s.next < 0:
+		rec.fault = &fault{
+			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
+			hint:   "close it, or double each quote that belongs to the text",
+		}
+	default:
+		nextLine, nextAt := position(raw, s.next, rec.line)
+		rec.fault = &fault{
+			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
+				line, at, nextLine, nextAt),
+			hint: "close it, or double each quote that belongs to the text",
+		}
+	}
+	if s.end == len(raw) {
+		c.accept(read)
+	} else {
+		c.accept(read[:len(read)-len(raw)+s.end])
+		c.restart()
+	}
+	c.finish(rec)
+}
+
+// tooLong spoils a record of more than maxRecord bytes: nearly always a quote
+// that is never closed.
+func (c *csvReader) tooLong(rec *record) {
+	read := c.tape.record()
+	raw := bytes.TrimLeft(read, "\r\n")
+	*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
+		line, at := position(raw, s.fault, rec.line)
+		rec.fault = &fault{
+			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
+			hint:   "close it, or double each quote that belongs to the text",
+		}
+		rec.cells = s.cells
+		c.accept(read[:len(read)-len(raw)+s.end])
+	} else {
+		rec.fault = &fault{reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
+		rec.cells = []string{cutText(raw)}
+		c.lines += bytes.Count(read, []byte{'\n'}) + 1
+		c.tape.skipLine()
+	}
+	c.restart()
+	c.finish(rec)
+}

@@ -1,0 +1,216 @@
+package source
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// A kind is what a value has to be.
+type kind uint8
+
+const (
+	text     kind = iota // any text
+	email                // one e-mail address
+	whole                // a whole number
+	boolean              // yes or no
+	list                 // several texts
+	object               // a JSON object
+	memories             // a JSON array of memories
+	phone                // contact ids only: a phone number, as it stands
+)
+
+// A target is where a column goes without a mapping.
+type target struct {
+	name  string   // profile field, or one of the four at the end of targets
+	kind  kind     //
+	names []string // names of columns that go there, as plainName makes them; name is one of them
+}
+
+// Indexes of the targets that are no profile fields.
+const (
+	toContactIDs = iota + 13
+	toActive
+	toMobile
+	toPhone
+)
+
+// targets are the default fields of a profile, sorted by name, and what else a
+// create request takes. Tags go to tasks: of the default fields it is the only
+// list of texts.
+var targets = []target{
+	{"accepted_gdpr", boolean, []string{"gdpr", "gdpraccepted", "gdprconsent", "consent", "consentgiven", "dsgvo", "einwilligung", "optin"}},
+	{"age", whole, []string{"alter", "âge", "edad"}},
+	{"birthday", text, []string{"birthdate", "dateofbirth", "dob", "geburtsdatum", "geburtstag"}},
+	{"email", email, []string{"mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
+	{"firstname", text, []string{"first", "givenname", "forename", "vorname", "prénom", "prenom"}},
+	{"gender", text, []string{"sex", "geschlecht"}},
+	{"lastname", text, []string{"last", "surname", "familyname", "nachname", "familienname", "apellidos"}},
+	{"location", text, []string{"city", "town", "ort", "stadt", "wohnort"}},
+	{"memories", memories, []string{"memory"}},
+	{"prevent_data_collection", boolean, []string{"nodatacollection", "donottrack"}},
+	{"privacy_policy", object, nil},
+	{"profilepic", text, []string{"profilepicture", "picture", "pictureurl", "photo", "photourl", "avatar", "avatarurl"}},
+	{"tasks", list, []string{"goals", "tags", "labels"}},
+	toContactIDs: {"contactIds", list, []string{"contactid"}},
+	toActive:     {"active", boolean, []string{"isactive", "aktiv"}},
+	toMobile:     {"mobile", phone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
+	toPhone:      {"phone", phone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+}
+
+// byName finds a target by the plain name of a column.
+var byName = func() map[string]int {
+	m := make(map[string]int)
+	for i, t := range targets {
+		m[plainName(t.name)] = i
+		for _, name := range t.names {
+			m[name] = i
+		}
+	}
+	return m
+}()
+
+// plainName is the name of a column without regard to case, spaces, underscores,
+// hyphens and other punctuation.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+// A plan says which slots of a record go where. Of a CSV record the slots are
+// its columns, of a JSON object they are the targets.
+type plan struct {
+	ids    []input // the first that is not empty gives the contact ids
+	active input
+	fields []output // sorted by name
+}
+
+type input struct {
+	slot int // -1: there is none
+	kind kind
+}
+
+type output struct {
+	name string
+	input
+}
+
+// headerPlan finds the targets of columns. Of two columns for one target the
+// first wins.
+func headerPlan(header []string) (plan, ignoredNames) {
+	slots := make([]int, len(targets))
+	for i := range slots {
+		slots[i] = -1
+	}
+	var ignored ignoredNames
+	for i, name := range header {
+		if strings.HasPrefix(name, "_") {
+			continue
+		}
+		to, ok := byName[plainName(name)]
+		switch {
+		case !ok:
+			ignored.add(columnName(header, i), "")
+		case slots[to] >= 0:
+			ignored.add(columnName(header, i), columnName(header, slots[to]))
+		default:
+			slots[to] = i
+		}
+	}
+	return planOf(slots), ignored
+}
+
+// jsonPlan is the plan for objects whose members were put into the slots of
+// their targets.
+func jsonPlan() plan {
+	slots := make([]int, len(targets))
+	for i := range slots {
+		slots[i] = i
+	}
+	return planOf(slots)
+}
+
+func planOf(slots []int) plan {
+	p := plan{active: input{slots[toActive], boolean}}
+	emailSlot, _ := slices.BinarySearchFunc(targets[:toContactIDs], "email", func(t target, name string) int {
+		return cmp.Compare(t.name, name)
+	})
+	for _, to := range []int{toContactIDs, emailSlot, toMobile, toPhone} {
+		if slots[to] >= 0 {
+			p.ids = append(p.ids, input{slots[to], targets[to].kind})
+		}
+	}
+	for i, t := range targets[:toContactIDs] {
+		if slots[i] >= 0 {
+			p.fields = append(p.fields, output{t.name, input{slots[i], t.kind}})
+		}
+	}
+	return p
+}
+
+// columnName is what people call a column.
+func columnName(header []string, i int) string {
+	switch {
+	case i < len(header) && strings.TrimSpace(header[i]) != "":
+		return header[i]
+	case i >= len(header) && i-len(header) < len(rejectColumns):
+		return rejectColumns[i-len(header)]
+	}
+	return fmt.Sprintf("column %d", i+1)
+}
+
+// ignoredNames are the columns that go nowhere, each once.
+type ignoredNames struct {
+	unknown []string
+	second  []string // "B (A comes first)"
+	seen    map[string]bool
+}
+
+// maxIgnored bounds what is remembered of names that each JSON line may choose.
+const maxIgnored = 200
+
+// add notes a column that is ignored, because of another one if first is set.
+func (n *ignoredNames) add(name, first string) {
+	if n.seen[name] || len(n.seen) >= maxIgnored {
+		return
+	}
+	if n.seen == nil {
+		n.seen = make(map[string]bool)
+	}
+	n.seen[name] = true
+	if first != "" {
+		n.second = append(n.second, fmt.Sprintf("%q (%q comes first)", name, first))
+	} else {
+		n.unknown = append(n.unknown, fmt.Sprintf("%q", name))
+	}
+}
+
+// text is the notice, empty where nothing is ignored.
+func (n *ignoredNames) text() string {
+	var parts []string
+	if len(n.unknown) > 0 {
+		parts = append(parts, "not imported, for no profile field has that name: "+strings.Join(n.unknown, ", "))
+	}
+	if len(n.second) > 0 {
+		parts = append(parts, "not imported, for another column goes to the same field: "+strings.Join(n.second, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// quoteNames lists names for a message, n at most.
+func quoteNames(names []string, n int) string {
+	quoted := make([]string, 0, n)
+	for _, name := range names[:min(n, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%q", name))
+	}
+	if len(names) > n {
+		quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-n))
+	}
+	return strings.Join(quoted, ", ")
+}

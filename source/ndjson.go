@@ -1,0 +1,241 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer"
+)
+
+// A jsonReader reads one JSON object a line: the body of a create request,
+//
+//	{"contactIds":["…"],"profile":{…},"active":true}
+//
+// or a flat object whose members are named as the columns of a CSV file.
+type jsonReader struct {
+	lines   *bufio.Reader
+	line    int // lines read so far
+	long    []byte
+	ignored ignoredNames
+}
+
+func newJSONReader(text io.Reader, _ *file) *jsonReader {
+	return &jsonReader{lines: bufio.NewReaderSize(&newlines{src: text}, 64<<10)}
+}
+
+// next reads one line that is not blank.
+func (r *jsonReader) next(rec *record) error {
+	for {
+		line, whole, err := r.readLine()
+		*rec = record{line: r.line}
+		if err != nil {
+			return err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if !whole {
+			rec.raw = []string{cutText(line)}
+			rec.fault = &fault{reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
+			return nil
+		}
+		rec.raw = []string{string(line)}
+		rec.fault = r.object(rec, line)
+		return nil
+	}
+}
+
+// readLine returns the next line, valid until the next call, and whether it is
+// the whole of it. The last line may lack its line feed.
+func (r *jsonReader) readLine() (line []byte, whole bool, err error) {
+	r.long, whole = r.long[:0], true
+	for {
+		part, err := r.lines.ReadSlice('\n')
+		if err == io.EOF && len(part)+len(r.long) == 0 {
+			return nil, true, io.EOF
+		}
+		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+			return nil, false, err
+		}
+		if whole && len(r.long)+len(part) > maxRecord+1 {
+			whole = false
+		}
+		if err == nil || err == io.EOF {
+			r.line++
+		}
+		if err != bufio.ErrBufferFull && len(r.long) == 0 {
+			return part, whole, nil
+		}
+		if whole {
+			r.long = append(r.long, part...)
+		}
+		if err != bufio.ErrBufferFull {
+			return r.long, whole, nil
+		}
+	}
+}
+
+// object takes a JSON object apart into the slots of the record.
+func (r *jsonReader) object(rec *record, line []byte) *fault {
+	if c := line[0]; c != '{' {
+		return &fault{reason: "the line is not a JSON object", hint: "each line has to be one whole object, from { to }"}
+	}
+	var all []member
+	var profile jsontext.Value
+	for m, err := range members(line) {
+		if err != nil {
+			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: "each line has to be one whole object, from { to }"}
+		}
+		if m.name == "profile" && m.json.Kind() == '{' {
+			profile = m.json
+			continue
+		}
+		all = append(all, m)
+	}
+	rec.values = make([]cell, len(targets))
+	rec.names = make([]string, len(targets))
+	if profile == nil {
+		for _, m := range all {
+			to, ok := byName[plainName(m.name)]
+			switch {
+			case strings.HasPrefix(m.name, "_"):
+			case !ok:
+				r.ignored.add(m.name, "")
+			case rec.names[to] != "":
+				r.ignored.add(m.name, rec.names[to])
+			default:
+				rec.set(to, m)
+			}
+		}
+		return nil
+	}
+	rec.exact = true
+	for _, m := range all {
+		switch {
+		case m.name == "contactIds":
+			rec.set(toContactIDs, m)
+		case m.name == "active":
+			rec.set(toActive, m)
+		case !strings.HasPrefix(m.name, "_"):
+			r.ignored.add(m.name, "")
+		}
+	}
+	for m := range members(profile) { // valid, for the line is
+		if to, ok := byName[plainName(m.name)]; ok && to < toContactIDs && targets[to].name == m.name {
+			rec.set(to, m)
+			continue
+		}
+		rec.custom = append(rec.custom, m.field())
+	}
+	return nil
+}
+
+// A member is one name and value of a JSON object.
+type member struct {
+	name string
+	cell
+}
+
+// field is the member as it stands, in compact form.
+func (m member) field() importer.Field {
+	if m.json == nil {
+		return importer.Field{Name: m.name, Value: importer.StringValue(m.text)}
+	}
+	v := m.json
+	v.Compact() // cannot fail: it was read by a decoder
+	return importer.Field{Name: m.name, Value: []byte(v)}
+}
+
+// members yields the members of one JSON object, and an error where there is
+// something else in v, or more. Names that occur twice are an error.
+func members(v jsontext.Value) iter.Seq2[member, error] {
+	return func(yield func(member, error) bool) {
+		d := jsontext.NewDecoder(bytes.NewBuffer(v))
+		_, err := d.ReadToken()
+		for err == nil && d.PeekKind() != '}' {
+			var m member
+			if m.name, m.cell, err = readMember(d); err == nil && !yield(m, nil) {
+				return
+			}
+		}
+		if err == nil {
+			_, err = d.ReadToken()
+		}
+		if err == nil {
+			if _, err = d.ReadToken(); err == nil {
+				err = errors.New("there is more behind the object")
+			} else if err == io.EOF {
+				return
+			}
+		}
+		yield(member{}, err)
+	}
+}
+
+func readMember(d *jsontext.Decoder) (string, cell, error) {
+	t, err := d.ReadToken()
+	if err != nil {
+		return "", cell{}, err
+	}
+	name := t.String()
+	c, err := readCell(d)
+	return name, c, err
+}
+
+func readCell(d *jsontext.Decoder) (cell, error) {
+	if d.PeekKind() == '"' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return cell{}, err
+		}
+		return cell{text: t.String()}, nil
+	}
+	v, err := d.ReadValue()
+	return cell{json: v.Clone()}, err
+}
+
+// elements yields the elements of one JSON array.
+func elements(v jsontext.Value) iter.Seq2[cell, error] {
+	return func(yield func(cell, error) bool) {
+		d := jsontext.NewDecoder(bytes.NewBuffer(v))
+		_, err := d.ReadToken()
+		for err == nil && d.PeekKind() != ']' {
+			var c cell
+			if c, err = readCell(d); err == nil && !yield(c, nil) {
+				return
+			}
+		}
+		if err == nil {
+			_, err = d.ReadToken()
+		}
+		if err == nil {
+			if _, err = d.ReadToken(); err == nil {
+				err = errors.New("there is more behind the array")
+			} else if err == io.EOF {
+				return
+			}
+		}
+		yield(cell{}, err)
+	}
+}
+
+// jsonReason says what is wrong with a JSON text and at which byte, from 1.
+func jsonReason(err error) string {
+	var s *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &s) && errors.Is(s.Err, io.ErrUnexpectedEOF), err == io.EOF:
+		return "it ends too early"
+	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
+		return fmt.Sprintf("the name %s stands in it twice, at byte %d", show(s.JSONPointer.LastToken()), s.ByteOffset+1)
+	case errors.As(err, &s):
+		return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
+	}
+	return err.Error()
+}

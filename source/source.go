@@ -1,0 +1,203 @@
+// Package source reads contacts from files: bytes in, rows out.
+//
+//	path, glob, - ──► open ──► text ──► CSV    ──┐
+//	                                └─► NDJSON ──┴─► record ──► mapping ──► importer.Row
+//
+// A record that cannot be sent is a *importer.RowError and the reading goes on.
+// An error of the file itself ends the input. The end of the input is no error.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"importer/importer"
+)
+
+// A Format is how records are written in a file.
+type Format string
+
+// The formats. Auto goes by the file's name, then by its content.
+const (
+	Auto   Format = "auto"
+	CSV    Format = "csv"
+	NDJSON Format = "ndjson"
+)
+
+// ParseFormat reads the value of --format.
+func ParseFormat(s string) (Format, error) {
+	switch f := Format(s); f {
+	case "":
+		return Auto, nil
+	case Auto, CSV, NDJSON:
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown format %q: use auto, csv or ndjson", s)
+}
+
+// Options say what to read. The zero value of each but Paths will do.
+type Options struct {
+	// Paths are files, globs, or "-" for Stdin, read in this order. A glob gives
+	// its files sorted by name.
+	Paths []string
+	// Stdin is what "-" reads. It is not closed.
+	Stdin io.Reader
+	// Format of all the files; empty is Auto.
+	Format Format
+	// Delimiter of CSV: 0 is a tab in a file named .tsv and a comma elsewhere.
+	Delimiter rune
+}
+
+// A Source is one file of an input, as Open found it.
+type Source struct {
+	Name      string // path as given or as the glob found it; "-" for standard input
+	Format    Format // CSV or NDJSON
+	Delimiter rune   // CSV only
+	// Header are the columns in original order and spelling, as many as the Raw
+	// of a row has cells; nil for NDJSON. Where the file is a reject file, the
+	// five columns that were added to it are not among them.
+	Header []string
+}
+
+// A Notice is something about a source that a person should know once: columns
+// that are ignored, or a file without rows.
+type Notice struct {
+	Source string
+	Text   string
+}
+
+func (n Notice) String() string { return n.Source + ": " + n.Text }
+
+// An Input is what the rows are read from. It belongs to one goroutine, but for
+// BytesRead, Size and Notices, which any may call.
+type Input struct {
+	files []*file
+	size  int64
+	read  atomic.Int64
+
+	mu      sync.Mutex
+	notices []Notice
+}
+
+// Open finds the files of o, looks at the beginning of each, and tells what
+// cannot be read before a row is sent. Its errors are of the kinds ErrNoMatch,
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrNoContactID, or those of the
+// package os. The caller closes the input.
+func Open(o Options) (*Input, error) {
+	paths, err := expand(o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	in := &Input{}
+	known := true
+	for _, path := range paths {
+		f, err := openFile(path, o)
+		if err != nil {
+			return nil, errors.Join(err, in.Close())
+		}
+		in.files = append(in.files, f)
+		for _, text := range f.notices {
+			in.notices = append(in.notices, Notice{f.Name, text})
+		}
+		in.size += f.size
+		known = known && f.size > 0
+	}
+	if !known {
+		in.size = 0
+	}
+	return in, nil
+}
+
+// Close closes what Open and Rows left open. Standard input stays open.
+func (in *Input) Close() error {
+	var errs []error
+	for _, f := range in.files {
+		errs = append(errs, f.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Sources are the files of the input in the order in which they are read.
+func (in *Input) Sources() []Source {
+	all := make([]Source, len(in.files))
+	for i, f := range in.files {
+		all[i] = f.Source
+	}
+	return all
+}
+
+// Size is the length of all files together in bytes, as they lie on disk; 0
+// where it is not known, as with standard input.
+func (in *Input) Size() int64 { return in.size }
+
+// BytesRead is how much of Size was read so far.
+func (in *Input) BytesRead() int64 { return in.read.Load() }
+
+// Notices are what was noticed so far. For CSV they are complete after Open, for
+// NDJSON after the last row, since each line may bring a new name.
+func (in *Input) Notices() []Notice {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return append([]Notice(nil), in.notices...)
+}
+
+func (in *Input) notice(source, text string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.notices = append(in.notices, Notice{source, text})
+}
+
+// Rows reads all files in their order. Ranging over it again reads the files
+// again; standard input and pipes can be read once.
+func (in *Input) Rows() importer.Rows {
+	return func(yield func(importer.Row, error) bool) {
+		var number int64
+		in.read.Store(0)
+		for _, f := range in.files {
+			if !in.readFile(f, &number, yield) {
+				return
+			}
+		}
+	}
+}
+
+// readFile yields the rows of one file. It is false where the iteration is over.
+func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error) bool) bool {
+	text, closer, err := f.text(&in.read)
+	if err != nil {
+		yield(importer.Row{}, err)
+		return false
+	}
+	defer closer()
+	m := &mapper{file: f, number: number}
+	var next func(*record) error
+	switch f.Format {
+	case CSV:
+		next = newCSVReader(text, f).next
+	case NDJSON:
+		r := newJSONReader(text, f)
+		defer func() {
+			if t := r.ignored.text(); t != "" {
+				in.notice(f.Name, t)
+			}
+		}()
+		next = r.next
+	}
+	var rec record
+	for {
+		err := next(&rec)
+		switch {
+		case err == io.EOF:
+			return true
+		case err != nil:
+			yield(importer.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
+			return false
+		}
+		if !yield(m.row(&rec)) {
+			return false
+		}
+	}
+}
