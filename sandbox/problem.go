@@ -84,3 +84,7 @@ func invalid(format string, args ...any) *problem {
 func notFound(format string, args ...any) *problem {
 	return &problem{code: codeNotFound, detail: fmt.Sprintf(format, args...)}
 }
+
+func wrongKey() *problem {
+	return &problem{code: 401, detail: "the API key is missing or wrong: send it in the header X-API-Key"}
+}

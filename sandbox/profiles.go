@@ -143,6 +143,9 @@ func (t *profiles) owner(contactIDs []string, except *entry) *entry {
 	return nil
 }
 
+// len is the number of profiles there are, as writes see it.
+func (t *profiles) len() int { return len(t.order) - len(t.graves) }
+
 // create adds a profile.
 func (t *profiles) create(v *version, now time.Time) *entry {
 	v.createdAt, v.lastChanged = now.Unix(), now.Unix()
@@ -187,6 +190,24 @@ func (t *profiles) delete(e *entry, now time.Time) {
 	t.hide(e, now)
 	e.now = &version{gone: true}
 	t.graves = append(t.graves, e)
+}
+
+// eraseFields takes fields out of every profile. It is no change of a profile: its
+// times stay what they are.
+func (t *profiles) eraseFields(names []string, now time.Time) {
+	if len(names) == 0 {
+		return
+	}
+	erased := func(m member) bool { return slices.Contains(names, m.name) }
+	for _, e := range t.order {
+		if slices.ContainsFunc(e.now.fields, erased) {
+			v := *e.now
+			v.fields = slices.DeleteFunc(slices.Clone(v.fields), erased)
+			t.hide(e, now)
+			e.now = &v
+			t.store.put(e)
+		}
+	}
 }
 
 // hide makes reads see the last version for a while yet.
@@ -278,6 +299,3 @@ func (v *version) item(id, projectID string) object {
 		{"projectId", stringValue(projectID)},
 	}
 }
-
-// len is the number of profiles there are, as writes see it.
-func (t *profiles) len() int { return len(t.order) - len(t.graves) }

@@ -157,7 +157,7 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return failure(&problem{code: 429, detail: "too many requests: the quota is " + s.options.Rate.String(), retryAfter: wait}), nil
 	}
 	if !s.hasKey(c.r) {
-		return failure(&problem{code: 401, detail: "the API key is missing or wrong: send it in the header X-API-Key"}), nil
+		return failure(wrongKey()), nil
 	}
 	if c.operation == nil {
 		return failure(noRoute(c.path)), nil

@@ -1,0 +1,84 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// getSchema reads the custom fields of the project.
+func (s *Sandbox) getSchema(c *call) answer {
+	if c.id != s.options.ProjectID {
+		return failure(foreignProject(c.id))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return answer{status: 200, entity: s.schema.entity()}
+}
+
+// setSchema puts a whole list of custom fields in the place of the one there was.
+// A field that is not in it is deleted, and with it its data in every profile.
+func (s *Sandbox) setSchema(c *call) answer {
+	if c.id != s.options.ProjectID {
+		return failure(foreignProject(c.id))
+	}
+	b := s.body(c, "details")
+	b.require("details")
+	items, ok := parseArray(b.members.get("details"))
+	if b.problem == nil && !ok {
+		b.fail(invalid("field 'details' should be an array of fields"))
+	}
+	custom := make([]field, 0, len(items))
+	for i, item := range items {
+		f, p := s.parseField(item, i)
+		if p != nil {
+			b.fail(p)
+			break
+		}
+		custom = append(custom, f)
+	}
+	if b.problem != nil {
+		return failure(b.problem)
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	deleted, p := s.schema.replace(custom)
+	if p != nil {
+		return failure(p)
+	}
+	s.profiles.eraseFields(deleted, c.at)
+	details, err := json.Marshal(s.schema.custom)
+	if err != nil {
+		return failure(&problem{code: codeInternal, detail: err.Error()})
+	}
+	s.profiles.store.putSchema(details)
+	return answer{status: 204}
+}
+
+// parseField reads an entry of "details".
+func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
+	o, err := parseObject(v)
+	if err != nil {
+		return f, invalid("field 'details[%d]' should be an object of field, internal and type", i)
+	}
+	for _, m := range o {
+		into := map[string]*string{"field": &f.Field, "internal": &f.Internal, "type": &f.Type}[m.name]
+		text, ok := parseString(m.value)
+		switch {
+		case into == nil && s.options.UnknownMembers == UnknownReject:
+			return f, invalid("field 'details[%d].%s' is not allowed", i, m.name)
+		case into != nil && !ok:
+			return f, invalid("field 'details[%d].%s' should be a string", i, m.name)
+		case into != nil:
+			*into = text
+		}
+	}
+	for _, name := range []string{"field", "internal", "type"} {
+		if o.get(name) == nil {
+			return f, missing("details[" + strconv.Itoa(i) + "]." + name)
+		}
+	}
+	return f, nil
+}
