@@ -35,7 +35,7 @@ import (
 // # The gate
 //
 // An answer 429, or 503 with Retry-After, closes one gate for everybody. See
-// throttle.
+// throttle. Refusals that come again and again cut quota and pace. See learner.
 type Pacer struct {
 	rate    Rate
 	margin  time.Duration
@@ -54,6 +54,8 @@ type Pacer struct {
 	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
 	pace     *rate.Limiter // nil: no pace
 	throttle throttle
+	learned  learner // of the quota
+	tempo    learner // of the pace, over ten seconds, or twenty requests
 }
 
 // PacerOptions are what a Pacer may be told besides its rate. The zero value
@@ -73,11 +75,14 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 	}
 	if r.Quota > 0 {
 		p.margin = min(r.Window/100, 10*time.Millisecond) + r.Window/10_000
+		p.learned = newLearner(r.Quota, r.Window)
 	}
 	if r.Pace > 0 {
 		// A timer cannot serve thousands of wake-ups a second evenly; 10 ms worth of
 		// requests may go at once. Up to 100/s that is one.
 		p.pace = rate.NewLimiter(rate.Limit(r.Pace), max(1, int(r.Pace/100)))
+		window := max(10*time.Second, time.Duration(20/r.Pace*float64(time.Second)))
+		p.tempo = newLearner(int(math.Ceil(r.Pace*window.Seconds())), window)
 	}
 	return p
 }
@@ -231,9 +236,14 @@ func (p *Pacer) Done(bought time.Time, err error) {
 	}
 	switch end {
 	case throttled:
-		p.throttle.refused(now, bought, retryAfter)
+		burst := p.throttle.refused(now, bought, retryAfter)
+		p.learned.refuse(now.Sub(p.started), burst)
+		p.tempo.refuse(now.Sub(p.started), burst)
+		p.setPace(now)
 	case answered:
 		p.throttle.accepted(bought)
+		p.learned.accept(now.Sub(p.started), bought.Sub(p.started))
+		p.tempo.accept(now.Sub(p.started), bought.Sub(p.started))
 	case lost:
 		p.throttle.unsure(bought)
 	}
@@ -287,17 +297,38 @@ func (p *Pacer) until(now time.Time, n int) time.Duration {
 		d = max(d, p.untilQuota(now, n))
 	}
 	if p.pace != nil {
-		if missing := float64(min(n, p.pace.Burst())) - p.pace.TokensAt(now); missing > 0 {
-			d = max(d, 1+time.Duration(missing/p.rate.Pace*float64(time.Second)))
-		}
+		d = max(d, p.untilPace(now, n))
 	}
 	return d
 }
 
+func (p *Pacer) untilPace(now time.Time, n int) time.Duration {
+	missing := float64(min(n, p.pace.Burst())) - p.pace.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	if p.tempo.grow(now.Sub(p.started)) {
+		p.setPace(now)
+	}
+	return 1 + time.Duration(missing/float64(p.pace.Limit())*float64(time.Second))
+}
+
+// setPace makes the smooth pace what was learned of it.
+func (p *Pacer) setPace(now time.Time) {
+	if p.pace == nil {
+		return
+	}
+	pace := min(p.rate.Pace, float64(p.tempo.limit)/p.tempo.window.Seconds())
+	p.pace.SetLimitAt(now, rate.Limit(pace))
+}
+
 func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
 	p.expire(now)
-	limit := p.limit()
+	limit := p.learned.limit
 	must := p.sent.len() + p.inFlight + min(n, limit) - limit // so many must leave the window first
+	if must > 0 && p.learned.grow(now.Sub(p.started)) {
+		must -= p.learned.limit - limit
+	}
 	switch {
 	case must <= 0:
 		return 0
@@ -311,9 +342,6 @@ func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
 func (p *Pacer) hold() time.Duration {
 	return max(1, p.rate.Window+p.margin-p.fastest)
 }
-
-// limit is how many requests a window may hold at present.
-func (p *Pacer) limit() int { return p.rate.Quota }
 
 // expire forgets what has left the window.
 func (p *Pacer) expire(now time.Time) {
@@ -330,6 +358,8 @@ func (p *Pacer) buy(now time.Time) {
 		p.pace.AllowN(now, 1)
 	}
 	p.throttle.bought()
+	p.learned.request(now.Sub(p.started))
+	p.tempo.request(now.Sub(p.started))
 }
 
 // wake lets all who sleep look again.
@@ -358,10 +388,10 @@ func (p *Pacer) Available(within time.Duration) int {
 	if p.rate.Quota > 0 {
 		p.expire(now)
 		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())
-		n = min(n, p.limit()-p.sent.len()-p.inFlight+leaving)
+		n = min(n, p.learned.limit-p.sent.len()-p.inFlight+leaving)
 	}
 	if p.pace != nil {
-		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*p.rate.Pace))
+		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*float64(p.pace.Limit())))
 	}
 	if n == plenty {
 		return n
@@ -388,7 +418,7 @@ func (p *Pacer) State() PacerState {
 		s.Until = now.Add(d)
 	}
 	if p.rate.Quota > 0 {
-		s.Used, s.Quota = p.sent.len()+p.inFlight, p.limit()
+		s.Used, s.Quota = p.sent.len()+p.inFlight, p.learned.limit
 	}
 	return s
 }
