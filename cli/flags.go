@@ -14,6 +14,8 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
 	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
 	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
+	flags.StringArrayVar(&c.Faults, "fault", c.Faults, "with --sandbox: `FAULT` to inject, as for importer sandbox; may be repeated")
+	flags.Uint64Var(&c.Seed, "seed", c.Seed, "with --sandbox: seed of the faults")
 	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`: N/DURATION for a sliding window, N/s for a smooth pace, both joined by a comma, or unlimited (default "+config.DefaultRate+"; with --sandbox unlimited)")
 	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
 	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")

@@ -77,7 +77,11 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 
 	recordedURL := "sandbox" // its address changes from run to run
 	if c.Sandbox {
-		server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Log: log.Level(zerolog.WarnLevel)})
+		faults, err := parseFaults(c.Faults)
+		if err != nil {
+			return err
+		}
+		server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: faults, Seed: c.Seed, Log: log.Level(zerolog.WarnLevel)})
 		if err != nil {
 			return err
 		}

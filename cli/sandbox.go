@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"importer/config"
 	"importer/sandbox"
 )
 
@@ -41,18 +42,14 @@ Faults (--fault, repeatable; P is the probability for a request):
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Rate, err = sandbox.ParseRate(rate); err != nil {
-				return fmt.Errorf("--rate: %w", err)
+				return config.Errorf("--rate: %w", err)
 			}
-			for _, spec := range faults {
-				f, err := sandbox.ParseFault(spec)
-				if err != nil {
-					return fmt.Errorf("--fault: %w", err)
-				}
-				o.Faults = append(o.Faults, f)
+			if o.Faults, err = parseFaults(faults); err != nil {
+				return err
 			}
 			if o.TTL, err = parseTTL(ttl); err != nil {
 				return err
@@ -84,13 +81,25 @@ Faults (--fault, repeatable; P is the probability for a request):
 	return cmd
 }
 
+func parseFaults(specs []string) ([]sandbox.Fault, error) {
+	var faults []sandbox.Fault
+	for _, spec := range specs {
+		f, err := sandbox.ParseFault(spec)
+		if err != nil {
+			return nil, config.Errorf("--fault: %w", err)
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
 func parseTTL(s string) (time.Duration, error) {
 	if s == "off" {
 		return -1, nil
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("--ttl %q: want a time above 0 as in 720h, or off", s)
+		return 0, config.Errorf("--ttl %q: want a time above 0 as in 720h, or off", s)
 	}
 	return d, nil
 }

@@ -33,12 +33,14 @@ type Config struct {
 	Log         Log           `yaml:"log"`
 
 	// By flag only.
-	Sandbox       bool `yaml:"-"`
-	RetryRejected bool `yaml:"-"`
-	Restart       bool `yaml:"-"`
-	Quiet         bool `yaml:"-"`
-	JSON          bool `yaml:"-"`
-	InsecureHTTP  bool `yaml:"-"`
+	Sandbox       bool     `yaml:"-"`
+	Faults        []string `yaml:"-"` // of the sandbox
+	Seed          uint64   `yaml:"-"` // of the faults
+	RetryRejected bool     `yaml:"-"`
+	Restart       bool     `yaml:"-"`
+	Quiet         bool     `yaml:"-"`
+	JSON          bool     `yaml:"-"`
+	InsecureHTTP  bool     `yaml:"-"`
 }
 
 // Source says what is read, and how.
@@ -250,6 +252,9 @@ func (c *Config) Validate() error {
 	}
 	if f := c.Stamp.Field; f != "" && !fieldName.MatchString(f) {
 		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
+	}
+	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
+		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
 	}
 	if c.Sandbox {
 		return nil // it brings its own URL, key and project

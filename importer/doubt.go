@@ -184,7 +184,7 @@ func (e *engine) lookFailed(d *doubt, err error) *doubt {
 	}
 	switch {
 	case problem.Class == Fatal:
-		e.stop(problem)
+		e.stop(withHint(problem))
 		e.undecided(d, &problem.Failure)
 		return nil
 	case problem.Class == Permanent || d.failures > e.Retries:

@@ -65,7 +65,7 @@ func (e *engine) send(t *task) *doubt {
 			e.settle(t, Failed, "", false, gaveUp(problem, t.attempts))
 			return nil
 		case stepStop:
-			e.stop(problem)
+			e.stop(withHint(problem))
 			e.notSent(t)
 			return nil
 		case stepRetry:
@@ -162,6 +162,14 @@ func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) 
 // sent for it can have been processed.
 func (e *engine) notSent(t *task) {
 	e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
+}
+
+// withHint is an error that ends the run, with what to do about it.
+func withHint(problem *APIError) error {
+	if problem.Hint == "" {
+		return problem
+	}
+	return fmt.Errorf("%w; %s", problem, problem.Hint)
 }
 
 func gaveUp(problem *APIError, attempts int) *Failure {

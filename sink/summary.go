@@ -18,7 +18,8 @@ func WriteSummaryJSON(w io.Writer, s importer.Summary) error {
 }
 
 // WriteSummary writes a summary for people: how the run ended, what became of the
-// rows, where that is recorded, and what to do next.
+// rows, where that is recorded, and what to do next. The error that stopped a run
+// is not in it: the command prints that on standard error.
 func WriteSummary(w io.Writer, s importer.Summary) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
@@ -66,7 +67,7 @@ func headline(s importer.Summary) string {
 	case s.Status == importer.Interrupted:
 		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
 	case s.Status == importer.Stopped:
-		return fmt.Sprintf("Stopped after %v: %s", took, s.Reason)
+		return fmt.Sprintf("Stopped by an error after %v.", took)
 	case s.NotIn() > 0:
 		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
 	case s.Read == 0:
