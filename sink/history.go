@@ -157,6 +157,9 @@ func (h *history) takeBack(k importer.Key) {
 	case n.before == 0:
 		delete(h.notes, k)
 	default:
+		if n.before != importer.Unknown {
+			n.since = 0
+		}
 		n.status, n.before = n.before, 0
 		h.notes[k] = n
 	}

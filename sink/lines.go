@@ -120,8 +120,7 @@ func (p *lineParser) parse(b []byte) (*line, error) {
 
 // members calls f with each member of a JSON object, as it stands there.
 func (p *lineParser) members(b []byte, f func(name, value []byte)) error {
-	p.src.Reset()
-	p.src.Write(b)
+	p.src = *bytes.NewBuffer(b) // the decoder reads from it in place
 	p.dec.Reset(&p.src, jsontext.AllowDuplicateNames(true))
 	if p.dec.PeekKind() != '{' {
 		return errors.New("is no JSON object")
@@ -159,11 +158,7 @@ func (p *lineParser) members(b []byte, f func(name, value []byte)) error {
 }
 
 func (l *line) parseRow(key, status, attempts []byte) (err error) {
-	var name string
-	if err := parseString(&name, status); err != nil {
-		return err
-	}
-	if l.status, err = importer.ParseStatus(name); err != nil {
+	if l.status, err = parseStatus(status); err != nil {
 		return err
 	}
 	if key != nil || l.status != importer.Invalid {
@@ -179,36 +174,59 @@ func (l *line) parseRow(key, status, attempts []byte) (err error) {
 	return nil
 }
 
+// parseKeys reads a JSON value, which is well formed.
 func (l *line) parseKeys(v []byte) error {
-	var texts []jsontext.Value
-	if err := json.Unmarshal(v, &texts); err != nil {
-		return err
+	if len(v) == 0 || v[0] != '[' {
+		return errors.New("the keys are no array")
 	}
-	for _, t := range texts {
+	for v = v[1:]; ; {
+		for v[0] == ',' || v[0] == ' ' || v[0] == '\t' {
+			v = v[1:]
+		}
+		if v[0] == ']' {
+			return nil
+		}
+		n := min(len(v), keyText)
 		var k importer.Key
-		if err := parseKey(&k, t); err != nil {
+		if err := parseKey(&k, v[:n]); err != nil {
 			return err
 		}
-		l.keys = append(l.keys, k)
+		l.keys, v = append(l.keys, k), v[n:]
 	}
-	return nil
 }
 
+// keyText is the length of a key with its quotes.
+const keyText = 22 + 2
+
 func parseKey(k *importer.Key, v []byte) error {
-	n := strict64.EncodedLen(len(k))
-	if len(v) != n+2 || v[0] != '"' {
-		return fmt.Errorf("key %s: want %d characters of URL-safe base64", v, n)
+	if len(v) != keyText || v[0] != '"' || v[keyText-1] != '"' {
+		return fmt.Errorf("key %s: want %d characters of URL-safe base64", v, keyText-2)
 	}
-	if _, err := strict64.Decode(k[:], v[1:n+1]); err != nil {
+	if _, err := strict64.Decode(k[:], v[1:keyText-1]); err != nil {
 		return fmt.Errorf("key %s: %w", v, err)
 	}
 	return nil
 }
 
+// parseStatus reads the common status without making a string of it.
+func parseStatus(v []byte) (importer.Status, error) {
+	if string(v) == `"created"` {
+		return importer.Created, nil
+	}
+	var name string
+	if err := parseString(&name, v); err != nil {
+		return 0, fmt.Errorf("status %w", err)
+	}
+	return importer.ParseStatus(name)
+}
+
 func parseTime(v []byte) (int64, error) {
+	if len(v) < 2 || v[0] != '"' {
+		return 0, fmt.Errorf("time %s is no string", v)
+	}
 	var t time.Time
-	if err := json.Unmarshal(v, &t); err != nil {
-		return 0, fmt.Errorf("time %s: %w", v, err)
+	if err := t.UnmarshalText(v[1 : len(v)-1]); err != nil {
+		return 0, err
 	}
 	return t.UnixMilli(), nil
 }

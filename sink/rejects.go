@@ -2,9 +2,11 @@ package sink
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,9 +25,8 @@ var rejectColumns = [...]string{"_line", "_status", "_field", "_error", "_hint"}
 
 // A RejectSource is what the reject file has to know of a source.
 type RejectSource struct {
-	Name      string   // as in the rows
-	Header    []string // the columns in original order and spelling; nil for NDJSON
-	Delimiter rune     // CSV only; 0 is a comma
+	Name   string   // as in the rows
+	Header []string // the columns in original order and spelling; nil for NDJSON
 }
 
 // Rejects is the reject file of a run: the rows that a person has to act on, in
@@ -38,7 +39,7 @@ type RejectSource struct {
 type Rejects struct {
 	sources   map[string]RejectSource
 	columns   []string // of all CSV sources, in order of first appearance
-	delimiter rune     // of the first CSV source
+	delimiter rune
 	csv, json rejectFile
 
 	place map[string][]int // by source: where each of its columns stands in columns
@@ -50,13 +51,18 @@ type Rejects struct {
 // the reject file itself: the rows in it that are not read would be lost when the
 // file is replaced. Nothing is written before the first row is refused. The
 // caller ends it with Commit or Discard.
-func OpenRejects(report string, sources []RejectSource) (*Rejects, error) {
+//
+// The delimiter is the one that was asked for, so that the file is read with the
+// same flags as its source; 0 is a comma, as a file named .csv is read by default.
+func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
 	base := strings.TrimSuffix(report, ".report.ndjson") + ".rejects"
 	r := &Rejects{
 		sources: make(map[string]RejectSource, len(sources)),
 		place:   make(map[string][]int, len(sources)),
 		csv:     rejectFile{path: base + ".csv"},
 		json:    rejectFile{path: base + ".ndjson"},
+
+		delimiter: cmp.Or(delimiter, ','),
 	}
 	for _, s := range sources {
 		for _, path := range []string{r.csv.path, r.json.path} {
@@ -65,16 +71,7 @@ func OpenRejects(report string, sources []RejectSource) (*Rejects, error) {
 			}
 		}
 		r.sources[s.Name] = s
-		if s.Header == nil {
-			continue
-		}
-		if r.delimiter == 0 {
-			r.delimiter = s.Delimiter
-		}
 		r.place[s.Name] = r.placeColumns(s.Header)
-	}
-	if r.delimiter == 0 {
-		r.delimiter = ','
 	}
 	return r, nil
 }
@@ -261,7 +258,10 @@ func appendMembers(b []byte, raw string) ([]byte, bool) {
 	if err == nil {
 		_, err = d.ReadToken()
 	}
-	return b, err == nil
+	if err == nil {
+		_, err = d.ReadToken() // nothing may follow
+	}
+	return b, err == io.EOF
 }
 
 // failure is why a row is not in; never nil.

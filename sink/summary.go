@@ -62,7 +62,11 @@ func WriteSummary(w io.Writer, s importer.Summary) error {
 }
 
 func headline(s importer.Summary) string {
-	took := time.Duration(s.Duration).Round(100 * time.Millisecond)
+	took := time.Duration(s.Duration)
+	if took > time.Second {
+		took = took.Round(100 * time.Millisecond)
+	}
+	took = took.Round(time.Millisecond)
 	switch {
 	case s.Status == importer.Interrupted:
 		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
@@ -99,7 +103,7 @@ func requestDetails(s importer.Summary) string {
 func nextSteps(s importer.Summary) []string {
 	var steps []string
 	if s.Unknown != 0 {
-		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. Run the same command again: it looks them up before it sends anything.",
+		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.",
 			plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {

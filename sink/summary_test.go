@@ -1,0 +1,89 @@
+package sink
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"importer/importer"
+)
+
+// The object is that of the contract, member for member.
+func TestSummaryJSON(t *testing.T) {
+	for _, c := range []struct {
+		s    importer.Summary
+		want string
+	}{
+		{importer.Summary{}, `{"run":"","status":"","reason":"","read":0,"created":0,"updated":0,"unchanged":0,"existing":0,` +
+			`"duplicate":0,"deactivated":0,"deleted":0,"invalid":0,"rejected":0,"failed":0,"unknown":0,"done_before":0,"pending":0,` +
+			`"requests":0,"retries":0,"throttled":0,"looked_up":0,"duration_s":0.000,"report":"","rejects":""}`},
+		{importer.Summary{
+			Run: "01J", Status: importer.Stopped, Reason: "<no & more>",
+			Counts: importer.Counts{Read: 1, Created: 2, Updated: 3, Unchanged: 4, Existing: 5, Duplicate: 6, Deactivated: 7, Deleted: 8,
+				Invalid: 9, Rejected: 10, Failed: 11, Unknown: 12, DoneBefore: 13, Pending: 14},
+			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: importer.Seconds(1234567 * time.Microsecond), Report: "r", Rejects: "x",
+		}, `{"run":"01J","status":"stopped","reason":"<no & more>","read":1,"created":2,"updated":3,"unchanged":4,"existing":5,` +
+			`"duplicate":6,"deactivated":7,"deleted":8,"invalid":9,"rejected":10,"failed":11,"unknown":12,"done_before":13,"pending":14,` +
+			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r","rejects":"x"}`},
+	} {
+		var b strings.Builder
+		must(t, WriteSummaryJSON(&b, c.s))
+		if b.String() != c.want+"\n" {
+			t.Errorf("\n got %s\nwant %s", b.String(), c.want)
+		}
+	}
+}
+
+func TestSummaryText(t *testing.T) {
+	all := importer.Summary{
+		Status: importer.Complete, Counts: importer.Counts{Read: 300, Created: 290, Duplicate: 4, Invalid: 2, Rejected: 1, Failed: 2, Unknown: 1},
+		Requests: 301, Retries: 1, Throttled: 2, LookedUp: 3, Duration: importer.Seconds(12345 * time.Millisecond),
+		Report: "contacts.csv.report.ndjson", Rejects: "contacts.csv.rejects.csv",
+	}
+	var b strings.Builder
+	must(t, WriteSummary(&b, all))
+	want := `Complete after 12.3s: 6 rows are not in.
+
+  created             290
+  duplicate             4
+  invalid               2
+  rejected              1
+  failed                2
+  unknown               1
+  rows read           300
+  requests            301  (1 retry, 2 throttled, 3 rows looked up)
+
+  report       contacts.csv.report.ndjson
+  reject file  contacts.csv.rejects.csv
+
+What to do next:
+  - 1 row may be in or not: the answer was lost, and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.
+  - 2 rows failed after all retries. Run the same command again to try them again.
+  - 3 rows were refused. contacts.csv.rejects.csv holds them, with the reason in the columns behind the original ones. Correct them there, then import that file.
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+
+	for _, c := range []struct {
+		s    importer.Summary
+		want string // the first line
+		next bool
+	}{
+		{importer.Summary{Status: importer.Complete}, "Complete: there were no rows to import.", false},
+		{importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 2, DoneBefore: 2}}, "Nothing left to do: every row is in.", false},
+		{importer.Summary{Status: importer.Complete, Requests: 2, Counts: importer.Counts{Read: 2, Created: 2}, Duration: importer.Seconds(40 * time.Millisecond)},
+			"Complete after 40ms: every row is in.", false},
+		{importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 1, Failed: 1}}, "Complete after 0s: 1 row is not in.", true},
+		{importer.Summary{Status: importer.Interrupted, Counts: importer.Counts{Read: 2, Pending: 2}, Duration: importer.Seconds(90 * time.Second)},
+			"Interrupted after 1m30s. What was sent is recorded.", true},
+		{importer.Summary{Status: importer.Stopped, Reason: "HTTP 401"}, "Stopped after 0s: HTTP 401", true},
+	} {
+		var b strings.Builder
+		must(t, WriteSummary(&b, c.s))
+		first, rest, _ := strings.Cut(b.String(), "\n")
+		if first != c.want || strings.Contains(rest, "What to do next") != c.next {
+			t.Errorf("got %s, want %q", b.String(), c.want)
+		}
+	}
+}
