@@ -30,6 +30,7 @@ type exchange struct {
 	date       string // the headers of these names
 	retryAfter string
 	location   string
+	rate       RateInfo
 	now        time.Time
 
 	key string // to be kept out of all texts
@@ -117,6 +118,9 @@ func classifyAnswer(x exchange) *importer.APIError {
 		e.Class, e.Hint = importer.Conflict, hintExists
 	case status == http.StatusTooManyRequests:
 		e.Class, e.Hint = importer.Throttled, hintWait
+		if !retryAfterOK && x.rate.Known && x.rate.Remaining == 0 {
+			e.RetryAfter = x.rate.Reset
+		}
 	case status/100 == 4:
 		e.Class, e.Hint = importer.Permanent, hintFor(x.op, status, e.Field)
 	case status == http.StatusServiceUnavailable && retryAfterOK:
@@ -199,38 +203,4 @@ func classifyTransport(x exchange) *importer.APIError {
 		e.Hint = hintNetwork
 	}
 	return e
-}
-
-// parseRetryAfter reads a Retry-After header: seconds, or an HTTP date, which
-// counts from the answer's own Date where there is one, so that clocks need not
-// agree. A date in the past is 0. False where it is neither.
-func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
-	value = strings.TrimSpace(value)
-	if seconds, ok := parseSeconds(value); ok {
-		return seconds, true
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	if d, err := http.ParseTime(date); err == nil {
-		now = d
-	}
-	return max(0, at.Sub(now)), true
-}
-
-// parseSeconds reads a number of seconds, whole or not, into a duration, which
-// holds 292 years at most.
-func parseSeconds(s string) (time.Duration, bool) {
-	if strings.Trim(s, "0123456789.") != "" {
-		return 0, false // ParseFloat takes more, such as a sign, hexadecimals and infinity
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, false
-	}
-	if f >= time.Duration(1<<63-1).Seconds() {
-		return 1<<63 - 1, true
-	}
-	return time.Duration(f * float64(time.Second)), true
 }

@@ -56,6 +56,17 @@ type Options struct {
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
+	// OnAnswer, where set, is told of every request that was made, before its call
+	// returns and in the caller's goroutine: it must not block.
+	OnAnswer func(Answer)
+}
+
+// An Answer is what became of one request, for pacing and metrics.
+type Answer struct {
+	Operation string        // such as "create" or "get_schema"
+	Status    int           // 0 where there was none
+	Duration  time.Duration // from before the connection was taken to the end of the answer
+	Rate      RateInfo
 }
 
 // A Client sends requests to one project of one API. Its methods are safe for
@@ -69,7 +80,8 @@ type Client struct {
 	transport *http.Transport
 	// The headers are the same for every request, and never written to.
 	header     http.Header
-	bodyHeader http.Header // with Content-Type
+	bodyHeader http.Header  // with Content-Type
+	onAnswer   func(Answer) // nil: nobody asks
 	clock      skew
 	buffers    buffers
 }
@@ -112,6 +124,7 @@ func New(o Options) (*Client, error) {
 		projectID: o.ProjectID,
 		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
 		profiles:  u,
+		onAnswer:  o.OnAnswer,
 		transport: newTransport(cmp.Or(o.MaxConns, DefaultMaxConns)),
 		header: http.Header{
 			"Accept":     {"application/json"},
@@ -192,15 +205,18 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 		req.Body = io.NopCloser(strings.NewReader(""))
 	}
 
+	x := exchange{op: op, key: c.key}
 	began := time.Now()
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, classify(exchange{op: op, key: c.key, err: err, sent: s.wrote.Load()})
+		x.err, x.sent = err, s.wrote.Load()
+		c.tell(op, 0, began, RateInfo{})
+		return nil, classify(x)
 	}
 	defer resp.Body.Close()
-	now := time.Now()
-	date := resp.Header.Get("Date")
-	c.clock.learn(date, began, now)
+	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
+	x.date = resp.Header.Get("Date")
+	c.clock.learn(x.date, began, x.now)
 
 	limit := int64(maxProblemBytes)
 	success := resp.StatusCode/100 == 2
@@ -208,13 +224,22 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 		limit = maxAnswerBytes
 	}
 	broken = readUpTo(buf, resp.Body, limit)
+	if !success || c.onAnswer != nil {
+		x.rate = parseRate(resp.Header, x.date, x.now)
+	}
+	c.tell(op, resp.StatusCode, began, x.rate)
 	if success {
 		return broken, nil
 	}
-	return nil, classify(exchange{
-		op: op, key: c.key, sent: true, status: resp.StatusCode, body: buf.Bytes(), now: now, date: date,
-		retryAfter: resp.Header.Get("Retry-After"), location: resp.Header.Get("Location"),
-	})
+	x.body = buf.Bytes()
+	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	return nil, classify(x)
+}
+
+func (c *Client) tell(op operation, status int, began time.Time, rate RateInfo) {
+	if c.onAnswer != nil {
+		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: time.Since(began), Rate: rate})
+	}
 }
 
 var errTooLarge = errors.New("the answer is too large")

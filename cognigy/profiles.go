@@ -1,10 +1,13 @@
 package cognigy
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer"
 )
@@ -13,6 +16,7 @@ var _ importer.API = (*Client)(nil)
 
 // An operation is one of the API's, and what its errors depend on.
 type operation struct {
+	name   string // for metrics
 	method string
 	// safe: it changes nothing, so that it is never in doubt.
 	safe bool
@@ -22,9 +26,16 @@ type operation struct {
 }
 
 var (
-	opCreate = operation{method: http.MethodPost}
-	opList   = operation{method: http.MethodGet, safe: true}
-	opGet    = operation{method: http.MethodGet, safe: true, profile: true}
+	opCreate    = operation{name: "create", method: http.MethodPost}
+	opList      = operation{name: "list", method: http.MethodGet, safe: true}
+	opGet       = operation{name: "get", method: http.MethodGet, safe: true, profile: true}
+	opUpdate    = operation{name: "update", method: http.MethodPatch, profile: true}
+	opDelete    = operation{name: "delete", method: http.MethodDelete, profile: true}
+	opMerge     = operation{name: "merge", method: http.MethodPost, profile: true}
+	opUnmerge   = operation{name: "unmerge", method: http.MethodPost, profile: true}
+	opRemoveID  = operation{name: "remove_contact_id", method: http.MethodPost, profile: true}
+	opGetSchema = operation{name: "get_schema", method: http.MethodGet, safe: true}
+	opSetSchema = operation{name: "set_schema", method: http.MethodPut}
 )
 
 // Create creates a profile. Any 2xx is success, for the API documents no status.
@@ -89,6 +100,70 @@ func (c *Client) Get(ctx context.Context, id string) (importer.Found, error) {
 	return found, nil
 }
 
+// Update changes the members of a profile that are not nil in p. Whether the API
+// merges the fields into those it holds or replaces them is not known: send all
+// that are wanted. A profile that is not there is a Permanent error with status
+// 404.
+func (c *Client) Update(ctx context.Context, id string, p importer.Profile) error {
+	return c.change(ctx, opUpdate, id, "", p.AppendUpdateBody(make([]byte, 0, 512)), nil)
+}
+
+// Delete deletes a profile. One that is not there is a Permanent error with
+// status 404.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	return c.change(ctx, opDelete, id, "", nil, nil)
+}
+
+// Merge merges the profile that holds a contact id into one of these two, and
+// returns the id of the one that is left; empty where the answer carried none.
+// Which one it is, and whose fields win, is not documented.
+func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error) {
+	buf := c.buffers.get()
+	defer c.buffers.put(buf)
+	body := appendMember([]byte{'{'}, "contactId", contactID)
+	body = append(appendMember(append(body, ','), "projectId", c.projectID), '}')
+	if err := c.change(ctx, opMerge, id, "/merge", body, buf); err != nil {
+		return "", err
+	}
+	return scanID(buf.Bytes()), nil
+}
+
+// Unmerge takes a contact id out of a merged profile again.
+func (c *Client) Unmerge(ctx context.Context, id, contactID string) error {
+	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
+	return c.change(ctx, opUnmerge, id, "/unmerge", body, nil)
+}
+
+// RemoveContactID takes a contact id away from a profile. What becomes of a
+// profile without any is not documented.
+func (c *Client) RemoveContactID(ctx context.Context, id, contactID string) error {
+	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
+	return c.change(ctx, opRemoveID, id, "/contactids/remove", body, nil)
+}
+
+// change sends an operation on one profile. The answer goes to buf; nil where it
+// is of no interest.
+func (c *Client) change(ctx context.Context, op operation, id, path string, body []byte, buf *bytes.Buffer) error {
+	u, err := c.profileURL(id, path)
+	if err != nil {
+		return err
+	}
+	if buf == nil {
+		buf = c.buffers.get()
+		defer c.buffers.put(buf)
+	}
+	_, err = c.do(ctx, op, u, body, buf)
+	return err
+}
+
+// appendMember appends a member of an object whose value is a string.
+func appendMember(dst []byte, name, value string) []byte {
+	dst = append(strconv.AppendQuote(dst, name), ':')
+	// The error tells of invalid UTF-8, which is replaced all the same.
+	dst, _ = jsontext.AppendQuote(dst, value)
+	return dst
+}
+
 // profileURL is the address of one profile, or of an operation on it, such as
 // "/merge". An id that would change the path is refused: an empty one would turn
 // a request about one profile into one about all.
@@ -98,10 +173,16 @@ func (c *Client) profileURL(id, operation string) (*url.URL, error) {
 			Detail: "not sent: " + strconv.Quote(clean(id, c.key)) + " is not the id of a profile", Hint: hintRow,
 		}}
 	}
+	return c.below("/" + id + operation), nil
+}
+
+// below is an address under that of the profiles. The path holds nothing that
+// needs escaping.
+func (c *Client) below(path string) *url.URL {
 	u := *c.profiles
-	u.Path += "/" + id + operation
-	if u.RawPath != "" {
-		u.RawPath += "/" + id + operation
+	u.Path += path
+	if u.RawPath != "" { // of a base URL with an escaped path
+		u.RawPath += path
 	}
-	return &u, nil
+	return &u
 }

@@ -59,11 +59,77 @@ func TestGetFails(t *testing.T) {
 func TestBadIDsAreNotSent(t *testing.T) {
 	var requests atomic.Int64
 	c := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+	ctx := context.Background()
 	for _, id := range []string{"", ".", "..", "a/b", "a?b", "a b", "%2e%2e", "schema/x", "é", string(make([]byte, 200))} {
-		_, err := c.Get(context.Background(), id)
-		apiError(t, err, importer.Permanent)
+		_, get := c.Get(ctx, id)
+		_, merge := c.Merge(ctx, id, "a")
+		for _, err := range []error{
+			get, merge, c.Update(ctx, id, ada), c.Delete(ctx, id), c.Unmerge(ctx, id, "a"), c.RemoveContactID(ctx, id, "a"),
+		} {
+			apiError(t, err, importer.Permanent)
+		}
 	}
 	if requests.Load() != 0 {
 		t.Errorf("%d requests were sent", requests.Load())
+	}
+}
+
+func TestChangesOnTheWire(t *testing.T) {
+	var method, uri, body, contentType string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		method, uri, body, contentType = r.Method, r.RequestURI, string(b), r.Header.Get("Content-Type")
+		if r.Header.Get("Accept") != "application/json" || r.Header.Get("X-API-Key") != testKey || len(r.TransferEncoding) > 0 {
+			t.Errorf("headers %v", r.Header)
+		}
+		w.WriteHeader(204)
+	})
+	ctx, active := context.Background(), false
+	const at = "/new/v2.0/profiles/" + profileID
+	tests := []struct {
+		call        func() error
+		method, uri string
+		body        string
+	}{
+		{func() error { return c.Update(ctx, profileID, importer.Profile{Active: &active, Fields: ada.Fields}) }, "PATCH", at,
+			`{"active":false,"profile":{"firstname":"Ada"}}`},
+		{func() error { return c.Update(ctx, profileID, importer.Profile{ContactIDs: []string{"a"}}) }, "PATCH", at, `{"contactIds":["a"]}`},
+		{func() error { return c.Delete(ctx, profileID) }, "DELETE", at, ""},
+		{func() error { _, err := c.Merge(ctx, profileID, `a"b`); return err }, "POST", at + "/merge",
+			`{"contactId":"a\"b","projectId":"` + testProject + `"}`},
+		{func() error { return c.Unmerge(ctx, profileID, "名前") }, "POST", at + "/unmerge", `{"contactId":"名前"}`},
+		{func() error { return c.RemoveContactID(ctx, profileID, "a\nb") }, "POST", at + "/contactids/remove", `{"contactId":"a\nb"}`},
+		{func() error {
+			return c.SetSchema(ctx, Schema{Details: []SchemaField{}}, []SchemaField{{"A b", "a_b", "string"}})
+		}, "PUT",
+			"/new/v2.0/profiles/schema/" + testProject, `{"details":[{"field":"A b","internal":"a_b","type":"string"}]}`},
+	}
+	for _, tt := range tests {
+		if err := tt.call(); err != nil {
+			t.Error(err)
+		}
+		wantType := ""
+		if tt.body != "" {
+			wantType = "application/json"
+		}
+		if method != tt.method || uri != tt.uri || body != tt.body || contentType != wantType {
+			t.Errorf("got  %s %s %q %s\nwant %s %s %q %s", method, uri, contentType, body, tt.method, tt.uri, wantType, tt.body)
+		}
+	}
+}
+
+func TestMergeReturnsTheSurvivor(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"_id":"`+profileID+`"}`) })
+	if id, err := c.Merge(context.Background(), "other", "a"); id != profileID || err != nil {
+		t.Error(id, err)
+	}
+}
+
+func TestBaseURLWithAnEscapedPath(t *testing.T) {
+	var uri string
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) { uri = r.RequestURI })
+	c := newClient(t, "http://"+s.profiles.Host+"/a%2Fb/new/")
+	if err := c.Delete(context.Background(), profileID); err != nil || uri != "/a%2Fb/new/v2.0/profiles/"+profileID {
+		t.Error(uri, err)
 	}
 }
