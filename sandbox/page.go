@@ -119,7 +119,7 @@ func (s *Sandbox) pageData(mayRead bool) pageData {
 	d := pageData{ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: s.profiles.len(), Throttled: s.record.throttled,
 		MayRead: mayRead, Now: now.UTC().Format(time.RFC3339)}
 	if o.DataFile != "" {
-		d.Storage = o.DataFile
+		d.Storage = "in a SQLite file"
 	}
 	if o.Rate != (Rate{}) {
 		d.Quota = o.Rate.String()
