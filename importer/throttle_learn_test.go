@@ -114,7 +114,6 @@ func wholeSeconds(d time.Duration) time.Duration { return (d + time.Second - 1).
 // used, with at most one burst of refusals a window.
 func TestHalfTheQuota(t *testing.T) {
 	retryAfter := map[string]func(time.Duration) time.Duration{
-		"exact":   func(d time.Duration) time.Duration { return d },
 		"seconds": wholeSeconds,
 		"silent":  func(time.Duration) time.Duration { return 0 },
 		"one":     func(time.Duration) time.Duration { return time.Second },
@@ -268,12 +267,17 @@ func TestStrayRefusals(t *testing.T) {
 			latency: func() time.Duration { return 50 * time.Millisecond },
 		}
 		p := NewPacer(mustRate(t, "1000/5m"), PacerOptions{})
-		n, strays := 0, 0
+		var mu sync.Mutex
+		strays := 0
 		s.start = time.Now()
 		drive(t, p, 20_000, 16, func() error {
-			n++
-			if rng.IntN(1000) == 0 {
+			mu.Lock()
+			stray := rng.IntN(1000) == 0
+			if stray {
 				strays++
+			}
+			mu.Unlock()
+			if stray {
 				return refusal(0)
 			}
 			return s.serve()
