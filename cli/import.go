@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -193,10 +194,12 @@ func preload(pacer *importer.Pacer, report *sink.Report) {
 
 func openRejects(report string, sources []source.Source) (*sink.Rejects, error) {
 	var of []sink.RejectSource
+	var delimiter rune // of the first CSV source, so that the file opens where that one did
 	for _, s := range sources {
-		of = append(of, sink.RejectSource{Name: s.Name, Header: s.Header, Delimiter: s.Delimiter})
+		of = append(of, sink.RejectSource{Name: s.Name, Header: s.Header})
+		delimiter = cmp.Or(delimiter, s.Delimiter)
 	}
-	return sink.OpenRejects(report, of)
+	return sink.OpenRejects(report, delimiter, of)
 }
 
 func printSummary(w io.Writer, s importer.Summary, c config.Config) error {

@@ -18,7 +18,8 @@ type doubt struct {
 	// known: from then on reads may lag behind for Settle.
 	since    time.Time
 	looks    int // look-ups that found nothing
-	failures int // look-ups that failed
+	failures int // look-ups that failed since the last that did not
+	counted  bool // as a row that was looked up
 	next     time.Time
 }
 
@@ -126,7 +127,8 @@ func (e *engine) settleDoubts() {
 // the doubt that is left, with the time of its next look, or nil.
 func (e *engine) lookAgain(d *doubt) *doubt {
 	t := d.task
-	if d.looks == 0 && d.failures == 0 {
+	if !d.counted {
+		d.counted = true
 		e.Progress.lookedUp.Add(1)
 	}
 	decides := !time.Now().Before(d.since.Add(e.Settle))
@@ -134,6 +136,7 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 	if err != nil {
 		return e.lookFailed(d, err)
 	}
+	d.failures = 0
 	if found != nil {
 		status := Existing
 		if found.ours && (d.why != conflict || t.lost) {
