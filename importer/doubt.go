@@ -17,8 +17,8 @@ type doubt struct {
 	// since is when the request can have been processed at the latest, as far as is
 	// known: from then on reads may lag behind for Settle.
 	since    time.Time
-	looks    int // look-ups that found nothing
-	failures int // look-ups that failed since the last that did not
+	looks    int  // look-ups that found nothing
+	failures int  // look-ups that failed since the last that did not
 	counted  bool // as a row that was looked up
 	next     time.Time
 }

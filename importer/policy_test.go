@@ -117,11 +117,11 @@ func TestMaxErrors(t *testing.T) {
 
 func TestLongestPlain(t *testing.T) {
 	for id, want := range map[string]string{
-		"ada@example.com":      "ada@example.com",
-		"+4915112345":          "4915112345",
-		"ada+crm@example.com":  "crm@example.com",
-		"(030) 1234-567":       "1234-567",
-		"名前":                   "",
+		"ada@example.com":       "ada@example.com",
+		"+4915112345":           "4915112345",
+		"ada+crm@example.com":   "crm@example.com",
+		"(030) 1234-567":        "1234-567",
+		"名前":                    "",
 		"user:名@example.org(x)": "@example.org",
 	} {
 		if got := longestPlain(id); got != want {
