@@ -24,12 +24,9 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		first := &cli.Interrupt{Signal: <-signals}
-		fmt.Fprintln(os.Stderr, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
-		cancel(first)
-		second := &cli.Interrupt{Signal: <-signals}
-		code, _ := cli.ExitCode(second)
-		os.Exit(code)
+		cancel(&cli.Interrupt{Signal: <-signals})
+		code, _ := cli.ExitCode(&cli.Interrupt{Signal: <-signals})
+		os.Exit(code) // the second signal does not wait
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }

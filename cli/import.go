@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -142,6 +143,10 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	pacer := importer.NewPacer(rate, importer.PacerOptions{})
 	preload(pacer, report)
 	display.start(&progress, input, pacer)
+	told := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
+	})
+	defer told() // no longer of interest
 	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
 		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
