@@ -77,7 +77,7 @@ What to do next:
 		{importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 1, Failed: 1}}, "Complete after 0s: 1 row is not in.", true},
 		{importer.Summary{Status: importer.Interrupted, Counts: importer.Counts{Read: 2, Pending: 2}, Duration: importer.Seconds(90 * time.Second)},
 			"Interrupted after 1m30s. What was sent is recorded.", true},
-		{importer.Summary{Status: importer.Stopped, Reason: "HTTP 401"}, "Stopped after 0s: HTTP 401", true},
+		{importer.Summary{Status: importer.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
 		var b strings.Builder
 		must(t, WriteSummary(&b, c.s))
