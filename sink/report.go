@@ -26,7 +26,8 @@ const flushAfter = 500 * time.Millisecond
 //
 // After an error of any method the report is broken: every later call returns
 // that first error. An fsync that failed is not tried again, for what it should
-// have written may be gone from memory by then.
+// have written may be gone from memory by then. Where a write failed, as on a
+// full disk, the lines are kept for a last attempt in Close.
 type Report struct {
 	path    string
 	options Options
@@ -121,7 +122,7 @@ func (r *Report) Append(o *importer.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.line = r.appendRow(r.line[:0], o)
-	return r.write(r.line)
+	return r.write(r.line, true)
 }
 
 func (r *Report) appendRow(b []byte, o *importer.Outcome) []byte {
@@ -166,38 +167,9 @@ func (r *Report) End(s importer.Summary) error {
 	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
 }
 
-// Rescue is a last attempt to record outcomes that the report refused because it
-// could not be written to, as on a full disk; there may be room by now. They are
-// on disk when it returns nil. The report stays broken.
-func (r *Report) Rescue(outcomes []*importer.Outcome) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.full || r.closed {
-		return r.err
-	}
-	if err := r.named(); err != nil {
-		return err
-	}
-	// Part of the line that failed may be there.
-	if err := cut(r.path, r.size); err != nil {
-		return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
-	}
-	for _, o := range outcomes {
-		r.line = r.appendRow(r.line[:0], o)
-		if _, err := r.file.Write(r.line); err != nil {
-			return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
-		}
-		r.size += int64(len(r.line))
-	}
-	if err := r.file.Sync(); err != nil {
-		return fmt.Errorf("bringing the report %s onto the disk: %w", r.path, err)
-	}
-	r.synced = r.size
-	return nil
-}
-
 // Close brings what was appended onto the disk, and frees the report. Of a broken
-// report it returns the first error. A report without a line is removed.
+// report it returns the first error, also when what was kept can be written by
+// now. A report without a line is removed.
 func (r *Report) Close() error {
 	err := r.flush()
 	r.syncing.Lock()
@@ -211,9 +183,8 @@ func (r *Report) Close() error {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-	if r.full && r.size > r.synced {
-		// The lines before the one that failed have not met an fsync yet.
-		err = errors.Join(err, r.file.Sync())
+	if r.full {
+		err = errors.Join(err, r.rescue())
 	}
 	err = errors.Join(err, r.file.Close())
 	if r.size == 0 && err == nil {
@@ -225,18 +196,43 @@ func (r *Report) Close() error {
 	return errors.Join(err, r.lock.unlock())
 }
 
-// write appends a complete line with one write(2). The caller holds mu.
-func (r *Report) write(line []byte) error {
-	if r.err != nil {
-		return r.err
-	}
-	if _, err := r.file.Write(line); err != nil {
+// maxKept bounds the lines that are kept for a last attempt, in bytes. They are
+// those of the requests in flight, and one line each.
+const maxKept = 4 << 20
+
+// write appends a complete line with one write(2). With keep it is kept where it
+// cannot be written. The caller holds mu.
+func (r *Report) write(line []byte, keep bool) error {
+	if r.err == nil {
+		_, err := r.file.Write(line)
+		if err == nil {
+			r.size += int64(len(line))
+			r.arm()
+			return nil
+		}
 		r.err = fmt.Errorf("writing to the report %s: %w; make room or mend the disk, then run the same command again", r.path, err)
 		r.full = true
-		return r.err
 	}
-	r.size += int64(len(line))
-	r.arm()
+	if keep && r.full && !r.closed && len(r.kept)+len(line) <= maxKept {
+		r.kept = append(r.kept, line...)
+	}
+	return r.err
+}
+
+// rescue is the last attempt to write what was kept, in the place of what is left
+// of the line that failed. The lines before that have not met an fsync either.
+// That it fails for want of room is no news. The caller holds mu.
+func (r *Report) rescue() error {
+	if err := r.named(); err != nil {
+		return err
+	}
+	if err := cut(r.path, r.size); err != nil {
+		return fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
+	}
+	_, _ = r.file.Write(r.kept)
+	if err := r.file.Sync(); err != nil {
+		return fmt.Errorf("bringing the report %s onto the disk: %w", r.path, err)
+	}
 	return nil
 }
 
@@ -271,6 +267,7 @@ func (r *Report) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
+		r.full = false // no last attempt either
 		if r.err == nil {
 			r.err = fmt.Errorf("bringing the report %s onto the disk: %w; mend the disk, then run the same command again", r.path, err)
 		}
@@ -286,7 +283,8 @@ func (r *Report) appendKeys(kind string, keys []importer.Key) error {
 	defer r.mu.Unlock()
 	for part := range slices.Chunk(keys, maxKeys) {
 		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
-		if err := r.write(r.line); err != nil {
+		// What could not be announced is not sent, and must not seem to be.
+		if err := r.write(r.line, kind != "sending"); err != nil {
 			return err
 		}
 	}
@@ -302,7 +300,7 @@ func (r *Report) appendJSON(v any) error {
 		return err
 	}
 	r.mu.Lock()
-	err := r.write(b.Bytes())
+	err := r.write(b.Bytes(), true)
 	r.mu.Unlock()
 	if err != nil {
 		return err
