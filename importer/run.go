@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -64,7 +65,9 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		results: make(chan result, 64),
 
 		inputErr: make(chan error, 1),
+		started:  time.Now(),
 	}
+	e.lastLine.Store(int64(-mostSilence))
 
 	go e.readRows(rows)
 	var senders errgroup.Group
@@ -104,6 +107,9 @@ type engine struct {
 	results chan result
 
 	inputErr chan error // what ended the input early; sent before read is closed
+
+	started  time.Time
+	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by record.
 	unsent  []Key
@@ -170,8 +176,13 @@ func (e *engine) record() {
 func (e *engine) append(o *Outcome) {
 	if err := e.Report.Append(o); err != nil {
 		e.stop(err)
+		return
 	}
+	e.wrote(o.At)
 }
+
+// wrote notes that the report got a line with this time.
+func (e *engine) wrote(at time.Time) { e.lastLine.Store(int64(at.Sub(e.started))) }
 
 func (e *engine) reject(o *Outcome) {
 	if err := e.Rejects.Reject(o); err != nil {

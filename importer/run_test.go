@@ -143,6 +143,7 @@ type memoryReport struct {
 	announced map[Key]time.Time
 	doubtful  map[Key]bool
 	lastAlive time.Time
+	lastLine  time.Time
 	batches   []int
 	fail      func() error // asked before each write
 }
@@ -159,6 +160,7 @@ func (r *memoryReport) Sending(keys []Key) error {
 			return err
 		}
 	}
+	r.lastLine = time.Now()
 	r.batches = append(r.batches, len(keys))
 	r.api.mu.Lock()
 	defer r.api.mu.Unlock()
@@ -190,6 +192,7 @@ func (r *memoryReport) Append(o *Outcome) error {
 			return err
 		}
 	}
+	r.lastLine = o.At
 	r.outcomes = append(r.outcomes, o)
 	if o.Status != Invalid && o.Status != Duplicate {
 		r.last[o.Row.Key] = o
