@@ -43,8 +43,7 @@ type Report struct {
 	synced int64       // how much of it is on disk
 	timer  *time.Timer // runs flush; made with the first line
 	armed  bool
-	full   bool   // err is that of a write
-	kept   []byte // complete lines that could not be written
+	full   bool // err is that of a write
 
 	syncing sync.Mutex // held over an fsync; taken before mu
 }
@@ -166,9 +165,8 @@ func (r *Report) End(s importer.Summary) error {
 	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
 }
 
-// Rescue is a last attempt to record outcomes that the report refused because it
-// could not be written to, as on a full disk; there may be room by now. They are
-// on disk when it returns nil. The report stays broken.
+// Rescue implements importer.Report: on a full disk there may be room by now. The
+// report stays broken.
 func (r *Report) Rescue(outcomes []*importer.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
