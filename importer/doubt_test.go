@@ -244,6 +244,73 @@ func TestStampIsProof(t *testing.T) {
 	})
 }
 
+// After a kill the last line of the report is all that tells when the last
+// request can have left, so that it must never be much older than a create.
+// Nothing is written while all rows wait: for a look-up, for the server to come
+// back, for a throttled API.
+func TestReportIsNotSilentWhenARowIsSent(t *testing.T) {
+	for name, fault := range map[string]func(attempt int) error{
+		"sent again after look-ups": func(attempt int) error { return errorIf(lostAnswer, attempt == 1) },
+		"after an outage":           func(attempt int) error { return errorIf(&APIError{Class: Transient}, attempt < 5) },
+		"after a long refusal": func(attempt int) error {
+			return errorIf(&APIError{Class: Throttled, RetryAfter: 4 * time.Minute}, attempt == 1)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig()
+			r.api.latency = 0
+			late := 0
+			r.api.fault = func(id string, attempt int, _ func() string) (CreateResult, error, bool) {
+				r.report.mu.Lock()
+				defer r.report.mu.Unlock()
+				if silence := time.Since(r.report.lastLine); silence > mostSilence {
+					t.Errorf("%s: attempt %d for %s left %s after the last line", name, attempt, id, silence)
+				}
+				if attempt > 1 {
+					late++
+				}
+				err := fault(attempt)
+				return CreateResult{}, err, err != nil
+			}
+			if s := r.mustComplete(t, testRows(3)); s.Created != 3 || late < 3 {
+				t.Errorf("%s: %+v, %d late attempts", name, s, late)
+			}
+		})
+	}
+}
+
+// A row in doubt is not sent again before reads show what a killed run sent
+// last, which was up to mostSilence after its last line.
+func TestReadsCatchUpAfterAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.o.Settle = 5 * time.Second
+		r.api.lag = r.o.Settle
+		k := testRow(1).Key
+		r.report.announced[k], r.report.doubtful[k] = time.Now(), true
+		r.report.lastAlive = time.Now()
+		time.Sleep(mostSilence - time.Millisecond)
+		r.api.add(testRow(1).Profile, time.Now())
+		if s := r.mustComplete(t, testRows(1)); s.Created != 1 || s.Requests == 0 {
+			t.Errorf("%+v", s)
+		}
+		r.once(t, 1)
+	})
+}
+
+func TestSentUntil(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct{ last, want time.Time }{
+		{now.Add(-time.Hour), now.Add(-time.Hour + mostSilence)},
+		{now.Add(-mostSilence / 2), now},
+		{now.Add(time.Hour), now}, // the clock was set back
+	} {
+		if got := sentUntil(c.last, now); !got.Equal(c.want) {
+			t.Errorf("last line %s from now: %s", c.last.Sub(now), got.Sub(now))
+		}
+	}
+}
+
 // Runs that stop at any moment, over an API that loses answers and lags, leave
 // each contact in the API once when the last one has ended.
 func TestStoppedAgainAndAgain(t *testing.T) {

@@ -156,7 +156,7 @@ func (e *engine) admit(it item) *task {
 		// It was announced, so it was not too large then; if a stamp makes it so now,
 		// the API says so.
 		_ = e.stamp(t)
-		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: e.Report.LastAlive()}
+		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: sentUntil(e.Report.LastAlive(), time.Now())}
 		return nil
 	default:
 		e.results <- result{kind: settledBefore}
@@ -169,6 +169,16 @@ func (e *engine) admit(it item) *task {
 	return t
 }
 
+// sentUntil is when an earlier run can have sent its last request, which wrote
+// its last line at that time. A clock that was set back since does not make it
+// later than now.
+func sentUntil(lastLine, now time.Time) time.Time {
+	if last := lastLine.Add(mostSilence); last.Before(now) {
+		return last
+	}
+	return now
+}
+
 // announce writes the intent to send these rows. When it returns nil, they may
 // reach the API.
 func (e *engine) announce(tasks []*task) error {
@@ -178,7 +188,31 @@ func (e *engine) announce(tasks []*task) error {
 		keys[i] = t.row.Key
 		t.announced = now
 	}
-	return e.Report.Sending(keys)
+	return e.sending(now, keys)
+}
+
+// mostSilence is how old the last line of the report may be when a create
+// request leaves. After a kill that line is the last sign of life that the next
+// run has, and it lets reads catch up from then on. Where requests wait long for
+// the quota, for a server that is down or for a look-up, no line is written
+// meanwhile.
+const mostSilence = time.Second
+
+// stillAlive announces the row of a create request that is about to leave once
+// more, where the report has been silent for long.
+func (e *engine) stillAlive(k Key) error {
+	if time.Since(e.started)-time.Duration(e.lastLine.Load()) < mostSilence {
+		return nil
+	}
+	return e.sending(time.Now(), []Key{k})
+}
+
+func (e *engine) sending(now time.Time, keys []Key) error {
+	if err := e.Report.Sending(keys); err != nil {
+		return err
+	}
+	e.wrote(now)
+	return nil
 }
 
 // stamp writes the key into the profile, where that is configured.

@@ -172,7 +172,7 @@ const (
 
 func (e *engine) list(q ListQuery) (ListPage, error) {
 	var page ListPage
-	err := e.call(func(ctx context.Context) (err error) {
+	err := e.call(nil, func(ctx context.Context) (err error) {
 		page, err = e.API.List(ctx, q)
 		return err
 	})
@@ -181,7 +181,7 @@ func (e *engine) list(q ListQuery) (ListPage, error) {
 
 func (e *engine) get(id string) (Found, error) {
 	var f Found
-	err := e.call(func(ctx context.Context) (err error) {
+	err := e.call(nil, func(ctx context.Context) (err error) {
 		f, err = e.API.Get(ctx, id)
 		return err
 	})

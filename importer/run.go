@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -64,7 +65,9 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		results: make(chan result, 64),
 
 		inputErr: make(chan error, 1),
+		started:  time.Now(),
 	}
+	e.lastLine.Store(int64(-mostSilence))
 
 	go e.readRows(rows)
 	var senders errgroup.Group
@@ -105,9 +108,13 @@ type engine struct {
 
 	inputErr chan error // what ended the input early; sent before read is closed
 
+	started  time.Time
+	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
+
 	// Owned by record.
-	unsent  []Key
-	refused int64 // rows that this run refused
+	unsent     []Key
+	unrecorded []*Outcome // what the report could not take
+	refused    int64      // rows that this run refused
 }
 
 // A result is what the recorder counts: one for each row that was read.
@@ -163,15 +170,34 @@ func (e *engine) record() {
 			e.stop(err)
 		}
 	}
+	e.rescue()
 }
 
-// append hands an outcome to the report. A report that failed keeps what it is
-// given for a last attempt, so it is given all.
-func (e *engine) append(o *Outcome) {
-	if err := e.Report.Append(o); err != nil {
-		e.stop(err)
+// rescue gives the report what it could not take once more, now that nothing is
+// in flight: there may be room by now. What is not recorded stays in doubt, and
+// the next run looks it up.
+func (e *engine) rescue() {
+	if len(e.unrecorded) == 0 {
+		return
+	}
+	if err := e.Report.Rescue(e.unrecorded); err != nil {
+		e.Log.Error().Err(err).Int("rows", len(e.unrecorded)).Msg("the outcomes of some rows are not recorded; the next run looks them up")
 	}
 }
+
+// append hands an outcome to the report, and keeps it where that fails: what was
+// in flight by then still comes in.
+func (e *engine) append(o *Outcome) {
+	if err := e.Report.Append(o); err != nil {
+		e.unrecorded = append(e.unrecorded, o)
+		e.stop(err)
+		return
+	}
+	e.wrote(o.At)
+}
+
+// wrote notes that the report got a line with this time.
+func (e *engine) wrote(at time.Time) { e.lastLine.Store(int64(at.Sub(e.started))) }
 
 func (e *engine) reject(o *Outcome) {
 	if err := e.Rejects.Reject(o); err != nil {

@@ -89,7 +89,8 @@ func (e *engine) pause(t *task) bool {
 // create sends one create request.
 func (e *engine) create(t *task) (CreateResult, error) {
 	var created CreateResult
-	err := e.call(func(ctx context.Context) (err error) {
+	alive := func() error { return e.stillAlive(t.row.Key) }
+	err := e.call(alive, func(ctx context.Context) (err error) {
 		t.attempts++
 		if t.attempts > 1 {
 			e.Progress.retries.Add(1)
@@ -101,9 +102,10 @@ func (e *engine) create(t *task) (CreateResult, error) {
 }
 
 // call sends one request as soon as the breaker, the workers' number and the
-// pacer allow it. It returns errNotSent where the run stopped before that; the
-// request itself is not cut short by a stop.
-func (e *engine) call(request func(context.Context) error) error {
+// pacer allow it, after a last word to the report where before is not nil; an
+// error of that stops the run. It returns errNotSent where the run stopped before
+// the request; the request itself is not cut short by a stop.
+func (e *engine) call(before func() error, request func(context.Context) error) error {
 	pass, err := e.breaker.wait(e.ctx)
 	if err != nil {
 		return errNotSent
@@ -119,6 +121,11 @@ func (e *engine) call(request func(context.Context) error) error {
 	if err != nil {
 		e.breaker.unused(pass)
 		return errNotSent
+	}
+	if before != nil && !e.stopping() {
+		if err := before(); err != nil {
+			e.stop(err)
+		}
 	}
 	if e.stopping() {
 		e.Pacer.Done(bought, context.Canceled)
