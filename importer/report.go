@@ -7,7 +7,8 @@ import "time"
 //
 // After an error of any method every later call returns that error, and the run
 // must stop sending: what the report took since the last successful Sending may
-// be lost. What it refused is kept for Rescue.
+// be lost. It keeps what Append and Unsent are still given for a last attempt
+// when it is closed.
 type Report interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
 	// all that was appended before, and may from then on reach the API.
@@ -18,9 +19,6 @@ type Report interface {
 	// Append writes one outcome as one complete line. It is on disk with the next
 	// Sending, or within a second.
 	Append(o *Outcome) error
-	// Rescue is a last attempt to record outcomes that Append refused because the
-	// report could not be written to. They are on disk when it returns nil.
-	Rescue(outcomes []*Outcome) error
 	// Before reads back the outcome that an earlier run recorded last for a key
 	// whose Status was Rejected, Failed or Unknown. It is read from the file.
 	Before(k Key) (*Outcome, error)

@@ -112,9 +112,8 @@ type engine struct {
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by record.
-	unsent     []Key
-	unrecorded []*Outcome // what the report could not take
-	refused    int64      // rows that this run refused
+	unsent  []Key
+	refused int64 // rows that this run refused
 }
 
 // A result is what the recorder counts: one for each row that was read.
@@ -170,26 +169,12 @@ func (e *engine) record() {
 			e.stop(err)
 		}
 	}
-	e.rescue()
 }
 
-// rescue gives the report what it could not take once more, now that nothing is
-// in flight: there may be room by now. What is not recorded stays in doubt, and
-// the next run looks it up.
-func (e *engine) rescue() {
-	if len(e.unrecorded) == 0 {
-		return
-	}
-	if err := e.Report.Rescue(e.unrecorded); err != nil {
-		e.Log.Error().Err(err).Int("rows", len(e.unrecorded)).Msg("the outcomes of some rows are not recorded; the next run looks them up")
-	}
-}
-
-// append hands an outcome to the report, and keeps it where that fails: what was
-// in flight by then still comes in.
+// append hands an outcome to the report. A report that failed keeps what it is
+// given for a last attempt, so it is given all.
 func (e *engine) append(o *Outcome) {
 	if err := e.Report.Append(o); err != nil {
-		e.unrecorded = append(e.unrecorded, o)
 		e.stop(err)
 		return
 	}

@@ -146,7 +146,6 @@ type memoryReport struct {
 	lastLine  time.Time
 	batches   []int
 	fail      func() error // asked before each write
-	rescue    func() error // asked before a last attempt
 }
 
 func newMemoryReport(api *fakeAPI) *memoryReport {
@@ -198,21 +197,6 @@ func (r *memoryReport) Append(o *Outcome) error {
 	if o.Status != Invalid && o.Status != Duplicate {
 		r.last[o.Row.Key] = o
 		delete(r.doubtful, o.Row.Key)
-	}
-	return nil
-}
-
-func (r *memoryReport) Rescue(outcomes []*Outcome) error {
-	if r.rescue != nil {
-		if err := r.rescue(); err != nil {
-			return err
-		}
-	}
-	r.fail = nil
-	for _, o := range outcomes {
-		if err := r.Append(o); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -605,37 +589,28 @@ func TestMaxErrorsStopsTheRun(t *testing.T) {
 }
 
 func TestReportThatFailsStopsSending(t *testing.T) {
-	full := errors.New("no space left on device")
-	for name, stillFull := range map[string]error{"for good": full, "until the run has stopped": nil} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig()
-			writes := 0
-			r.report.fail = func() error {
-				if writes++; writes > 100 {
-					return full
-				}
-				return nil
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		full := errors.New("no space left on device")
+		writes := 0
+		r.report.fail = func() error {
+			if writes++; writes > 100 {
+				return full
 			}
-			r.report.rescue = func() error { return stillFull }
-			s, err := r.run(t.Context(), t, testRows(10_000))
-			if !errors.Is(err, full) || s.Status != Stopped {
-				t.Errorf("%s: run ended %s: %v", name, s.Status, err)
-			}
-			if n := len(r.api.requests); n > 100+3*r.o.Workers {
-				t.Errorf("%s: %d requests after 100 writes", name, n)
-			}
-			unrecorded := len(r.api.profiles) - len(r.report.outcomes)
-			if unrecorded > 0 != (stillFull != nil) {
-				t.Errorf("%s: %d profiles and %d outcomes", name, len(r.api.profiles), len(r.report.outcomes))
-			}
-			// The next run settles what was sent and not recorded.
-			r.report.fail = nil
-			if s := r.mustComplete(t, testRows(10_000)); s.LookedUp < int64(unrecorded) {
-				t.Errorf("%s: %d rows looked up, %d profiles were not recorded", name, s.LookedUp, unrecorded)
-			}
-			r.once(t, 10_000)
-		})
-	}
+			return nil
+		}
+		s, err := r.run(t.Context(), t, testRows(10_000))
+		if !errors.Is(err, full) || s.Status != Stopped {
+			t.Errorf("run ended %s: %v", s.Status, err)
+		}
+		if n := len(r.api.requests); n > 100+3*r.o.Workers {
+			t.Errorf("%d requests after 100 writes", n)
+		}
+		// The next run settles what was sent and not recorded.
+		r.report.fail = nil
+		r.mustComplete(t, testRows(10_000))
+		r.once(t, 10_000)
+	})
 }
 
 func TestNothingWorks(t *testing.T) {

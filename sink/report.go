@@ -44,7 +44,8 @@ type Report struct {
 	synced int64       // how much of it is on disk
 	timer  *time.Timer // runs flush; made with the first line
 	armed  bool
-	full   bool // err is that of a write
+	full   bool   // err is that of a write
+	kept   []byte // complete lines that could not be written
 
 	syncing sync.Mutex // held over an fsync; taken before mu
 }
@@ -166,38 +167,6 @@ func (r *Report) End(s importer.Summary) error {
 	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
 }
 
-<<<<<<< HEAD
-=======
-// Rescue implements importer.Report: on a full disk there may be room by now. The
-// report stays broken.
-func (r *Report) Rescue(outcomes []*importer.Outcome) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.full || r.closed {
-		return r.err
-	}
-	if err := r.named(); err != nil {
-		return err
-	}
-	// Part of the line that failed may be there.
-	if err := cut(r.path, r.size); err != nil {
-		return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
-	}
-	for _, o := range outcomes {
-		r.line = r.appendRow(r.line[:0], o)
-		if _, err := r.file.Write(r.line); err != nil {
-			return fmt.Errorf("writing to the report %s once more: %w", r.path, err)
-		}
-		r.size += int64(len(r.line))
-	}
-	if err := r.file.Sync(); err != nil {
-		return fmt.Errorf("bringing the report %s onto the disk: %w", r.path, err)
-	}
-	r.synced = r.size
-	return nil
-}
-
->>>>>>> chaos
 // Close brings what was appended onto the disk, and frees the report. Of a broken
 // report it returns the first error, also when what was kept can be written by
 // now. A report without a line is removed.
