@@ -18,7 +18,7 @@ func (s *Sandbox) write(w http.ResponseWriter, c *call, a answer) {
 		if p.allow != "" {
 			header.Set("Allow", p.allow)
 		}
-		if p.code == 429 {
+		if p.retryAfter > 0 && (p.code == 429 || p.code == 503) {
 			s.retryAfter(header, p.retryAfter, c.at)
 		}
 	}

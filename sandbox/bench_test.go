@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -47,6 +48,35 @@ func BenchmarkCreate(b *testing.B) {
 				}
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "creates/s")
+		})
+	}
+}
+
+// BenchmarkList is how long a list takes among 100,000 profiles, without HTTP.
+func BenchmarkList(b *testing.B) {
+	s, err := sandbox.New(sandbox.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	serve := func(b *testing.B, method, target, body string, want int) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/new/v2.0/profiles"+target, strings.NewReader(body))
+		r.Header.Set("X-API-Key", s.APIKey())
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != want {
+			b.Fatal(w.Code, w.Body)
+		}
+		return w
+	}
+	for i := range 100_000 {
+		serve(b, "POST", "", fmt.Sprintf(`{"projectId":%q,"contactIds":["contact-%d@example.com","+49 30 %d"],"profile":{"firstname":"Jane"}}`, s.ProjectID(), i, i), 201)
+	}
+	middle := s.Profiles()[50_000].ID
+	for _, query := range []string{"filter=contact-5000@example.com", "contactIds=contact-5000@example.com", "limit=100", "limit=100&next=" + middle,
+		"limit=100&sort=lastChanged:desc"} {
+		b.Run(strings.Replace(query, middle, "ID", 1), func(b *testing.B) {
+			for b.Loop() {
+				serve(b, "GET", "?"+query, "", 200)
+			}
 		})
 	}
 }

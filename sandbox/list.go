@@ -69,8 +69,8 @@ func (s *Sandbox) list(c *call) answer {
 		return failure(p)
 	}
 	pg := &page{total: len(matches), items: make([]object, 0, to-from)}
-	for _, m := range matches[from:to] {
-		pg.items = append(pg.items, m.version.item(m.id, s.options.ProjectID))
+	for _, e := range matches[from:to] {
+		pg.items = append(pg.items, e.visible(c.at).item(e.id, s.options.ProjectID))
 	}
 	if from > 0 && from < len(matches) {
 		pg.previous = matches[from].id
@@ -203,38 +203,31 @@ func parseRange(text string) (from, to int64, ok bool) {
 	return from, to, open && closed && comma && err == nil && err2 == nil
 }
 
-// A match is a profile that a list finds, as reads see it.
-type match struct {
-	id      string
-	version *version
-}
-
-// matches are all profiles that a query is about, in the order it asks for.
-func (t *profiles) matches(q listQuery, now time.Time) []match {
+// matches are all profiles that a query is about, in the order it asks for. The
+// caller must not change the slice, nor keep it beyond the mutex.
+func (t *profiles) matches(q listQuery, now time.Time) []*entry {
 	candidates := t.order
+	if t.lag == 0 && q.filter == "" && len(q.where) == 0 && len(q.sort) == 0 {
+		return candidates
+	}
 	if q.contactIDs != nil && t.lag == 0 {
 		// The index knows the last version only, which is what reads see when
 		// there is no lag.
 		candidates = nil
 		for _, c := range q.contactIDs {
-			for _, e := range t.byContact[c] {
-				if !slices.Contains(candidates, e) {
-					candidates = append(candidates, e)
-				}
-			}
+			candidates = append(candidates, t.byContact[c]...)
 		}
 		slices.SortFunc(candidates, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
+		candidates = slices.Compact(candidates)
 	}
-	var found []match
+	var found []*entry
 	for _, e := range candidates {
-		v := e.visible(now)
-		if v == nil || !q.matches(e.id, v) {
-			continue
+		if v := e.visible(now); v != nil && q.matches(e.id, v) {
+			found = append(found, e)
 		}
-		found = append(found, match{e.id, v})
 	}
 	if len(q.sort) > 0 {
-		slices.SortStableFunc(found, q.compare)
+		slices.SortFunc(found, func(a, b *entry) int { return q.compare(a, b, now) })
 	}
 	return found
 }
@@ -251,20 +244,21 @@ func (q *listQuery) matches(id string, v *version) bool {
 	return true
 }
 
-func (q *listQuery) compare(a, b match) int {
+func (q *listQuery) compare(a, b *entry, now time.Time) int {
+	v, w := a.visible(now), b.visible(now)
 	for _, k := range q.sort {
 		var n int
 		switch k.member {
 		case "_id":
 			n = cmp.Compare(a.id, b.id)
 		case "active":
-			n = cmp.Compare(strconv.FormatBool(a.version.active), strconv.FormatBool(b.version.active))
+			n = cmp.Compare(strconv.FormatBool(v.active), strconv.FormatBool(w.active))
 		case "contactIds":
-			n = slices.Compare(a.version.contactIDs, b.version.contactIDs)
+			n = slices.Compare(v.contactIDs, w.contactIDs)
 		case "lastChanged":
-			n = cmp.Compare(a.version.lastChanged, b.version.lastChanged)
+			n = cmp.Compare(v.lastChanged, w.lastChanged)
 		case "profile":
-			n = bytes.Compare(a.version.fields.value(), b.version.fields.value())
+			n = bytes.Compare(v.fields.value(), w.fields.value())
 		}
 		if k.descending {
 			n = -n
@@ -273,12 +267,12 @@ func (q *listQuery) compare(a, b match) int {
 			return n
 		}
 	}
-	return 0
+	return cmp.Compare(a.id, b.id)
 }
 
 // window is which of the matches are on the page. A cursor is the id of the last
 // profile of a page or, going back, of the first.
-func (q *listQuery) window(matches []match) (from, to int, p *problem) {
+func (q *listQuery) window(matches []*entry) (from, to int, p *problem) {
 	n := len(matches)
 	cursor := cmp.Or(q.next, q.previous)
 	if cursor == "" {
@@ -288,8 +282,8 @@ func (q *listQuery) window(matches []match) (from, to int, p *problem) {
 	i, found := 0, false
 	if len(q.sort) == 0 {
 		// In the order of the ids a cursor holds even if its profile is gone.
-		i, found = slices.BinarySearchFunc(matches, cursor, func(m match, id string) int { return cmp.Compare(m.id, id) })
-	} else if i = slices.IndexFunc(matches, func(m match) bool { return m.id == cursor }); i < 0 {
+		i, found = slices.BinarySearchFunc(matches, cursor, func(e *entry, id string) int { return cmp.Compare(e.id, id) })
+	} else if i = slices.IndexFunc(matches, func(e *entry) bool { return e.id == cursor }); i < 0 {
 		return 0, 0, invalid("the cursor '%s' is no longer valid: its profile is gone or no longer matches; list from the start", cursor)
 	} else {
 		found = true

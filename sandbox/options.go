@@ -87,7 +87,7 @@ const (
 	RetryAfterNone    = "none"
 )
 
-// A switch is an option with a few named values. The first is the default.
+// A choice is an option with a few named values. The first is the default.
 type choice struct {
 	name   string
 	value  *string
@@ -188,5 +188,11 @@ func (r Rate) String() string {
 	if r == (Rate{}) {
 		return "off"
 	}
-	return fmt.Sprintf("%d/%v", r.Requests, r.Window)
+	window := r.Window.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if short, found := strings.CutSuffix(window, zero); found {
+			window = short + zero[:1]
+		}
+	}
+	return fmt.Sprintf("%d/%s", r.Requests, window)
 }

@@ -12,7 +12,7 @@ import (
 type problem struct {
 	code       int
 	detail     string
-	retryAfter time.Duration // of a 429
+	retryAfter time.Duration // of a 429 and a 503; 0 is none
 	allow      string        // of a 405: the methods that are allowed
 }
 

@@ -31,7 +31,6 @@ import (
 // http.Server of your own.
 type Sandbox struct {
 	options Options
-	started time.Time
 
 	mu       sync.Mutex
 	profiles *profiles
@@ -50,7 +49,7 @@ func New(options Options) (*Sandbox, error) {
 		return nil, err
 	}
 	o.Faults = slices.Clone(o.Faults)
-	s := &Sandbox{options: o, started: o.Clock(), profiles: newProfiles(o.TTL, readLag(o.Faults), o.Seed),
+	s := &Sandbox{options: o, profiles: newProfiles(o.TTL, readLag(o.Faults), o.Seed),
 		quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}
 	if o.DataFile != "" {
 		if s.profiles.store, err = openStore(o.DataFile, o.ProjectID, s.profiles, &s.schema); err != nil {
@@ -122,8 +121,11 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch fault.Kind {
 		case FaultDropBefore, FaultDropAfter:
 			panic(http.ErrAbortHandler)
-		case FaultStatus, FaultStatusAfter:
+		case FaultStatus:
+			// Retry-After says that it was not processed.
 			a = failure(&problem{code: fault.Code, detail: "injected by the sandbox", retryAfter: time.Second})
+		case FaultStatusAfter:
+			a = failure(&problem{code: fault.Code, detail: "injected by the sandbox"})
 		}
 	}
 	s.write(w, c, a)

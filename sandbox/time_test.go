@@ -59,9 +59,11 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestParseRate(t *testing.T) {
-	for spec, want := range map[string]sandbox.Rate{"off": {}, "1000/5m": {Requests: 1000, Window: 5 * time.Minute}, "1/1s": {Requests: 1, Window: time.Second}} {
+	for spec, want := range map[string]sandbox.Rate{"off": {}, "1000/5m": {Requests: 1000, Window: 5 * time.Minute}, "1/1s": {Requests: 1, Window: time.Second}, "9/1h": {Requests: 9, Window: time.Hour}, "9/1h0m1s": {Requests: 9, Window: time.Hour + time.Second}} {
 		if got, err := sandbox.ParseRate(spec); err != nil || got != want {
 			t.Errorf("%s: %v, %v", spec, got, err)
+		} else if got.String() != spec {
+			t.Errorf("%s is written as %s", spec, got)
 		}
 	}
 	for _, spec := range []string{"", "1000", "1000/", "/5m", "0/5m", "-1/5m", "1000/0s", "1000/5", "x/5m", "1000/-5m", "1000001/5m"} {
