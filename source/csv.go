@@ -34,10 +34,24 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 	switch {
 	case !whole && end == int64(len(head)):
 		return fmt.Errorf("%w: it is longer than %d bytes", ErrBadHeader, sampleBytes)
-	case len(header) > maxColumns:
-		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
 	case !utf8.Valid(head[:end]) || bytes.IndexByte(head[:end], 0) >= 0:
-		return fmt.Errorf("%w: it is not text in UTF-8", ErrBadHeader)
+		return fmt.Errorf("%w: it is not text", ErrBadHeader)
+	}
+	if err := f.columns(header); err != nil {
+		return err
+	}
+	if whole && len(bytes.TrimSpace(head[end:])) == 0 {
+		f.note(headerOnly)
+	}
+	return nil
+}
+
+const headerOnly = "holds a header and no rows: there is nothing to import"
+
+// columns finds out where the columns of a header go.
+func (f *file) columns(header []string) error {
+	if len(header) > maxColumns {
+		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
 	}
 	if n := len(header) - len(rejectColumns); n > 0 && slices.Equal(header[n:], rejectColumns) {
 		f.rejects, header = true, header[:n]
@@ -50,12 +64,30 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 			ErrNoContactID, quoteNames(header, 12))
 	}
 	if t := ignored.text(); t != "" {
-		f.notices = append(f.notices, t)
-	}
-	if whole && len(bytes.TrimSpace(head[end:])) == 0 {
-		f.notices = append(f.notices, "holds a header and no rows: there is nothing to import")
+		f.note(t)
 	}
 	return nil
+}
+
+// finish takes away what the writer of a reject file added, and keeps the cells
+// as they were read.
+func (f *file) finish(rec *record) {
+	if f.rejects {
+		// A spoilt row may have more or fewer cells than the header. What the writer
+		// added stands at its end.
+		added := len(rejectColumns)
+		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isNumber(rec.cells[n])) {
+			rec.cells = rec.cells[:n]
+		}
+		for i, cell := range rec.cells {
+			rec.cells[i] = unguard(cell)
+		}
+	}
+	rec.raw = rec.cells
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // A csvReader reads the records of one CSV file. Cells go through gocsv into a
@@ -79,6 +111,10 @@ func newCSVReader(text io.Reader, f *file) *csvReader {
 	c.columns = len(f.Header)
 	if f.rejects {
 		c.columns += len(rejectColumns)
+	}
+	if f.sepLine {
+		t.skipLine()
+		c.lines = 1
 	}
 	c.restart()
 	return c
@@ -153,10 +189,7 @@ func (c *csvReader) next(rec *record) error {
 			rec.cells = splitRecord(raw, c.file.Delimiter).cells
 			rec.fault = c.badText(raw, rec.line, len(rec.cells))
 			if rec.fault == nil {
-				rec.fault = &fault{
-					reason: fmt.Sprintf("the row has %s and the header %d", plural(len(rec.cells), "field"), c.columns),
-					hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
-				}
+				rec.fault = ragged(len(rec.cells), c.columns)
 			}
 			c.accept(read)
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
@@ -171,20 +204,9 @@ func (c *csvReader) next(rec *record) error {
 				continue // a row of delimiters holds no more than a blank line does
 			}
 		}
-		c.finish(rec)
+		c.file.finish(rec)
 		return nil
 	}
-}
-
-// finish takes away what the writer of a reject file added.
-func (c *csvReader) finish(rec *record) {
-	if c.file.rejects {
-		rec.cells = rec.cells[:min(len(rec.cells), len(c.file.Header))]
-		for i, cell := range rec.cells {
-			rec.cells[i] = unguard(cell)
-		}
-	}
-	rec.raw = rec.cells
 }
 
 // unguard undoes what the writer of a reject file does to cells that a
@@ -194,6 +216,13 @@ func unguard(cell string) string {
 		return cell[1:]
 	}
 	return cell
+}
+
+func ragged(fields, columns int) *fault {
+	return &fault{
+		reason: fmt.Sprintf("the row has %s and the header %d", plural(fields, "field"), columns),
+		hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
+	}
 }
 
 func allEmpty(cells []string) bool {
@@ -206,7 +235,7 @@ func allEmpty(cells []string) bool {
 }
 
 // badText finds the first byte of a record that is no text. The record begins
-// at the given line and has so many fields.
+// at the given line; the csv.Reader knows the positions of so many fields.
 func (c *csvReader) badText(raw []byte, line, fields int) *fault {
 	at := bytes.IndexByte(raw, 0)
 	if at < 0 && utf8.Valid(raw) {
@@ -218,18 +247,17 @@ func (c *csvReader) badText(raw []byte, line, fields int) *fault {
 		reason, hint = fmt.Sprintf("byte 0x%02X is not UTF-8", raw[i]), "save the file as UTF-8"
 	}
 	atLine, atByte := position(raw, at, line)
+	f := &fault{reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), hint: hint}
+	if fields == 0 {
+		return f
+	}
 	first, _ := c.csv.FieldPos(0)
-	column := 0
 	for i := range fields {
 		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
-			column = i
+			f.field = columnName(c.file.Header, i)
 		}
 	}
-	return &fault{
-		field:  columnName(c.file.Header, column),
-		reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte),
-		hint:   hint,
-	}
+	return f
 }
 
 // badQuote deals with a quote that stands where it should not. Where a quote was
@@ -240,6 +268,11 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 	rec.cells = s.cells
 	line, at := position(raw, s.fault, rec.line)
 	switch {
+	case c.file.lazy:
+		rec.cells = s.lazy
+		if rec.fault = c.badText(raw[:s.end], rec.line, 0); rec.fault == nil && len(rec.cells) != c.columns {
+			rec.fault = ragged(len(rec.cells), c.columns)
+		}
 	case !s.open:
 		rec.fault = &fault{
 			reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
@@ -264,7 +297,7 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 		c.accept(read[:len(read)-len(raw)+s.end])
 		c.restart()
 	}
-	c.finish(rec)
+	c.file.finish(rec)
 }
 
 // tooLong spoils a record of more than maxRecord bytes: nearly always a quote
@@ -288,5 +321,5 @@ func (c *csvReader) tooLong(rec *record) {
 		c.tape.skipLine()
 	}
 	c.restart()
-	c.finish(rec)
+	c.file.finish(rec)
 }

@@ -58,9 +58,10 @@ func TestCSV(t *testing.T) {
 			`3 : the quote that opens at line 3, byte 15 is never closed ["a@example.com" "\"Ada" "L"]`}},
 		{"NUL", head + "a@example.com,A\x00da,L\n", []string{
 			`2 firstname: a NUL byte, at line 2, byte 16 ["a@example.com" "A\x00da" "L"]`}},
-		{"invalid UTF-8", head + "\"a@example.com\",\"A\nd\xe4\",L\nb@example.com,Bob\xff\n", []string{
-			`2 firstname: byte 0xE4 is not UTF-8, at line 3, byte 2 ["a@example.com" "A\nd\xe4" "L"]`,
-			`4 firstname: byte 0xFF is not UTF-8, at line 4, byte 18 ["b@example.com" "Bob\xff"]`}},
+		{"invalid UTF-8", head + "\"a@example.com\",\"Å\nd\xe4\",L\nb@example.com,Bob\xff\nc@example.com,Cécile,Çelik\n", []string{
+			`2 firstname: byte 0xE4 is not UTF-8, at line 3, byte 2 ["a@example.com" "Å\nd\xe4" "L"]`,
+			`4 firstname: byte 0xFF is not UTF-8, at line 4, byte 18 ["b@example.com" "Bob\xff"]`,
+			`5 ["c@example.com"],"profile":{"email":"c@example.com","firstname":"Cécile","lastname":"Çelik"}}`}},
 		{"text survives", "email,firstname\na@example.com,0049\nb@example.com,1e5\nc@example.com,TRUE\n", []string{
 			`2 ["a@example.com"],"profile":{"email":"a@example.com","firstname":"0049"}}`,
 			`3 ["b@example.com"],"profile":{"email":"b@example.com","firstname":"1e5"}}`,

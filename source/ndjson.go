@@ -19,19 +19,36 @@ import (
 //	{"contactIds":["…"],"profile":{…},"active":true}
 //
 // or a flat object whose members are named as the columns of a CSV file.
+//
+// or one JSON array of such objects.
 type jsonReader struct {
-	lines   *bufio.Reader
-	line    int // lines read so far
+	array   *arrayReader  // where the file is one array
+	lines   *bufio.Reader // where it is not
+	line    int           // lines read so far
 	long    []byte
 	ignored ignoredNames
 }
 
-func newJSONReader(text io.Reader, _ *file) *jsonReader {
-	return &jsonReader{lines: bufio.NewReaderSize(&newlines{src: text}, 64<<10)}
+func newJSONReader(text io.Reader, array bool) *jsonReader {
+	text = &newlines{src: text}
+	if array {
+		return &jsonReader{array: newArrayReader(text)}
+	}
+	return &jsonReader{lines: bufio.NewReaderSize(text, 64<<10)}
 }
 
-// next reads one line that is not blank.
+// next reads one element, or one line that is not blank.
 func (r *jsonReader) next(rec *record) error {
+	if r.array != nil {
+		element, line, err := r.array.next()
+		*rec = record{line: line}
+		if err != nil {
+			return err
+		}
+		rec.raw = []string{string(element)}
+		rec.fault = r.object(rec, element)
+		return nil
+	}
 	for {
 		line, whole, err := r.readLine()
 		*rec = record{line: r.line}
@@ -85,13 +102,13 @@ func (r *jsonReader) readLine() (line []byte, whole bool, err error) {
 // object takes a JSON object apart into the slots of the record.
 func (r *jsonReader) object(rec *record, line []byte) *fault {
 	if c := line[0]; c != '{' {
-		return &fault{reason: "the line is not a JSON object", hint: "each line has to be one whole object, from { to }"}
+		return &fault{reason: "there is no JSON object", hint: objectForm}
 	}
 	var all []member
 	var profile jsontext.Value
 	for m, err := range members(line) {
 		if err != nil {
-			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: "each line has to be one whole object, from { to }"}
+			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: objectForm}
 		}
 		if m.name == "profile" && m.json.Kind() == '{' {
 			profile = m.json
@@ -136,6 +153,8 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 	}
 	return nil
 }
+
+const objectForm = "each line, or each element of the array, has to be one whole object, from { to }"
 
 // A member is one name and value of a JSON object.
 type member struct {
@@ -235,7 +254,11 @@ func jsonReason(err error) string {
 	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
 		return fmt.Sprintf("the name %s stands in it twice, at byte %d", show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	case errors.As(err, &s):
-		return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
+		return fmt.Sprintf("%s, at byte %d", jsonProblem(s), s.ByteOffset+1)
 	}
 	return err.Error()
+}
+
+func jsonProblem(s *jsontext.SyntacticError) string {
+	return strings.TrimPrefix(s.Err.Error(), "jsontext: ")
 }

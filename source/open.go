@@ -30,14 +30,20 @@ const sampleBytes = 1 << 20
 // A file is one source that was found fit to be read.
 type file struct {
 	Source
-	plan    plan
-	rejects bool // the last five columns are those of a reject file
-	notices []string
-	size    int64 // 0 where it is not known
+	plan     plan
+	encoding string // as asked for
+	sheet    string // of a workbook; empty is the first
+	lazy     bool   // misplaced quotes are part of the text
+	rejects  bool   // the last five columns are those of a reject file
+	sepLine  bool   // the first line is sep=;
+	array    bool   // NDJSON: one JSON array
+	notices  []string
+	size     int64 // 0 where it is not known
 
-	once   *bufio.Reader // what can be read only once: standard input, a pipe
-	used   bool          // once was read
-	closer io.Closer     // of once; nil for standard input
+	once     *bufio.Reader // what can be read only once: standard input, a pipe
+	used     bool          // once was read
+	workbook []byte        // what was read of once, where it is a workbook
+	closer   io.Closer     // of once; nil for standard input
 }
 
 // expand replaces globs by the files they match. A path that exists is never a
@@ -77,12 +83,15 @@ func expand(paths []string) ([]string, error) {
 
 // openFile looks at the beginning of a file and decides how to read it.
 func openFile(path string, o Options) (*file, error) {
-	f := &file{Source: Source{Name: path, Format: o.Format, Delimiter: o.Delimiter}}
+	f := &file{Source: Source{Name: path, Format: o.Format, Delimiter: o.Delimiter}, encoding: o.Encoding, sheet: o.Sheet, lazy: o.LazyQuotes}
+	if f.Format == "" {
+		f.Format = Auto
+	}
 	head, err := f.peek(o.Stdin)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	if err := f.examine(head, len(head) < sampleBytes); err != nil {
+	if err := f.examine(head, len(head) < sampleBytes, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.close())
 	}
 	return f, nil
@@ -135,73 +144,124 @@ func (f *file) peekOnce() ([]byte, error) {
 	return head, nil
 }
 
-// examine decides on format and columns from the head of the file; whole tells
-// that there is nothing behind it.
-func (f *file) examine(head []byte, whole bool) error {
-	text := bytes.TrimPrefix(head, []byte(utf8BOM))
+// examine decides on encoding, format and columns from the head of the file;
+// whole tells that there is nothing behind it.
+func (f *file) examine(head []byte, whole bool, o Options) error {
+	switch {
+	case len(head) == 0:
+		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && (f.Format == XLSX || f.Format == Auto):
+		f.Format = XLSX
+		return f.examineXLSX()
+	case f.Format == XLSX:
+		return fmt.Errorf("%w: it is no Excel workbook (.xlsx)", ErrBadHeader)
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
+		return fmt.Errorf("%w: it is a workbook of an old Excel (.xls): save it as .xlsx or CSV", ErrBadHeader)
+	}
+	text, end, err := f.sample(head, whole)
+	if err != nil {
+		return err
+	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		if !whole {
-			return errors.New("nothing but white space at its beginning")
+		if !end {
+			return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
 		}
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	}
-	if f.Format == "" || f.Format == Auto {
+	if f.Format == Auto {
 		f.Format = guessFormat(f.Name, text)
 	}
 	if f.Format == NDJSON {
+		f.array = bytes.TrimSpace(text)[0] == '['
 		f.plan = jsonPlan()
 		return nil
 	}
+	if d, ok := separatorLine(text); ok {
+		f.sepLine = true
+		if f.Delimiter == 0 {
+			f.Delimiter = d
+		}
+		_, text, _ = bytes.Cut(text, []byte{'\n'})
+	}
 	if f.Delimiter == 0 {
-		f.Delimiter = guessDelimiter(f.Name)
+		f.Delimiter = guessDelimiter(text)
 	}
-	return f.examineCSV(text, whole)
+	return f.examineCSV(text, end)
 }
 
-// guessFormat goes by the name, then by the first character.
-func guessFormat(name string, text []byte) Format {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".csv", ".tsv":
-		return CSV
-	case ".ndjson", ".jsonl", ".json":
-		return NDJSON
+// sample is the beginning of the text, sampleBytes at most, and whether it is
+// the whole of it.
+func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error) {
+	r, done, err := f.decode(bufio.NewReader(bytes.NewReader(head)), func(name string) { f.decided(name, f.note) })
+	if err != nil {
+		return nil, false, err
 	}
-	if c := bytes.TrimSpace(text)[0]; c == '{' {
-		return NDJSON
+	defer done()
+	text, err = io.ReadAll(io.LimitReader(r, sampleBytes))
+	switch {
+	case err != nil && whole:
+		return nil, false, err
+	case err != nil: // the head ends within a compressed block
+		return text, false, nil
 	}
-	return CSV
+	return text, whole && len(text) < sampleBytes, nil
 }
 
-func guessDelimiter(name string) rune {
-	if strings.EqualFold(filepath.Ext(name), ".tsv") {
-		return '\t'
+// decided notes the encoding that was found, and tells a person of one that is
+// not sure.
+func (f *file) decided(name string, tell func(string)) {
+	if f.Encoding == "" && (f.encoding == "" || strings.EqualFold(f.encoding, "auto")) && name != utf8Name && !strings.HasPrefix(name, "utf-16") {
+		tell(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
 	}
-	return ','
+	f.Encoding = name
+}
+
+func (f *file) note(text string) { f.notices = append(f.notices, text) }
+
+// decode turns raw bytes into text.
+func (f *file) decode(raw *bufio.Reader, decided func(string)) (io.Reader, func(), error) {
+	r, done, err := decompress(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := newTextReader(r, f.encoding, decided)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return t, done, nil
 }
 
 // text opens the file for reading from its first byte to its last, as UTF-8
 // without a BOM, and counts the bytes that are taken from it.
-func (f *file) text(read *atomic.Int64) (io.Reader, func(), error) {
-	var r io.Reader
-	done := func() {}
-	if f.once != nil {
-		if f.used {
-			return nil, nil, fmt.Errorf("%s: can be read only once", f.Name)
-		}
-		f.used = true
-		r = f.once
-	} else {
+func (f *file) text(read *atomic.Int64, tell func(string)) (io.Reader, func(), error) {
+	raw, done, err := f.reopen()
+	if err != nil {
+		return nil, nil, err
+	}
+	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, 64<<10), func(name string) { f.decided(name, tell) })
+	if err != nil {
+		done()
+		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return r, func() { unpacked(); done() }, nil
+}
+
+// reopen opens the file at its first byte. What can be read once can be opened
+// once.
+func (f *file) reopen() (io.Reader, func(), error) {
+	if f.once == nil {
 		file, err := os.Open(f.Name)
 		if err != nil {
 			return nil, nil, err
 		}
-		r, done = file, func() { file.Close() } // read only: nothing to lose
+		return file, func() { file.Close() }, nil // read only: nothing to lose
 	}
-	b := bufio.NewReaderSize(&countingReader{r, read}, 64<<10)
-	if head, _ := b.Peek(len(utf8BOM)); string(head) == utf8BOM {
-		b.Discard(len(utf8BOM)) // cannot fail: it was peeked
+	if f.used {
+		return nil, nil, fmt.Errorf("%s: can be read only once", f.Name)
 	}
-	return b, done, nil
+	f.used = true
+	return f.once, func() {}, nil
 }
 
 func (f *file) close() error {

@@ -24,7 +24,8 @@ type Format string
 const (
 	Auto   Format = "auto"
 	CSV    Format = "csv"
-	NDJSON Format = "ndjson"
+	NDJSON Format = "ndjson" // one JSON object a line, or one JSON array of objects
+	XLSX   Format = "xlsx"   // one sheet of an Excel workbook
 )
 
 // ParseFormat reads the value of --format.
@@ -32,10 +33,10 @@ func ParseFormat(s string) (Format, error) {
 	switch f := Format(s); f {
 	case "":
 		return Auto, nil
-	case Auto, CSV, NDJSON:
+	case Auto, CSV, NDJSON, XLSX:
 		return f, nil
 	}
-	return "", fmt.Errorf("unknown format %q: use auto, csv or ndjson", s)
+	return "", fmt.Errorf("unknown format %q: use auto, csv, ndjson or xlsx", s)
 }
 
 // Options say what to read. The zero value of each but Paths will do.
@@ -47,14 +48,23 @@ type Options struct {
 	Stdin io.Reader
 	// Format of all the files; empty is Auto.
 	Format Format
-	// Delimiter of CSV: 0 is a tab in a file named .tsv and a comma elsewhere.
+	// Delimiter of CSV, as ParseDelimiter gives it; 0 finds it from a sample.
 	Delimiter rune
+	// Encoding is a name of the IANA registry, such as windows-1252; empty or
+	// "auto" finds it from the text.
+	Encoding string
+	// LazyQuotes takes misplaced quotes in CSV as part of the text. A field without
+	// its closing quote ends with its line.
+	LazyQuotes bool
+	// Sheet is the sheet of a workbook that is read; empty is the first.
+	Sheet string
 }
 
 // A Source is one file of an input, as Open found it.
 type Source struct {
 	Name      string // path as given or as the glob found it; "-" for standard input
-	Format    Format // CSV or NDJSON
+	Format    Format // CSV, NDJSON or XLSX
+	Encoding  string // of the text; empty as long as only ASCII was seen, and for XLSX
 	Delimiter rune   // CSV only
 	// Header are the columns in original order and spelling, as many as the Raw
 	// of a row has cells; nil for NDJSON. Where the file is a reject file, the
@@ -166,26 +176,13 @@ func (in *Input) Rows() importer.Rows {
 
 // readFile yields the rows of one file. It is false where the iteration is over.
 func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error) bool) bool {
-	text, closer, err := f.text(&in.read)
+	next, done, err := in.reader(f)
 	if err != nil {
 		yield(importer.Row{}, err)
 		return false
 	}
-	defer closer()
+	defer done()
 	m := &mapper{file: f, number: number}
-	var next func(*record) error
-	switch f.Format {
-	case CSV:
-		next = newCSVReader(text, f).next
-	case NDJSON:
-		r := newJSONReader(text, f)
-		defer func() {
-			if t := r.ignored.text(); t != "" {
-				in.notice(f.Name, t)
-			}
-		}()
-		next = r.next
-	}
 	var rec record
 	for {
 		err := next(&rec)
@@ -200,4 +197,25 @@ func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error
 			return false
 		}
 	}
+}
+
+// reader opens a file for its records. The caller calls done at the end.
+func (in *Input) reader(f *file) (next func(*record) error, done func(), err error) {
+	if f.Format == XLSX {
+		return f.openSheet(&in.read)
+	}
+	text, closeText, err := f.text(&in.read, func(text string) { in.notice(f.Name, text) })
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Format == CSV {
+		return newCSVReader(text, f).next, closeText, nil
+	}
+	r := newJSONReader(text, f.array)
+	return r.next, func() {
+		closeText()
+		if t := r.ignored.text(); t != "" {
+			in.notice(f.Name, t)
+		}
+	}, nil
 }

@@ -92,7 +92,10 @@ func TestOpenErrors(t *testing.T) {
 		{"empty NDJSON", writeFile(t, "e.ndjson", "\n"), ErrEmpty, "e.ndjson"},
 		{"header of nothing known", writeFile(t, "h.csv", "Ada,Lovelace,\n"), ErrNoContactID, `"Ada", "Lovelace"`},
 		{"open quote in the header", writeFile(t, "q.csv", "email,\"name\nx,y\n"), ErrBadHeader, "q.csv"},
-		{"binary", writeFile(t, "z.csv", "PK\x03\x04\x00\x00\xff\n"), ErrBadHeader, "UTF-8"},
+		{"binary", writeFile(t, "z.csv", "\x7fELF\x00\x01\xff\n"), ErrBadHeader, "not text"},
+		{"archive", writeFile(t, "z.zip", "PK\x03\x04\x00\x00\xff\n"), ErrBadHeader, "unpack it"},
+		{"old Excel", writeFile(t, "z.xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\n"), ErrBadHeader, "save it as .xlsx"},
+		{"damaged archive", writeFile(t, "z.csv.gz", "\x1f\x8b\x08\x00\x00"), io.ErrUnexpectedEOF, "compressed"},
 		{"too many columns", writeFile(t, "c.csv", "email"+strings.Repeat(",", 5000)), ErrBadHeader, "5001 columns"},
 	}
 	for _, tt := range tests {

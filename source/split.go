@@ -9,10 +9,11 @@ import (
 // A split is a record that the csv.Reader refused, taken apart as well as can be.
 type split struct {
 	cells []string
-	fault int  // offset of the quote at fault; -1 where there is none
-	open  bool // the quote at fault opens a field that is not closed as it should be
-	next  int  // open only: offset of the next quote; -1 where there is none
-	end   int  // offset of the next record
+	lazy  []string // the same with misplaced quotes as part of the text
+	fault int      // offset of the quote at fault; -1 where there is none
+	open  bool     // the quote at fault opens a field that is not closed as it should be
+	next  int      // open only: offset of the next quote; -1 where there is none
+	end   int      // offset of the next record
 }
 
 // splitRecord takes the first record of raw apart. A field with misplaced quotes
@@ -26,8 +27,9 @@ func splitRecord(raw []byte, delimiter rune) split {
 		if quoted {
 			var closed bool
 			if end, closed = closingQuote(raw, at, delim); closed {
-				cell := strings.ReplaceAll(string(raw[at+1:end]), `""`, `"`)
-				s.cells = append(s.cells, strings.ReplaceAll(cell, "\r\n", "\n"))
+				cell := unquote(raw[at : end+1])
+				s.cells = append(s.cells, cell)
+				s.lazy = append(s.lazy, cell)
 				end++
 			} else {
 				if s.fault < 0 {
@@ -38,11 +40,15 @@ func splitRecord(raw []byte, delimiter rune) split {
 		}
 		if !quoted {
 			end = at + fieldEnd(raw[at:], delim)
-			cell := raw[at:end]
-			if i := bytes.IndexByte(cell, '"'); i >= 0 && s.fault < 0 {
+			cell := string(raw[at:end])
+			if i := strings.IndexByte(cell, '"'); i >= 0 && s.fault < 0 {
 				s.fault = at + i
 			}
-			s.cells = append(s.cells, string(cell))
+			s.cells = append(s.cells, cell)
+			if len(cell) > 1 && cell[0] == '"' && cell[len(cell)-1] == '"' {
+				cell = unquote(raw[at:end])
+			}
+			s.lazy = append(s.lazy, cell)
 		}
 		if !bytes.HasPrefix(raw[end:], delim) {
 			s.end = end + len(raw[end:]) - len(cutNewline(raw[end:]))
@@ -50,6 +56,12 @@ func splitRecord(raw []byte, delimiter rune) split {
 		}
 		at = end + len(delim)
 	}
+}
+
+// unquote is the text of a field that stands in quotes.
+func unquote(field []byte) string {
+	text := strings.ReplaceAll(string(field[1:len(field)-1]), `""`, `"`)
+	return strings.ReplaceAll(text, "\r\n", "\n")
 }
 
 // closingQuote finds the quote that closes the one at raw[at]. Where it does not

@@ -87,29 +87,45 @@ func (t *tape) skipLine() {
 // parsers.
 type newlines struct {
 	src io.Reader
-	cr  bool // the last byte of the chunk before was a carriage return, held back
+	buf []byte
+	out []byte // of buf: what can be handed out
+	cr  bool   // the last byte that was read is a carriage return, held back
+	err error
 }
 
 func (n *newlines) Read(p []byte) (int, error) {
-	if len(p) < 2 {
-		return 0, io.ErrShortBuffer
+	for len(n.out) == 0 {
+		if n.err != nil {
+			return 0, n.err
+		}
+		n.fill()
 	}
-	had := 0
+	k := copy(p, n.out)
+	n.out = n.out[k:]
+	return k, nil
+}
+
+func (n *newlines) fill() {
+	if n.buf == nil {
+		n.buf = make([]byte, 64<<10)
+	}
+	held := 0
 	if n.cr {
-		p[0], had, n.cr = '\r', 1, false
+		n.buf[0], held, n.cr = '\r', 1, false
 	}
-	got, err := n.src.Read(p[had:])
-	p = p[:had+got]
-	if err == nil && len(p) > 0 && p[len(p)-1] == '\r' {
-		p, n.cr = p[:len(p)-1], true
+	got, err := n.src.Read(n.buf[held:])
+	b := n.buf[:held+got]
+	if err == nil && len(b) > 0 && b[len(b)-1] == '\r' {
+		b, n.cr = b[:len(b)-1], true
 	}
 	for i := 0; ; i++ {
-		k := bytes.IndexByte(p[i:], '\r')
+		k := bytes.IndexByte(b[i:], '\r')
 		if k < 0 {
-			return len(p), err
+			break
 		}
-		if i += k; i+1 == len(p) || p[i+1] != '\n' {
-			p[i] = '\n'
+		if i += k; i+1 == len(b) || b[i+1] != '\n' {
+			b[i] = '\n'
 		}
 	}
+	n.out, n.err = b, err
 }

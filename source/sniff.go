@@ -1,0 +1,104 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseDelimiter reads the value of --delimiter: one character, or the word
+// auto, comma, semicolon, tab, pipe or space. Auto is 0.
+func ParseDelimiter(s string) (rune, error) {
+	switch strings.ToLower(s) {
+	case "", "auto":
+		return 0, nil
+	case "comma":
+		return ',', nil
+	case "semicolon":
+		return ';', nil
+	case "tab", `\t`:
+		return '\t', nil
+	case "pipe":
+		return '|', nil
+	case "space":
+		return ' ', nil
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	if n != len(s) || r == utf8.RuneError || strings.ContainsRune("\"\r\n\x00", r) {
+		return 0, fmt.Errorf("the delimiter %q cannot be used: give one character, or auto, comma, semicolon, tab or pipe", s)
+	}
+	return r, nil
+}
+
+// guessFormat goes by the name, without the ending of a compression, then by
+// the first character of the text.
+func guessFormat(name string, text []byte) Format {
+	for _, ending := range []string{".gz", ".zst", ".bz2", ".xz"} {
+		name = strings.TrimSuffix(strings.ToLower(name), ending)
+	}
+	switch filepath.Ext(name) {
+	case ".csv", ".tsv":
+		return CSV
+	case ".ndjson", ".jsonl", ".json":
+		return NDJSON
+	}
+	if c := bytes.TrimSpace(text)[0]; c == '{' || c == '[' {
+		return NDJSON
+	}
+	return CSV
+}
+
+// guessDelimiter finds the delimiter that takes the header and the rows of the
+// sample apart into equally many fields, preferably with names that are known.
+func guessDelimiter(sample []byte) rune {
+	best, bestScore := ',', 0.0
+	for _, d := range []rune{',', ';', '\t', '|'} {
+		const records = 100
+		rest := bytes.TrimLeft(sample, "\r\n")
+		header := splitRecord(rest, d)
+		if len(header.cells) < 2 {
+			continue
+		}
+		rest = rest[header.end:]
+		same, all := 0.0, 0.0
+		for len(rest) > 0 && all < records {
+			s := splitRecord(rest, d)
+			rest = bytes.TrimLeft(rest[s.end:], "\r\n")
+			if len(rest) == 0 && all > 0 {
+				break // the last one may be cut off
+			}
+			all++
+			if len(s.cells) == len(header.cells) {
+				same++
+			}
+		}
+		score := 1.0
+		if all > 0 {
+			score = same / all
+		}
+		for _, name := range header.cells {
+			if _, ok := byName[plainName(name)]; ok {
+				score++
+				break
+			}
+		}
+		score += float64(min(len(header.cells), 20)) / 100
+		if score > bestScore {
+			best, bestScore = d, score
+		}
+	}
+	return best
+}
+
+// separatorLine reads the line "sep=;" that Excel writes and obeys.
+func separatorLine(text []byte) (rune, bool) {
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	line = bytes.Trim(line, "\r\" ")
+	if len(line) < 5 || !bytes.EqualFold(line[:4], []byte("sep=")) {
+		return 0, false
+	}
+	r, n := utf8.DecodeRune(line[4:])
+	return r, n == len(line)-4 && r != utf8.RuneError
+}

@@ -1,0 +1,160 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// What a workbook may hold. A sheet larger than maxSheet is unpacked into a
+// temporary file instead of memory, and removed when the workbook is closed.
+const (
+	maxWorkbook = 1 << 30  // bytes of the file, where it comes from a pipe
+	maxUnpacked = 8 << 30  // bytes of all its parts
+	maxSheet    = 16 << 20 // bytes of one part in memory
+	isoDate     = "yyyy-mm-dd"
+)
+
+// A sheetReader reads the rows of one sheet. A cell is the text that the
+// workbook shows, but for dates in the format of the country, which would change
+// with the computer: they are written 2026-01-31.
+type sheetReader struct {
+	file *file
+	rows *excelize.Rows
+	line int
+}
+
+// openSheet opens the workbook and the sheet.
+func (f *file) openSheet(read *atomic.Int64) (next func(*record) error, done func(), err error) {
+	book, err := f.openWorkbook()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
+	}
+	// A workbook is unpacked as a whole before its first row.
+	read.Add(f.size)
+	r := &sheetReader{file: f}
+	if r.rows, err = f.openRows(book); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", f.Name, err), book.Close())
+	}
+	if _, err := r.row(); err != nil { // the header
+		return nil, nil, errors.Join(fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err), r.rows.Close(), book.Close())
+	}
+	return r.next, func() {
+		r.rows.Close()
+		book.Close() // read only: what can fail is the removal of a temporary file
+	}, nil
+}
+
+func (f *file) openWorkbook() (*excelize.File, error) {
+	o := excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheet, ShortDatePattern: isoDate}
+	if f.once == nil {
+		return excelize.OpenFile(f.Name, o)
+	}
+	if f.workbook == nil {
+		if f.used {
+			return nil, errors.New("can be read only once")
+		}
+		f.used = true
+		b, err := io.ReadAll(io.LimitReader(f.once, maxWorkbook+1))
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > maxWorkbook {
+			return nil, fmt.Errorf("the workbook is larger than %d MiB: save it as a file", maxWorkbook>>20)
+		}
+		f.workbook = b
+	}
+	return excelize.OpenReader(bytes.NewReader(f.workbook), o)
+}
+
+func (f *file) openRows(book *excelize.File) (*excelize.Rows, error) {
+	sheets := book.GetSheetList()
+	sheet := f.sheet
+	if sheet == "" && len(sheets) > 0 {
+		sheet = sheets[0]
+	}
+	if !slices.Contains(sheets, sheet) {
+		return nil, fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, quoteNames(sheets, 12))
+	}
+	return book.Rows(sheet)
+}
+
+// examineXLSX reads the header.
+func (f *file) examineXLSX() error {
+	book, err := f.openWorkbook()
+	if err != nil {
+		return fmt.Errorf("%w: it is an archive, and no Excel workbook (%w): unpack it first", ErrBadHeader, err)
+	}
+	defer book.Close()
+	r := &sheetReader{file: f}
+	if r.rows, err = f.openRows(book); err != nil {
+		return err
+	}
+	defer r.rows.Close()
+	header, err := r.row()
+	if err == io.EOF {
+		return fmt.Errorf("%w: there is nothing to import in the sheet", ErrEmpty)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBadHeader, err)
+	}
+	if err := f.columns(header); err != nil {
+		return err
+	}
+	if _, err := r.row(); err == io.EOF {
+		f.note(headerOnly)
+	}
+	return nil
+}
+
+// row returns the next row that holds something, as wide as it is.
+func (r *sheetReader) row() ([]string, error) {
+	for r.rows.Next() {
+		r.line++
+		cells, err := r.rows.Columns()
+		if err != nil {
+			return nil, err
+		}
+		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
+			cells = cells[:len(cells)-1]
+		}
+		if len(cells) > 0 {
+			return cells, nil
+		}
+	}
+	if err := r.rows.Error(); err != nil {
+		return nil, err
+	}
+	return nil, io.EOF
+}
+
+func (r *sheetReader) next(rec *record) error {
+	cells, err := r.row()
+	*rec = record{line: r.line}
+	if err != nil {
+		return err
+	}
+	width := len(r.file.Header)
+	if r.file.rejects {
+		width += len(rejectColumns)
+	}
+	if len(cells) > width {
+		rec.fault = &fault{
+			field:  fmt.Sprintf("column %d", len(cells)),
+			reason: fmt.Sprintf("%s stands in a column without a heading", show(cells[len(cells)-1])),
+			hint:   "give the column a heading, or empty the cell",
+		}
+	}
+	for len(cells) < width {
+		cells = append(cells, "")
+	}
+	rec.cells = cells
+	r.file.finish(rec)
+	return nil
+}
