@@ -71,7 +71,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 
-	input, err := source.Open(source.Options{Paths: c.Source.Paths, Stdin: env.Stdin, Format: source.Format(c.Source.Format)})
+	input, err := openSource(c.Source, env.Stdin)
 	if err != nil {
 		return usage(err)
 	}
@@ -174,6 +174,21 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return errNotAllIn
 	}
 	return nil
+}
+
+func openSource(c config.Source, stdin io.Reader) (*source.Input, error) {
+	format, err := source.ParseFormat(c.Format)
+	if err != nil {
+		return nil, fmt.Errorf("--format (source.format): %w", err)
+	}
+	delimiter, err := source.ParseDelimiter(c.Delimiter)
+	if err != nil {
+		return nil, fmt.Errorf("--delimiter (source.delimiter): %w", err)
+	}
+	return source.Open(source.Options{
+		Paths: c.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Encoding,
+		LazyQuotes: c.LazyQuotes, Sheet: c.Sheet,
+	})
 }
 
 // defaultReport is the report of a source that none was named for: in the

@@ -46,7 +46,13 @@ type Config struct {
 // Source says what is read, and how.
 type Source struct {
 	Paths  []string `yaml:"paths"`  // files, globs, or "-" for standard input
-	Format string   `yaml:"format"` // auto, csv, ndjson
+	Format string   `yaml:"format"` // auto, csv, ndjson, xlsx
+	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
+	Delimiter string `yaml:"delimiter"`
+	// Encoding is auto, or a name of the IANA registry.
+	Encoding   string `yaml:"encoding"`
+	LazyQuotes bool   `yaml:"lazy_quotes"`
+	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
 }
 
 // API says where profiles go.
@@ -96,7 +102,7 @@ const DefaultRate = "1000/5m"
 // Default is what holds where nothing is set.
 func Default() Config {
 	return Config{
-		Source:      Source{Format: "auto"},
+		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
 		Workers:     16,
 		Retries:     5,
@@ -210,7 +216,6 @@ func (c *Config) Validate() error {
 		name, value string
 		of          []string
 	}{
-		{"--format (source.format)", c.Source.Format, []string{"auto", "csv", "ndjson"}},
 		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
 		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
 		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},

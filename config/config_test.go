@@ -117,7 +117,6 @@ func TestValidate(t *testing.T) {
 		"no key":             {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
 		"key of two lines":   {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
 		"project of 23":      {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
-		"format":             {func(c *Config) { c.Source.Format = "xml" }, []string{"--format", "ndjson"}},
 		"workers":            {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
 		"retries":            {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
 		"timeout":            {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
