@@ -45,10 +45,10 @@ that were refused come back in a reject file, with the reason.`,
 			return runImport(cmd.Context(), c, env)
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
 		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	cmd.Flags().String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+	addConfigFlag(cmd.Flags())
 	bindFlags(cmd.Flags(), &shown)
 	return cmd
 }
@@ -56,6 +56,11 @@ that were refused come back in a reject file, with the reason.`,
 // runImport is one run, from the settings to the exit.
 func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	started := time.Now()
+	if !c.Sandbox { // which brings its own URL, key and project
+		if err := c.API.Validate(); err != nil {
+			return err
+		}
+	}
 	rate, err := importer.ParseRate(c.Rate)
 	if err != nil {
 		return config.Errorf("--rate (rate): %w", err)

@@ -205,9 +205,9 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 	}
 }
 
-// Validate checks the settings and completes them: the default rate, and the API
-// key from its file. Every error is an *Error that names the flag, the key of
-// the file or the variable to set.
+// Validate checks the settings, but for those of the API, and completes the rate.
+// Every error is an *Error that names the flag, the key of the file or the
+// variable to set.
 func (c *Config) Validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
@@ -261,10 +261,7 @@ func (c *Config) Validate() error {
 	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
 		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
 	}
-	if c.Sandbox {
-		return nil // it brings its own URL, key and project
-	}
-	return c.API.validate()
+	return nil
 }
 
 var (
@@ -272,7 +269,10 @@ var (
 	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
 )
 
-func (a *API) validate() error {
+// Validate checks where profiles go, and reads the API key from its file. A
+// command that sends nothing, or only to its own sandbox, does without. Every
+// error is an *Error.
+func (a *API) Validate() error {
 	if a.Key == "" && a.APIKeyFile != "" {
 		key, err := os.ReadFile(a.APIKeyFile)
 		if err != nil {
