@@ -20,6 +20,7 @@ import (
 // file. Flags and environment variables set the same fields.
 type Config struct {
 	Source      Source        `yaml:"source"`
+	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
 	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
 	Workers     int           `yaml:"workers"`
@@ -32,12 +33,16 @@ type Config struct {
 	Progress    string        `yaml:"progress"`
 	Log         Log           `yaml:"log"`
 
+	// Text is the file itself; nil where there is none.
+	Text []byte `yaml:"-"`
+
 	// By flag only.
 	Sandbox       bool     `yaml:"-"`
 	Faults        []string `yaml:"-"` // of the sandbox
 	Seed          uint64   `yaml:"-"` // of the faults
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
+	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`
 	InsecureHTTP  bool     `yaml:"-"`
@@ -144,6 +149,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
+		c.Text = text
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}
