@@ -30,7 +30,7 @@ import (
 //
 // Where all requests take the same time, that is the moment of sending, and
 // nothing is lost. The margin is for clocks that run differently and for timers
-// and networks that jitter: 1 % of the window, at most 10 ms, and 100 ppm.
+// and networks that jitter; see Rate.Margin.
 //
 // # The gate
 //
@@ -38,7 +38,6 @@ import (
 // throttle. Refusals that come again and again cut quota and pace. See learner.
 type Pacer struct {
 	rate    Rate
-	margin  time.Duration
 	started time.Time // origin of the times in sent
 
 	// turn lets one caller at a time wait for a token. Callers blocked on a
@@ -74,7 +73,6 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 		throttle: newThrottle(r, opt.MaxRetryAfter),
 	}
 	if r.Quota > 0 {
-		p.margin = min(r.Window/100, 10*time.Millisecond) + r.Window/10_000
 		p.learned = newLearner(r.Quota, r.Window)
 	}
 	if r.Pace > 0 {
@@ -340,7 +338,7 @@ func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
 
 // hold is how long a request stays in the window after its answer.
 func (p *Pacer) hold() time.Duration {
-	return max(1, p.rate.Window+p.margin-p.fastest)
+	return max(1, p.rate.Window+p.rate.Margin()-p.fastest)
 }
 
 // expire forgets what has left the window.

@@ -103,6 +103,13 @@ func (r *Rate) parseQuota(part, count, per string) error {
 // Unlimited tells whether r sets no limit at all.
 func (r Rate) Unlimited() bool { return r.Quota == 0 && r.Pace == 0 }
 
+// Margin is by how much the window is taken to be longer than it is, for clocks
+// that run differently and for timers and networks that jitter: 1 % of it, at
+// most 10 ms, and 100 ppm. That is 40 ms in five minutes.
+func (r Rate) Margin() time.Duration {
+	return min(r.Window/100, 10*time.Millisecond) + r.Window/10_000
+}
+
 // String is r in the form that ParseRate reads.
 func (r Rate) String() string {
 	var parts []string

@@ -47,7 +47,7 @@ func newThrottle(r Rate, maxRetryAfter time.Duration) throttle {
 func (t *throttle) until(now time.Time) time.Duration {
 	switch {
 	case t.closed(now):
-		return t.opens.Sub(now)
+		return t.closedFor(now)
 	case t.probing && t.probe:
 		return unknown // until the one that is out is answered
 	}
@@ -55,6 +55,9 @@ func (t *throttle) until(now time.Time) time.Duration {
 }
 
 func (t *throttle) closed(now time.Time) bool { return now.Before(t.opens) }
+
+// closedFor returns how long the gate will be closed.
+func (t *throttle) closedFor(now time.Time) time.Duration { return max(0, t.opens.Sub(now)) }
 
 // bought notes that a request goes out.
 func (t *throttle) bought() { t.probe = t.probing }
