@@ -6,11 +6,24 @@ import (
 	"importer/config"
 )
 
+// addConfigFlag makes the flag that settings reads.
+func addConfigFlag(flags *pflag.FlagSet) {
+	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+}
+
+// bindSourceFlags makes the flags that say what is read, for all commands that
+// read rows.
+func bindSourceFlags(flags *pflag.FlagSet, c *config.Config) {
+	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
+	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
+	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
+	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
+}
+
 // bindFlags makes the flags of the import, each bound to its field of c and with
 // the value of that field as its default.
 func bindFlags(flags *pflag.FlagSet, c *config.Config) {
-	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
-	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv or ndjson; auto goes by name, then by content")
+	bindSourceFlags(flags, c)
 	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
 	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
 	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
@@ -33,7 +46,8 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
 }
 
-// settings loads the configuration and lays the flags that were given over it.
+// settings loads the configuration and lays the flags that were given over it. A
+// command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
 	path, err := given.GetString("config")
 	if err != nil {

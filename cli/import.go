@@ -45,10 +45,10 @@ that were refused come back in a reject file, with the reason.`,
 			return runImport(cmd.Context(), c, env)
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
 		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	cmd.Flags().String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+	addConfigFlag(cmd.Flags())
 	bindFlags(cmd.Flags(), &shown)
 	return cmd
 }
@@ -56,6 +56,11 @@ that were refused come back in a reject file, with the reason.`,
 // runImport is one run, from the settings to the exit.
 func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	started := time.Now()
+	if !c.Sandbox { // which brings its own URL, key and project
+		if err := c.API.Validate(); err != nil {
+			return err
+		}
+	}
 	rate, err := importer.ParseRate(c.Rate)
 	if err != nil {
 		return config.Errorf("--rate (rate): %w", err)
@@ -71,7 +76,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 
-	input, err := source.Open(source.Options{Paths: c.Source.Paths, Stdin: env.Stdin, Format: source.Format(c.Source.Format)})
+	input, err := openSource(c.Source, env.Stdin)
 	if err != nil {
 		return usage(err)
 	}
@@ -174,6 +179,21 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return errNotAllIn
 	}
 	return nil
+}
+
+func openSource(c config.Source, stdin io.Reader) (*source.Input, error) {
+	format, err := source.ParseFormat(c.Format)
+	if err != nil {
+		return nil, fmt.Errorf("--format (source.format): %w", err)
+	}
+	delimiter, err := source.ParseDelimiter(c.Delimiter)
+	if err != nil {
+		return nil, fmt.Errorf("--delimiter (source.delimiter): %w", err)
+	}
+	return source.Open(source.Options{
+		Paths: c.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Encoding,
+		LazyQuotes: c.LazyQuotes, Sheet: c.Sheet,
+	})
 }
 
 // defaultReport is the report of a source that none was named for: in the

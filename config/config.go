@@ -46,7 +46,13 @@ type Config struct {
 // Source says what is read, and how.
 type Source struct {
 	Paths  []string `yaml:"paths"`  // files, globs, or "-" for standard input
-	Format string   `yaml:"format"` // auto, csv, ndjson
+	Format string   `yaml:"format"` // auto, csv, ndjson, xlsx
+	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
+	Delimiter string `yaml:"delimiter"`
+	// Encoding is auto, or a name of the IANA registry.
+	Encoding   string `yaml:"encoding"`
+	LazyQuotes bool   `yaml:"lazy_quotes"`
+	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
 }
 
 // API says where profiles go.
@@ -96,7 +102,7 @@ const DefaultRate = "1000/5m"
 // Default is what holds where nothing is set.
 func Default() Config {
 	return Config{
-		Source:      Source{Format: "auto"},
+		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
 		Workers:     16,
 		Retries:     5,
@@ -199,9 +205,9 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 	}
 }
 
-// Validate checks the settings and completes them: the default rate, and the API
-// key from its file. Every error is an *Error that names the flag, the key of
-// the file or the variable to set.
+// Validate checks the settings, but for those of the API, and completes the rate.
+// Every error is an *Error that names the flag, the key of the file or the
+// variable to set.
 func (c *Config) Validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
@@ -210,7 +216,6 @@ func (c *Config) Validate() error {
 		name, value string
 		of          []string
 	}{
-		{"--format (source.format)", c.Source.Format, []string{"auto", "csv", "ndjson"}},
 		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
 		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
 		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},
@@ -256,10 +261,7 @@ func (c *Config) Validate() error {
 	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
 		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
 	}
-	if c.Sandbox {
-		return nil // it brings its own URL, key and project
-	}
-	return c.API.validate()
+	return nil
 }
 
 var (
@@ -267,7 +269,10 @@ var (
 	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
 )
 
-func (a *API) validate() error {
+// Validate checks where profiles go, and reads the API key from its file. A
+// command that sends nothing, or only to its own sandbox, does without. Every
+// error is an *Error.
+func (a *API) Validate() error {
 	if a.Key == "" && a.APIKeyFile != "" {
 		key, err := os.ReadFile(a.APIKeyFile)
 		if err != nil {

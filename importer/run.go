@@ -58,7 +58,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		sendCtx: context.WithoutCancel(ctx),
 		cancel:  cancel,
 		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
-		slots:   make(chan struct{}, o.Workers),
+		limit:   NewConcurrency(o.Workers),
 		read:    make(chan item, 64),
 		work:    make(chan *task),
 		doubts:  make(chan *doubt),
@@ -99,7 +99,7 @@ type engine struct {
 	sendCtx context.Context // never done: a request once sent is worth its answer
 	cancel  context.CancelCauseFunc
 	breaker *breaker
-	slots   chan struct{} // one a request in flight
+	limit   *Concurrency // of the requests in flight
 
 	read    chan item
 	work    chan *task

@@ -101,8 +101,8 @@ func (e *engine) create(t *task) (CreateResult, error) {
 	return created, err
 }
 
-// call sends one request as soon as the breaker, the workers' number and the
-// pacer allow it, after a last word to the report where before is not nil; an
+// call sends one request as soon as the breaker, the limit of requests in flight
+// and the pacer allow it, after a last word to the report where before is not nil; an
 // error of that stops the run. It returns errNotSent where the run stopped before
 // the request; the request itself is not cut short by a stop.
 func (e *engine) call(before func() error, request func(context.Context) error) error {
@@ -110,13 +110,13 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 	if err != nil {
 		return errNotSent
 	}
-	select {
-	case e.slots <- struct{}{}:
-	case <-e.ctx.Done():
+	if err := e.limit.Acquire(e.ctx); err != nil {
 		e.breaker.unused(pass)
 		return errNotSent
 	}
-	defer func() { <-e.slots }()
+	var latency time.Duration // 0: not sent
+	answered := false
+	defer func() { e.limit.Release(latency, answered) }()
 	bought, err := e.Pacer.Wait(e.ctx)
 	if err != nil {
 		e.breaker.unused(pass)
@@ -135,17 +135,21 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 
 	e.Progress.requests.Add(1)
 	e.Progress.inFlight.Add(1)
+	sent := time.Now()
 	err = request(e.sendCtx)
+	latency = time.Since(sent)
 	e.Progress.inFlight.Add(-1)
 
 	e.Pacer.Done(bought, err)
 	if err == nil {
+		answered = true
 		e.breaker.done(pass, true)
 		return nil
 	}
 	problem := asAPIError(err)
 	switch problem.Class {
 	case Throttled:
+		answered = true
 		e.Progress.throttled.Add(1)
 		e.breaker.unused(pass)
 	case Ambiguous, Transient:
@@ -153,6 +157,7 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 			e.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; look at the network and at the API's state, then run the same command again: it resumes", down.Round(time.Second), problem))
 		}
 	default:
+		answered = true
 		e.breaker.done(pass, true)
 	}
 	return problem

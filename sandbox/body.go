@@ -1,7 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A body is the JSON body of a request. Its methods take members out of it; the
@@ -18,10 +21,34 @@ const (
 	maxContactID  = 1024
 )
 
+// maxDepth bounds how deep values nest, for XML is written level by level.
+const maxDepth = 100
+
+// tooDeep tells whether JSON nests deeper than maxDepth. Few bodies have so many
+// brackets that it has to look closer.
+func tooDeep(data []byte) bool {
+	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) <= maxDepth {
+		return false
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	for {
+		if _, err := d.ReadToken(); err != nil {
+			return false // the end, or what parsing will complain about
+		}
+		if d.StackDepth() > maxDepth {
+			return true
+		}
+	}
+}
+
 // body parses the body of a call. Members other than those named are refused or
 // ignored, as the sandbox is told to.
 func (s *Sandbox) body(c *call, names ...string) *body {
 	b := &body{}
+	if tooDeep(c.body) {
+		b.problem = invalid("the body has more than %d objects and arrays within each other", maxDepth)
+		return b
+	}
 	var err error
 	if b.members, err = parseObject(c.body); err != nil {
 		b.problem = invalid("the body should be a JSON object: %v", err)

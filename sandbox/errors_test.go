@@ -52,6 +52,7 @@ func TestRefusedRequests(t *testing.T) {
 		{400, 1005, "POST", "", `{"projectId":"` + project + `","contactIds":["x"],"active":"yes"}`},
 		{400, 1005, "POST", "", `{"projectId":"` + project + `","contactIds":["x"],"profile":[]}`},
 		{400, 1005, "POST", "", `{"projectId":"` + project + `","contactIds":["x"],"profile":{"age":1,"age":2}}`},
+		{400, 1005, "POST", "", `{"projectId":"` + project + `","contactIds":["x"],"profile":{"deep":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `}}`},
 		{403, 403, "POST", "", `{"projectId":"` + foreign + `","contactIds":["x"]}`},
 		{403, 403, "GET", "?projectId=" + foreign, ``},
 		{403, 403, "GET", "/schema/" + foreign, ``},

@@ -29,8 +29,8 @@ type media struct {
 }
 
 var medias = []media{
-	{"application/json", "application/json; charset=utf-8", encodeJSON},
-	{"application/hal+json", "application/hal+json; charset=utf-8", encodeHAL},
+	{"application/json", "application/json", encodeJSON},
+	{"application/hal+json", "application/hal+json", encodeHAL},
 	{"application/xml", "application/xml; charset=utf-8", encodeXML},
 	{"text/xml", "text/xml; charset=utf-8", encodeXML},
 	{"text/csv", "text/csv; charset=utf-8", encodeCSV},

@@ -33,8 +33,22 @@ func TestCreateAndGet(t *testing.T) {
 	if at := float64(c.Now().Unix()); profile["createdAt"] != at || profile["lastChanged"] != at {
 		t.Errorf("createdAt %v, lastChanged %v, want %v", profile["createdAt"], profile["lastChanged"], at)
 	}
-	if h := got.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Content-Type") != "application/json; charset=utf-8" {
+	if h := got.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v", h)
+	}
+}
+
+// A HEAD is a GET without its body.
+func TestHead(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	s.router = nil // OpenAPI documents name HEAD or leave it out; ours leaves it out
+	id := s.create("a")
+	get, head := s.want(200, "GET", "/"+id, ""), s.want(200, "HEAD", "/"+id, "")
+	if len(head.Body) != 0 || head.Header.Get("Content-Length") != fmt.Sprint(len(get.Body)) {
+		t.Errorf("HEAD: %v %s", head.Header, head.Body)
+	}
+	if r := s.want(404, "HEAD", "/"+strings.Repeat("0", 24), ""); len(r.Body) != 0 {
+		t.Errorf("HEAD: %s", r.Body)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -27,7 +28,7 @@ func (s *Sandbox) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 		s.write(w, c, failure(wrongKey()))
 	default:
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Content-Type", "application/json")
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(openAPI))
 	}
 }
@@ -45,11 +46,12 @@ const (
 
 // pageData is what the page shows. The key is not part of it.
 type pageData struct {
+	Host                      string // as the browser asked for it
 	ProjectID, Storage, Quota string
 	Requests, Throttled       int
 	Profiles                  int
 	Operations                []pageCount
-	Faults                    []pageCount
+	Faults                    []pageFault
 	Switches                  []pageSwitch
 	Injections                []Injection
 	MayRead                   bool // the contacts
@@ -61,6 +63,8 @@ type pageCount struct {
 	Name  string
 	Count int
 }
+
+type pageFault struct{ Fault, Injected string }
 
 type pageSwitch struct{ Name, Value string }
 
@@ -80,7 +84,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, s.pageData(s.hasKey(r) || isLocal(r))); err != nil {
+	if err := pageTemplate.Execute(&b, s.pageData(r.Host, s.hasKey(r) || isLocal(r))); err != nil {
 		s.options.Log.Error().Err(err).Msg("the page cannot be made")
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
@@ -110,13 +114,13 @@ func isLocal(r *http.Request) bool {
 	return err == nil
 }
 
-func (s *Sandbox) pageData(mayRead bool) pageData {
+func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock()
 	s.profiles.expire(now)
 	o := s.options
-	d := pageData{ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: s.profiles.len(), Throttled: s.record.throttled,
+	d := pageData{Host: host, ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: s.profiles.len(), Throttled: s.record.throttled,
 		MayRead: mayRead, Now: now.UTC().Format(time.RFC3339)}
 	if o.DataFile != "" {
 		d.Storage = "in a SQLite file"
@@ -135,11 +139,21 @@ func (s *Sandbox) pageData(mayRead bool) pageData {
 		}
 	}
 	for _, f := range o.Faults {
-		d.Faults = append(d.Faults, pageCount{f.String(), s.record.faults[f.name()]})
+		injected := "into every write"
+		if f.Kind != FaultReadLag {
+			injected = strconv.Itoa(s.record.faults[f.name()])
+		}
+		d.Faults = append(d.Faults, pageFault{f.String(), injected})
 	}
 	for _, c := range o.choices() {
 		d.Switches = append(d.Switches, pageSwitch{c.name, *c.value})
 	}
+	ttl := "off"
+	if o.TTL > 0 {
+		ttl = o.TTL.String()
+	}
+	d.Switches = append(d.Switches, pageSwitch{"create-status", strconv.Itoa(o.CreateStatus)}, pageSwitch{"ttl", ttl},
+		pageSwitch{"max-body", strconv.Itoa(o.MaxBody)}, pageSwitch{"latency", o.Latency.String()}, pageSwitch{"seed", strconv.FormatUint(o.Seed, 10)})
 	injections := s.record.injections.all()
 	d.Injections = injections[max(0, len(injections)-shownFaults):]
 	slices.Reverse(d.Injections)

@@ -240,7 +240,7 @@ func (s *Sandbox) remember(c *call, a answer, fault *Fault) {
 		q.Fault = fault.name()
 		processed := fault.Kind == FaultDropAfter || fault.Kind == FaultStatusAfter
 		i = Injection{At: c.at, Fault: q.Fault, Operation: q.Operation, Method: c.r.Method, Path: c.path,
-			Processed: processed, Status: a.status, ProfileID: a.id, ContactIDs: a.contactIDs}
+			Processed: processed, Status: a.status, ProfileID: a.id, ContactIDs: slices.Clone(a.contactIDs)}
 		if fault.Code != 0 {
 			q.Status = codes[fault.Code]
 		}
