@@ -98,18 +98,18 @@ func readTimes(t *testing.T, in *bufio.Scanner, most int) []time.Time {
 func TestProcesses(t *testing.T) {
 	dir := t.TempDir()
 	first, firstOut := startRun(t, dir, 1_000_000)
-	_, secondOut := startRun(t, dir, 250)
+	_, secondOut := startRun(t, dir, 150)
 
-	times := readTimes(t, firstOut, 130)
+	times := readTimes(t, firstOut, 80)
 	if err := first.Process.Kill(); err != nil { // SIGKILL
 		t.Fatal(err)
 	}
 	times = append(times, readTimes(t, firstOut, 1_000_000)...) // what it had written
-	_, thirdOut := startRun(t, dir, 150)
+	_, thirdOut := startRun(t, dir, 100)
 	second := readTimes(t, secondOut, 1000)
 	third := readTimes(t, thirdOut, 1000)
-	if len(second) != 250 || len(third) != 150 {
-		t.Fatalf("the second and third run sent %d and %d requests; want 250 and 150", len(second), len(third))
+	if len(second) != 150 || len(third) != 100 {
+		t.Fatalf("the second and third run sent %d and %d requests; want 150 and 100", len(second), len(third))
 	}
 
 	times = slices.Concat(times, second, third)
