@@ -17,6 +17,7 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
+	"importer/quota"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
@@ -100,9 +101,25 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		}
 		recordedURL = c.API.BaseURL
 	}
+	var pacing importer.PacerOptions
+	if !rate.Unlimited() && c.RateShared && !c.Sandbox {
+		ledger, ledgerErr := quota.Open(c.API.BaseURL, rate)
+		if ledgerErr != nil {
+			log.Warn().Err(ledgerErr).Msg("this run paces its requests for itself alone")
+		} else {
+			defer func() { err = errors.Join(err, ledger.Close()) }()
+			pacing.Ledger = ledger
+		}
+	}
+	pacer := importer.NewPacer(rate, pacing)
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
+		OnAnswer: func(a cognigy.Answer) {
+			if a.Rate.Known && a.Rate.Reset > 0 {
+				pacer.Observe(importer.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
+			}
+		},
 	})
 	if err != nil {
 		return usage(err)
@@ -142,7 +159,6 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
 	var progress importer.Progress
-	pacer := importer.NewPacer(rate, importer.PacerOptions{})
 	preload(pacer, report)
 	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
 	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {

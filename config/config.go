@@ -23,6 +23,7 @@ type Config struct {
 	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
 	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
 	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
@@ -109,6 +110,7 @@ func Default() Config {
 	return Config{
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
+		RateShared:  true,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
