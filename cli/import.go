@@ -17,6 +17,7 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
+	"importer/quota"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
@@ -76,9 +77,9 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 
-	input, err := openSource(c.Source, env.Stdin)
+	input, err := openSource(c, env.Stdin)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, input.Close()) }()
 
@@ -100,9 +101,25 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		}
 		recordedURL = c.API.BaseURL
 	}
+	var pacing importer.PacerOptions
+	if !rate.Unlimited() && c.RateShared && !c.Sandbox {
+		ledger, ledgerErr := quota.Open(c.API.BaseURL, rate)
+		if ledgerErr != nil {
+			log.Warn().Err(ledgerErr).Msg("this run paces its requests for itself alone")
+		} else {
+			defer func() { err = errors.Join(err, ledger.Close()) }()
+			pacing.Ledger = ledger
+		}
+	}
+	pacer := importer.NewPacer(rate, pacing)
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
+		OnAnswer: func(a cognigy.Answer) {
+			if a.Rate.Known && a.Rate.Reset > 0 {
+				pacer.Observe(importer.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
+			}
+		},
 	})
 	if err != nil {
 		return usage(err)
@@ -141,12 +158,15 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
+	var progress importer.Progress
+	preload(pacer, report)
+	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
+	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
+		return err
+	}
 	if err := report.Begin(); err != nil {
 		return err
 	}
-	var progress importer.Progress
-	pacer := importer.NewPacer(rate, importer.PacerOptions{})
-	preload(pacer, report)
 	display.start(&progress, input, pacer)
 	told := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
@@ -181,19 +201,31 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	return nil
 }
 
-func openSource(c config.Source, stdin io.Reader) (*source.Input, error) {
-	format, err := source.ParseFormat(c.Format)
+func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
+	format, err := source.ParseFormat(c.Source.Format)
 	if err != nil {
-		return nil, fmt.Errorf("--format (source.format): %w", err)
+		return nil, config.Errorf("--format (source.format): %w", err)
 	}
-	delimiter, err := source.ParseDelimiter(c.Delimiter)
+	delimiter, err := source.ParseDelimiter(c.Source.Delimiter)
 	if err != nil {
-		return nil, fmt.Errorf("--delimiter (source.delimiter): %w", err)
+		return nil, config.Errorf("--delimiter (source.delimiter): %w", err)
 	}
-	return source.Open(source.Options{
-		Paths: c.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Encoding,
-		LazyQuotes: c.LazyQuotes, Sheet: c.Sheet,
+	mapping, err := source.DecodeMapping(c.Text)
+	if err != nil {
+		return nil, config.Errorf("mapping: %w", err)
+	}
+	input, err := source.Open(source.Options{
+		Paths: c.Source.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Source.Encoding,
+		LazyQuotes: c.Source.LazyQuotes, Sheet: c.Source.Sheet, Mapping: mapping,
 	})
+	var misfit *source.MappingError
+	if errors.As(err, &misfit) {
+		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	return input, nil
 }
 
 // defaultReport is the report of a source that none was named for: in the

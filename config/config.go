@@ -20,8 +20,10 @@ import (
 // file. Flags and environment variables set the same fields.
 type Config struct {
 	Source      Source        `yaml:"source"`
+	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
 	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
 	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
@@ -32,12 +34,16 @@ type Config struct {
 	Progress    string        `yaml:"progress"`
 	Log         Log           `yaml:"log"`
 
+	// Text is the file itself; nil where there is none.
+	Text []byte `yaml:"-"`
+
 	// By flag only.
 	Sandbox       bool     `yaml:"-"`
 	Faults        []string `yaml:"-"` // of the sandbox
 	Seed          uint64   `yaml:"-"` // of the faults
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
+	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`
 	InsecureHTTP  bool     `yaml:"-"`
@@ -104,6 +110,7 @@ func Default() Config {
 	return Config{
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
+		RateShared:  true,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
@@ -144,6 +151,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
+		c.Text = text
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}
