@@ -29,7 +29,7 @@ type Env struct {
 // import awaits what is in flight, records it, and returns that cause.
 func Execute(ctx context.Context, args []string, env Env) error {
 	root := newImportCommand(env)
-	root.AddCommand(newPreviewCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	root.AddCommand(newInitCommand(env), newPreviewCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)

@@ -50,13 +50,12 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 // settings loads the configuration and lays the flags that were given over it. A
 // command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	path, err := given.GetString("config")
-	if err != nil {
-		return config.Config{}, err
-	}
-	c, err := config.Load(path, getenv)
-	if err != nil {
-		return config.Config{}, err
+	c := config.Default()
+	var err error
+	if f := given.Lookup("config"); f != nil { // importer init makes it
+		if c, err = config.Load(f.Value.String(), getenv); err != nil {
+			return config.Config{}, err
+		}
 	}
 	over := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindFlags(over, &c)

@@ -201,23 +201,31 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	return nil
 }
 
-func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
+// sourceOptions are what the settings say of the source, but for the mapping.
+func sourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
 	format, err := source.ParseFormat(c.Source.Format)
 	if err != nil {
-		return nil, config.Errorf("--format (source.format): %w", err)
+		return source.Options{}, config.Errorf("--format (source.format): %w", err)
 	}
 	delimiter, err := source.ParseDelimiter(c.Source.Delimiter)
 	if err != nil {
-		return nil, config.Errorf("--delimiter (source.delimiter): %w", err)
+		return source.Options{}, config.Errorf("--delimiter (source.delimiter): %w", err)
 	}
-	mapping, err := source.DecodeMapping(c.Text)
+	return source.Options{
+		Paths: c.Source.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Source.Encoding,
+		LazyQuotes: c.Source.LazyQuotes, Sheet: c.Source.Sheet,
+	}, nil
+}
+
+func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
+	o, err := sourceOptions(c, stdin)
 	if err != nil {
+		return nil, err
+	}
+	if o.Mapping, err = source.DecodeMapping(c.Text); err != nil {
 		return nil, config.Errorf("mapping: %w", err)
 	}
-	input, err := source.Open(source.Options{
-		Paths: c.Source.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Source.Encoding,
-		LazyQuotes: c.Source.LazyQuotes, Sheet: c.Source.Sheet, Mapping: mapping,
-	})
+	input, err := source.Open(o)
 	var misfit *source.MappingError
 	if errors.As(err, &misfit) {
 		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
