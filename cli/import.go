@@ -70,6 +70,10 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	if err != nil {
 		return config.Errorf("--max-errors (max_errors): %w", err)
 	}
+	duplicates, err := importer.ParseDuplicates(c.Duplicates)
+	if err != nil {
+		return config.Errorf("duplicates: %w", err)
+	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal)
 	log, err := newLogger(display, terminal, c.Log)
@@ -164,6 +168,15 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
 		return err
 	}
+	if duplicates == importer.LastWins {
+		if input.Size() == 0 {
+			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: import a file")
+		}
+		if err := importer.ReadLast(input.Rows(), report.Keys()); err != nil {
+			return err
+		}
+	}
+	forecast(input, rate, pacer, report.Keys(), log)
 	if err := report.Begin(); err != nil {
 		return err
 	}
@@ -175,7 +188,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
 		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
-		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
+		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
 	})
 	display.stop()
 	summary.Run, summary.Report = run, reportPath
@@ -243,6 +256,22 @@ func defaultReport(source string) string {
 		return "stdin.report.ndjson"
 	}
 	return filepath.Base(source) + ".report.ndjson"
+}
+
+// forecast says how many requests the run expects, and how long they take at
+// least. It reads the source once, which costs nothing beside requests that are
+// paced; without a limit, and for a source that can be read once, it says
+// nothing.
+func forecast(input *source.Input, rate importer.Rate, pacer *importer.Pacer, keys *importer.Keys, log zerolog.Logger) {
+	if rate.Unlimited() || input.Size() == 0 {
+		return
+	}
+	rows, requests, err := importer.Expect(input.Rows(), keys)
+	if err != nil {
+		return // the run meets the same error, after the rows before it
+	}
+	log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", rate.String()).
+		Str("at_least", pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
 
 // preload tells the pacer what earlier runs of this report have sent within the

@@ -22,7 +22,8 @@ type Config struct {
 	Source      Source        `yaml:"source"`
 	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
-	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Rate        string        `yaml:"rate"`       // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates  string        `yaml:"duplicates"` // as importer.ParseDuplicates reads it
 	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
@@ -110,6 +111,7 @@ func Default() Config {
 	return Config{
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
+		Duplicates:  "first",
 		RateShared:  true,
 		Workers:     16,
 		Retries:     5,

@@ -33,6 +33,8 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors MaxErrors
+	// Duplicates says which of several rows with the same contact ids goes in.
+	Duplicates Duplicates
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.
 	StampField string
@@ -59,6 +61,9 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		cancel:  cancel,
 		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
 		limit:   NewConcurrency(o.Workers),
+
+		identity: newIdentity(o.Keys, o.Duplicates),
+
 		read:    make(chan item, 64),
 		work:    make(chan *task),
 		doubts:  make(chan *doubt),
@@ -110,6 +115,8 @@ type engine struct {
 
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
+
+	identity *identity // owned by feed
 
 	// Owned by record.
 	unsent  []Key
