@@ -134,7 +134,12 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 		}
 	}
 	if len(r.custom) > 0 {
-		p.Fields = append(p.Fields, r.custom...)
+		mapped := *p // what the mapping gives goes over what the record has
+		for _, f := range r.custom {
+			if mapped.Field(f.Name) == nil {
+				p.Fields = append(p.Fields, f)
+			}
+		}
 		importer.SortFields(p.Fields)
 	}
 	return nil
