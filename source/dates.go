@@ -62,6 +62,12 @@ func dateOf(s string, o *options) (time.Time, *fault) {
 	return time.Time{}, &fault{reason: fmt.Sprintf("%s is not a date in the form that is expected", show(s)), hint: hint}
 }
 
+// noDate tells of what programs write where there is no date, such as 0/0/00 or
+// 0000-00-00.
+func noDate(s string) bool {
+	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
+}
+
 // numberedDate reads a date that is a number, from the years 1 to 9999.
 func numberedDate(s, layout string) (time.Time, bool) {
 	f, err := strconv.ParseFloat(s, 64)

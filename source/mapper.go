@@ -145,7 +145,7 @@ func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
 		if r.exact && slot >= 0 && c.json == nil && c.text == "" && r.names[slot] != "" && o.kind <= email {
 			return append(dst, `""`...), nil // who writes the API's own body means it
 		}
-		if !c.empty() {
+		if !c.empty() && (o.kind != date || !noDate(c.text)) {
 			after, f := appendValue(dst, c, o.kind, &o.options, "")
 			if f != nil || len(after) > len(dst) {
 				return after, m.at(f, r, slot, o)
