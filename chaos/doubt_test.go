@@ -95,7 +95,7 @@ func TestStamp(t *testing.T) {
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "c.csv"), 2)
 	writeFile(t, filepath.Join(dir, "stamp.yaml"), "stamp:\n  field: import_key\n")
-	s, _ := run(t, dir, w.api, 0, "--config", "stamp.yaml", "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms")
+	s, _ := run(t, dir, w.api, 0, "--config", "stamp.yaml", "--create-fields", "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms")
 	if s.Existing != 1 || s.Created != 1 {
 		t.Errorf("%+v", s)
 	}
