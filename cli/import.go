@@ -21,6 +21,7 @@ import (
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
+	"importer/state"
 )
 
 func newImportCommand(env Env) *cobra.Command {
@@ -73,6 +74,17 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	duplicates, err := importer.ParseDuplicates(c.Duplicates)
 	if err != nil {
 		return config.Errorf("duplicates: %w", err)
+	}
+	discovery, err := importer.ParseDiscovery(c.Existing)
+	if err != nil {
+		return config.Errorf("--existing (existing): %w", err)
+	}
+	onConflict, err := importer.ParseOnConflict(c.OnConflict)
+	if err != nil {
+		return config.Errorf("on_conflict: %w", err)
+	}
+	if onConflict == importer.ConflictMerge {
+		return config.Errorf("on_conflict is merge, and an import that creates changes nothing that is there: use report or first")
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal)
@@ -159,6 +171,12 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	}
 	defer func() { err = errors.Join(err, rejects.Discard()) }()
 
+	listing, err := state.NewListing()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, listing.Close()) }()
+
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
@@ -189,6 +207,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
+		Discovery: discovery, OnConflict: onConflict, Listing: listing,
 	})
 	display.stop()
 	summary.Run, summary.Report = run, reportPath

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -72,8 +73,18 @@ func (e *engine) feed() {
 				waited = time.After(paceCheck)
 			} else if due || read == nil || len(gathered) >= budget {
 				n := min(budget, len(gathered))
-				ready, gathered = gathered[:n:n], gathered[n:]
+				batch, err := e.meet(gathered[:n:n], len(gathered))
+				gathered = gathered[n:]
 				waited, due = nil, false
+				if err != nil {
+					gathered = slices.Concat(batch, gathered)
+					e.stop(err)
+					break
+				}
+				ready = batch
+				if len(ready) == 0 {
+					continue
+				}
 				if err := e.announce(ready); err != nil {
 					e.stop(err)
 					break

@@ -35,6 +35,11 @@ type Options struct {
 	MaxErrors MaxErrors
 	// Duplicates says which of several rows with the same contact ids goes in.
 	Duplicates Duplicates
+	// Discovery is how the run learns who is in the project before it creates
+	// anybody, and OnConflict what becomes of a row that is about several profiles.
+	Discovery  Discovery
+	OnConflict OnConflict
+	Listing    Listing // empty; nil where Existing is DiscoverNobody
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.
 	StampField string
@@ -113,6 +118,8 @@ type engine struct {
 
 	inputErr chan error // what ended the input early; sent before read is closed
 
+	known acquaintance
+
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
@@ -164,6 +171,10 @@ func (e *engine) record() {
 		case refusedBefore:
 		}
 		e.Progress.outcomes[r.outcome.Status].Add(1)
+		if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
+			// It may have been announced before it turned out to be.
+			e.unsent = append(e.unsent, r.outcome.Row.Key)
+		}
 		if r.outcome.Status.Refused() {
 			e.reject(r.outcome)
 			if r.kind == settled {
