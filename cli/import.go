@@ -44,7 +44,7 @@ that were refused come back in a reject file, with the reason.`,
 			if err != nil {
 				return err
 			}
-			return runImport(cmd.Context(), c, env)
+			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -56,7 +56,7 @@ that were refused come back in a reject file, with the reason.`,
 }
 
 // runImport is one run, from the settings to the exit.
-func runImport(ctx context.Context, c config.Config, env Env) (err error) {
+func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
 	started := time.Now()
 	if !c.Sandbox { // which brings its own URL, key and project
 		if err := c.API.Validate(); err != nil {
@@ -128,6 +128,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		}
 	}
 	pacer := importer.NewPacer(rate, pacing)
+	watch := &observer{log: log, redact: c.Report.Redact}
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
@@ -135,6 +136,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 			if a.Rate.Known && a.Rate.Reset > 0 {
 				pacer.Observe(importer.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
 			}
+			watch.answered(a)
 		},
 	})
 	if err != nil {
@@ -199,17 +201,19 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 	display.start(&progress, input, pacer)
+	watch.start(report)
 	told := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer told() // no longer of interest
 	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
-		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
+		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
 		Discovery: discovery, OnConflict: onConflict, Listing: listing,
 	})
 	display.stop()
+	watch.stop()
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
 	rejectFiles, rejectsErr := rejects.Commit()
@@ -219,7 +223,9 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
 	err = errors.Join(err, report.End(summary))
-	if printErr := printSummary(env.Stdout, summary, c); printErr != nil {
+	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
+		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
+	}); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
 	switch {
@@ -315,12 +321,12 @@ func openRejects(report string, sources []source.Source) (*sink.Rejects, error) 
 	return sink.OpenRejects(report, delimiter, of)
 }
 
-func printSummary(w io.Writer, s importer.Summary, c config.Config) error {
+func printSummary(w io.Writer, s importer.Summary, c config.Config, d sink.Details) error {
 	switch {
 	case c.JSON:
 		return sink.WriteSummaryJSON(w, s)
 	case c.Quiet && s.Status == importer.Complete && s.NotIn() == 0:
 		return nil
 	}
-	return sink.WriteSummary(w, s)
+	return sink.WriteSummary(w, s, d)
 }
