@@ -36,6 +36,7 @@ type world struct {
 type asked struct {
 	create    bool
 	contactID string // of a create; of a list, its filter
+	firstName string // of a create
 }
 
 // what is done about a request.
@@ -96,9 +97,12 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	a := asked{create: r.Method == http.MethodPost, contactID: r.URL.Query().Get("filter")}
 	if a.create {
-		var p struct{ ContactIDs []string }
+		var p struct {
+			ContactIDs []string
+			Profile    struct{ Firstname string }
+		}
 		if json.Unmarshal(body, &p) == nil && len(p.ContactIDs) > 0 {
-			a.contactID = p.ContactIDs[0]
+			a.contactID, a.firstName = p.ContactIDs[0], p.Profile.Firstname
 		}
 	}
 	w.mu.Lock()

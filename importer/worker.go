@@ -16,6 +16,8 @@ type task struct {
 	attempts  int       // create requests sent in this run
 	failures  int       // of those, what counts against the retries
 	lost      bool      // an answer to one of them was lost
+	doubt     string    // why it was looked up last; empty where it was not
+	lookFirst bool      // the contact may be in the project: look it up before it is created
 	delays    *backoff.ExponentialBackOff
 }
 
@@ -25,11 +27,17 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // sendRows is one worker: it sends rows until there are no more.
 func (e *engine) sendRows() {
 	for t := range e.work {
+		if t.lookFirst && e.lookUpFirst(t) {
+			continue
+		}
 		if d := e.send(t); d != nil {
 			e.doubts <- d
 		}
 	}
 }
+
+// creates tells whether a row is to be created, as far as is known.
+func (t *task) creates() bool { return true }
 
 // send tries a row until it is settled, or until it has to be looked up: then it
 // returns the doubt, and the caller passes it on.
@@ -166,7 +174,7 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
 	e.results <- result{outcome: &Outcome{
-		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Attempts: t.attempts, At: time.Now(),
+		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
 	}}
 }
 

@@ -253,6 +253,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 		First      importer.Place    `json:"first"`
 		ID         string            `json:"_id"`
 		Found      bool              `json:"found"`
+		Doubt      string            `json:"doubt"`
 		Error      *importer.Failure `json:"error"`
 		Attempts   int               `json:"attempts"`
 		At         time.Time         `json:"at"`
@@ -262,7 +263,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 	}
 	o := &importer.Outcome{
 		Row:   importer.Row{Source: row.Source, Line: row.Line, Number: row.Row, Profile: importer.Profile{ContactIDs: row.ContactIDs}},
-		First: row.First, ID: row.ID, Found: row.Found, Failure: row.Error, Attempts: row.Attempts, At: row.At,
+		First: row.First, ID: row.ID, Found: row.Found, Doubt: row.Doubt, Failure: row.Error, Attempts: row.Attempts, At: row.At,
 	}
 	var err error
 	if o.Status, err = importer.ParseStatus(row.Status); err != nil {
