@@ -69,6 +69,27 @@ func (k *Keys) See(key Key, at Place) (Place, bool) {
 	return k.place(line), true
 }
 
+// Place is where a key was seen in this input; false where it was not.
+func (k *Keys) Place(key Key) (Place, bool) {
+	var line uint64
+	if e := k.table.get(key); e != nil {
+		line = e.line()
+	}
+	runtime.KeepAlive(k)
+	if line == 0 {
+		return Place{}, false
+	}
+	return k.place(line), true
+}
+
+// SeeLast notes that a key stands at a place of this input, and forgets where it
+// was seen before.
+func (k *Keys) SeeLast(key Key, at Place) {
+	e := k.table.put(key)
+	e.set(e.status(), k.number(at))
+	runtime.KeepAlive(k)
+}
+
 // Count counts the keys of a status.
 func (k *Keys) Count(s Status) int {
 	n := 0
@@ -103,21 +124,4 @@ func (k *Keys) place(number uint64) Place {
 	})
 	s := k.sources[i-1]
 	return Place{Source: s.name, Line: int(number - s.base)}
-}
-
-// Place is where a key was seen in this input; false where it was not.
-func (k *Keys) Place(key Key) (Place, bool) {
-	e := k.m[key]
-	if e.source == 0 {
-		return Place{}, false
-	}
-	return Place{Source: k.sources[e.source-1], Line: int(e.line)}, true
-}
-
-// SeeLast notes that a key stands at a place of this input, and forgets where it
-// was seen before.
-func (k *Keys) SeeLast(key Key, at Place) {
-	e := k.m[key]
-	e.source, e.line = k.sourceNumber(at.Source), uint32(at.Line)
-	k.m[key] = e
 }

@@ -49,6 +49,11 @@ func TestKeysLikeMap(t *testing.T) {
 			case 4:
 				line, source = 0, source+1
 			case 5:
+				line++
+				e.seen, e.place = true, Place{Source: fmt.Sprint("file", source), Line: line}
+				keys.SeeLast(k, e.place)
+				model[k] = e
+			case 6:
 				line += rapid.SampledFrom([]int{1, 1000, 1 << 24}).Draw(t, "skip")
 			default:
 				line++
@@ -73,6 +78,9 @@ func TestKeysLikeMap(t *testing.T) {
 			count[e.status]++
 			if got := keys.Status(k); got != e.status {
 				t.Fatalf("status %v, want %v", got, e.status)
+			}
+			if got, ok := keys.Place(k); ok != e.seen || got != e.place {
+				t.Fatalf("place %v, %v; want %v, %v", got, ok, e.place, e.seen)
 			}
 		}
 		for s := range statuses {
