@@ -126,6 +126,7 @@ type engine struct {
 	identity *identity // owned by feed
 
 	// Owned by record.
+	lines   []*Outcome // reused
 	unsent  []Key
 	refused int64 // rows that this run refused
 }
@@ -151,36 +152,26 @@ func (e *engine) stop(cause error) { e.cancel(cause) }
 
 func (e *engine) stopping() bool { return e.ctx.Err() != nil }
 
+// mostRecorded bounds how many results are recorded with one write.
+const mostRecorded = 64
+
 // record counts and appends what became of each row, until all others have
 // ended. It never stops receiving, so that nobody who sends is left waiting.
 func (e *engine) record() {
+	var batch []result
 	for r := range e.results {
-		switch r.kind {
-		case settledBefore:
-			e.Progress.doneBefore.Add(1)
-			continue
-		case notTried:
-			e.Progress.pending.Add(1)
-			continue
-		case announcedOnly:
-			e.Progress.pending.Add(1)
-			e.unsent = append(e.unsent, r.outcome.Row.Key)
-			continue
-		case settled:
-			e.append(r.outcome)
-		case refusedBefore:
-		}
-		e.Progress.outcomes[r.outcome.Status].Add(1)
-		if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
-			// It may have been announced before it turned out to be.
-			e.unsent = append(e.unsent, r.outcome.Row.Key)
-		}
-		if r.outcome.Status.Refused() {
-			e.reject(r.outcome)
-			if r.kind == settled {
-				e.judge()
+		// What came in the meantime goes with it: one write to the report for all.
+		for batch = append(batch[:0], r); len(batch) < mostRecorded; batch = append(batch, r) {
+			var ok bool
+			if r, ok = e.another(); !ok {
+				break
 			}
 		}
+		e.append(batch)
+		for _, r := range batch {
+			e.count(r)
+		}
+		clear(batch)
 	}
 	if len(e.unsent) > 0 {
 		if err := e.Report.Unsent(e.unsent); err != nil {
@@ -189,14 +180,60 @@ func (e *engine) record() {
 	}
 }
 
-// append hands an outcome to the report. A report that failed keeps what it is
+// another returns a result that is there already.
+func (e *engine) another() (result, bool) {
+	select {
+	case r, ok := <-e.results:
+		return r, ok
+	default:
+		return result{}, false
+	}
+}
+
+func (e *engine) count(r result) {
+	switch r.kind {
+	case settledBefore:
+		e.Progress.doneBefore.Add(1)
+		return
+	case notTried:
+		e.Progress.pending.Add(1)
+		return
+	case announcedOnly:
+		e.Progress.pending.Add(1)
+		e.unsent = append(e.unsent, r.outcome.Row.Key)
+		return
+	case settled, refusedBefore:
+	}
+	e.Progress.outcomes[r.outcome.Status].Add(1)
+	if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
+		// It may have been announced before it turned out to be.
+		e.unsent = append(e.unsent, r.outcome.Row.Key)
+	}
+	if r.outcome.Status.Refused() {
+		e.reject(r.outcome)
+		if r.kind == settled {
+			e.judge()
+		}
+	}
+}
+
+// append hands outcomes to the report. A report that failed keeps what it is
 // given for a last attempt, so it is given all.
-func (e *engine) append(o *Outcome) {
-	if err := e.Report.Append(o); err != nil {
+func (e *engine) append(batch []result) {
+	e.lines = e.lines[:0]
+	for _, r := range batch {
+		if r.kind == settled {
+			e.lines = append(e.lines, r.outcome)
+		}
+	}
+	if len(e.lines) == 0 {
+		return
+	}
+	if err := e.Report.Append(e.lines...); err != nil {
 		e.stop(err)
 		return
 	}
-	e.wrote(o.At)
+	e.wrote(e.lines[len(e.lines)-1].At)
 }
 
 // wrote notes that the report got a line with this time.
