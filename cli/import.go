@@ -214,6 +214,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	})
 	display.stop()
 	watch.stop()
+	if n := input.Skipped(); n > 0 {
+		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+	}
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
 	rejectFiles, rejectsErr := rejects.Commit()
