@@ -37,6 +37,7 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
 	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
 	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that the project's schema lacks")
+	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
 	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
 	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
 	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
@@ -50,13 +51,12 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 // settings loads the configuration and lays the flags that were given over it. A
 // command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	path, err := given.GetString("config")
-	if err != nil {
-		return config.Config{}, err
-	}
-	c, err := config.Load(path, getenv)
-	if err != nil {
-		return config.Config{}, err
+	c := config.Default()
+	var err error
+	if f := given.Lookup("config"); f != nil { // importer init makes it
+		if c, err = config.Load(f.Value.String(), getenv); err != nil {
+			return config.Config{}, err
+		}
 	}
 	over := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindFlags(over, &c)

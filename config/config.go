@@ -22,12 +22,15 @@ type Config struct {
 	Source      Source        `yaml:"source"`
 	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
-	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Rate        string        `yaml:"rate"`       // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates  string        `yaml:"duplicates"` // as importer.ParseDuplicates reads it
 	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
 	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
+	Existing    string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
+	OnConflict  string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
 	InDoubt     InDoubt       `yaml:"in_doubt"`
 	Stamp       Stamp         `yaml:"stamp"`
 	Report      Report        `yaml:"report"`
@@ -110,11 +113,14 @@ func Default() Config {
 	return Config{
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
+		Duplicates:  "first",
 		RateShared:  true,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
 		GiveUpAfter: 10 * time.Minute,
+		Existing:    "auto",
+		OnConflict:  "report",
 		InDoubt:     InDoubt{Settle: 30 * time.Second},
 		Progress:    "auto",
 		Log:         Log{Level: "info", Format: "auto"},
@@ -224,6 +230,8 @@ func (c *Config) Validate() error {
 		name, value string
 		of          []string
 	}{
+		{"--existing (existing)", c.Existing, []string{"auto", "list", "lookup", "ignore"}},
+		{"on_conflict", c.OnConflict, []string{"report", "first", "merge"}},
 		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
 		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
 		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -72,8 +73,18 @@ func (e *engine) feed() {
 				waited = time.After(paceCheck)
 			} else if due || read == nil || len(gathered) >= budget {
 				n := min(budget, len(gathered))
-				ready, gathered = gathered[:n:n], gathered[n:]
+				batch, err := e.meet(gathered[:n:n], len(gathered))
+				gathered = gathered[n:]
 				waited, due = nil, false
+				if err != nil {
+					gathered = slices.Concat(batch, gathered)
+					e.stop(err)
+					break
+				}
+				ready = batch
+				if len(ready) == 0 {
+					continue
+				}
 				if err := e.announce(ready); err != nil {
 					e.stop(err)
 					break
@@ -132,8 +143,9 @@ func (e *engine) admit(it item) *task {
 		return nil
 	}
 	row := it.row
-	if first, again := e.Keys.See(row.Key, Place{Source: row.Source, Line: row.Line}); again {
-		e.results <- result{outcome: &Outcome{Row: *row, Status: Duplicate, First: first, At: time.Now()}}
+	if o := e.identity.admit(row); o != nil {
+		o.At = time.Now()
+		e.results <- result{outcome: o}
 		return nil
 	}
 	t := &task{row: *row}

@@ -1,8 +1,11 @@
 package importer
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // FailureGroups gathers failures that are alike, for people: a hundred thousand
@@ -89,6 +92,9 @@ func (g *FailureGroups) Add(o *Outcome) int {
 	return n
 }
 
+// First tells whether the group of that number holds one row.
+func (g *FailureGroups) First(group int) bool { return g.groups[group].Count == 1 }
+
 // Remove takes back one row of the group of that number: a later run settled it.
 func (g *FailureGroups) Remove(group int) { g.groups[group].Count-- }
 
@@ -102,4 +108,69 @@ func (g *FailureGroups) List() []FailureGroup {
 	}
 	slices.SortStableFunc(list, func(a, b FailureGroup) int { return int(b.Count - a.Count) })
 	return list
+}
+
+// WriteFailures writes the first groups for people: how many rows, what is wrong
+// with them, an example and what to do. The text of an example may quote values
+// of the source; without details it names places only.
+func WriteFailures(w *strings.Builder, groups []FailureGroup, most int, details bool) {
+	for i, g := range groups {
+		if i == most {
+			var rest int64
+			for _, g := range groups[i:] {
+				rest += g.Count
+			}
+			fmt.Fprintf(w, "  and %d rows for %d other reasons\n", rest, len(groups)-i)
+			return
+		}
+		fmt.Fprintf(w, "  %7d  %s\n", g.Count, g.Title())
+		for _, e := range g.Examples[:min(1, len(g.Examples))] {
+			fmt.Fprintf(w, "           %s", e.Place)
+			if details && e.Detail != "" {
+				fmt.Fprintf(w, ": %s", Printable(e.Detail))
+			}
+			w.WriteByte('\n')
+		}
+		if g.Hint != "" && details {
+			fmt.Fprintf(w, "           → %s\n", Printable(g.Hint))
+		}
+	}
+}
+
+// Title names a group, such as "rejected: field age, HTTP 400, code 1005".
+func (g *FailureGroup) Title() string {
+	if g.Status == 0 {
+		return "for other reasons"
+	}
+	var parts []string
+	if g.Field != "" {
+		parts = append(parts, "field "+Printable(g.Field))
+	}
+	if g.HTTP != 0 {
+		parts = append(parts, fmt.Sprintf("HTTP %d", g.HTTP))
+	}
+	if g.Code != 0 {
+		parts = append(parts, fmt.Sprintf("code %d", g.Code))
+	}
+	if parts == nil {
+		return g.Status.String()
+	}
+	return g.Status.String() + ": " + strings.Join(parts, ", ")
+}
+
+// mostPrintable is how much of a text is shown, in bytes.
+const mostPrintable = 300
+
+// Printable is a text as it can stand in one line of a terminal: strangers wrote
+// it, and it must not move the cursor.
+func Printable(s string) string {
+	if len(s) > mostPrintable {
+		s = strings.ToValidUTF8(s[:mostPrintable], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '·'
+		}
+		return r
+	}, s)
 }

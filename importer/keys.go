@@ -66,3 +66,20 @@ func (k *Keys) sourceNumber(name string) uint16 {
 	k.sources = append(k.sources, name)
 	return uint16(n + 1)
 }
+
+// Place is where a key was seen in this input; false where it was not.
+func (k *Keys) Place(key Key) (Place, bool) {
+	e := k.m[key]
+	if e.source == 0 {
+		return Place{}, false
+	}
+	return Place{Source: k.sources[e.source-1], Line: int(e.line)}, true
+}
+
+// SeeLast notes that a key stands at a place of this input, and forgets where it
+// was seen before.
+func (k *Keys) SeeLast(key Key, at Place) {
+	e := k.m[key]
+	e.source, e.line = k.sourceNumber(at.Source), uint32(at.Line)
+	k.m[key] = e
+}

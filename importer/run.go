@@ -33,6 +33,13 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors MaxErrors
+	// Duplicates says which of several rows with the same contact ids goes in.
+	Duplicates Duplicates
+	// Discovery is how the run learns who is in the project before it creates
+	// anybody, and OnConflict what becomes of a row that is about several profiles.
+	Discovery  Discovery
+	OnConflict OnConflict
+	Listing    Listing // empty; nil where Existing is DiscoverNobody
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.
 	StampField string
@@ -59,6 +66,9 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		cancel:  cancel,
 		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
 		limit:   NewConcurrency(o.Workers),
+
+		identity: newIdentity(o.Keys, o.Duplicates),
+
 		read:    make(chan item, 64),
 		work:    make(chan *task),
 		doubts:  make(chan *doubt),
@@ -108,8 +118,12 @@ type engine struct {
 
 	inputErr chan error // what ended the input early; sent before read is closed
 
+	known acquaintance
+
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
+
+	identity *identity // owned by feed
 
 	// Owned by record.
 	unsent  []Key
@@ -157,6 +171,10 @@ func (e *engine) record() {
 		case refusedBefore:
 		}
 		e.Progress.outcomes[r.outcome.Status].Add(1)
+		if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
+			// It may have been announced before it turned out to be.
+			e.unsent = append(e.unsent, r.outcome.Row.Key)
+		}
 		if r.outcome.Status.Refused() {
 			e.reject(r.outcome)
 			if r.kind == settled {

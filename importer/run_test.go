@@ -17,8 +17,9 @@ import (
 // A fakeAPI is the API in memory: virtual time cannot pass through sockets. It
 // takes latency for each request.
 type fakeAPI struct {
-	latency time.Duration
-	lag     time.Duration // how long a list does not show a new profile
+	latency  time.Duration
+	lag      time.Duration // how long a list does not show a new profile
+	pageSize int           // of a list; 0: all on one page
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
 	fault func(id string, attempt int, process func() string) (CreateResult, error, bool)
@@ -101,8 +102,15 @@ func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
 		if slices.ContainsFunc(p.p.ContactIDs, func(id string) bool {
 			return strings.Contains(id, q.Filter) && (q.ContactID == "" || id == q.ContactID)
 		}) {
+			page.Total++
+			if f.pageSize > 0 && (p.id <= q.Cursor || len(page.Profiles) == f.pageSize) {
+				continue // ids rise
+			}
 			page.Profiles = append(page.Profiles, f.found(p))
 		}
+	}
+	if n := len(page.Profiles); n > 0 && n == f.pageSize {
+		page.Next = page.Profiles[n-1].ID
 	}
 	return page, nil
 }
@@ -249,6 +257,7 @@ type rig struct {
 	report  *memoryReport
 	rejects *memoryRejects
 	o       Options
+	keys    *Keys // of the next run; nil: those of the report
 }
 
 func newRig() *rig {
@@ -269,7 +278,11 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error)
 	if o.Pacer == nil {
 		o.Pacer = NewPacer(rate, PacerOptions{})
 	}
-	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.report.keys(), &Progress{}, zerolog.Nop()
+	if r.keys == nil {
+		r.keys = r.report.keys()
+	}
+	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &Progress{}, zerolog.Nop()
+	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {
 		t.Error(err)

@@ -17,6 +17,7 @@ type task struct {
 	failures  int       // of those, what counts against the retries
 	lost      bool      // an answer to one of them was lost
 	doubt     string    // why it was looked up last; empty where it was not
+	lookFirst bool      // the contact may be in the project: look it up before it is created
 	delays    *backoff.ExponentialBackOff
 }
 
@@ -26,11 +27,17 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // sendRows is one worker: it sends rows until there are no more.
 func (e *engine) sendRows() {
 	for t := range e.work {
+		if t.lookFirst && e.lookUpFirst(t) {
+			continue
+		}
 		if d := e.send(t); d != nil {
 			e.doubts <- d
 		}
 	}
 }
+
+// creates tells whether a row is to be created, as far as is known.
+func (t *task) creates() bool { return true }
 
 // send tries a row until it is settled, or until it has to be looked up: then it
 // returns the doubt, and the caller passes it on.

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/go-analyze/charts"
+)
+
+// A chart is drawn twice: text in an SVG shrinks with it, and what is right on a
+// desk cannot be read on a phone.
+type chart struct {
+	Wide, Narrow template.HTML
+}
+
+type size struct {
+	width, height int
+	labels        int // on the axis of time or latency
+	font          float64
+}
+
+var wide, narrow = size{960, 280, 12, 12}, size{420, 280, 5, 13}
+
+// Of the series, in their order: told apart also without colour, by the order in
+// the stack and the legend.
+var seriesColors = []charts.Color{
+	{R: 0x2b, G: 0x7a, B: 0x5b, A: 255}, {R: 0xd9, G: 0x9a, B: 0x1c, A: 255}, {R: 0xc0, G: 0x39, B: 0x2b, A: 255},
+}
+
+// timelineChart shows the answers a second over time; nil where there are none.
+func timelineChart(t *Timeline) (*chart, error) {
+	if t.used == 0 {
+		return nil, nil
+	}
+	data := make([][]float64, allSeries)
+	labels := make([]string, t.used)
+	layout := "15:04:05"
+	if t.width >= time.Minute {
+		layout = "15:04"
+	}
+	if time.Duration(t.used)*t.width > 20*time.Hour {
+		layout = "2 Jan 15:04"
+	}
+	for i := range t.used {
+		labels[i] = t.start.Add(time.Duration(i) * t.width).UTC().Format(layout)
+		for s := range allSeries {
+			data[s] = append(data[s], t.n[i][s]/t.width.Seconds())
+		}
+	}
+	return draw(data, labels, []string{"answered", "throttled (429)", "failed or lost"}, seriesColors)
+}
+
+// latencyChart shows how many requests took how long; nil where there are none.
+func latencyChart(latency map[float64]int64) (*chart, error) {
+	bounds, total := sortedBounds(latency)
+	if total == 0 {
+		return nil, nil
+	}
+	// The bounds are too fine to look at: three in a doubling do.
+	var data []float64
+	var labels []string
+	next := bounds[0]
+	for _, b := range bounds {
+		for len(data) == 0 || b > next*1.0001 {
+			if len(data) > 0 {
+				next *= 1.26 // the third root of 2
+			}
+			data = append(data, 0)
+			labels = append(labels, brief(time.Duration(next*float64(time.Millisecond))))
+		}
+		data[len(data)-1] += float64(latency[b])
+	}
+	return draw([][]float64{data}, labels, []string{"requests that took up to"}, seriesColors[:1])
+}
+
+func draw(data [][]float64, labels, names []string, colors []charts.Color) (*chart, error) {
+	var c chart
+	for _, v := range []struct {
+		size size
+		to   *template.HTML
+	}{{wide, &c.Wide}, {narrow, &c.Narrow}} {
+		p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: v.size.width, Height: v.size.height})
+		font := charts.FontStyle{FontSize: v.size.font}
+		o := charts.NewBarChartOptionWithData(data)
+		o.Theme = charts.GetTheme(charts.ThemeLight).WithSeriesColors(colors).WithBackgroundColor(charts.ColorTransparent)
+		o.StackSeries = charts.Ptr(true)
+		o.BarMargin = charts.Ptr(0.0)
+		o.BarSize = 0.9
+		o.Padding = charts.NewBoxEqual(4)
+		o.Legend = charts.LegendOption{SeriesNames: names, FontStyle: font, Symbol: charts.SymbolSquare}
+		o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = labels, font
+		o.CategoryAxis.LabelCount = min(v.size.labels, len(labels))
+		for i := range o.ValueAxis {
+			o.ValueAxis[i].LabelFontStyle = font
+			o.ValueAxis[i].Min = charts.Ptr(0.0)
+		}
+		o.ValueFormatter = func(f float64) string {
+			if f >= 1000 {
+				return humanize.Comma(int64(f))
+			}
+			return fmt.Sprintf("%.3g", f)
+		}
+		if err := p.BarChart(o); err != nil {
+			return nil, fmt.Errorf("drawing a chart: %w", err)
+		}
+		svg, err := p.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("drawing a chart: %w", err)
+		}
+		// Nothing of the source is in it: numbers, times and the names above.
+		*v.to = template.HTML(svg)
+	}
+	return &c, nil
+}
