@@ -30,7 +30,7 @@ var seriesColors = []charts.Color{
 	{R: 0x2b, G: 0x7a, B: 0x5b, A: 255}, {R: 0xd9, G: 0x9a, B: 0x1c, A: 255}, {R: 0xc0, G: 0x39, B: 0x2b, A: 255},
 }
 
-// timelineChart shows the answers a second over time; nil where there are none.
+// timelineChart shows the answers a minute over time; nil where there are none.
 func timelineChart(t *Timeline) (*chart, error) {
 	if t.used == 0 {
 		return nil, nil
@@ -47,7 +47,8 @@ func timelineChart(t *Timeline) (*chart, error) {
 	for i := range t.used {
 		labels[i] = t.start.Add(time.Duration(i) * t.width).UTC().Format(layout)
 		for s := range allSeries {
-			data[s] = append(data[s], t.n[i][s]/t.width.Seconds())
+			// Whole numbers: the axis begins at 0 only where no stack is lower than 1.
+			data[s] = append(data[s], math.Ceil(t.n[i][s]/t.width.Minutes()-1e-9))
 		}
 	}
 	return draw(data, labels, []string{"answered", "throttled (429)", "failed or lost"}, seriesColors)
