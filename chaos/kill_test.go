@@ -90,10 +90,12 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 	phases := map[string]int{}
 	for done := 0; done < kills; {
 		// The kills are to be over when nearly all rows are in, and no earlier. Who is
-		// ahead of that dies young.
-		share := float64(server.Counts().Profiles-before) / float64(rows-before)
+		// ahead of that dies young, and nobody gets far ahead.
+		share := func() float64 { return float64(server.Counts().Profiles-before) / float64(rows-before) }
+		due := float64(done+1) / float64(kills)
+		limit := min(0.95, 0.95*due+0.1)
 		among := len(lives)
-		if share > 0.9*float64(done+1)/float64(kills) {
+		if share() > 0.9*due {
 			among = len(lives) - 1
 		}
 		if len(turn) == 0 {
@@ -105,12 +107,7 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 		earlier := len(server.Requests())
 
 		p := start(t, dir, to, args...)
-		timer := time.NewTimer(after)
-		select {
-		case <-timer.C:
-		case <-p.ended:
-			timer.Stop()
-		}
+		p.live(after, func() bool { return among == len(lives) && share() >= limit })
 		if !p.kill(t) {
 			t.Fatalf("the import ended after %d of %d kills, with exit code %d: %s%s", done, kills, p.ProcessState.ExitCode(), p.stdout.String(), p.stderr.String())
 		}
@@ -154,6 +151,27 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 	}
 	t.Logf("%d kills (%d before the first request, %d while sending, %d while looking up) over %d rows: every row in once; %d found by look-ups, %d sent again; %v requests, %d of them with a fault; %d runs in the report; %.0f s of kills, %.0f s in all",
 		kills, phases["start"], phases["sending"], phases["looking up"], rows, found, again, counts.Requests, lost, a.runs, killed.Seconds(), time.Since(began).Seconds())
+}
+
+// live waits until the process has lived that long, has come far enough, or has
+// ended by itself.
+func (p *process) live(long time.Duration, enough func() bool) {
+	over := time.NewTimer(long)
+	defer over.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-over.C:
+			return
+		case <-p.ended:
+			return
+		case <-look.C:
+			if enough() {
+				return
+			}
+		}
+	}
 }
 
 // phaseOf is what a killed importer was at, as its last request tells.
