@@ -78,9 +78,6 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	if err != nil {
 		return config.Errorf("on_conflict: %w", err)
 	}
-	if onConflict == importer.ConflictMerge {
-		return config.Errorf("on_conflict is merge, and an import that creates changes nothing that is there: use report or first")
-	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal)
 	log, err := newLogger(display, terminal, c.Log)
@@ -127,9 +124,14 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		reportPath = defaultReport(sources[0].Name)
 	}
 	run := ulid.Make().String()
-	report, err := sink.OpenReport(reportPath, sink.Options{
+	syncing, err := openSync(c, recordedURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, syncing.close()) }()
+	report, err := syncing.openReport(reportPath, log, sink.Options{
 		Header: sink.Header{
-			Run: run, Version: env.Version, Mode: "create", Sources: c.Source.Paths,
+			Run: run, Version: env.Version, Mode: c.Mode, Sources: c.Source.Paths,
 			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
 		},
 		Restart: c.Restart,
@@ -137,11 +139,7 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		Window:  rate.Window,
 	})
 	if err != nil {
-		var other *sink.MismatchError
-		if errors.As(err, &other) {
-			return usage(err)
-		}
-		return err
+		return mismatchIsUsage(err)
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
@@ -170,12 +168,14 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer told() // no longer of interest
-	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
+	options := importer.Options{
 		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
 		Discovery: discovery, OnConflict: onConflict, Listing: listing,
-	})
+	}
+	syncing.configure(&options)
+	summary, err := importer.Run(ctx, input.Rows(), options)
 	display.stop()
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))

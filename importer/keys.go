@@ -45,6 +45,9 @@ func (k *Keys) See(key Key, at Place) (Place, bool) {
 	return Place{}, false
 }
 
+// Seen tells whether a key was seen in this input.
+func (k *Keys) Seen(key Key) bool { return k.m[key].source != 0 }
+
 // Count counts the keys of a status.
 func (k *Keys) Count(s Status) int {
 	n := 0
