@@ -34,7 +34,7 @@ func main() {
 // run is the whole program but for the process around it. It returns the exit
 // code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	err := cli.Execute(ctx, args, cli.Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Version: buildVersion()})
+	err := cli.Execute(ctx, args, cli.Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Version: buildVersion(), Program: os.Args[0]})
 	code, print := cli.ExitCode(err)
 	if print {
 		fmt.Fprintln(stderr, "importer:", err)

@@ -103,6 +103,7 @@ func parseReport(report []byte) (*account, error) {
 			}
 		case "end":
 			a.end = e.Summary
+		case "traffic": // how many requests there were: no part of the accounts
 		default:
 			return nil, fmt.Errorf("line %d: is of the kind %q", number, e.Kind)
 		}

@@ -18,7 +18,7 @@ type life struct{ least, most time.Duration }
 // earlier than the settling time after the kill, and a second, so that only the
 // last gets that far; by then the rows of all the lives before wait for it.
 var lives = []life{
-	{0, 100 * time.Millisecond}, // starting, replaying the report, announcing the first rows
+	{0, 60 * time.Millisecond}, // starting, replaying the report, announcing the first rows
 	{50 * time.Millisecond, 600 * time.Millisecond},
 	{300 * time.Millisecond, 2500 * time.Millisecond}, // sending, and first look-ups
 	{4500 * time.Millisecond, 9 * time.Second},        // deciding, and sending again
@@ -107,13 +107,16 @@ func TestKills(t *testing.T) {
 	for _, n := range counts.Faults {
 		lost += n
 	}
-	if phases["start"] == 0 || phases["sending"] == 0 || phases["looking up"] == 0 {
+	if kills >= 100 && (phases["start"] == 0 || phases["sending"] == 0 || phases["looking up"] == 0) {
 		t.Errorf("a phase was not hit: %v", phases)
 	}
 	// Nothing is left lying about.
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+	if t.Failed() {
+		return
 	}
 	t.Logf("%d kills (%d before the first request, %d while sending, %d while looking up) over %d rows: every row in once; %d found by look-ups, %d sent again; %v requests, %d of them with a fault; %d runs in the report; %.0f s of kills, %.0f s in all",
 		kills, phases["start"], phases["sending"], phases["looking up"], rows, found, again, counts.Requests, lost, a.runs, killed.Seconds(), time.Since(began).Seconds())

@@ -30,6 +30,9 @@ var full = os.Getenv("CHAOS") == "full"
 // command is the path of the importer, as a release builds it.
 var command string
 
+// cache is the folder that stands for the user's cache.
+var cache string
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "importer-chaos-")
@@ -45,6 +48,8 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "building the importer: %v\n%s", err, out)
 			return 1
 		}
+		cache = filepath.Join(dir, "cache")
+		os.Setenv("XDG_CACHE_HOME", cache) // for what runs inside this process
 		return m.Run()
 	}())
 }
@@ -93,7 +98,7 @@ func launch(t *testing.T, cmd *exec.Cmd, dir string, to api) *process {
 	t.Helper()
 	p := &process{Cmd: cmd, ended: make(chan struct{})}
 	p.Dir, p.Stdout, p.Stderr = dir, &p.stdout, &p.stderr
-	p.Env = append(to.env(), "PATH="+os.Getenv("PATH"), "HOME="+dir)
+	p.Env = append(to.env(), "PATH="+os.Getenv("PATH"), "HOME="+dir, "XDG_CACHE_HOME="+cache)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

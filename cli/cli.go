@@ -24,13 +24,15 @@ type Env struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string
+	Program string // as it was called, for the commands that the summary names; empty: importer
 }
 
 // Execute runs one command line. When the cause of ctx is an *Interrupt, the
 // import awaits what is in flight, records it, and returns that cause.
 func Execute(ctx context.Context, args []string, env Env) error {
 	root := newImportCommand(env)
-	root.AddCommand(newPreviewCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	root.AddCommand(newInitCommand(env), newPreviewCommand(env), newReportCommand(env),
+		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)

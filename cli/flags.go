@@ -39,6 +39,7 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.Mode, "mode", c.Mode, "create; upsert also sends what changed; mirror also removes what the source no longer holds")
 	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that upsert and mirror compare the source with")
 	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows")
+	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that the project's schema lacks")
 	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
 	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
 	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
@@ -53,13 +54,12 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 // settings loads the configuration and lays the flags that were given over it. A
 // command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	path, err := given.GetString("config")
-	if err != nil {
-		return config.Config{}, err
-	}
-	c, err := config.Load(path, getenv)
-	if err != nil {
-		return config.Config{}, err
+	c := config.Default()
+	var err error
+	if f := given.Lookup("config"); f != nil { // importer init makes it
+		if c, err = config.Load(f.Value.String(), getenv); err != nil {
+			return config.Config{}, err
+		}
 	}
 	over := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindFlags(over, &c)

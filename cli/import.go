@@ -17,6 +17,7 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
+	"importer/quota"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
@@ -43,7 +44,7 @@ that were refused come back in a reject file, with the reason.`,
 			if err != nil {
 				return err
 			}
-			return runImport(cmd.Context(), c, env)
+			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -55,7 +56,7 @@ that were refused come back in a reject file, with the reason.`,
 }
 
 // runImport is one run, from the settings to the exit.
-func runImport(ctx context.Context, c config.Config, env Env) (err error) {
+func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
 	started := time.Now()
 	if !c.Sandbox { // which brings its own URL, key and project
 		if err := c.API.Validate(); err != nil {
@@ -69,6 +70,10 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	maxErrors, err := importer.ParseMaxErrors(c.MaxErrors)
 	if err != nil {
 		return config.Errorf("--max-errors (max_errors): %w", err)
+	}
+	duplicates, err := importer.ParseDuplicates(c.Duplicates)
+	if err != nil {
+		return config.Errorf("duplicates: %w", err)
 	}
 	discovery, err := importer.ParseDiscovery(c.Existing)
 	if err != nil {
@@ -85,9 +90,9 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 
-	input, err := openSource(c.Source, env.Stdin)
+	input, err := openSource(c, env.Stdin)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, input.Close()) }()
 
@@ -109,9 +114,27 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		}
 		recordedURL = c.API.BaseURL
 	}
+	var pacing importer.PacerOptions
+	if !rate.Unlimited() && c.RateShared && !c.Sandbox {
+		ledger, ledgerErr := quota.Open(c.API.BaseURL, rate)
+		if ledgerErr != nil {
+			log.Warn().Err(ledgerErr).Msg("this run paces its requests for itself alone")
+		} else {
+			defer func() { err = errors.Join(err, ledger.Close()) }()
+			pacing.Ledger = ledger
+		}
+	}
+	pacer := importer.NewPacer(rate, pacing)
+	watch := &observer{log: log, redact: c.Report.Redact}
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
+		OnAnswer: func(a cognigy.Answer) {
+			if a.Rate.Known && a.Rate.Reset > 0 {
+				pacer.Observe(importer.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
+			}
+			watch.answered(a)
+		},
 	})
 	if err != nil {
 		return usage(err)
@@ -157,26 +180,43 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
+	var progress importer.Progress
+	preload(pacer, report)
+	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
+	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
+		return err
+	}
+	if duplicates == importer.LastWins {
+		if input.Size() == 0 {
+			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: import a file")
+		}
+		if err := importer.ReadLast(input.Rows(), report.Keys()); err != nil {
+			return err
+		}
+	}
+	forecast(input, rate, pacer, report.Keys(), log)
 	if err := report.Begin(); err != nil {
 		return err
 	}
-	var progress importer.Progress
-	pacer := importer.NewPacer(rate, importer.PacerOptions{})
-	preload(pacer, report)
 	display.start(&progress, input, pacer)
+	watch.start(report)
 	told := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer told() // no longer of interest
 	options := importer.Options{
-		API: client, Report: report, Rejects: rejects, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
+		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
-		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
+		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
 		Discovery: discovery, OnConflict: onConflict, Listing: listing,
 	}
 	syncing.configure(&options)
 	summary, err := importer.Run(ctx, input.Rows(), options)
 	display.stop()
+	watch.stop()
+	if n := input.Skipped(); n > 0 {
+		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+	}
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
 	rejectFiles, rejectsErr := rejects.Commit()
@@ -186,7 +226,9 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
 	err = errors.Join(err, report.End(summary))
-	if printErr := printSummary(env.Stdout, summary, c); printErr != nil {
+	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
+		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
+	}); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
 	switch {
@@ -200,19 +242,39 @@ func runImport(ctx context.Context, c config.Config, env Env) (err error) {
 	return nil
 }
 
-func openSource(c config.Source, stdin io.Reader) (*source.Input, error) {
-	format, err := source.ParseFormat(c.Format)
+// sourceOptions are what the settings say of the source, but for the mapping.
+func sourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
+	format, err := source.ParseFormat(c.Source.Format)
 	if err != nil {
-		return nil, fmt.Errorf("--format (source.format): %w", err)
+		return source.Options{}, config.Errorf("--format (source.format): %w", err)
 	}
-	delimiter, err := source.ParseDelimiter(c.Delimiter)
+	delimiter, err := source.ParseDelimiter(c.Source.Delimiter)
 	if err != nil {
-		return nil, fmt.Errorf("--delimiter (source.delimiter): %w", err)
+		return source.Options{}, config.Errorf("--delimiter (source.delimiter): %w", err)
 	}
-	return source.Open(source.Options{
-		Paths: c.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Encoding,
-		LazyQuotes: c.LazyQuotes, Sheet: c.Sheet,
-	})
+	return source.Options{
+		Paths: c.Source.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Source.Encoding,
+		LazyQuotes: c.Source.LazyQuotes, Sheet: c.Source.Sheet,
+	}, nil
+}
+
+func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
+	o, err := sourceOptions(c, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if o.Mapping, err = source.DecodeMapping(c.Text); err != nil {
+		return nil, config.Errorf("mapping: %w", err)
+	}
+	input, err := source.Open(o)
+	var misfit *source.MappingError
+	if errors.As(err, &misfit) {
+		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	return input, nil
 }
 
 // defaultReport is the report of a source that none was named for: in the
@@ -222,6 +284,22 @@ func defaultReport(source string) string {
 		return "stdin.report.ndjson"
 	}
 	return filepath.Base(source) + ".report.ndjson"
+}
+
+// forecast says how many requests the run expects, and how long they take at
+// least. It reads the source once, which costs nothing beside requests that are
+// paced; without a limit, and for a source that can be read once, it says
+// nothing.
+func forecast(input *source.Input, rate importer.Rate, pacer *importer.Pacer, keys *importer.Keys, log zerolog.Logger) {
+	if rate.Unlimited() || input.Size() == 0 {
+		return
+	}
+	rows, requests, err := importer.Expect(input.Rows(), keys)
+	if err != nil {
+		return // the run meets the same error, after the rows before it
+	}
+	log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", rate.String()).
+		Str("at_least", pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
 
 // preload tells the pacer what earlier runs of this report have sent within the
@@ -246,12 +324,12 @@ func openRejects(report string, sources []source.Source) (*sink.Rejects, error) 
 	return sink.OpenRejects(report, delimiter, of)
 }
 
-func printSummary(w io.Writer, s importer.Summary, c config.Config) error {
+func printSummary(w io.Writer, s importer.Summary, c config.Config, d sink.Details) error {
 	switch {
 	case c.JSON:
 		return sink.WriteSummaryJSON(w, s)
 	case c.Quiet && s.Status == importer.Complete && s.NotIn() == 0:
 		return nil
 	}
-	return sink.WriteSummary(w, s)
+	return sink.WriteSummary(w, s, d)
 }

@@ -49,9 +49,9 @@ the reason, and the exit code is 3.`,
 
 // preview writes one row of the input.
 func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err error) {
-	input, err := openSource(c.Source, stdin)
+	input, err := openSource(c, stdin)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, input.Close()) }()
 

@@ -20,10 +20,13 @@ import (
 // file. Flags and environment variables set the same fields.
 type Config struct {
 	Source      Source        `yaml:"source"`
+	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
 	Mode        string        `yaml:"mode"` // create, upsert, mirror
 	Sync        Sync          `yaml:"sync"`
-	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Rate        string        `yaml:"rate"`       // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates  string        `yaml:"duplicates"` // as importer.ParseDuplicates reads it
+	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
 	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
@@ -36,6 +39,9 @@ type Config struct {
 	Progress    string        `yaml:"progress"`
 	Log         Log           `yaml:"log"`
 
+	// Text is the file itself; nil where there is none.
+	Text []byte `yaml:"-"`
+
 	// By flag only.
 	Sandbox       bool     `yaml:"-"`
 	Faults        []string `yaml:"-"` // of the sandbox
@@ -43,6 +49,7 @@ type Config struct {
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
 	AllowRemovals bool     `yaml:"-"`
+	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`
 	InsecureHTTP  bool     `yaml:"-"`
@@ -123,12 +130,14 @@ const DefaultRate = "1000/5m"
 // Default is what holds where nothing is set.
 func Default() Config {
 	return Config{
-		Source: Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
-		API:    API{Timeout: 30 * time.Second},
-		Mode:   "create",
+		Mode: "create",
 		Sync: Sync{
 			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
 		},
+		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
+		API:         API{Timeout: 30 * time.Second},
+		Duplicates:  "first",
+		RateShared:  true,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
@@ -171,6 +180,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
+		c.Text = text
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}

@@ -32,6 +32,11 @@ const (
 	answerWithoutID                   // a create that succeeded and did not say which profile it made
 )
 
+// doubtNames stand in the report.
+var doubtNames = [...]string{
+	fromEarlierRun: "earlier run", answerLost: "answer lost", conflict: "conflict", answerWithoutID: "no id",
+}
+
 const (
 	// mostDoubts is how many doubtful rows are held. When there are more, the
 	// workers wait: an API that loses this many answers needs no more requests.
@@ -127,6 +132,7 @@ func (e *engine) settleDoubts() {
 // the doubt that is left, with the time of its next look, or nil.
 func (e *engine) lookAgain(d *doubt) *doubt {
 	t := d.task
+	t.doubt = doubtNames[d.why]
 	if !d.counted {
 		d.counted = true
 		e.Progress.lookedUp.Add(1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Discovery is how a run learns, before its first create, who is in the project
@@ -211,7 +212,9 @@ func (e *engine) recognize(t *task, found []Found) bool {
 	}
 	holder, others := holderOf(t.row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		e.settle(t, Invalid, "", false, conflictOf(holder, others))
+		e.results <- result{release: !t.announced.IsZero(), outcome: &Outcome{
+			Row: t.row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
+		}}
 		return true
 	}
 	if e.State == nil {

@@ -143,8 +143,9 @@ func (e *engine) admit(it item) *task {
 		return nil
 	}
 	row := it.row
-	if first, again := e.Keys.See(row.Key, Place{Source: row.Source, Line: row.Line}); again {
-		e.results <- result{outcome: &Outcome{Row: *row, Status: Duplicate, First: first, At: time.Now()}}
+	if o := e.identity.admit(row); o != nil {
+		o.At = time.Now()
+		e.results <- result{outcome: o}
 		return nil
 	}
 	t := &task{row: *row}

@@ -64,6 +64,7 @@ type Outcome struct {
 	Found    bool     // the id was found by a look-up, not returned by a create
 	First    Place    // Duplicate only: where the key was seen first
 	Failure  *Failure // why the row is not in; nil where it is
+	Doubt    string   // why the row was in doubt in this run, such as "answer lost"; empty where it was not
 	Attempts int      // requests that were sent in this run to create or change it
 	Reads    int      // requests that read the profile before it was changed
 	Touched  bool     // Updated only: nothing of it changed, so that it does not expire

@@ -44,6 +44,8 @@ type Options struct {
 	Mirror *Mirror
 	// KeepPrevious puts into the report what updates take away.
 	KeepPrevious bool
+	// Duplicates says which of several rows with the same contact ids goes in.
+	Duplicates Duplicates
 	// Discovery is how the run learns who is in the project before it creates
 	// anybody, and OnConflict what becomes of a row that is about several profiles.
 	Discovery  Discovery
@@ -75,6 +77,9 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		cancel:  cancel,
 		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
 		limit:   NewConcurrency(o.Workers),
+
+		identity: newIdentity(o.Keys, o.Duplicates),
+
 		read:    make(chan item, 64),
 		work:    make(chan *task),
 		doubts:  make(chan *doubt),
@@ -130,6 +135,8 @@ type engine struct {
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
+	identity *identity // owned by feed
+
 	// Owned by record.
 	unsent     []Key
 	refused    int64            // rows that this run refused
@@ -143,6 +150,7 @@ type engine struct {
 type result struct {
 	outcome *Outcome
 	kind    resultKind
+	release bool // settled without a request after it was announced: it is not in doubt
 }
 
 type resultKind uint8
@@ -190,8 +198,7 @@ func (e *engine) record() {
 		}
 		e.Progress.outcomes[r.outcome.Status].Add(1)
 		e.spare(r.outcome)
-		if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
-			// It may have been announced before it turned out to be.
+		if r.release {
 			e.unsent = append(e.unsent, r.outcome.Row.Key)
 		}
 		if r.outcome.Status.Refused() {

@@ -342,6 +342,7 @@ type rig struct {
 	report  *memoryReport
 	rejects *memoryRejects
 	o       Options
+	keys    *Keys // of the next run; nil: those of the report
 }
 
 func newRig() *rig {
@@ -362,7 +363,11 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error)
 	if o.Pacer == nil {
 		o.Pacer = NewPacer(rate, PacerOptions{})
 	}
-	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.report.keys(), &Progress{}, zerolog.Nop()
+	if r.keys == nil {
+		r.keys = r.report.keys()
+	}
+	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &Progress{}, zerolog.Nop()
+	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {
 		t.Error(err)

@@ -16,6 +16,7 @@ type task struct {
 	attempts  int       // create requests sent in this run
 	failures  int       // of those, what counts against the retries
 	lost      bool      // an answer to one of them was lost
+	doubt     string    // why it was looked up last; empty where it was not
 	lookFirst bool      // the contact may be in the project: look it up before it is created
 
 	// Of a row whose profile is there.
@@ -194,8 +195,8 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
 	e.results <- result{outcome: &Outcome{
-		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Attempts: t.attempts, At: time.Now(),
 		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
+		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
 	}}
 }
 

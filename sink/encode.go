@@ -75,6 +75,10 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 	if o.Found {
 		b = append(b, `,"found":true`...)
 	}
+	if o.Doubt != "" {
+		b = append(b, `,"doubt":`...)
+		b = appendString(b, o.Doubt)
+	}
 	if o.Failure != nil {
 		b = append(b, `,"error":`...)
 		b = appendFailure(b, o.Failure, redact)
@@ -147,6 +151,10 @@ func appendAt(b []byte, at time.Time) []byte {
 	b = at.UTC().AppendFormat(b, timeLayout)
 	return append(b, "\"}\n"...)
 }
+
+// milliseconds is the time as the report has it, for encoders that know RFC 3339
+// only.
+func milliseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 

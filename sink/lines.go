@@ -274,6 +274,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 		First      importer.Place    `json:"first"`
 		ID         string            `json:"_id"`
 		Found      bool              `json:"found"`
+		Doubt      string            `json:"doubt"`
 		Error      *importer.Failure `json:"error"`
 		Attempts   int               `json:"attempts"`
 		Reads      int               `json:"reads"`
@@ -287,8 +288,8 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 	}
 	o := &importer.Outcome{
 		Row:   importer.Row{Source: row.Source, Line: row.Line, Number: row.Row, Profile: importer.Profile{ContactIDs: row.ContactIDs}},
-		First: row.First, ID: row.ID, Found: row.Found, Failure: row.Error, Attempts: row.Attempts, At: row.At,
 		Reads: row.Reads, Touched: row.Touched, Changed: row.Changed,
+		First: row.First, ID: row.ID, Found: row.Found, Doubt: row.Doubt, Failure: row.Error, Attempts: row.Attempts, At: row.At,
 	}
 	var err error
 	if o.Status, err = importer.ParseStatus(row.Status); err != nil {

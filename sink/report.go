@@ -186,6 +186,16 @@ func (r *Report) Before(k importer.Key) (*importer.Outcome, error) {
 	return o, nil
 }
 
+// Traffic writes what was sent over a while. No run resumes from it; it is for
+// those who look at the report later.
+func (r *Report) Traffic(t importer.Traffic) error {
+	t.From, t.To = milliseconds(t.From), milliseconds(t.To)
+	return r.appendJSON(struct {
+		Kind string `json:"kind"`
+		importer.Traffic
+	}{"traffic", t})
+}
+
 // End writes the end line, on disk before it returns. It is the last line.
 func (r *Report) End(s importer.Summary) error {
 	if r.options.Redact && s.Reason != "" {

@@ -17,10 +17,22 @@ func WriteSummaryJSON(w io.Writer, s importer.Summary) error {
 	return enc.Encode(s)
 }
 
+// Details are what the summary for people says besides the numbers.
+type Details struct {
+	Failures []importer.FailureGroup // why rows are not in, the largest group first
+	Redact   bool                    // quote nothing of the source
+	Again    string                  // the command line of this run; empty: "the same command"
+	Rejects  string                  // the command line that imports the reject file; empty: told in words
+}
+
+// mostFailures is how many groups of failures a summary shows.
+const mostFailures = 10
+
 // WriteSummary writes a summary for people: how the run ended, what became of the
-// rows, where that is recorded, and what to do next. The error that stopped a run
-// is not in it: the command prints that on standard error.
-func WriteSummary(w io.Writer, s importer.Summary) error {
+// rows, why some are not in, where that is recorded, and what to do next. The
+// error that stopped a run is not in it: the command prints that on standard
+// error.
+func WriteSummary(w io.Writer, s importer.Summary, d Details) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
 	for _, c := range []struct {
@@ -51,7 +63,11 @@ func WriteSummary(w io.Writer, s importer.Summary) error {
 	if s.Rejects != "" {
 		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
 	}
-	if steps := nextSteps(s); len(steps) > 0 {
+	if len(d.Failures) > 0 {
+		b.WriteString("\nWhy rows are not in:\n")
+		importer.WriteFailures(&b, d.Failures, mostFailures, !d.Redact)
+	}
+	if steps := nextSteps(s, d); len(steps) > 0 {
 		b.WriteString("\nWhat to do next:\n")
 		for _, step := range steps {
 			fmt.Fprintf(&b, "  - %s\n", step)
@@ -100,25 +116,39 @@ func requestDetails(s importer.Summary) string {
 }
 
 // nextSteps are what a person can do about the rows that are not in.
-func nextSteps(s importer.Summary) []string {
+func nextSteps(s importer.Summary, d Details) []string {
+	const same = "Run the same command again"
 	var steps []string
+	again := false
 	if s.Unknown != 0 {
-		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.",
+		again = true
+		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {
-		steps = append(steps, fmt.Sprintf("%s failed after all retries. Run the same command again to try them again.", plural(s.Failed, "row", "rows")))
+		again = true
+		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", plural(s.Failed, "row", "rows")))
 	}
 	if s.Status == importer.Interrupted {
-		steps = append(steps, "Run the same command again to go on where it stopped.")
+		again = true
+		steps = append(steps, same+" to go on where it stopped.")
 	}
 	if s.Status == importer.Stopped {
+		again = true
 		steps = append(steps, "Mend what stopped it, then run the same command again to go on where it stopped.")
+	}
+	if again && d.Again != "" {
+		steps[len(steps)-1] += "\n      " + d.Again
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {
 		step := fmt.Sprintf("%s refused.", plural(refused, "row was", "rows were"))
 		if s.Rejects != "" {
-			step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file.", s.Rejects)
+			step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", s.Rejects)
+			if d.Rejects != "" {
+				step += ":\n      " + d.Rejects
+			} else {
+				step += "."
+			}
 		}
 		steps = append(steps, step)
 	}

@@ -41,7 +41,13 @@ func TestSummaryText(t *testing.T) {
 		Report: "contacts.csv.report.ndjson", Rejects: "contacts.csv.rejects.csv",
 	}
 	var b strings.Builder
-	must(t, WriteSummary(&b, all))
+	must(t, WriteSummary(&b, all, Details{
+		Failures: []importer.FailureGroup{
+			{Status: importer.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []importer.FailureExample{{Place: importer.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
+			{Status: importer.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []importer.FailureExample{{Place: importer.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
+		},
+		Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
+	}))
 	want := `Complete after 12.3s: 6 rows are not in.
 
   created             290
@@ -56,10 +62,19 @@ func TestSummaryText(t *testing.T) {
   report       contacts.csv.report.ndjson
   reject file  contacts.csv.rejects.csv
 
+Why rows are not in:
+        2  invalid: field age
+           contacts.csv:7: "old·[2J" is no number
+           → write digits
+        1  rejected: HTTP 400, code 1005
+           contacts.csv:9: wrong
+
 What to do next:
   - 1 row may be in or not: the answer was lost, and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.
   - 2 rows failed after all retries. Run the same command again to try them again.
-  - 3 rows were refused. contacts.csv.rejects.csv holds them, with the reason in the columns behind the original ones. Correct them there, then import that file.
+      importer contacts.csv
+  - 3 rows were refused. contacts.csv.rejects.csv holds them, with the reason in the columns behind the original ones. Correct them there, then import that file:
+      importer --source contacts.csv.rejects.csv
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -80,10 +95,22 @@ What to do next:
 		{importer.Summary{Status: importer.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
 		var b strings.Builder
-		must(t, WriteSummary(&b, c.s))
+		must(t, WriteSummary(&b, c.s, Details{}))
 		first, rest, _ := strings.Cut(b.String(), "\n")
 		if first != c.want || strings.Contains(rest, "What to do next") != c.next {
 			t.Errorf("got %s, want %q", b.String(), c.want)
 		}
+	}
+}
+
+func TestSummaryQuotesNothingOfARedactedImport(t *testing.T) {
+	var b strings.Builder
+	must(t, WriteSummary(&b, importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 1, Invalid: 1}}, Details{
+		Failures: []importer.FailureGroup{{Status: importer.Invalid, Field: "age", Hint: "not ann@example.com", Count: 1,
+			Examples: []importer.FailureExample{{Place: importer.Place{Source: "c.csv", Line: 7}, ContactIDs: []string{"ann@example.com"}, Detail: "ann@example.com is no number"}}}},
+		Redact: true,
+	}))
+	if !strings.Contains(b.String(), "c.csv:7") || strings.Contains(b.String(), "ann@") {
+		t.Errorf("got %s", b.String())
 	}
 }

@@ -194,6 +194,9 @@ func (c *csvReader) next(rec *record) error {
 				rec.fault = ragged(len(rec.cells), c.columns)
 			}
 			c.accept(read)
+			if allEmpty(rec.cells) {
+				continue
+			}
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
 			c.badQuote(rec, read, raw)
 		case err != nil:

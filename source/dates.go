@@ -26,7 +26,8 @@ var layoutTokens = strings.NewReplacer(
 	"YYYY", "2006", "YY", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M", "1",
 	"DD", "02", "D", "2", "HH", "15", "hh", "03", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM")
 
-// goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time.
+// goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
+// to read dates by.
 func goLayout(pattern string) (string, error) {
 	if namedLayouts[pattern] {
 		return pattern, nil
@@ -36,6 +37,15 @@ func goLayout(pattern string) (string, error) {
 	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
 	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
 		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
+	}
+	return layout, nil
+}
+
+// outputLayout is a pattern to write dates by. It may leave parts of the date out.
+func outputLayout(pattern string) (string, error) {
+	layout := layoutTokens.Replace(pattern)
+	if layout == pattern || namedLayouts[pattern] {
+		return "", fmt.Errorf("is %q; want a pattern such as DD.MM.YYYY", pattern)
 	}
 	return layout, nil
 }
@@ -60,6 +70,12 @@ func dateOf(s string, o *options) (time.Time, *fault) {
 		hint = "write it as 2026-01-31, or name its pattern in layouts in the mapping"
 	}
 	return time.Time{}, &fault{reason: fmt.Sprintf("%s is not a date in the form that is expected", show(s)), hint: hint}
+}
+
+// noDate tells of what programs write where there is no date, such as 0/0/00 or
+// 0000-00-00.
+func noDate(s string) bool {
+	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
 }
 
 // numberedDate reads a date that is a number, from the years 1 to 9999.

@@ -60,12 +60,7 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 		f = m.profile(&row.Profile, r)
 	}
 	if f == nil {
-		if n := row.Profile.BodyBytes(); n > importer.MaxBodyBytes {
-			f = &fault{
-				reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
-				hint:   "shorten its longest field",
-			}
-		}
+		f = checkSize(&row.Profile)
 	}
 	if f != nil {
 		return importer.Row{}, &importer.RowError{
@@ -76,6 +71,28 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 	row.Key = importer.KeyOf(row.Profile.ContactIDs)
 	row.Digest = importer.DigestOf(row.Profile)
 	return row, nil
+}
+
+// checkSize wants a body that the API takes. It is measured only where it may be
+// too long: in JSON no byte of a text becomes more than six.
+func checkSize(p *importer.Profile) *fault {
+	most := 200
+	for _, id := range p.ContactIDs {
+		most += 6*len(id) + 3
+	}
+	for _, f := range p.Fields {
+		most += 6*len(f.Name) + len(f.Value) + 4
+	}
+	if most <= importer.MaxBodyBytes {
+		return nil
+	}
+	if n := p.BodyBytes(); n > importer.MaxBodyBytes {
+		return &fault{
+			reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
+			hint:   "shorten its longest field",
+		}
+	}
+	return nil
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
@@ -117,7 +134,12 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 		}
 	}
 	if len(r.custom) > 0 {
-		p.Fields = append(p.Fields, r.custom...)
+		mapped := *p // what the mapping gives goes over what the record has
+		for _, f := range r.custom {
+			if mapped.Field(f.Name) == nil {
+				p.Fields = append(p.Fields, f)
+			}
+		}
 		importer.SortFields(p.Fields)
 	}
 	return nil
@@ -145,7 +167,7 @@ func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
 		if r.exact && slot >= 0 && c.json == nil && c.text == "" && r.names[slot] != "" && o.kind <= email {
 			return append(dst, `""`...), nil // who writes the API's own body means it
 		}
-		if !c.empty() {
+		if !c.empty() && (o.kind != date || !noDate(c.text)) {
 			after, f := appendValue(dst, c, o.kind, &o.options, "")
 			if f != nil || len(after) > len(dst) {
 				return after, m.at(f, r, slot, o)

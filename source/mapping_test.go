@@ -156,12 +156,16 @@ fields:
 {"mail":"b@example.com","status":{"code":410}}
 {"mail":"c@example.com","score":"x"}
 {"contactIds":["d"],"mail":"d@example.com","profile":{"firstname":"D","score":"7","vip":true},"name":{"first":"Dora"},"score":8}
+{"mail":"e@example.com","profile":{"firstname":"E","score":"7","email":"other@example.com","age":"x"}}
+{"mail":"f@example.com","profile":{"firstname":"F","score":"7","age":5}}
 `
 	rows, input := read(t, Options{Paths: []string{writeFile(t, "x.ndjson", in)}, Mapping: m})
 	diff(t, rows, []string{
 		`1 ["a@example.com"],"profile":{"email":"a@example.com","firstname":"Ada","lastname":"Love","plan":"PRO","score":1.10}}`,
 		`3 score: "x" is not a number ["{\"mail\":\"c@example.com\",\"score\":\"x\"}"]`,
 		`4 ["d@example.com"],"profile":{"email":"d@example.com","firstname":"Dora","score":8,"vip":true}}`,
+		`5 age: "x" is not a whole number of 0 or more ["{\"mail\":\"e@example.com\",\"profile\":{\"firstname\":\"E\",\"score\":\"7\",\"email\":\"other@example.com\",\"age\":\"x\"}}"]`,
+		`6 ["f@example.com"],"profile":{"age":5,"email":"f@example.com","firstname":"F","score":"7"}}`,
 	})
 	if input.Skipped() != 1 {
 		t.Errorf("%d rows skipped, want 1", input.Skipped())

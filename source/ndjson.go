@@ -132,6 +132,12 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 		}
 		return nil
 	}
+	return r.exact(rec, all, profile)
+}
+
+// exact takes over an object in the API's own shape: its members but for the
+// profile, and the profile.
+func (r *jsonReader) exact(rec *record, all []member, profile jsontext.Value) *fault {
 	rec.exact = true
 	for _, m := range all {
 		switch {
@@ -144,12 +150,22 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 		}
 	}
 	for m := range members(profile) { // valid, for the line is
-		if to, ok := byName[plainName(m.name)]; ok && to < toContactIDs && targets[to].name == m.name {
-			rec.set(to, m)
-			continue
-		}
-		if !slices.ContainsFunc(r.plan.fields, func(o output) bool { return o.name == m.name }) {
+		t, mapped := defaultField(m.name), r.plan.maps(m.name)
+		switch {
+		case t == nil:
 			rec.custom = append(rec.custom, m.field(m.name))
+		case !mapped:
+			rec.set(byName[plainName(m.name)], m)
+		case !m.empty():
+			// It stands where the mapping gives nothing.
+			v, f := appendValue(nil, m.cell, t.kind, &options{}, "")
+			if f != nil {
+				f.field = m.name
+				return f
+			}
+			if len(v) > 0 {
+				rec.custom = append(rec.custom, importer.Field{Name: m.name, Value: v})
+			}
 		}
 	}
 	return nil
@@ -200,7 +216,7 @@ func (r *jsonReader) flat(rec *record, m member) *fault {
 	case policy == "custom" && !known && internalNameOf(m.name) != "":
 		if name := internalNameOf(m.name); !m.empty() {
 			if slices.ContainsFunc(rec.custom, func(f importer.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
-				slices.ContainsFunc(r.plan.fields, func(o output) bool { return o.name == name }) {
+				r.plan.maps(name) {
 				return &fault{field: m.name, reason: "another member goes to the field " + name + " too", hint: "name one of them in the mapping"}
 			}
 			rec.custom = append(rec.custom, m.field(name))

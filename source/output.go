@@ -172,9 +172,9 @@ func (v *Value) compileOptions(out *output, region string, find resolver) error 
 	}
 	out.layout = time.DateOnly
 	if v.Output != "" {
-		layout, err := goLayout(v.Output)
-		if err != nil || namedLayouts[layout] {
-			return mappingError(out.path+".output", "is %q; want a pattern such as DD.MM.YYYY", v.Output)
+		layout, err := outputLayout(v.Output)
+		if err != nil {
+			return mappingError(out.path+".output", "%s", err)
 		}
 		out.layout = layout
 	}

@@ -223,6 +223,11 @@ func schemaType(k kind) string {
 	return "string"
 }
 
+// maps tells whether the mapping has an entry for a field.
+func (p *plan) maps(name string) bool {
+	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
+}
+
 // usable tells whether the plan gives a contact any id.
 func (p *plan) usable(header []string) error {
 	if len(p.ids) > 0 {

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// A commandLine is how the import was called, to tell people what to type next.
+// It never holds the API key: there is no flag for it.
+type commandLine struct {
+	program string
+	flags   *pflag.FlagSet
+	args    []string
+}
+
+// again is the command that resumes this run. What it was told once and for all
+// is not in it.
+func (c commandLine) again() string {
+	return c.with(nil, "restart")
+}
+
+// ofRejects is the command that imports the reject files. They get a report of
+// their own.
+func (c commandLine) ofRejects(files []string) string {
+	if len(files) == 0 {
+		return ""
+	}
+	return c.with(files, "restart", "source", "report", "format", "encoding", "delimiter", "sheet")
+}
+
+// with puts the command line together: with other sources where they are given,
+// and without some flags.
+func (c commandLine) with(sources []string, without ...string) string {
+	words := []string{c.name()}
+	if sources == nil {
+		words = append(words, c.args...)
+	}
+	for _, s := range sources {
+		words = append(words, "--source", s)
+	}
+	c.flags.Visit(func(f *pflag.Flag) {
+		for _, name := range without {
+			if f.Name == name {
+				return
+			}
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			switch {
+			case f.Value.Type() == "bool" && v == "true":
+				words = append(words, "--"+f.Name)
+			case f.Value.Type() == "bool":
+				words = append(words, "--"+f.Name+"="+v)
+			default:
+				words = append(words, "--"+f.Name, v)
+			}
+		}
+	})
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// name is the program as people call it. go run builds it in a place that is gone
+// afterwards.
+func (c commandLine) name() string {
+	switch {
+	case c.program == "":
+		return "importer"
+	case strings.Contains(filepath.ToSlash(c.program), "/go-build"):
+		return "go run ."
+	}
+	return c.program
+}
+
+var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
+
+// quote makes one word of a shell of s.
+func quote(s string) string {
+	if needsNoQuotes.MatchString(s) || s == "go run ." {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
