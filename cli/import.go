@@ -83,9 +83,6 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return config.Errorf("on_conflict: %w", err)
 	}
-	if onConflict == importer.ConflictMerge {
-		return config.Errorf("on_conflict is merge, and an import that creates changes nothing that is there: use report or first")
-	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal)
 	log, err := newLogger(display, terminal, c.Log)
@@ -150,9 +147,14 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		reportPath = defaultReport(sources[0].Name)
 	}
 	run := ulid.Make().String()
-	report, err := sink.OpenReport(reportPath, sink.Options{
+	syncing, err := openSync(c, recordedURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, syncing.close()) }()
+	report, err := syncing.openReport(reportPath, log, sink.Options{
 		Header: sink.Header{
-			Run: run, Version: env.Version, Mode: "create", Sources: c.Source.Paths,
+			Run: run, Version: env.Version, Mode: c.Mode, Sources: c.Source.Paths,
 			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
 		},
 		Restart: c.Restart,
@@ -160,11 +162,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		Window:  rate.Window,
 	})
 	if err != nil {
-		var other *sink.MismatchError
-		if errors.As(err, &other) {
-			return usage(err)
-		}
-		return err
+		return mismatchIsUsage(err)
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
@@ -206,12 +204,14 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer told() // no longer of interest
-	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
+	options := importer.Options{
 		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
 		Discovery: discovery, OnConflict: onConflict, Listing: listing,
-	})
+	}
+	syncing.configure(&options)
+	summary, err := importer.Run(ctx, input.Rows(), options)
 	display.stop()
 	watch.stop()
 	if n := input.Skipped(); n > 0 {
