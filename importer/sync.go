@@ -128,7 +128,7 @@ func (e *engine) notAdmitted(err error) *task {
 func (e *engine) changeRow(t *task) *doubt {
 	var done Status
 	gone := false
-	err := e.persist(func() (err error) {
+	err := e.persist(e.Retries, func() (err error) {
 		done, err = e.tryChange(t)
 		if gone = isGone(err); gone {
 			return nil
