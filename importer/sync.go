@@ -107,7 +107,7 @@ func (e *engine) admitSync(t *task, before Status) *task {
 		}
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.results <- result{outcome: invalid(bad)}
+		e.report(invalid(bad))
 		return nil
 	}
 	return t
