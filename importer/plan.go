@@ -168,7 +168,7 @@ func (p *planner) row(row *Row) error {
 		}
 		r.Entry = entry
 		need = Compare(entry, known, row.Digest, time.Now(), p.RefreshAfter)
-	} else if status.In() {
+	} else if status.In() && status != Deleted {
 		r.Action, r.Status = ActNothing, Created
 		return p.tell(r, &p.plan.DoneBefore, Created)
 	}
