@@ -44,7 +44,10 @@ that were refused come back in a reject file, with the reason.`,
 			if err != nil {
 				return err
 			}
-			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
+			if c.DryRun {
+				return check(cmd.Context(), c, env)
+			}
+			return runImport(cmd.Context(), c, env, commandLine{program: env.Program, mode: c.Mode, flags: cmd.Flags(), args: args})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -194,7 +197,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 			return err
 		}
 	}
-	forecast(input, rate, pacer, report.Keys(), log)
+	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
+		forecast(input, rate, pacer, report.Keys(), log)
+	}
 	if err := report.Begin(); err != nil {
 		return err
 	}

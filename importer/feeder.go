@@ -154,7 +154,7 @@ func (e *engine) admit(it item) *task {
 		return e.admitSync(t, status)
 	}
 	switch status {
-	case 0, Failed:
+	case 0, Failed, Deleted: // deleted by an undo
 	case Rejected:
 		before, err := e.Report.Before(row.Key)
 		if err != nil {

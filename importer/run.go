@@ -68,8 +68,30 @@ var errInterrupted = errors.New("interrupted")
 // to the caller. Its status is Interrupted when ctx was done, with a nil error,
 // and Stopped with every error.
 func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
-	runCtx, cancel := context.WithCancelCause(ctx)
+	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
+	go e.readRows(rows)
+	var senders errgroup.Group
+	senders.Go(func() error { e.feed(); return nil })
+	for range o.Workers {
+		senders.Go(func() error { e.sendRows(); return nil })
+	}
+	go func() {
+		_ = senders.Wait() // senders return no error
+		close(e.doubts)
+	}()
+	go func() {
+		e.settleDoubts()
+		close(e.results)
+	}()
+	e.record()
+	e.removeMissing()
+	return e.finish(ctx)
+}
+
+// newEngine makes the engine of one run, which ends when it is cancelled.
+func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
+	runCtx, cancel := context.WithCancelCause(ctx)
 	e := &engine{
 		Options: o,
 		ctx:     runCtx,
@@ -89,24 +111,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		started:  time.Now(),
 	}
 	e.lastLine.Store(int64(-mostSilence))
-
-	go e.readRows(rows)
-	var senders errgroup.Group
-	senders.Go(func() error { e.feed(); return nil })
-	for range o.Workers {
-		senders.Go(func() error { e.sendRows(); return nil })
-	}
-	go func() {
-		_ = senders.Wait() // senders return no error
-		close(e.doubts)
-	}()
-	go func() {
-		e.settleDoubts()
-		close(e.results)
-	}()
-	e.record()
-	e.removeMissing()
-	return e.finish(ctx)
+	return e, cancel
 }
 
 // An engine is one run. Its channels and who closes them:
@@ -146,6 +151,9 @@ type engine struct {
 	nameless   int64            // rows that are spoilt and do not tell whose they are; Mirror only
 	notRemoved int64            // contacts that a mirror could not remove
 	inputEnded error            // what inputFailed found
+	undone     Undone           // of an undo
+
+	force bool // undo what was changed since as well
 }
 
 // A result is what the recorder counts: one for each row that was read.
@@ -163,6 +171,9 @@ const (
 	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
 	notTried                        // the run was stopped before it was announced
 	unchanged                       // as the last sync left it: counted, and not in the report
+	undoGone                        // undo: the profile was not there any more
+	undoKept                        // undo: it was changed since
+	undoLeft                        // undo: not tried
 	notRemoved                      // no row, but a contact that a mirror could not remove
 	announcedOnly                   // the run was stopped after it was announced and before it was sent
 )
@@ -220,8 +231,17 @@ func (e *engine) count(r result) {
 		return
 	case notRemoved:
 		e.notRemoved++
-		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a contact that the source no longer holds could not be removed")
+		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a profile could not be changed")
 		return
+	case undoLeft:
+		e.undone.Left++
+		return
+	case undoKept:
+		e.undone.Kept++
+		e.Log.Info().Str("_id", r.outcome.ID).Msg("kept: the profile was changed since")
+		return
+	case undoGone:
+		e.undone.Gone++
 	case notTried:
 		e.Progress.pending.Add(1)
 		return
@@ -246,7 +266,7 @@ func (e *engine) count(r result) {
 func (e *engine) append(batch []result) {
 	e.lines = e.lines[:0]
 	for _, r := range batch {
-		if r.kind == settled {
+		if r.kind == settled || r.kind == undoGone {
 			e.lines = append(e.lines, r.outcome)
 		}
 	}

@@ -70,6 +70,7 @@ const (
 	opTouch            // change nothing, so that it does not expire
 	opDeactivate
 	opDelete
+	opUndo
 )
 
 // creates tells whether a row is to be created, as far as is known.
