@@ -44,7 +44,10 @@ that were refused come back in a reject file, with the reason.`,
 			if err != nil {
 				return err
 			}
-			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
+			if c.DryRun {
+				return check(cmd.Context(), c, env)
+			}
+			return runImport(cmd.Context(), c, env, commandLine{program: env.Program, mode: c.Mode, flags: cmd.Flags(), args: args})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -82,9 +85,6 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	onConflict, err := importer.ParseOnConflict(c.OnConflict)
 	if err != nil {
 		return config.Errorf("on_conflict: %w", err)
-	}
-	if onConflict == importer.ConflictMerge {
-		return config.Errorf("on_conflict is merge, and an import that creates changes nothing that is there: use report or first")
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal)
@@ -150,9 +150,14 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		reportPath = defaultReport(sources[0].Name)
 	}
 	run := ulid.Make().String()
-	report, err := sink.OpenReport(reportPath, sink.Options{
+	syncing, err := openSync(c, recordedURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, syncing.close()) }()
+	report, err := syncing.openReport(reportPath, log, sink.Options{
 		Header: sink.Header{
-			Run: run, Version: env.Version, Mode: "create", Sources: c.Source.Paths,
+			Run: run, Version: env.Version, Mode: c.Mode, Sources: c.Source.Paths,
 			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
 		},
 		Restart: c.Restart,
@@ -160,11 +165,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		Window:  rate.Window,
 	})
 	if err != nil {
-		var other *sink.MismatchError
-		if errors.As(err, &other) {
-			return usage(err)
-		}
-		return err
+		return mismatchIsUsage(err)
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
@@ -196,7 +197,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 			return err
 		}
 	}
-	forecast(input, rate, pacer, report.Keys(), log)
+	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
+		forecast(input, rate, pacer, report.Keys(), log)
+	}
 	if err := report.Begin(); err != nil {
 		return err
 	}
@@ -206,14 +209,19 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer told() // no longer of interest
-	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
+	options := importer.Options{
 		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
 		Discovery: discovery, OnConflict: onConflict, Listing: listing,
-	})
+	}
+	syncing.configure(&options)
+	summary, err := importer.Run(ctx, input.Rows(), options)
 	display.stop()
 	watch.stop()
+	if n := input.Skipped(); n > 0 {
+		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+	}
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
 	rejectFiles, rejectsErr := rejects.Commit()

@@ -22,6 +22,8 @@ type Config struct {
 	Source      Source        `yaml:"source"`
 	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
+	Mode        string        `yaml:"mode"` // create, upsert, mirror
+	Sync        Sync          `yaml:"sync"`
 	Rate        string        `yaml:"rate"`       // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
 	Duplicates  string        `yaml:"duplicates"` // as importer.ParseDuplicates reads it
 	RateShared  bool          `yaml:"rate_shared"`
@@ -46,6 +48,9 @@ type Config struct {
 	Seed          uint64   `yaml:"-"` // of the faults
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
+	AllowRemovals bool     `yaml:"-"`
+	DryRun        bool     `yaml:"-"`
+	Verbose       bool     `yaml:"-"`
 	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`
@@ -62,6 +67,20 @@ type Source struct {
 	Encoding   string `yaml:"encoding"`
 	LazyQuotes bool   `yaml:"lazy_quotes"`
 	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
+}
+
+// Sync says what the modes upsert and mirror do.
+type Sync struct {
+	State        string        `yaml:"state"`
+	RefreshAfter time.Duration `yaml:"refresh_after"` // how long after its last change a profile is touched
+	Missing      string        `yaml:"missing"`       // keep, deactivate, delete
+	Guard        Guard         `yaml:"guard"`
+}
+
+// Guard says how many contacts a mirror removes at most without being allowed to.
+type Guard struct {
+	Max     int     `yaml:"max"`
+	Percent float64 `yaml:"percent"`
 }
 
 // API says where profiles go.
@@ -89,6 +108,8 @@ type Stamp struct {
 type Report struct {
 	Path   string `yaml:"path"` // empty: beside the working directory, named after the first source
 	Redact bool   `yaml:"redact"`
+	// KeepPrevious writes into the report what updates take away.
+	KeepPrevious bool `yaml:"keep_previous"`
 }
 
 // Log says what is logged to standard error.
@@ -111,6 +132,10 @@ const DefaultRate = "1000/5m"
 // Default is what holds where nothing is set.
 func Default() Config {
 	return Config{
+		Mode: "create",
+		Sync: Sync{
+			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
+		},
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
 		Duplicates:  "first",
@@ -230,6 +255,8 @@ func (c *Config) Validate() error {
 		name, value string
 		of          []string
 	}{
+		{"--mode (mode)", c.Mode, []string{"create", "upsert", "mirror"}},
+		{"sync.missing", c.Sync.Missing, []string{"keep", "deactivate", "delete"}},
 		{"--existing (existing)", c.Existing, []string{"auto", "list", "lookup", "ignore"}},
 		{"on_conflict", c.OnConflict, []string{"report", "first", "merge"}},
 		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
@@ -247,6 +274,7 @@ func (c *Config) Validate() error {
 	}{
 		{"--workers (workers)", c.Workers, 1, 1024},
 		{"--retries (retries)", c.Retries, 0, 100},
+		{"sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000},
 	} {
 		if n.value < n.least || n.value > n.most {
 			return Errorf("%s is %d; want %d to %d", n.name, n.value, n.least, n.most)
@@ -259,11 +287,23 @@ func (c *Config) Validate() error {
 	}{
 		{"--timeout (api.timeout)", c.API.Timeout, 10 * time.Millisecond, time.Hour},
 		{"--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour},
+		{"sync.refresh_after", c.Sync.RefreshAfter, 0, 365 * 24 * time.Hour},
 		{"give_up_after", c.GiveUpAfter, time.Second, 7 * 24 * time.Hour},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return Errorf("%s is %s; want %s to %s", d.name, d.value, d.least, d.most)
 		}
+	}
+	if p := c.Sync.Guard.Percent; !(p >= 0 && p <= 100) {
+		return Errorf("sync.guard.percent is %g; want 0 to 100", p)
+	}
+	switch sync := c.Mode != "create"; {
+	case sync && c.Sync.State == "":
+		return Errorf("--state (sync.state) is empty; --mode %s needs a file for what the last run left", c.Mode)
+	case c.AllowRemovals && c.Mode != "mirror":
+		return Errorf("--allow-removals is for --mode mirror")
+	case !sync && c.OnConflict == "merge":
+		return Errorf("on_conflict is merge, and --mode create changes nothing that is there: use report or first")
 	}
 	if c.Rate == "" {
 		c.Rate = DefaultRate

@@ -3,8 +3,10 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Discovery is how a run learns, before its first create, who is in the project
@@ -113,6 +115,10 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 
 // ask learns how large the project is, and reads the list where that is the way.
 func (e *engine) ask(waiting int) error {
+	if e.State != nil && e.State.Len() > 0 && (e.Discovery == DiscoverByLookUp ||
+		e.Discovery == DiscoverAuto && int64(waiting)+e.known.spent.Load() < int64(e.State.Len()/pageSize)) {
+		return nil // it is known to hold that many
+	}
 	var first *ListPage
 	if !e.known.asked {
 		page, err := e.page(ListQuery{Limit: pageSize})
@@ -188,10 +194,11 @@ func (e *engine) listOnce(page *ListPage) (total, added int, err error) {
 	}
 }
 
-// page reads one page of the list, and tries again what may be.
+// page reads one page of the list, and tries again what may be for as long as
+// the breaker does not give up: without the list nothing can go on.
 func (e *engine) page(q ListQuery) (ListPage, error) {
 	var page ListPage
-	err := e.persist(func() (err error) {
+	err := e.persist(math.MaxInt, func() (err error) {
 		page, err = e.list(q)
 		return err
 	})
@@ -201,13 +208,25 @@ func (e *engine) page(q ListQuery) (ListPage, error) {
 // recognize decides about a row of which profiles were found that hold one of
 // its contact ids. It is true where the row is settled by that.
 func (e *engine) recognize(t *task, found []Found) bool {
+	found = slices.DeleteFunc(found, func(f Found) bool { return f.ID == t.gone })
+	if len(found) == 0 {
+		return false
+	}
 	holder, others := holderOf(t.row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		e.settle(t, Invalid, "", false, conflictOf(holder, others))
+		e.results <- result{release: !t.announced.IsZero(), outcome: &Outcome{
+			Row: t.row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
+		}}
 		return true
 	}
-	e.settle(t, Existing, holder.ID, true, nil)
-	return true
+	if e.State == nil {
+		e.settle(t, Existing, holder.ID, true, nil)
+		return true
+	}
+	if e.OnConflict == ConflictMerge {
+		t.merge = toMerge(t.row.Profile.ContactIDs, holder, others)
+	}
+	return e.adopt(t, holder, Unchanged)
 }
 
 // holderOf picks the profile that a row with these contact ids is about, of
@@ -231,6 +250,17 @@ func holderOf(contactIDs []string, found []Found) (holder Found, others []Found)
 	return holder, others
 }
 
+// toMerge names each of the other profiles by a contact id of the row.
+func toMerge(contactIDs []string, holder Found, others []Found) (merge []string) {
+	for _, f := range others {
+		i := slices.IndexFunc(contactIDs, func(id string) bool {
+			return slices.Contains(f.ContactIDs, id) && !slices.Contains(holder.ContactIDs, id)
+		})
+		merge = append(merge, contactIDs[i])
+	}
+	return merge
+}
+
 func conflictOf(holder Found, others []Found) *Failure {
 	ids := holder.ID
 	for _, f := range others {
@@ -243,9 +273,18 @@ func conflictOf(holder Found, others []Found) *Failure {
 	}
 }
 
-// lookUpFirst looks for the contact of a row before it is created. It is true
-// where the row is settled.
+// lookUpFirst looks for the contact of a row before it is created, in the list
+// where that was read. It is true where the row is settled.
 func (e *engine) lookUpFirst(t *task) bool {
+	if e.known.listed.Load() {
+		found, err := e.Listing.Find(t.row.Profile.ContactIDs)
+		if err != nil {
+			e.stop(err)
+			e.notSent(t)
+			return true
+		}
+		return len(found) > 0 && e.recognize(t, found)
+	}
 	var found []Found
 	for _, id := range t.row.Profile.ContactIDs {
 		if slices.ContainsFunc(found, func(f Found) bool { return slices.Contains(f.ContactIDs, id) }) {
@@ -253,7 +292,7 @@ func (e *engine) lookUpFirst(t *task) bool {
 		}
 		e.known.spent.Add(lookUpCost(id))
 		var more []Found
-		err := e.persist(func() (err error) {
+		err := e.persist(e.Retries, func() (err error) {
 			more, err = e.find(id)
 			return err
 		})
@@ -282,9 +321,9 @@ func lookUpCost(contactID string) int64 {
 }
 
 // persist makes requests again that may be repeated, whatever became of them,
-// until they succeed or the retries are used up. Its error is then that of the
+// until they succeed or so many retries are used up. Its error is then that of the
 // last, or errNotSent. A fatal one stops the run.
-func (e *engine) persist(request func() error) error {
+func (e *engine) persist(retries int, request func() error) error {
 	delays, failures := newDelays(firstRetryDelay, mostRetryDelay), 0
 	for {
 		err := request()
@@ -304,7 +343,7 @@ func (e *engine) persist(request func() error) error {
 		case Permanent, Conflict:
 			return problem
 		}
-		if failures > e.Retries {
+		if failures > retries {
 			return problem
 		}
 		if !sleep(e.ctx.Done(), delays.NextBackOff()) {

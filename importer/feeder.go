@@ -139,18 +139,22 @@ func (e *engine) feed() {
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it item) *task {
 	if it.bad != nil {
-		e.results <- result{outcome: invalid(it.bad)}
+		e.report(invalid(it.bad))
 		return nil
 	}
 	row := it.row
 	if o := e.identity.admit(row); o != nil {
 		o.At = time.Now()
-		e.results <- result{outcome: o}
+		e.report(o)
 		return nil
 	}
 	t := &task{row: *row}
-	switch e.Keys.Status(row.Key) {
-	case 0, Failed:
+	status := e.Keys.Status(row.Key)
+	if e.State != nil && status != InDoubt && status != Unknown {
+		return e.admitSync(t, status)
+	}
+	switch status {
+	case 0, Failed, Deleted: // deleted by an undo
 	case Rejected:
 		before, err := e.Report.Before(row.Key)
 		if err != nil {
@@ -175,7 +179,7 @@ func (e *engine) admit(it item) *task {
 		return nil
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.results <- result{outcome: invalid(bad)}
+		e.report(invalid(bad))
 		return nil
 	}
 	return t
@@ -194,13 +198,26 @@ func sentUntil(lastLine, now time.Time) time.Time {
 // announce writes the intent to send these rows. When it returns nil, they may
 // reach the API.
 func (e *engine) announce(tasks []*task) error {
-	keys := make([]Key, len(tasks))
+	var creates, changes []Key
 	now := time.Now()
-	for i, t := range tasks {
-		keys[i] = t.row.Key
+	for _, t := range tasks {
 		t.announced = now
+		if t.creates() {
+			creates = append(creates, t.row.Key)
+		} else {
+			changes = append(changes, t.row.Key)
+		}
 	}
-	return e.sending(now, keys)
+	if len(changes) > 0 {
+		if err := e.Report.Changing(changes); err != nil {
+			return err
+		}
+		e.wrote(now)
+	}
+	if len(creates) == 0 {
+		return nil
+	}
+	return e.sending(now, creates)
 }
 
 // mostSilence is how old the last line of the report may be when a create

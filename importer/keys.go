@@ -90,6 +90,14 @@ func (k *Keys) SeeLast(key Key, at Place) {
 	runtime.KeepAlive(k)
 }
 
+// Seen tells whether a key was seen in this input.
+func (k *Keys) Seen(key Key) bool {
+	e := k.table.get(key)
+	seen := e != nil && e.line() != 0
+	runtime.KeepAlive(k)
+	return seen
+}
+
 // Count counts the keys of a status.
 func (k *Keys) Count(s Status) int {
 	n := 0

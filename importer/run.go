@@ -33,6 +33,17 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors MaxErrors
+	// State is what the last sync left: rows are compared with it, and it is told
+	// of each outcome. Nil creates, and changes nothing that is there.
+	State State
+	// RefreshAfter is how long after its last change a profile is touched, so that
+	// it does not expire. With State only.
+	RefreshAfter time.Duration
+	// Mirror says what becomes of contacts that the source lacks; nil keeps them.
+	// With State only.
+	Mirror *Mirror
+	// KeepPrevious puts into the report what updates take away.
+	KeepPrevious bool
 	// Duplicates says which of several rows with the same contact ids goes in.
 	Duplicates Duplicates
 	// Discovery is how the run learns who is in the project before it creates
@@ -57,8 +68,30 @@ var errInterrupted = errors.New("interrupted")
 // to the caller. Its status is Interrupted when ctx was done, with a nil error,
 // and Stopped with every error.
 func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
-	runCtx, cancel := context.WithCancelCause(ctx)
+	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
+	go e.readRows(rows)
+	var senders errgroup.Group
+	senders.Go(func() error { e.feed(); return nil })
+	for range o.Workers {
+		senders.Go(func() error { e.sendRows(); return nil })
+	}
+	go func() {
+		_ = senders.Wait() // senders return no error
+		close(e.doubts)
+	}()
+	go func() {
+		e.settleDoubts()
+		close(e.results)
+	}()
+	e.record()
+	e.removeMissing()
+	return e.finish(ctx)
+}
+
+// newEngine makes the engine of one run, which ends when it is cancelled.
+func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
+	runCtx, cancel := context.WithCancelCause(ctx)
 	e := &engine{
 		Options: o,
 		ctx:     runCtx,
@@ -78,23 +111,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		started:  time.Now(),
 	}
 	e.lastLine.Store(int64(-mostSilence))
-
-	go e.readRows(rows)
-	var senders errgroup.Group
-	senders.Go(func() error { e.feed(); return nil })
-	for range o.Workers {
-		senders.Go(func() error { e.sendRows(); return nil })
-	}
-	go func() {
-		_ = senders.Wait() // senders return no error
-		close(e.doubts)
-	}()
-	go func() {
-		e.settleDoubts()
-		close(e.results)
-	}()
-	e.record()
-	return e.finish(ctx)
+	return e, cancel
 }
 
 // An engine is one run. Its channels and who closes them:
@@ -116,6 +133,8 @@ type engine struct {
 	doubts  chan *doubt
 	results chan result
 
+	refused atomic.Int64 // rows that this run refused
+
 	inputErr chan error // what ended the input early; sent before read is closed
 
 	known acquaintance
@@ -126,15 +145,22 @@ type engine struct {
 	identity *identity // owned by feed
 
 	// Owned by record.
-	lines   []*Outcome // reused
-	unsent  []Key
-	refused int64 // rows that this run refused
+	lines      []*Outcome // reused
+	unsent     []Key
+	spares     map[Key]struct{} // contact ids of rows that are not in, each as a key; Mirror only
+	nameless   int64            // rows that are spoilt and do not tell whose they are; Mirror only
+	notRemoved int64            // contacts that a mirror could not remove
+	inputEnded error            // what inputFailed found
+	undone     Undone           // of an undo
+
+	force bool // undo what was changed since as well
 }
 
 // A result is what the recorder counts: one for each row that was read.
 type result struct {
 	outcome *Outcome
 	kind    resultKind
+	release bool // settled without a request after it was announced: it is not in doubt
 }
 
 type resultKind uint8
@@ -144,6 +170,11 @@ const (
 	settledBefore                   // by an earlier run: nothing to append
 	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
 	notTried                        // the run was stopped before it was announced
+	unchanged                       // as the last sync left it: counted, and not in the report
+	undoGone                        // undo: the profile was not there any more
+	undoKept                        // undo: it was changed since
+	undoLeft                        // undo: not tried
+	notRemoved                      // no row, but a contact that a mirror could not remove
 	announcedOnly                   // the run was stopped after it was announced and before it was sent
 )
 
@@ -195,6 +226,22 @@ func (e *engine) count(r result) {
 	case settledBefore:
 		e.Progress.doneBefore.Add(1)
 		return
+	case unchanged:
+		e.Progress.outcomes[Unchanged].Add(1)
+		return
+	case notRemoved:
+		e.notRemoved++
+		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a profile could not be changed")
+		return
+	case undoLeft:
+		e.undone.Left++
+		return
+	case undoKept:
+		e.undone.Kept++
+		e.Log.Info().Str("_id", r.outcome.ID).Msg("kept: the profile was changed since")
+		return
+	case undoGone:
+		e.undone.Gone++
 	case notTried:
 		e.Progress.pending.Add(1)
 		return
@@ -205,15 +252,12 @@ func (e *engine) count(r result) {
 	case settled, refusedBefore:
 	}
 	e.Progress.outcomes[r.outcome.Status].Add(1)
-	if r.outcome.Status == Invalid && r.outcome.Row.Key != (Key{}) {
-		// It may have been announced before it turned out to be.
+	e.spare(r.outcome)
+	if r.release {
 		e.unsent = append(e.unsent, r.outcome.Row.Key)
 	}
 	if r.outcome.Status.Refused() {
 		e.reject(r.outcome)
-		if r.kind == settled {
-			e.judge()
-		}
 	}
 }
 
@@ -222,7 +266,7 @@ func (e *engine) count(r result) {
 func (e *engine) append(batch []result) {
 	e.lines = e.lines[:0]
 	for _, r := range batch {
-		if r.kind == settled {
+		if r.kind == settled || r.kind == undoGone {
 			e.lines = append(e.lines, r.outcome)
 		}
 	}
@@ -234,6 +278,15 @@ func (e *engine) append(batch []result) {
 		return
 	}
 	e.wrote(e.lines[len(e.lines)-1].At)
+	if e.State == nil {
+		return
+	}
+	for _, o := range e.lines {
+		if err := e.State.Record(o); err != nil {
+			e.stop(err)
+			return
+		}
+	}
 }
 
 // wrote notes that the report got a line with this time.
@@ -245,14 +298,29 @@ func (e *engine) reject(o *Outcome) {
 	}
 }
 
-// judge stops a run that refuses too many rows. What an earlier run refused does
-// not count.
-func (e *engine) judge() {
-	e.refused++
-	settled := e.Progress.Snapshot().Settled()
-	if e.MaxErrors.exceeded(e.refused, settled) {
-		e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", e.refused, settled, e.MaxErrors))
+// report hands an outcome of this run to the recorder. A run that refuses too
+// many rows is stopped here, before the recorder knows, so that no more requests
+// than those in flight follow. What an earlier run refused does not count.
+func (e *engine) report(o *Outcome) {
+	if o.Status.Refused() {
+		refused := e.refused.Add(1)
+		// The recorder may not have counted all of these yet.
+		settled := max(refused, e.Progress.Snapshot().Settled())
+		if e.MaxErrors.exceeded(refused, settled) {
+			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, settled, e.MaxErrors))
+		}
 	}
+	e.results <- result{outcome: o}
+}
+
+// inputFailed is what ended the input early; nil where it was read to its end.
+// Everything that was read has gone through by then, so the reader has ended.
+func (e *engine) inputFailed() error {
+	select {
+	case e.inputEnded = <-e.inputErr:
+	default:
+	}
+	return e.inputEnded
 }
 
 // finish makes the summary of a run whose goroutines have all ended.
@@ -265,11 +333,7 @@ func (e *engine) finish(ctx context.Context) (Summary, error) {
 	err := context.Cause(e.ctx)
 	switch {
 	case err == nil:
-		// Everything that was read went through, so the reader has ended.
-		select {
-		case err = <-e.inputErr:
-		default:
-		}
+		err = e.inputFailed()
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 		s.Status, s.Reason = Interrupted, errInterrupted.Error()
 		err = nil

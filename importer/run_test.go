@@ -19,12 +19,17 @@ import (
 type fakeAPI struct {
 	latency  time.Duration
 	lag      time.Duration // how long a list does not show a new profile
+	readLag  time.Duration // how long a get does not
 	pageSize int           // of a list; 0: all on one page
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
 	fault func(id string, attempt int, process func() string) (CreateResult, error, bool)
 	// listFault is asked about each list.
 	listFault func(q ListQuery) error
+
+	// changeFault is asked about each update, delete and merge; it may process the
+	// request by calling process.
+	changeFault func(what, id string, process func()) (error, bool)
 
 	mu       sync.Mutex
 	log      []string // "announced KEY", "create ID", in order, shared with the report
@@ -36,9 +41,11 @@ type fakeAPI struct {
 }
 
 type fakeProfile struct {
-	id      string
-	p       Profile
-	created time.Time
+	id       string
+	p        Profile
+	created  time.Time
+	changed  time.Time // zero: when it was created
+	inactive bool
 }
 
 func (f *fakeAPI) enter() func() {
@@ -60,7 +67,7 @@ func (f *fakeAPI) add(p Profile, created time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	id := fmt.Sprintf("%024d", len(f.profiles))
-	f.profiles = append(f.profiles, fakeProfile{id, p, created})
+	f.profiles = append(f.profiles, fakeProfile{id: id, p: p, created: created})
 	return id
 }
 
@@ -82,7 +89,11 @@ func (f *fakeAPI) Create(_ context.Context, p Profile) (CreateResult, error) {
 }
 
 func (f *fakeAPI) found(p fakeProfile) Found {
-	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, LastChanged: p.created.Truncate(time.Second)}
+	changed := p.created
+	if p.changed.After(changed) {
+		changed = p.changed
+	}
+	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, Active: !p.inactive, LastChanged: changed.Truncate(time.Second)}
 }
 
 func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
@@ -120,13 +131,61 @@ func (f *fakeAPI) Get(_ context.Context, id string) (Found, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range f.profiles {
-		if p.id == id {
+		if p.id == id && time.Since(p.created) >= f.readLag {
 			found := f.found(p)
 			found.CreatedAt = p.created.Truncate(time.Second)
 			return found, nil
 		}
 	}
 	return Found{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+}
+
+// change changes the profile of an id. It replaces fields, as the API may.
+func (f *fakeAPI) change(what, id string, change func(i int)) error {
+	defer f.enter()()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log = append(f.log, what+" "+id)
+	i := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return p.id == id })
+	if i < 0 {
+		return &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+	}
+	process := func() { change(i) }
+	if f.changeFault != nil {
+		if err, faulty := f.changeFault(what, id, process); faulty {
+			return err
+		}
+	}
+	process()
+	return nil
+}
+
+func (f *fakeAPI) Update(_ context.Context, id string, p Profile) error {
+	return f.change("update", id, func(i int) {
+		to := &f.profiles[i]
+		if p.ContactIDs != nil {
+			to.p.ContactIDs = p.ContactIDs
+		}
+		if p.Fields != nil {
+			to.p.Fields = p.Fields
+		}
+		if p.Active != nil {
+			to.inactive = !*p.Active
+		}
+		to.changed = time.Now()
+	})
+}
+
+func (f *fakeAPI) Delete(_ context.Context, id string) error {
+	return f.change("delete", id, func(i int) { f.profiles = slices.Delete(f.profiles, i, i+1) })
+}
+
+func (f *fakeAPI) Merge(_ context.Context, id, contactID string) (string, error) {
+	return id, f.change("merge", id, func(i int) {
+		j := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return slices.Contains(p.p.ContactIDs, contactID) })
+		f.profiles[i].p.ContactIDs = slices.Concat(f.profiles[i].p.ContactIDs, f.profiles[j].p.ContactIDs)
+		f.profiles = slices.Delete(f.profiles, j, j+1)
+	})
 }
 
 func (f *fakeAPI) ClockSkew() (time.Duration, bool) { return 0, true }
@@ -178,6 +237,32 @@ func (r *memoryReport) Sending(keys []Key) error {
 			r.announced[k] = time.Now()
 		}
 		r.api.log = append(r.api.log, "announced "+k.String())
+	}
+	return nil
+}
+
+func (r *memoryReport) Changing(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(); err != nil {
+			return err
+		}
+	}
+	r.lastLine = time.Now()
+	r.api.mu.Lock()
+	defer r.api.mu.Unlock()
+	for _, k := range keys {
+		r.api.log = append(r.api.log, "changing "+k.String())
+	}
+	return nil
+}
+
+func (r *memoryReport) Gone(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range keys {
+		delete(r.last, k)
 	}
 	return nil
 }

@@ -18,7 +18,21 @@ type task struct {
 	lost      bool      // an answer to one of them was lost
 	doubt     string    // why it was looked up last; empty where it was not
 	lookFirst bool      // the contact may be in the project: look it up before it is created
-	delays    *backoff.ExponentialBackOff
+
+	// Of a row whose profile is there.
+	op       operation
+	id       string      // of the profile
+	touched  time.Time   // when it was changed last, as far as is known
+	changed  time.Time   // when the API says so
+	revive   bool        // a mirror had deactivated it
+	doubtful bool        // it was found after a create that was in doubt
+	found    bool        // it was found by a look-up or in the list
+	merge    []string    // contact ids whose profiles are to be merged into it first
+	gone     string      // id of the profile that it had, and that is not there any more
+	reads    int         // requests that read it
+	written  *WrittenRow // of an undo
+	previous *Profile    // what an update takes away; nil where that is not kept
+	delays   *backoff.ExponentialBackOff
 }
 
 // errNotSent is a request that was certainly not sent, for the run is stopping.
@@ -27,17 +41,25 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // sendRows is one worker: it sends rows until there are no more.
 func (e *engine) sendRows() {
 	for t := range e.work {
-		if t.lookFirst && e.lookUpFirst(t) {
-			continue
-		}
-		if d := e.send(t); d != nil {
+		if d := e.process(t); d != nil {
 			e.doubts <- d
 		}
 	}
 }
 
-// creates tells whether a row is to be created, as far as is known.
-func (t *task) creates() bool { return true }
+// process does what a row needs, until it is settled or has to be looked up.
+func (e *engine) process(t *task) *doubt {
+	if t.lookFirst {
+		t.lookFirst = false
+		if e.lookUpFirst(t) {
+			return nil
+		}
+	}
+	if t.op == opCreate {
+		return e.send(t)
+	}
+	return e.changeRow(t)
+}
 
 // send tries a row until it is settled, or until it has to be looked up: then it
 // returns the doubt, and the caller passes it on.
@@ -173,14 +195,22 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
-	e.results <- result{outcome: &Outcome{
+	e.report(&Outcome{
+		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
 		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
-	}}
+	})
 }
 
 // notSent reports a row that the stop of the run overtook. No request that was
 // sent for it can have been processed.
 func (e *engine) notSent(t *task) {
+	if t.doubtful {
+		e.settle(t, Unknown, t.id, true, &Failure{
+			Detail: "the profile was found, and the run was stopped before it could be compared with the row",
+			Hint:   "the next run of the same command looks it up again",
+		})
+		return
+	}
 	e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -29,7 +30,7 @@ var seriesColors = []charts.Color{
 	{R: 0x2b, G: 0x7a, B: 0x5b, A: 255}, {R: 0xd9, G: 0x9a, B: 0x1c, A: 255}, {R: 0xc0, G: 0x39, B: 0x2b, A: 255},
 }
 
-// timelineChart shows the answers a second over time; nil where there are none.
+// timelineChart shows the answers a minute over time; nil where there are none.
 func timelineChart(t *Timeline) (*chart, error) {
 	if t.used == 0 {
 		return nil, nil
@@ -46,7 +47,8 @@ func timelineChart(t *Timeline) (*chart, error) {
 	for i := range t.used {
 		labels[i] = t.start.Add(time.Duration(i) * t.width).UTC().Format(layout)
 		for s := range allSeries {
-			data[s] = append(data[s], t.n[i][s]/t.width.Seconds())
+			// Whole numbers: the axis begins at 0 only where no stack is lower than 1.
+			data[s] = append(data[s], math.Ceil(t.n[i][s]/t.width.Minutes()-1e-9))
 		}
 	}
 	return draw(data, labels, []string{"answered", "throttled (429)", "failed or lost"}, seriesColors)
@@ -77,6 +79,7 @@ func latencyChart(latency map[float64]int64) (*chart, error) {
 
 func draw(data [][]float64, labels, names []string, colors []charts.Color) (*chart, error) {
 	var c chart
+	highest := axisEnd(data)
 	for _, v := range []struct {
 		size size
 		to   *template.HTML
@@ -90,11 +93,13 @@ func draw(data [][]float64, labels, names []string, colors []charts.Color) (*cha
 		o.BarSize = 0.9
 		o.Padding = charts.NewBoxEqual(4)
 		o.Legend = charts.LegendOption{SeriesNames: names, FontStyle: font, Symbol: charts.SymbolSquare}
-		o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = labels, font
-		o.CategoryAxis.LabelCount = min(v.size.labels, len(labels))
+		o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = thin(labels, v.size.labels), font
+		o.CategoryAxis.LabelCount = len(labels)
 		for i := range o.ValueAxis {
 			o.ValueAxis[i].LabelFontStyle = font
-			o.ValueAxis[i].Min = charts.Ptr(0.0)
+			o.ValueAxis[i].Min, o.ValueAxis[i].Max = charts.Ptr(0.0), charts.Ptr(highest)
+			o.ValueAxis[i].RangeValuePaddingScale = charts.Ptr(0.0)
+			o.ValueAxis[i].LabelCount = 6
 		}
 		o.ValueFormatter = func(f float64) string {
 			if f >= 1000 {
@@ -113,4 +118,40 @@ func draw(data [][]float64, labels, names []string, colors []charts.Color) (*cha
 		*v.to = template.HTML(svg)
 	}
 	return &c, nil
+}
+
+// axisEnd is a round number at or above the highest stack, so that five steps of
+// the axis are round too.
+func axisEnd(data [][]float64) float64 {
+	highest := 0.0
+	for i := range data[0] {
+		sum := 0.0
+		for _, series := range data {
+			sum += series[i]
+		}
+		highest = max(highest, sum)
+	}
+	if highest == 0 {
+		return 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(highest)))
+	for _, step := range []float64{1, 1.5, 2, 2.5, 3, 4, 5, 6, 7.5} {
+		if step*unit >= highest {
+			return step * unit
+		}
+	}
+	return 10 * unit
+}
+
+// thin leaves so many of the labels at most, evenly, and none so late that it
+// would run out of the chart.
+func thin(labels []string, most int) []string {
+	step := (len(labels) + most - 1) / most
+	thinned := make([]string, len(labels))
+	for i := 0; i < len(labels); i += step {
+		if i == 0 || i+step/2 < len(labels) {
+			thinned[i] = labels[i]
+		}
+	}
+	return thinned
 }
