@@ -16,10 +16,10 @@ type commandLine struct {
 	args    []string
 }
 
-// again is the command that resumes this run. What it was told once and for all
-// is not in it.
+// again is the command that resumes this run. --restart would not; and of many
+// webhooks the URL is the password, which is not to be printed.
 func (c commandLine) again() string {
-	return c.with(nil, "restart")
+	return c.with(nil, "restart", "notify")
 }
 
 // ofRejects is the command that imports the reject files. They get a report of
@@ -28,7 +28,7 @@ func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	return c.with(files, "restart", "source", "report", "format", "encoding", "delimiter", "sheet")
+	return c.with(files, "restart", "notify", "source", "report", "format", "encoding", "delimiter", "sheet")
 }
 
 // with puts the command line together: with other sources where they are given,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
+	"importer/metrics"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
@@ -64,9 +66,19 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return config.Errorf("--max-errors (max_errors): %w", err)
 	}
+	var told *url.URL
+	if c.Notify.URL != "" {
+		if told, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
+			return usage(err)
+		}
+	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
-	display := newDisplay(env.Stderr, c, terminal)
-	log, err := newLogger(display, terminal, c.Log)
+	colored := terminal && env.Getenv("NO_COLOR") == ""
+	display := newDisplay(env.Stderr, c, terminal, colored)
+	if c.Quiet && c.Log.Level == "info" {
+		c.Log.Level = "warn" // who wants to hear nothing of success
+	}
+	log, err := newLogger(display, terminal, colored, c.Log)
 	if err != nil {
 		return err
 	}
@@ -95,7 +107,10 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 		recordedURL = c.API.BaseURL
 	}
-	watch := &observer{log: log, redact: c.Report.Redact}
+	var progress importer.Progress
+	pacer := importer.NewPacer(rate, importer.PacerOptions{})
+	watch := &observer{log: log, redact: c.Report.Redact, textfile: c.Metrics.Textfile}
+	watch.metrics = metrics.New(env.Version, &progress, pacer)
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
@@ -138,24 +153,38 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
-	if err := report.Begin(); err != nil {
-		return err
-	}
-	var progress importer.Progress
-	pacer := importer.NewPacer(rate, importer.PacerOptions{})
 	preload(pacer, report)
-	display.start(&progress, input, pacer)
-	watch.start(report)
-	told := context.AfterFunc(ctx, func() {
+	v := view{progress: &progress, input: input, pacer: pacer, started: time.Now()}
+	keys := report.Keys()
+	v.before = int64(keys.Len() - keys.Count(importer.InDoubt) - keys.Count(importer.Failed) - keys.Count(importer.Unknown) - keys.Count(importer.Rejected))
+	if display.kind != "none" || c.Metrics.Listen != "" {
+		v.total = countRows(c.Source, env.Stdin)
+	}
+	stopServing := func() error { return nil }
+	if c.Metrics.Listen != "" {
+		if stopServing, err = serveLive(c.Metrics.Listen, reportPath, v, watch.metrics, log); err != nil {
+			return err
+		}
+	}
+	if err := watch.start(report); err != nil {
+		return errors.Join(usage(err), stopServing())
+	}
+	if err := report.Begin(); err != nil {
+		watch.stop()
+		return errors.Join(err, stopServing())
+	}
+	display.start(v)
+	unhook := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
-	defer told() // no longer of interest
+	defer unhook() // no longer of interest
 	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
-		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
+		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: keys, Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
 	})
 	display.stop()
+	err = errors.Join(err, stopServing())
 	watch.stop()
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
@@ -166,10 +195,19 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
 	err = errors.Join(err, report.End(summary))
+	if metricsErr := watch.end(err == nil && summary.Status == importer.Complete && summary.NotIn() == 0); metricsErr != nil {
+		log.Error().Err(metricsErr).Msg("the metrics of this run are not where they should be")
+	}
 	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
 		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
 	}); printErr != nil {
 		err = errors.Join(err, printErr)
+	}
+	if told != nil {
+		// Also when the run was interrupted: a second signal exits at once.
+		if notifyErr := notify(context.WithoutCancel(ctx), told, "importer/"+env.Version, summary); notifyErr != nil {
+			log.Error().Err(notifyErr).Msg("nobody was told how the run ended")
+		}
 	}
 	switch {
 	case err != nil:

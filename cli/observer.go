@@ -1,20 +1,24 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"importer/cognigy"
 	"importer/importer"
+	"importer/metrics"
 	"importer/sink"
 )
 
 // An observer sees what a run does, for people: it counts requests and writes
 // them to the report now and then, and gathers why rows are not in.
 type observer struct {
-	log    zerolog.Logger
-	redact bool
+	log      zerolog.Logger
+	redact   bool
+	metrics  *metrics.Metrics
+	textfile string // of the metrics; empty: none
 
 	traffic  importer.TrafficMeter
 	failures importer.FailureGroups // of the goroutine that calls importer.Run
@@ -30,13 +34,28 @@ const (
 	trafficAtFirst = time.Second
 	firstWhile     = time.Minute
 	trafficEvery   = 15 * time.Second
+	textfileEvery  = 15 * time.Second
 )
 
 // answered is told of each request, by the goroutine that sent it.
-func (o *observer) answered(a cognigy.Answer) { o.traffic.Observe(a.Operation, a.Status, a.Duration) }
+func (o *observer) answered(a cognigy.Answer) {
+	o.traffic.Observe(a.Operation, a.Status, a.Duration)
+	o.metrics.Observe(a.Operation, a.Status, a.Duration)
+}
 
-// start writes traffic to the report until stop. The goroutine is the observer's.
-func (o *observer) start(report *sink.Report) {
+// start writes traffic to the report and metrics to their file until stop. The
+// goroutine is the observer's. An error means that the file of the metrics cannot
+// be used; nothing was started then.
+func (o *observer) start(report *sink.Report) error {
+	if o.textfile != "" {
+		err := o.metrics.Remember(o.textfile)
+		if err == nil {
+			err = o.metrics.WriteTextfile(o.textfile)
+		}
+		if err != nil {
+			return fmt.Errorf("--metrics-textfile (metrics.textfile): %w", err)
+		}
+	}
 	o.done, o.stopped = make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	o.traffic.Begin(began)
@@ -49,8 +68,9 @@ func (o *observer) start(report *sink.Report) {
 	go func() {
 		defer close(o.stopped)
 		defer write()
-		tick := time.NewTicker(trafficAtFirst)
+		tick, scrape := time.NewTicker(trafficAtFirst), time.NewTicker(textfileEvery)
 		defer tick.Stop()
+		defer scrape.Stop()
 		for {
 			select {
 			case <-o.done:
@@ -60,9 +80,15 @@ func (o *observer) start(report *sink.Report) {
 					tick.Reset(trafficEvery)
 				}
 				write()
+			case <-scrape.C:
+				if o.textfile != "" {
+					// What fails now is tried again; the last attempt tells.
+					_ = o.metrics.WriteTextfile(o.textfile)
+				}
 			}
 		}
 	}()
+	return nil
 }
 
 // stop ends what start began, and waits for it. The rest of the traffic is
@@ -70,6 +96,15 @@ func (o *observer) start(report *sink.Report) {
 func (o *observer) stop() {
 	close(o.done)
 	<-o.stopped
+}
+
+// end writes the metrics a last time: whether every row is in.
+func (o *observer) end(success bool) error {
+	o.metrics.End(success)
+	if o.textfile == "" {
+		return nil
+	}
+	return o.metrics.WriteTextfile(o.textfile)
 }
 
 // mostTold is how many rows that are not in are logged one by one, one of each

@@ -30,6 +30,8 @@ type Config struct {
 	Stamp       Stamp         `yaml:"stamp"`
 	Report      Report        `yaml:"report"`
 	Progress    string        `yaml:"progress"`
+	Metrics     Metrics       `yaml:"metrics"`
+	Notify      Notify        `yaml:"notify"`
 	Log         Log           `yaml:"log"`
 
 	// By flag only.
@@ -80,6 +82,17 @@ type Stamp struct {
 type Report struct {
 	Path   string `yaml:"path"` // empty: beside the working directory, named after the first source
 	Redact bool   `yaml:"redact"`
+}
+
+// Metrics says where Prometheus finds the metrics of a run.
+type Metrics struct {
+	Textfile string `yaml:"textfile"` // for node_exporter; empty: none
+	Listen   string `yaml:"listen"`   // HOST:PORT of the live page and /metrics; empty: none
+}
+
+// Notify says who is told how a run ended.
+type Notify struct {
+	URL Secret `yaml:"url"` // of many webhooks it is the password; empty: nobody
 }
 
 // Log says what is logged to standard error.
