@@ -3,11 +3,13 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -97,15 +99,19 @@ const barSteps = 10_000
 // width that the terminal has at the moment.
 func (d *display) showBar(v view) {
 	defer close(d.stopped)
-	p := mpb.New(mpb.WithOutput(d.w), mpb.WithAutoRefresh())
-	below := mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
-		pace := append(v.waits(), v.speed()...)
+	out := cupwriter.New(fromLeft{d.w}, false)
+	if f, ok := d.w.(*os.File); ok {
+		out.SetTermFd(int(f.Fd()))
+	}
+	p := mpb.New(mpb.WithConsoleWriter(out), mpb.WithAutoRefresh())
+	outcomes := func() []part { return v.outcomes() }
+	pace := func() []part {
+		parts := append(v.waits(), v.speed()...)
 		if quota := v.quota(); quota != "" {
-			pace = append(pace, part{quota, noColor})
+			parts = append(parts, part{quota, noColor})
 		}
-		_, err := fmt.Fprintf(w, "%s\n%s\n", d.fit(v.outcomes(), s.AvailableWidth), d.fit(pace, s.AvailableWidth))
-		return err
-	})
+		return parts
+	}
 	share := decor.Any(func(decor.Statistics) string {
 		if share := v.share(); share > 0 {
 			return fmt.Sprintf("%5.1f%% ", 100*share)
@@ -115,7 +121,7 @@ func (d *display) showBar(v view) {
 	bar := p.AddBar(barSteps,
 		mpb.BarRemoveOnComplete(),
 		mpb.BarWidth(60),
-		mpb.BarExtender(below, false),
+		mpb.BarBtmExtender(d.lineOf(outcomes), d.lineOf(pace)),
 		mpb.PrependDecorators(share),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.done() })),
 	)
@@ -139,6 +145,23 @@ func (d *display) showBar(v view) {
 	d.mu.Lock()
 	d.bar = nil
 	d.mu.Unlock()
+}
+
+// fromLeft writes from the left edge of the terminal: the ^C that a terminal shows
+// for a key moves the cursor, and the bar would be drawn beside itself.
+type fromLeft struct{ io.Writer }
+
+func (w fromLeft) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(append([]byte{'\r'}, b...))
+	return max(0, n-1), err
+}
+
+// lineOf is a line below the bar.
+func (d *display) lineOf(parts func() []part) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		_, err := io.WriteString(w, d.fit(parts(), s.AvailableWidth)+"\n")
+		return err
+	})
 }
 
 // A color is one of the terminal's own, which people have chosen to be readable.

@@ -168,9 +168,9 @@ func (v view) waits() []part {
 	wait := time.Until(state.Until)
 	switch {
 	case state.Throttled:
-		return []part{{"the API asked to wait, for " + duration(wait) + " more", yellow}}
+		return []part{{"the API asks to wait, " + duration(wait) + " more", yellow}}
 	case wait > time.Second && state.Waiting > 0:
-		return []part{{"waiting for the quota, for " + duration(wait) + " more", yellow}}
+		return []part{{"waiting for the quota, " + duration(wait) + " more", yellow}}
 	}
 	return nil
 }
