@@ -134,19 +134,22 @@ func (v view) left() (time.Duration, bool) {
 	total, _ := v.rows(s)
 	took := time.Since(v.started)
 	sent := s.Settled() - s.DoneBefore - s.Duplicate - s.Invalid
-	if total == 0 || total <= s.Settled() || took < 2*time.Second || sent <= 0 {
+	if total == 0 || total <= s.Settled() || took < 2*time.Second {
 		return 0, false
 	}
 	// Of the rows to come those that an earlier run settled need no request.
 	rows := max(1, total-s.Settled()-max(0, v.before-s.DoneBefore))
-	requests := float64(rows) * max(1, float64(s.Requests)/float64(sent))
+	requests := float64(rows)
+	if sent > 0 {
+		requests *= max(1, float64(s.Requests)/float64(sent))
+	}
 	left := v.pacer.Remaining(int64(requests))
 	state := v.pacer.State()
-	if state.Quota == 0 || state.Waiting == 0 && state.Used < state.Quota*9/10 {
+	if sent > 0 && (state.Quota == 0 || state.Waiting == 0 && state.Used < state.Quota*9/10) {
 		// It is not the quota that holds the run up, but how fast the API is.
 		left = max(left, time.Duration(float64(took)/float64(sent)*float64(rows)))
 	}
-	return left, true
+	return left, left > 0
 }
 
 // speed is such as "3.3 rows/s, about 4h 10m left".
@@ -154,7 +157,7 @@ func (v view) speed() []part {
 	var parts []part
 	s := v.progress.Snapshot()
 	if took := time.Since(v.started); took >= time.Second {
-		parts = append(parts, part{fmt.Sprintf("%.1f rows/s", float64(s.Settled())/took.Seconds()), noColor})
+		parts = append(parts, part{fmt.Sprintf("%.1f rows/s", float64(s.Settled()-s.DoneBefore)/took.Seconds()), noColor})
 	}
 	if left, ok := v.left(); ok {
 		parts = append(parts, part{"about " + duration(left) + " left", noColor})
@@ -169,7 +172,7 @@ func (v view) waits() []part {
 	switch {
 	case state.Throttled:
 		return []part{{"the API asks to wait, " + duration(wait) + " more", yellow}}
-	case wait > time.Second && state.Waiting > 0:
+	case wait > time.Second && state.Quota > 0 && state.Used >= state.Quota:
 		return []part{{"waiting for the quota, " + duration(wait) + " more", yellow}}
 	}
 	return nil
