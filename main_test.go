@@ -29,11 +29,12 @@ func TestMain(m *testing.M) {
 //
 //	sandbox [FAULT…]        start a sandbox that lives as long as the script, and point the environment at it;
 //	                        latency=D, rate=R and duplicates=HOW are options beside faults
-//	contacts FILE N         write a CSV file of N contacts
+//	contacts FILE N [NAME]  write a CSV file of N contacts, all of that name
 //	profiles N              the sandbox holds N profiles, no contact id twice
 //	await-requests N        wait until it got at least N requests
 //	terminate               send SIGTERM to the command that await-requests waited for
 //	requests OP N[-M]       it got so many requests of an operation: create, list, get; or all
+//	throttled N             it answered 429 so many times
 //	rows REPORT STATUS N    the last lines of N keys of a report have that status
 //	exits CODE importer ARG…
 //	                        run it, and want that exit code
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Values[rigKey{}] = &rig{}
+			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, ".cache"))
 			wd, err := os.Getwd()
 			e.Setenv("TESTDATA", filepath.Join(wd, "testdata"))
 			return err
@@ -57,6 +59,11 @@ func TestScripts(t *testing.T) {
 			"requests":       checkRequests,
 			"rows":           checkRows,
 			"exits":          checkExit,
+			"throttled": func(ts *testscript.TestScript, _ bool, args []string) {
+				if got, want := rigOf(ts).server.Counts().Throttled, number(ts, args[0]); got != want {
+					ts.Fatalf("the sandbox refused %d requests for its quota, want %d", got, want)
+				}
+			},
 			"terminate": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(rigOf(ts).background.Process.Signal(syscall.SIGTERM))
 			},
@@ -105,15 +112,16 @@ func startSandbox(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func writeContacts(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: contacts FILE N")
+	name := "c"
+	if len(args) > 2 {
+		name = args[2]
 	}
 	f, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
 	w := bufio.NewWriter(f)
 	fmt.Fprintln(w, "email,first name,age")
 	for i := range number(ts, args[1]) {
-		fmt.Fprintf(w, "c%06d@example.com,Name %d,%d\n", i, i, 18+i%70)
+		fmt.Fprintf(w, "%s%06d@example.com,Name %d,%d\n", name, i, i, 18+i%70)
 	}
 	ts.Check(w.Flush())
 	ts.Check(f.Close())

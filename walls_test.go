@@ -17,6 +17,8 @@ func TestWalls(t *testing.T) {
 		"importer/source":   {"importer/importer"},
 		"importer/cognigy":  {"importer/importer"},
 		"importer/sink":     {"importer/importer"},
+		"importer/quota":    {"importer/importer"},
+		"importer/state":    {"importer/importer"},
 		"importer/report":   {"importer/importer"},
 		"importer/metrics":  {"importer/importer"},
 	}

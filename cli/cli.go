@@ -14,6 +14,7 @@ import (
 
 	"importer/config"
 	"importer/sink"
+	"importer/state"
 )
 
 // Env is what a command gets from the process it runs in.
@@ -30,7 +31,8 @@ type Env struct {
 // import awaits what is in flight, records it, and returns that cause.
 func Execute(ctx context.Context, args []string, env Env) error {
 	root := newImportCommand(env)
-	root.AddCommand(newReportCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	root.AddCommand(newInitCommand(env), newPreviewCommand(env), newReportCommand(env),
+		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
@@ -63,6 +65,7 @@ func ExitCode(err error) (code int, print bool) {
 	var interrupt *Interrupt
 	var wrong *config.Error
 	var locked *sink.LockedError
+	var stateLocked *state.LockedError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -73,7 +76,7 @@ func ExitCode(err error) (code int, print bool) {
 		return exitStopped, true
 	case errors.Is(err, errNotAllIn):
 		return exitNotAllIn, false
-	case errors.As(err, &locked):
+	case errors.As(err, &locked), errors.As(err, &stateLocked):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true

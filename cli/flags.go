@@ -6,13 +6,24 @@ import (
 	"importer/config"
 )
 
-// bindFlags makes the flags of the import, each bound to its field of c and with
-// the value of that field as its default.
-func bindFlags(flags *pflag.FlagSet, c *config.Config) {
+// addConfigFlag makes the flag that settings reads.
+func addConfigFlag(flags *pflag.FlagSet) {
+	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+}
+
+// bindSourceFlags makes the flags that say what is read, for all commands that
+// read rows.
+func bindSourceFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
 	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
 	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
 	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
+}
+
+// bindFlags makes the flags of the import, each bound to its field of c and with
+// the value of that field as its default.
+func bindFlags(flags *pflag.FlagSet, c *config.Config) {
+	bindSourceFlags(flags, c)
 	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
 	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
 	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
@@ -25,6 +36,11 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
 	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
 	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
+	flags.StringVar(&c.Mode, "mode", c.Mode, "create; upsert also sends what changed; mirror also removes what the source no longer holds")
+	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that upsert and mirror compare the source with")
+	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows")
+	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that the project's schema lacks")
+	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
 	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
 	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
 	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
@@ -38,15 +54,15 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
 }
 
-// settings loads the configuration and lays the flags that were given over it.
+// settings loads the configuration and lays the flags that were given over it. A
+// command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	path, err := given.GetString("config")
-	if err != nil {
-		return config.Config{}, err
-	}
-	c, err := config.Load(path, getenv)
-	if err != nil {
-		return config.Config{}, err
+	c := config.Default()
+	var err error
+	if f := given.Lookup("config"); f != nil { // importer init makes it
+		if c, err = config.Load(f.Value.String(), getenv); err != nil {
+			return config.Config{}, err
+		}
 	}
 	over := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindFlags(over, &c)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,10 +17,11 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
-	"importer/metrics"
+	"importer/quota"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
+	"importer/state"
 )
 
 func newImportCommand(env Env) *cobra.Command {
@@ -47,10 +47,10 @@ that were refused come back in a reject file, with the reason.`,
 			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
 		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	cmd.Flags().String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+	addConfigFlag(cmd.Flags())
 	bindFlags(cmd.Flags(), &shown)
 	return cmd
 }
@@ -58,6 +58,11 @@ that were refused come back in a reject file, with the reason.`,
 // runImport is one run, from the settings to the exit.
 func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
 	started := time.Now()
+	if !c.Sandbox { // which brings its own URL, key and project
+		if err := c.API.Validate(); err != nil {
+			return err
+		}
+	}
 	rate, err := importer.ParseRate(c.Rate)
 	if err != nil {
 		return config.Errorf("--rate (rate): %w", err)
@@ -66,11 +71,17 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return config.Errorf("--max-errors (max_errors): %w", err)
 	}
-	var told *url.URL
-	if c.Notify.URL != "" {
-		if told, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
-			return usage(err)
-		}
+	duplicates, err := importer.ParseDuplicates(c.Duplicates)
+	if err != nil {
+		return config.Errorf("duplicates: %w", err)
+	}
+	discovery, err := importer.ParseDiscovery(c.Existing)
+	if err != nil {
+		return config.Errorf("--existing (existing): %w", err)
+	}
+	onConflict, err := importer.ParseOnConflict(c.OnConflict)
+	if err != nil {
+		return config.Errorf("on_conflict: %w", err)
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	colored := terminal && env.Getenv("NO_COLOR") == ""
@@ -83,9 +94,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return err
 	}
 
-	input, err := openSource(c.Source, env.Stdin)
+	input, err := openSource(c, env.Stdin)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, input.Close()) }()
 
@@ -107,14 +118,31 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 		recordedURL = c.API.BaseURL
 	}
+	var pacing importer.PacerOptions
+	if !rate.Unlimited() && c.RateShared && !c.Sandbox {
+		ledger, ledgerErr := quota.Open(c.API.BaseURL, rate)
+		if ledgerErr != nil {
+			log.Warn().Err(ledgerErr).Msg("this run paces its requests for itself alone")
+		} else {
+			defer func() { err = errors.Join(err, ledger.Close()) }()
+			pacing.Ledger = ledger
+		}
+	}
+	pacer := importer.NewPacer(rate, pacing)
 	var progress importer.Progress
-	pacer := importer.NewPacer(rate, importer.PacerOptions{})
-	watch := &observer{log: log, redact: c.Report.Redact, textfile: c.Metrics.Textfile}
-	watch.metrics = metrics.New(env.Version, &progress, pacer)
+	watch, err := newObserver(c, env, display, &progress, pacer, log)
+	if err != nil {
+		return err
+	}
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
-		OnAnswer: watch.answered,
+		OnAnswer: func(a cognigy.Answer) {
+			if a.Rate.Known && a.Rate.Reset > 0 {
+				pacer.Observe(importer.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
+			}
+			watch.answered(a)
+		},
 	})
 	if err != nil {
 		return usage(err)
@@ -127,9 +155,14 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		reportPath = defaultReport(sources[0].Name)
 	}
 	run := ulid.Make().String()
-	report, err := sink.OpenReport(reportPath, sink.Options{
+	syncing, err := openSync(c, recordedURL)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, syncing.close()) }()
+	report, err := syncing.openReport(reportPath, log, sink.Options{
 		Header: sink.Header{
-			Run: run, Version: env.Version, Mode: "create", Sources: c.Source.Paths,
+			Run: run, Version: env.Version, Mode: c.Mode, Sources: c.Source.Paths,
 			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
 		},
 		Restart: c.Restart,
@@ -137,11 +170,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		Window:  rate.Window,
 	})
 	if err != nil {
-		var other *sink.MismatchError
-		if errors.As(err, &other) {
-			return usage(err)
-		}
-		return err
+		return mismatchIsUsage(err)
 	}
 	defer func() { err = errors.Join(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
@@ -150,42 +179,52 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}
 	defer func() { err = errors.Join(err, rejects.Discard()) }()
 
+	listing, err := state.NewListing()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, listing.Close()) }()
+
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
 	preload(pacer, report)
-	v := view{progress: &progress, input: input, pacer: pacer, started: time.Now()}
-	keys := report.Keys()
-	v.before = int64(keys.Len() - keys.Count(importer.InDoubt) - keys.Count(importer.Failed) - keys.Count(importer.Unknown) - keys.Count(importer.Rejected))
-	if display.kind != "none" || c.Metrics.Listen != "" {
-		v.total = countRows(c.Source, env.Stdin)
+	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
+	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
+		return err
 	}
-	stopServing := func() error { return nil }
-	if c.Metrics.Listen != "" {
-		if stopServing, err = serveLive(c.Metrics.Listen, reportPath, v, watch.metrics, log); err != nil {
+	if duplicates == importer.LastWins {
+		if input.Size() == 0 {
+			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: import a file")
+		}
+		if err := importer.ReadLast(input.Rows(), report.Keys()); err != nil {
 			return err
 		}
 	}
-	if err := watch.start(report); err != nil {
-		return errors.Join(usage(err), stopServing())
+	forecast(input, rate, pacer, report.Keys(), log)
+	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, watch.stop()) }() // of no effect after the stop below
 	if err := report.Begin(); err != nil {
-		watch.stop()
-		return errors.Join(err, stopServing())
+		return err
 	}
-	display.start(v)
 	unhook := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer unhook() // no longer of interest
-	summary, err := importer.Run(ctx, input.Rows(), importer.Options{
-		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: keys, Pacer: pacer, Log: log, Progress: &progress,
+	options := importer.Options{
+		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
-		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field,
-	})
-	display.stop()
-	err = errors.Join(err, stopServing())
-	watch.stop()
+		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
+		Discovery: discovery, OnConflict: onConflict, Listing: listing,
+	}
+	syncing.configure(&options)
+	summary, err := importer.Run(ctx, input.Rows(), options)
+	err = errors.Join(err, watch.stop())
+	if n := input.Skipped(); n > 0 {
+		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+	}
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = importer.Seconds(time.Since(started))
 	rejectFiles, rejectsErr := rejects.Commit()
@@ -195,20 +234,12 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
 	err = errors.Join(err, report.End(summary))
-	if metricsErr := watch.end(err == nil && summary.Status == importer.Complete && summary.NotIn() == 0); metricsErr != nil {
-		log.Error().Err(metricsErr).Msg("the metrics of this run are not where they should be")
-	}
 	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
 		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
 	}); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
-	if told != nil {
-		// Also when the run was interrupted: a second signal exits at once.
-		if notifyErr := notify(context.WithoutCancel(ctx), told, "importer/"+env.Version, summary); notifyErr != nil {
-			log.Error().Err(notifyErr).Msg("nobody was told how the run ended")
-		}
-	}
+	watch.tell(ctx, summary, err == nil)
 	switch {
 	case err != nil:
 		return err
@@ -220,19 +251,39 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	return nil
 }
 
-func openSource(c config.Source, stdin io.Reader) (*source.Input, error) {
-	format, err := source.ParseFormat(c.Format)
+// sourceOptions are what the settings say of the source, but for the mapping.
+func sourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
+	format, err := source.ParseFormat(c.Source.Format)
 	if err != nil {
-		return nil, fmt.Errorf("--format (source.format): %w", err)
+		return source.Options{}, config.Errorf("--format (source.format): %w", err)
 	}
-	delimiter, err := source.ParseDelimiter(c.Delimiter)
+	delimiter, err := source.ParseDelimiter(c.Source.Delimiter)
 	if err != nil {
-		return nil, fmt.Errorf("--delimiter (source.delimiter): %w", err)
+		return source.Options{}, config.Errorf("--delimiter (source.delimiter): %w", err)
 	}
-	return source.Open(source.Options{
-		Paths: c.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Encoding,
-		LazyQuotes: c.LazyQuotes, Sheet: c.Sheet,
-	})
+	return source.Options{
+		Paths: c.Source.Paths, Stdin: stdin, Format: format, Delimiter: delimiter, Encoding: c.Source.Encoding,
+		LazyQuotes: c.Source.LazyQuotes, Sheet: c.Source.Sheet,
+	}, nil
+}
+
+func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
+	o, err := sourceOptions(c, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if o.Mapping, err = source.DecodeMapping(c.Text); err != nil {
+		return nil, config.Errorf("mapping: %w", err)
+	}
+	input, err := source.Open(o)
+	var misfit *source.MappingError
+	if errors.As(err, &misfit) {
+		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
+	}
+	if err != nil {
+		return nil, usage(err)
+	}
+	return input, nil
 }
 
 // defaultReport is the report of a source that none was named for: in the
@@ -242,6 +293,22 @@ func defaultReport(source string) string {
 		return "stdin.report.ndjson"
 	}
 	return filepath.Base(source) + ".report.ndjson"
+}
+
+// forecast says how many requests the run expects, and how long they take at
+// least. It reads the source once, which costs nothing beside requests that are
+// paced; without a limit, and for a source that can be read once, it says
+// nothing.
+func forecast(input *source.Input, rate importer.Rate, pacer *importer.Pacer, keys *importer.Keys, log zerolog.Logger) {
+	if rate.Unlimited() || input.Size() == 0 {
+		return
+	}
+	rows, requests, err := importer.Expect(input.Rows(), keys)
+	if err != nil {
+		return // the run meets the same error, after the rows before it
+	}
+	log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", rate.String()).
+		Str("at_least", pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
 
 // preload tells the pacer what earlier runs of this report have sent within the

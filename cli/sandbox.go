@@ -3,10 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"importer/config"
@@ -22,6 +22,7 @@ func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 		rate   string
 		faults []string
 		ttl    string
+		log    = config.Log{Level: "info", Format: "auto"}
 	)
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -54,8 +55,14 @@ Faults (--fault, repeatable; P is the probability for a request):
 			if o.TTL, err = parseTTL(ttl); err != nil {
 				return err
 			}
-			o.Log = zerolog.New(zerolog.ConsoleWriter{Out: cmd.ErrOrStderr(), NoColor: true, TimeFormat: time.RFC3339}).
-				Level(zerolog.InfoLevel).With().Timestamp().Logger()
+			stderr := cmd.ErrOrStderr()
+			terminal := isTerminal(stderr, os.Getenv)
+			if o.Log, err = newLogger(stderr, terminal, terminal && os.Getenv("NO_COLOR") == "", log); err != nil {
+				return err
+			}
+			if err := o.Validate(); err != nil {
+				return usage(err)
+			}
 			return serveSandbox(cmd, stdout, addr, o)
 		},
 	}
@@ -65,7 +72,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 	f.StringVar(&o.APIKey, "api-key", sandbox.DefaultAPIKey, "the key it accepts; not a real one, for it is printed")
 	f.StringVar(&o.ProjectID, "project-id", sandbox.DefaultProjectID, "the project it holds, 24 characters")
 	f.StringVar(&rate, "rate", "off", "quota of a client address: off, or as in 1000/5m")
-	f.StringVar(&o.RetryAfter, "retry-after", sandbox.RetryAfterSeconds, "header of a 429: seconds, date or none")
+	f.StringVar(&o.RetryAfter, "retry-after", sandbox.RetryAfterSeconds, "header of a 429 or an injected 503: seconds, date or none")
 	f.DurationVar(&o.Latency, "latency", 0, "time added to each request")
 	f.StringArrayVar(&faults, "fault", nil, "fault to inject (repeatable), see above")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of the faults: the same seed loses the same answers")
@@ -78,6 +85,8 @@ Faults (--fault, repeatable; P is the probability for a request):
 	f.StringVar(&o.DefaultMedia, "default-media", sandbox.MediaJSON, "media type without Accept: json or hal")
 	f.StringVar(&ttl, "ttl", "720h", "life time of a profile after its last read or change, or off")
 	f.IntVar(&o.MaxBody, "max-body", sandbox.DefaultMaxBody, "largest request body in bytes")
+	f.StringVar(&log.Level, "log-level", log.Level, "level of the log on standard error; debug tells of each request")
+	f.StringVar(&log.Format, "log-format", log.Format, "form of the log: auto, console or json")
 	return cmd
 }
 

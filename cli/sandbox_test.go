@@ -116,7 +116,7 @@ func TestSandboxCommandLogsLostAnswers(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
-	if log := s.stderr.String(); !strings.Contains(log, "fault=drop-after") || !strings.Contains(log, "lost_status=201") || strings.Contains(log, "jane@example.com") {
+	if log := s.stderr.String(); !strings.Contains(log, `"fault":"drop-after"`) || !strings.Contains(log, `"lost_status":201`) || strings.Contains(log, "jane@example.com") {
 		t.Errorf("it logged %q", log)
 	}
 }
@@ -142,15 +142,30 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestSandboxCommandRefusesWrongFlags(t *testing.T) {
 	for _, args := range []string{"--rate 5", "--fault 500", "--fault drop:0.1", "--ttl 0s", "--ttl 30d", "--on-duplicate maybe", "--patch x", "--create-status 204",
 		"--project-id x", "--latency -1s", "--max-body -1", "--seed -1", "--limit-above x", "--unknown-members x", "--unknown-fields x", "--default-media x",
-		"--retry-after x", "--addr nowhere", "argument"} {
+		"--retry-after x", "--log-level x", "argument"} {
 		cmd := cli.NewSandboxCommand(io.Discard)
 		cmd.SetArgs(append([]string{"--addr", "127.0.0.1:0"}, strings.Fields(args)...))
 		cmd.SetOut(io.Discard)
 		cmd.SetErr(io.Discard)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // where it starts after all, it ends at once
-		if err := cmd.ExecuteContext(ctx); err == nil {
+		err := cmd.ExecuteContext(ctx)
+		if err == nil {
 			t.Errorf("%s was taken", args)
 		}
+		// What cobra itself refuses becomes exit code 2 at the root.
+		if code, _ := cli.ExitCode(err); code != 2 && !strings.HasPrefix(err.Error(), "invalid argument") {
+			t.Errorf("%s: exit code %d, want 2, for %v", args, code, err)
+		}
+	}
+}
+
+func TestSandboxCommandCannotListen(t *testing.T) {
+	cmd := cli.NewSandboxCommand(io.Discard)
+	cmd.SetArgs([]string{"--addr", "nowhere"})
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	if code, _ := cli.ExitCode(cmd.ExecuteContext(t.Context())); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
 	}
 }

@@ -30,8 +30,8 @@ const countedUpTo = 2 << 20
 
 // countRows counts the rows of a small input of files; 0 where it is not one.
 // What is wrong with it the run will tell.
-func countRows(c config.Source, stdin io.Reader) int64 {
-	for _, path := range c.Paths {
+func countRows(c config.Config, stdin io.Reader) int64 {
+	for _, path := range c.Source.Paths {
 		if path == "-" {
 			return 0
 		}

@@ -14,15 +14,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 const (
@@ -77,13 +75,10 @@ type Client struct {
 	timeout   time.Duration
 	timedOut  error    // the cause of a request's own timeout
 	profiles  *url.URL // of create and list; all others begin with it
-	transport *http.Transport
-	// The headers are the same for every request, and never written to.
-	header     http.Header
-	bodyHeader http.Header  // with Content-Type
-	onAnswer   func(Answer) // nil: nobody asks
-	clock      skew
-	buffers    buffers
+	transport transport
+	onAnswer  func(Answer) // nil: nobody asks
+	clock     skew
+	buffers   buffers
 }
 
 var projectIDForm = regexp.MustCompile(`^[a-z0-9]{24}$`)
@@ -119,97 +114,47 @@ func New(o Options) (*Client, error) {
 	if o.Timeout < 0 || o.MaxConns < 0 {
 		return nil, errors.New("a negative timeout or number of connections")
 	}
+	if strings.ContainsFunc(o.UserAgent, unicode.IsControl) {
+		return nil, errors.New("the user agent holds a control character")
+	}
 	c := &Client{
 		key:       key,
 		projectID: o.ProjectID,
 		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
 		profiles:  u,
 		onAnswer:  o.OnAnswer,
-		transport: newTransport(cmp.Or(o.MaxConns, DefaultMaxConns)),
-		header: http.Header{
-			"Accept":     {"application/json"},
-			"User-Agent": {cmp.Or(o.UserAgent, "importer")},
-			"X-Api-Key":  {key},
-		},
 	}
+	header := http.Header{
+		"Accept":     {"application/json"},
+		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
+		"X-Api-Key":  {key},
+	}
+	c.transport = newTransport(u, header, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
 	c.timedOut = &timeoutError{c.timeout}
-	c.bodyHeader = c.header.Clone()
-	c.bodyHeader.Set("Content-Type", "application/json")
 	return c, nil
-}
-
-func newTransport(maxConns int) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: maxConns,
-		IdleConnTimeout:     idleTimeout,
-		Protocols:           protocols,
-	}
 }
 
 // String names the API, so that a client that is logged shows no key.
 func (c *Client) String() string { return "client of " + c.profiles.Host }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.close() }
 
 // ClockSkew is how far the server's clock is ahead of this machine's, learned
 // from the Date headers of the answers so far; exact to a second, and mostly to
 // less. False where no answer carried one.
 func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 
-// A sent tells whether a request may have reached the server.
-type sent struct{ wrote atomic.Bool }
-
-// trace watches one request. The transport sends a request again by itself only
-// where it wrote no byte of it; GetConn marks the new beginning.
-func (s *sent) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:      func(string) { s.wrote.Store(false) },
-		WroteHeaders: func() { s.wrote.Store(true) },
-	}
-}
-
 // do sends one request and reads its answer into buf, which must be empty and
 // holds the body afterwards. The error is nil for any 2xx, and an
 // *importer.APIError otherwise. broken is the error that ended the reading of a
 // success early.
 func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
-	defer cancel()
-	var s sent
-	req := (&http.Request{
-		Method: op.method,
-		URL:    u,
-		Host:   u.Host,
-		Header: c.header,
-		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(httptrace.WithClientTrace(ctx, s.trace()))
-	if body != nil {
-		req.Header = c.bodyHeader
-		req.ContentLength = int64(len(body))
-		// With GetBody the transport sends a request again after an idle connection
-		// turned out to be closed before a byte was written. It takes a request for
-		// safe to repeat after that only if its method is, or if it has an
-		// Idempotency-Key header: there must never be one.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, _ = req.GetBody()
-	} else {
-		// A body that is empty but there keeps the transport from sending a GET
-		// again after it was written: every request costs quota. None is sent.
-		req.Body = io.NopCloser(strings.NewReader(""))
-	}
-
 	x := exchange{op: op, key: c.key}
 	began := time.Now()
-	resp, err := c.transport.RoundTrip(req)
+	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, c.timeout, c.timedOut})
 	if err != nil {
-		x.err, x.sent = err, s.wrote.Load()
+		x.err, x.sent = err, sent
 		c.tell(op, 0, began, RateInfo{})
 		return nil, classify(x)
 	}

@@ -38,6 +38,9 @@ func newClient(t *testing.T, base string) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	if overNetHTTP {
+		c.transport = newProxied(http.Header{"Accept": {"application/json"}, "X-Api-Key": {testKey}}, DefaultMaxConns, func(*http.Request) (*url.URL, error) { return nil, nil })
+	}
 	return c
 }
 
@@ -445,15 +448,14 @@ func TestTLS(t *testing.T) {
 	}
 
 	c := newClient(t, s.URL)
-	c.transport.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	c.transport.(*direct).tls.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	result, err := c.Create(context.Background(), ada)
 	if err != nil || result.ID != "1" {
 		t.Errorf("%+v, %v; want HTTP/1", result, err)
 	}
 
 	c = newClient(t, s.URL)
-	c.transport.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	c.transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	c.transport.(*direct).tls.RootCAs = x509.NewCertPool()
 	_, err = c.Create(context.Background(), ada)
 	apiError(t, err, importer.Fatal)
 
@@ -482,11 +484,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 }
 
 func TestProxyFromEnvironment(t *testing.T) {
-	// http.ProxyFromEnvironment reads the environment once a process.
 	c := newClient(t, "https://api.example.com")
-	if c.transport.Proxy == nil {
-		t.Fatal("proxies are not honoured")
-	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Header.Get("X-Api-Key") != "" {
 			t.Errorf("%s with headers %v: the proxy must see a CONNECT without the key", r.Method, r.Header)
@@ -494,7 +492,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 	}))
 	t.Cleanup(proxy.Close)
-	c.transport.Proxy = func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) }
+	c.transport = newTransport(c.profiles, http.Header{"X-Api-Key": {testKey}}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
 	_, err := c.Create(context.Background(), ada)
 	if e := apiError(t, err, importer.Fatal); !strings.Contains(e.Hint, "$HTTPS_PROXY") {
 		t.Error(e.Hint)

@@ -20,12 +20,19 @@ import (
 // file. Flags and environment variables set the same fields.
 type Config struct {
 	Source      Source        `yaml:"source"`
+	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
 	API         API           `yaml:"api"`
-	Rate        string        `yaml:"rate"` // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Mode        string        `yaml:"mode"` // create, upsert, mirror
+	Sync        Sync          `yaml:"sync"`
+	Rate        string        `yaml:"rate"`       // as importer.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates  string        `yaml:"duplicates"` // as importer.ParseDuplicates reads it
+	RateShared  bool          `yaml:"rate_shared"`
 	Workers     int           `yaml:"workers"`
 	Retries     int           `yaml:"retries"`
 	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
 	GiveUpAfter time.Duration `yaml:"give_up_after"`
+	Existing    string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
+	OnConflict  string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
 	InDoubt     InDoubt       `yaml:"in_doubt"`
 	Stamp       Stamp         `yaml:"stamp"`
 	Report      Report        `yaml:"report"`
@@ -34,12 +41,17 @@ type Config struct {
 	Notify      Notify        `yaml:"notify"`
 	Log         Log           `yaml:"log"`
 
+	// Text is the file itself; nil where there is none.
+	Text []byte `yaml:"-"`
+
 	// By flag only.
 	Sandbox       bool     `yaml:"-"`
 	Faults        []string `yaml:"-"` // of the sandbox
 	Seed          uint64   `yaml:"-"` // of the faults
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
+	AllowRemovals bool     `yaml:"-"`
+	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`
 	InsecureHTTP  bool     `yaml:"-"`
@@ -55,6 +67,20 @@ type Source struct {
 	Encoding   string `yaml:"encoding"`
 	LazyQuotes bool   `yaml:"lazy_quotes"`
 	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
+}
+
+// Sync says what the modes upsert and mirror do.
+type Sync struct {
+	State        string        `yaml:"state"`
+	RefreshAfter time.Duration `yaml:"refresh_after"` // how long after its last change a profile is touched
+	Missing      string        `yaml:"missing"`       // keep, deactivate, delete
+	Guard        Guard         `yaml:"guard"`
+}
+
+// Guard says how many contacts a mirror removes at most without being allowed to.
+type Guard struct {
+	Max     int     `yaml:"max"`
+	Percent float64 `yaml:"percent"`
 }
 
 // API says where profiles go.
@@ -82,6 +108,8 @@ type Stamp struct {
 type Report struct {
 	Path   string `yaml:"path"` // empty: beside the working directory, named after the first source
 	Redact bool   `yaml:"redact"`
+	// KeepPrevious writes into the report what updates take away.
+	KeepPrevious bool `yaml:"keep_previous"`
 }
 
 // Metrics says where Prometheus finds the metrics of a run.
@@ -115,12 +143,20 @@ const DefaultRate = "1000/5m"
 // Default is what holds where nothing is set.
 func Default() Config {
 	return Config{
+		Mode: "create",
+		Sync: Sync{
+			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
+		},
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
 		API:         API{Timeout: 30 * time.Second},
+		Duplicates:  "first",
+		RateShared:  true,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
 		GiveUpAfter: 10 * time.Minute,
+		Existing:    "auto",
+		OnConflict:  "report",
 		InDoubt:     InDoubt{Settle: 30 * time.Second},
 		Progress:    "auto",
 		Log:         Log{Level: "info", Format: "auto"},
@@ -157,6 +193,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
+		c.Text = text
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}
@@ -218,9 +255,9 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 	}
 }
 
-// Validate checks the settings and completes them: the default rate, and the API
-// key from its file. Every error is an *Error that names the flag, the key of
-// the file or the variable to set.
+// Validate checks the settings, but for those of the API, and completes the rate.
+// Every error is an *Error that names the flag, the key of the file or the
+// variable to set.
 func (c *Config) Validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
@@ -229,6 +266,10 @@ func (c *Config) Validate() error {
 		name, value string
 		of          []string
 	}{
+		{"--mode (mode)", c.Mode, []string{"create", "upsert", "mirror"}},
+		{"sync.missing", c.Sync.Missing, []string{"keep", "deactivate", "delete"}},
+		{"--existing (existing)", c.Existing, []string{"auto", "list", "lookup", "ignore"}},
+		{"on_conflict", c.OnConflict, []string{"report", "first", "merge"}},
 		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
 		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
 		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},
@@ -244,6 +285,7 @@ func (c *Config) Validate() error {
 	}{
 		{"--workers (workers)", c.Workers, 1, 1024},
 		{"--retries (retries)", c.Retries, 0, 100},
+		{"sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000},
 	} {
 		if n.value < n.least || n.value > n.most {
 			return Errorf("%s is %d; want %d to %d", n.name, n.value, n.least, n.most)
@@ -256,11 +298,23 @@ func (c *Config) Validate() error {
 	}{
 		{"--timeout (api.timeout)", c.API.Timeout, 10 * time.Millisecond, time.Hour},
 		{"--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour},
+		{"sync.refresh_after", c.Sync.RefreshAfter, 0, 365 * 24 * time.Hour},
 		{"give_up_after", c.GiveUpAfter, time.Second, 7 * 24 * time.Hour},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return Errorf("%s is %s; want %s to %s", d.name, d.value, d.least, d.most)
 		}
+	}
+	if p := c.Sync.Guard.Percent; !(p >= 0 && p <= 100) {
+		return Errorf("sync.guard.percent is %g; want 0 to 100", p)
+	}
+	switch sync := c.Mode != "create"; {
+	case sync && c.Sync.State == "":
+		return Errorf("--state (sync.state) is empty; --mode %s needs a file for what the last run left", c.Mode)
+	case c.AllowRemovals && c.Mode != "mirror":
+		return Errorf("--allow-removals is for --mode mirror")
+	case !sync && c.OnConflict == "merge":
+		return Errorf("on_conflict is merge, and --mode create changes nothing that is there: use report or first")
 	}
 	if c.Rate == "" {
 		c.Rate = DefaultRate
@@ -274,10 +328,7 @@ func (c *Config) Validate() error {
 	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
 		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
 	}
-	if c.Sandbox {
-		return nil // it brings its own URL, key and project
-	}
-	return c.API.validate()
+	return nil
 }
 
 var (
@@ -285,7 +336,10 @@ var (
 	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
 )
 
-func (a *API) validate() error {
+// Validate checks where profiles go, and reads the API key from its file. A
+// command that sends nothing, or only to its own sandbox, does without. Every
+// error is an *Error.
+func (a *API) Validate() error {
 	if a.Key == "" && a.APIKeyFile != "" {
 		key, err := os.ReadFile(a.APIKeyFile)
 		if err != nil {

@@ -27,6 +27,7 @@ func TestFileOverDefaultsAndEnvironmentOverFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Text = nil
 	want := Default()
 	want.Workers = 4
 	want.API = API{BaseURL: "https://env.example", ProjectID: "65f0000000000000000000aa", Timeout: 5 * time.Second, Key: "k"}
@@ -91,6 +92,7 @@ func TestRefusedFiles(t *testing.T) {
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "\n", "# nothing\n", "api:\nworkers:\n", "api:\n  timeout:\n  # base_url: x\n"} {
 		c, err := load(t, text, nil)
+		c.Text = nil
 		if err != nil || !reflect.DeepEqual(c, Default()) {
 			t.Errorf("%q loads as %+v, %v", text, c, err)
 		}
@@ -105,26 +107,33 @@ func valid() Config {
 	return c
 }
 
+// validate checks all, as an import does.
+func validate(c *Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return c.API.Validate()
+}
+
 func TestValidate(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)
 		want   []string // parts of the error; none: it is accepted
 	}{
-		"valid":              {func(c *Config) {}, nil},
-		"no source":          {func(c *Config) { c.Source.Paths = nil }, []string{"--source", "source.paths"}},
-		"nothing set":        {func(c *Config) { c.API = API{Timeout: time.Second} }, []string{"--base-url", "--project-id", "$COGNIGY_API_KEY", "--sandbox"}},
-		"sandbox needs none": {func(c *Config) { c.API = API{Timeout: time.Second}; c.Sandbox = true }, nil},
-		"no key":             {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
-		"key of two lines":   {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
-		"project of 23":      {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
-		"workers":            {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
-		"retries":            {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
-		"timeout":            {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
-		"stamp":              {func(c *Config) { c.Stamp.Field = "import key" }, []string{"stamp.field"}},
+		"valid":            {func(c *Config) {}, nil},
+		"no source":        {func(c *Config) { c.Source.Paths = nil }, []string{"--source", "source.paths"}},
+		"nothing set":      {func(c *Config) { c.API = API{Timeout: time.Second} }, []string{"--base-url", "--project-id", "$COGNIGY_API_KEY", "--sandbox"}},
+		"no key":           {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
+		"key of two lines": {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
+		"project of 23":    {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
+		"workers":          {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
+		"retries":          {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
+		"timeout":          {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
+		"stamp":            {func(c *Config) { c.Stamp.Field = "import key" }, []string{"stamp.field"}},
 	} {
 		cfg := valid()
 		c.change(&cfg)
-		err := cfg.Validate()
+		err := validate(&cfg)
 		var wrong *Error
 		if len(c.want) == 0 && err != nil || len(c.want) > 0 && !errors.As(err, &wrong) {
 			t.Errorf("%s: got %v", name, err)
@@ -166,7 +175,7 @@ func TestKeyFile(t *testing.T) {
 		}
 		cfg := valid()
 		cfg.API.Key, cfg.API.APIKeyFile = "", path
-		err := cfg.Validate()
+		err := validate(&cfg)
 		if c.ok != (err == nil) || c.ok && string(cfg.API.Key) != "s3cret-key" {
 			t.Errorf("%s: key %q, %v", name, string(cfg.API.Key), err)
 		}

@@ -20,6 +20,14 @@ type API interface {
 	List(ctx context.Context, q ListQuery) (ListPage, error)
 	// Get reads one profile. Unlike a list, it tells when the profile was created.
 	Get(ctx context.Context, id string) (Found, error)
+	// Update changes the members of a profile that are not nil in p. Whether the
+	// fields of p are merged into those of the profile or replace them is not known.
+	Update(ctx context.Context, id string, p Profile) error
+	// Delete deletes a profile.
+	Delete(ctx context.Context, id string) error
+	// Merge merges the profile that holds a contact id into another, and returns the
+	// id of the one that is left; empty where the answer did not tell.
+	Merge(ctx context.Context, id, contactID string) (string, error)
 	// ClockSkew is how far the server's clock is ahead of ours, to within a
 	// second, as its answers tell; false before the first answer that does. It
 	// sends nothing.

@@ -148,6 +148,9 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 		if found.ours && (d.why != conflict || t.lost) {
 			status = Created
 		}
+		if e.State != nil {
+			return e.adoptDoubtful(t, found.found, status)
+		}
 		e.settle(t, status, found.id, true, nil)
 		return nil
 	}
@@ -178,6 +181,28 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 		return next
 	}
 	return nil
+}
+
+// adoptDoubtful settles a row of a sync whose profile was found. The content may
+// be of an earlier version of the row.
+func (e *engine) adoptDoubtful(t *task, f Found, status Status) *doubt {
+	if status == Existing {
+		status = Unchanged
+	}
+	t.doubtful = true
+	if e.adopt(t, f, status) {
+		return nil
+	}
+	if err := e.Report.Changing([]Key{t.row.Key}); err != nil {
+		e.stop(err)
+		e.notSent(t)
+		return nil
+	}
+	d := e.changeRow(t)
+	if d != nil {
+		d.next = nextLook(d.since, e.Settle, 0, time.Now())
+	}
+	return d
 }
 
 // lookFailed decides about a row whose look-up failed.

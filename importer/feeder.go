@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -72,8 +73,18 @@ func (e *engine) feed() {
 				waited = time.After(paceCheck)
 			} else if due || read == nil || len(gathered) >= budget {
 				n := min(budget, len(gathered))
-				ready, gathered = gathered[:n:n], gathered[n:]
+				batch, err := e.meet(gathered[:n:n], len(gathered))
+				gathered = gathered[n:]
 				waited, due = nil, false
+				if err != nil {
+					gathered = slices.Concat(batch, gathered)
+					e.stop(err)
+					break
+				}
+				ready = batch
+				if len(ready) == 0 {
+					continue
+				}
 				if err := e.announce(ready); err != nil {
 					e.stop(err)
 					break
@@ -132,12 +143,17 @@ func (e *engine) admit(it item) *task {
 		return nil
 	}
 	row := it.row
-	if first, again := e.Keys.See(row.Key, Place{Source: row.Source, Line: row.Line}); again {
-		e.results <- result{outcome: &Outcome{Row: *row, Status: Duplicate, First: first, At: time.Now()}}
+	if o := e.identity.admit(row); o != nil {
+		o.At = time.Now()
+		e.results <- result{outcome: o}
 		return nil
 	}
 	t := &task{row: *row}
-	switch e.Keys.Status(row.Key) {
+	status := e.Keys.Status(row.Key)
+	if e.State != nil && status != InDoubt && status != Unknown {
+		return e.admitSync(t, status)
+	}
+	switch status {
 	case 0, Failed:
 	case Rejected:
 		before, err := e.Report.Before(row.Key)
@@ -182,13 +198,26 @@ func sentUntil(lastLine, now time.Time) time.Time {
 // announce writes the intent to send these rows. When it returns nil, they may
 // reach the API.
 func (e *engine) announce(tasks []*task) error {
-	keys := make([]Key, len(tasks))
+	var creates, changes []Key
 	now := time.Now()
-	for i, t := range tasks {
-		keys[i] = t.row.Key
+	for _, t := range tasks {
 		t.announced = now
+		if t.creates() {
+			creates = append(creates, t.row.Key)
+		} else {
+			changes = append(changes, t.row.Key)
+		}
 	}
-	return e.sending(now, keys)
+	if len(changes) > 0 {
+		if err := e.Report.Changing(changes); err != nil {
+			return err
+		}
+		e.wrote(now)
+	}
+	if len(creates) == 0 {
+		return nil
+	}
+	return e.sending(now, creates)
 }
 
 // mostSilence is how old the last line of the report may be when a create

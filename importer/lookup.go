@@ -11,8 +11,9 @@ import (
 
 // A match is what a look-up found for a row.
 type match struct {
-	id   string
-	ours bool // this report's runs made it
+	id    string
+	ours  bool // this report's runs made it
+	found Found
 }
 
 // clockMargin is how much older than its announcement a profile may seem and
@@ -40,10 +41,10 @@ func (e *engine) lookUp(t *task) (*match, error) {
 			return nil, err
 		}
 		if ours {
-			return &match{id: f.ID, ours: true}, nil
+			return &match{id: f.ID, ours: true, found: f}, nil
 		}
 	}
-	return &match{id: found[0].ID}, nil
+	return &match{id: found[0].ID, found: found[0]}, nil
 }
 
 // ours tells whether a profile that holds the row's contact was made by a run of

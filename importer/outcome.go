@@ -65,7 +65,15 @@ type Outcome struct {
 	First    Place    // Duplicate only: where the key was seen first
 	Failure  *Failure // why the row is not in; nil where it is
 	Doubt    string   // why the row was in doubt in this run, such as "answer lost"; empty where it was not
-	Attempts int      // create requests that were sent for it in this run
+	Attempts int      // requests that were sent in this run to create or change it
+	Reads    int      // requests that read the profile before it was changed
+	Touched  bool     // Updated only: nothing of it changed, so that it does not expire
+	// Changed is when the API last changed the profile, as it says; zero where At
+	// is as good.
+	Changed time.Time
+	// Previous is what an update took away, where that is kept: members that it
+	// changed, as they were.
+	Previous *Profile
 	At       time.Time
 }
 

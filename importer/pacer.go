@@ -53,8 +53,30 @@ type Pacer struct {
 	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
 	pace     *rate.Limiter // nil: no pace
 	throttle throttle
+	hint     hint
 	learned  learner // of the quota
 	tempo    learner // of the pace, over ten seconds, or twenty requests
+
+	ledger   Ledger // nil: not shared
+	unshared error
+	askAgain time.Time // when the ledger may have a token
+	counted  time.Time // when the runs that share the pace were counted
+}
+
+// A Ledger shares the limits with other runs on this machine. Implemented by
+// quota.Ledger. Its methods may be called from many goroutines, and most calls
+// are cheap.
+type Ledger interface {
+	// Take takes one token of the shared quota, or returns how long to wait before
+	// asking again. After an error nothing can be shared any more.
+	Take() (wait time.Duration, err error)
+	// Done ends what Take began: the request was answered now, or never sent.
+	Done(sent bool)
+	// Available returns how many tokens could be taken from now until within has
+	// passed, if no other run took any.
+	Available(within time.Duration) int
+	// Runs returns how many live runs share the limits, this one included.
+	Runs() int
 }
 
 // PacerOptions are what a Pacer may be told besides its rate. The zero value
@@ -62,6 +84,10 @@ type Pacer struct {
 type PacerOptions struct {
 	// MaxRetryAfter bounds what a server may ask for with Retry-After. 0: 10 minutes.
 	MaxRetryAfter time.Duration
+	// Ledger shares the limits with other runs; nil: they are this run's alone. A
+	// quota is shared token by token, a smooth pace in equal parts. If the ledger
+	// fails, the pacer goes on without: see PacerState.Unshared. The caller closes it.
+	Ledger Ledger
 }
 
 // NewPacer returns a pacer that has sent nothing yet.
@@ -71,6 +97,7 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 		started:  time.Now(),
 		turn:     make(chan struct{}, 1),
 		throttle: newThrottle(r, opt.MaxRetryAfter),
+		ledger:   opt.Ledger,
 	}
 	if r.Quota > 0 {
 		p.learned = newLearner(r.Quota, r.Window)
@@ -128,8 +155,7 @@ func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
 	p.mu.Lock()
 	if p.waiting == 0 {
 		now := time.Now()
-		if p.until(now, 1) == 0 {
-			p.buy(now)
+		if p.tryBuy(now) == 0 {
 			p.mu.Unlock()
 			return now, nil
 		}
@@ -141,19 +167,18 @@ func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
 	err := p.takeTurn(ctx)
 	if err == nil {
 		err = p.sleep(ctx, func(now time.Time) time.Duration {
-			d := p.until(now, 1)
-			if d == 0 {
-				p.buy(now)
-				bought = now
-			}
-			return d
+			bought = now
+			return p.tryBuy(now)
 		})
 		<-p.turn
 	}
 	p.mu.Lock()
 	p.waiting--
 	p.mu.Unlock()
-	return bought, err
+	if err != nil {
+		return time.Time{}, err
+	}
+	return bought, nil
 }
 
 func (p *Pacer) takeTurn(ctx context.Context) error {
@@ -172,7 +197,13 @@ func (p *Pacer) WaitAvailable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return p.sleep(ctx, func(now time.Time) time.Duration { return p.until(now, p.waiting+1) })
+	return p.sleep(ctx, func(now time.Time) time.Duration {
+		d := p.until(now, p.waiting+1)
+		if d == 0 && p.ledger != nil && p.rate.Quota > 0 && p.ledger.Available(0) <= p.waiting {
+			return 100 * time.Millisecond
+		}
+		return d
+	})
 }
 
 // sleep blocks until check, called under the lock, returns 0.
@@ -220,6 +251,9 @@ func (p *Pacer) Done(bought time.Time, err error) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.inFlight--
+	if p.ledger != nil && p.rate.Quota > 0 {
+		p.ledger.Done(end != unsent)
+	}
 	if end == unsent {
 		p.throttle.unsure(bought)
 		p.wake()
@@ -290,7 +324,7 @@ const unknown = time.Hour
 // until returns how long it takes until n tokens could be bought at once; 0: now.
 // More than can ever be bought at once counts as that many.
 func (p *Pacer) until(now time.Time, n int) time.Duration {
-	d := p.throttle.until(now)
+	d := max(p.throttle.until(now), p.hint.until(now, p.inFlight))
 	if p.rate.Quota > 0 {
 		d = max(d, p.untilQuota(now, n))
 	}
@@ -301,6 +335,10 @@ func (p *Pacer) until(now time.Time, n int) time.Duration {
 }
 
 func (p *Pacer) untilPace(now time.Time, n int) time.Duration {
+	if p.ledger != nil && now.Sub(p.counted) >= time.Second {
+		p.counted = now
+		p.setPace(now)
+	}
 	missing := float64(min(n, p.pace.Burst())) - p.pace.TokensAt(now)
 	if missing <= 0 {
 		return 0
@@ -317,6 +355,9 @@ func (p *Pacer) setPace(now time.Time) {
 		return
 	}
 	pace := min(p.rate.Pace, float64(p.tempo.limit)/p.tempo.window.Seconds())
+	if p.ledger != nil {
+		pace = min(pace, p.rate.Pace/float64(p.ledger.Runs()))
+	}
 	p.pace.SetLimitAt(now, rate.Limit(pace))
 }
 
@@ -349,15 +390,29 @@ func (p *Pacer) expire(now time.Time) {
 	}
 }
 
-// buy takes the token that until found.
-func (p *Pacer) buy(now time.Time) {
+// tryBuy buys one token and returns 0, or returns how long to wait for it.
+func (p *Pacer) tryBuy(now time.Time) time.Duration {
+	if d := p.until(now, 1); d > 0 {
+		return d
+	}
+	if p.ledger != nil && p.rate.Quota > 0 {
+		d, err := p.ledger.Take()
+		if err != nil {
+			p.ledger, p.unshared = nil, err
+		} else if d > 0 {
+			p.askAgain = now.Add(d)
+			return d
+		}
+	}
 	p.inFlight++
 	if p.pace != nil {
 		p.pace.AllowN(now, 1)
 	}
 	p.throttle.bought()
+	p.hint.request()
 	p.learned.request(now.Sub(p.started))
 	p.tempo.request(now.Sub(p.started))
+	return 0
 }
 
 // wake lets all who sleep look again.
@@ -366,57 +421,4 @@ func (p *Pacer) wake() {
 		close(p.changed)
 		p.changed, p.blind = nil, false
 	}
-}
-
-// plenty is what Available says where there is no limit.
-const plenty = math.MaxInt32
-
-// Available returns how many requests could be sent from now until within has
-// passed, beside those that callers wait for in Wait; a very large number where
-// nothing limits them. A batch is sized by it.
-func (p *Pacer) Available(within time.Duration) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	closed := p.throttle.until(now)
-	if closed > within {
-		return 0
-	}
-	n := plenty
-	if p.rate.Quota > 0 {
-		p.expire(now)
-		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())
-		n = min(n, p.learned.limit-p.sent.len()-p.inFlight+leaving)
-	}
-	if p.pace != nil {
-		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*float64(p.pace.Limit())))
-	}
-	if n == plenty {
-		return n
-	}
-	return max(0, n-p.waiting)
-}
-
-// A PacerState is a snapshot of a pacer, for people.
-type PacerState struct {
-	Used      int       // requests that the window holds, those in flight included; 0 without a quota
-	Quota     int       // what the window may hold at present; 0 without a quota
-	Waiting   int       // callers that wait for a token
-	Until     time.Time // when the next request may go; zero: now, or as soon as one in flight is answered
-	Throttled bool      // the gate is closed: the server asked to wait
-}
-
-// State returns what the pacer does at the moment.
-func (p *Pacer) State() PacerState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := time.Now()
-	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closed(now)}
-	if d := p.until(now, 1); d > 0 && d != unknown {
-		s.Until = now.Add(d)
-	}
-	if p.rate.Quota > 0 {
-		s.Used, s.Quota = p.sent.len()+p.inFlight, p.learned.limit
-	}
-	return s
 }

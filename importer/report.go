@@ -13,6 +13,13 @@ type Report interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
 	// all that was appended before, and may from then on reach the API.
 	Sending(keys []Key) error
+	// Changing announces keys whose profiles are there and may from then on be
+	// changed or deleted. On disk before it returns. They are not in doubt by that:
+	// such a request can be made again.
+	Changing(keys []Key) error
+	// Gone says that the profiles of keys are not there any more, so that these may
+	// be announced anew. On disk with the next Sending.
+	Gone(keys []Key) error
 	// Unsent takes keys back that were announced and certainly never sent, so
 	// that they are not in doubt. On disk like an outcome.
 	Unsent(keys []Key) error

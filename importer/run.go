@@ -33,6 +33,24 @@ type Options struct {
 	GiveUpAfter time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors MaxErrors
+	// State is what the last sync left: rows are compared with it, and it is told
+	// of each outcome. Nil creates, and changes nothing that is there.
+	State State
+	// RefreshAfter is how long after its last change a profile is touched, so that
+	// it does not expire. With State only.
+	RefreshAfter time.Duration
+	// Mirror says what becomes of contacts that the source lacks; nil keeps them.
+	// With State only.
+	Mirror *Mirror
+	// KeepPrevious puts into the report what updates take away.
+	KeepPrevious bool
+	// Duplicates says which of several rows with the same contact ids goes in.
+	Duplicates Duplicates
+	// Discovery is how the run learns who is in the project before it creates
+	// anybody, and OnConflict what becomes of a row that is about several profiles.
+	Discovery  Discovery
+	OnConflict OnConflict
+	Listing    Listing // empty; nil where Existing is DiscoverNobody
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.
 	StampField string
@@ -58,7 +76,10 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		sendCtx: context.WithoutCancel(ctx),
 		cancel:  cancel,
 		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
-		slots:   make(chan struct{}, o.Workers),
+		limit:   NewConcurrency(o.Workers),
+
+		identity: newIdentity(o.Keys, o.Duplicates),
+
 		read:    make(chan item, 64),
 		work:    make(chan *task),
 		doubts:  make(chan *doubt),
@@ -84,6 +105,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		close(e.results)
 	}()
 	e.record()
+	e.removeMissing()
 	return e.finish(ctx)
 }
 
@@ -99,7 +121,7 @@ type engine struct {
 	sendCtx context.Context // never done: a request once sent is worth its answer
 	cancel  context.CancelCauseFunc
 	breaker *breaker
-	slots   chan struct{} // one a request in flight
+	limit   *Concurrency // of the requests in flight
 
 	read    chan item
 	work    chan *task
@@ -108,18 +130,27 @@ type engine struct {
 
 	inputErr chan error // what ended the input early; sent before read is closed
 
+	known acquaintance
+
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
+	identity *identity // owned by feed
+
 	// Owned by record.
-	unsent  []Key
-	refused int64 // rows that this run refused
+	unsent     []Key
+	refused    int64            // rows that this run refused
+	spares     map[Key]struct{} // contact ids of rows that are not in, each as a key; Mirror only
+	nameless   int64            // rows that are spoilt and do not tell whose they are; Mirror only
+	notRemoved int64            // contacts that a mirror could not remove
+	inputEnded error            // what inputFailed found
 }
 
 // A result is what the recorder counts: one for each row that was read.
 type result struct {
 	outcome *Outcome
 	kind    resultKind
+	release bool // settled without a request after it was announced: it is not in doubt
 }
 
 type resultKind uint8
@@ -129,6 +160,8 @@ const (
 	settledBefore                   // by an earlier run: nothing to append
 	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
 	notTried                        // the run was stopped before it was announced
+	unchanged                       // as the last sync left it: counted, and not in the report
+	notRemoved                      // no row, but a contact that a mirror could not remove
 	announcedOnly                   // the run was stopped after it was announced and before it was sent
 )
 
@@ -145,6 +178,13 @@ func (e *engine) record() {
 		case settledBefore:
 			e.Progress.doneBefore.Add(1)
 			continue
+		case unchanged:
+			e.Progress.outcomes[Unchanged].Add(1)
+			continue
+		case notRemoved:
+			e.notRemoved++
+			e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a contact that the source no longer holds could not be removed")
+			continue
 		case notTried:
 			e.Progress.pending.Add(1)
 			continue
@@ -157,6 +197,10 @@ func (e *engine) record() {
 		case refusedBefore:
 		}
 		e.Progress.outcomes[r.outcome.Status].Add(1)
+		e.spare(r.outcome)
+		if r.release {
+			e.unsent = append(e.unsent, r.outcome.Row.Key)
+		}
 		if r.outcome.Status.Refused() {
 			e.reject(r.outcome)
 			if r.kind == settled {
@@ -179,6 +223,11 @@ func (e *engine) append(o *Outcome) {
 		return
 	}
 	e.wrote(o.At)
+	if e.State != nil {
+		if err := e.State.Record(o); err != nil {
+			e.stop(err)
+		}
+	}
 }
 
 // wrote notes that the report got a line with this time.
@@ -200,6 +249,16 @@ func (e *engine) judge() {
 	}
 }
 
+// inputFailed is what ended the input early; nil where it was read to its end.
+// Everything that was read has gone through by then, so the reader has ended.
+func (e *engine) inputFailed() error {
+	select {
+	case e.inputEnded = <-e.inputErr:
+	default:
+	}
+	return e.inputEnded
+}
+
 // finish makes the summary of a run whose goroutines have all ended.
 func (e *engine) finish(ctx context.Context) (Summary, error) {
 	snapshot := e.Progress.Snapshot()
@@ -210,11 +269,7 @@ func (e *engine) finish(ctx context.Context) (Summary, error) {
 	err := context.Cause(e.ctx)
 	switch {
 	case err == nil:
-		// Everything that was read went through, so the reader has ended.
-		select {
-		case err = <-e.inputErr:
-		default:
-		}
+		err = e.inputFailed()
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 		s.Status, s.Reason = Interrupted, errInterrupted.Error()
 		err = nil

@@ -17,13 +17,19 @@ import (
 // A fakeAPI is the API in memory: virtual time cannot pass through sockets. It
 // takes latency for each request.
 type fakeAPI struct {
-	latency time.Duration
-	lag     time.Duration // how long a list does not show a new profile
+	latency  time.Duration
+	lag      time.Duration // how long a list does not show a new profile
+	readLag  time.Duration // how long a get does not
+	pageSize int           // of a list; 0: all on one page
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
 	fault func(id string, attempt int, process func() string) (CreateResult, error, bool)
 	// listFault is asked about each list.
 	listFault func(q ListQuery) error
+
+	// changeFault is asked about each update, delete and merge; it may process the
+	// request by calling process.
+	changeFault func(what, id string, process func()) (error, bool)
 
 	mu       sync.Mutex
 	log      []string // "announced KEY", "create ID", in order, shared with the report
@@ -35,9 +41,11 @@ type fakeAPI struct {
 }
 
 type fakeProfile struct {
-	id      string
-	p       Profile
-	created time.Time
+	id       string
+	p        Profile
+	created  time.Time
+	changed  time.Time // zero: when it was created
+	inactive bool
 }
 
 func (f *fakeAPI) enter() func() {
@@ -59,7 +67,7 @@ func (f *fakeAPI) add(p Profile, created time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	id := fmt.Sprintf("%024d", len(f.profiles))
-	f.profiles = append(f.profiles, fakeProfile{id, p, created})
+	f.profiles = append(f.profiles, fakeProfile{id: id, p: p, created: created})
 	return id
 }
 
@@ -81,7 +89,11 @@ func (f *fakeAPI) Create(_ context.Context, p Profile) (CreateResult, error) {
 }
 
 func (f *fakeAPI) found(p fakeProfile) Found {
-	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, LastChanged: p.created.Truncate(time.Second)}
+	changed := p.created
+	if p.changed.After(changed) {
+		changed = p.changed
+	}
+	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, Active: !p.inactive, LastChanged: changed.Truncate(time.Second)}
 }
 
 func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
@@ -101,8 +113,15 @@ func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
 		if slices.ContainsFunc(p.p.ContactIDs, func(id string) bool {
 			return strings.Contains(id, q.Filter) && (q.ContactID == "" || id == q.ContactID)
 		}) {
+			page.Total++
+			if f.pageSize > 0 && (p.id <= q.Cursor || len(page.Profiles) == f.pageSize) {
+				continue // ids rise
+			}
 			page.Profiles = append(page.Profiles, f.found(p))
 		}
+	}
+	if n := len(page.Profiles); n > 0 && n == f.pageSize {
+		page.Next = page.Profiles[n-1].ID
 	}
 	return page, nil
 }
@@ -112,13 +131,61 @@ func (f *fakeAPI) Get(_ context.Context, id string) (Found, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range f.profiles {
-		if p.id == id {
+		if p.id == id && time.Since(p.created) >= f.readLag {
 			found := f.found(p)
 			found.CreatedAt = p.created.Truncate(time.Second)
 			return found, nil
 		}
 	}
 	return Found{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+}
+
+// change changes the profile of an id. It replaces fields, as the API may.
+func (f *fakeAPI) change(what, id string, change func(i int)) error {
+	defer f.enter()()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log = append(f.log, what+" "+id)
+	i := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return p.id == id })
+	if i < 0 {
+		return &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+	}
+	process := func() { change(i) }
+	if f.changeFault != nil {
+		if err, faulty := f.changeFault(what, id, process); faulty {
+			return err
+		}
+	}
+	process()
+	return nil
+}
+
+func (f *fakeAPI) Update(_ context.Context, id string, p Profile) error {
+	return f.change("update", id, func(i int) {
+		to := &f.profiles[i]
+		if p.ContactIDs != nil {
+			to.p.ContactIDs = p.ContactIDs
+		}
+		if p.Fields != nil {
+			to.p.Fields = p.Fields
+		}
+		if p.Active != nil {
+			to.inactive = !*p.Active
+		}
+		to.changed = time.Now()
+	})
+}
+
+func (f *fakeAPI) Delete(_ context.Context, id string) error {
+	return f.change("delete", id, func(i int) { f.profiles = slices.Delete(f.profiles, i, i+1) })
+}
+
+func (f *fakeAPI) Merge(_ context.Context, id, contactID string) (string, error) {
+	return id, f.change("merge", id, func(i int) {
+		j := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return slices.Contains(p.p.ContactIDs, contactID) })
+		f.profiles[i].p.ContactIDs = slices.Concat(f.profiles[i].p.ContactIDs, f.profiles[j].p.ContactIDs)
+		f.profiles = slices.Delete(f.profiles, j, j+1)
+	})
 }
 
 func (f *fakeAPI) ClockSkew() (time.Duration, bool) { return 0, true }
@@ -170,6 +237,32 @@ func (r *memoryReport) Sending(keys []Key) error {
 			r.announced[k] = time.Now()
 		}
 		r.api.log = append(r.api.log, "announced "+k.String())
+	}
+	return nil
+}
+
+func (r *memoryReport) Changing(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		if err := r.fail(); err != nil {
+			return err
+		}
+	}
+	r.lastLine = time.Now()
+	r.api.mu.Lock()
+	defer r.api.mu.Unlock()
+	for _, k := range keys {
+		r.api.log = append(r.api.log, "changing "+k.String())
+	}
+	return nil
+}
+
+func (r *memoryReport) Gone(keys []Key) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range keys {
+		delete(r.last, k)
 	}
 	return nil
 }
@@ -249,6 +342,7 @@ type rig struct {
 	report  *memoryReport
 	rejects *memoryRejects
 	o       Options
+	keys    *Keys // of the next run; nil: those of the report
 }
 
 func newRig() *rig {
@@ -269,7 +363,11 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error)
 	if o.Pacer == nil {
 		o.Pacer = NewPacer(rate, PacerOptions{})
 	}
-	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.report.keys(), &Progress{}, zerolog.Nop()
+	if r.keys == nil {
+		r.keys = r.report.keys()
+	}
+	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &Progress{}, zerolog.Nop()
+	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {
 		t.Error(err)
@@ -528,11 +626,12 @@ func TestInterruptAwaitsWhatIsInFlight(t *testing.T) {
 		if took := time.Since(start); took != 4*time.Second {
 			t.Errorf("took %s, want the 4 s until the requests in flight are answered", took)
 		}
-		if s.Created != 32 || len(r.report.doubtful) != 0 {
-			t.Errorf("%d created, %d in doubt", s.Created, len(r.report.doubtful))
+		sent := int64(len(r.api.requests))
+		if sent == 0 || s.Created != sent || len(r.report.doubtful) != 0 {
+			t.Errorf("%d requests, %d created, %d in doubt", sent, s.Created, len(r.report.doubtful))
 		}
 		r.api.latency = time.Millisecond
-		if s := r.mustComplete(t, testRows(1000)); s.Created != 1000-32 || s.LookedUp != 0 {
+		if s := r.mustComplete(t, testRows(1000)); s.Created != 1000-sent || s.LookedUp != 0 {
 			t.Errorf("resumed: %+v", s)
 		}
 		r.once(t, 1000)

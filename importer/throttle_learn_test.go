@@ -17,6 +17,7 @@ type quotaServer struct {
 	offset  time.Duration //
 	strict  bool          // refused requests count, too
 	say     func(rest time.Duration) time.Duration
+	tell    func(RateInfo) // of every answer; nil: nothing
 	latency func() time.Duration
 
 	mu       sync.Mutex
@@ -29,12 +30,15 @@ type quotaServer struct {
 func (s *quotaServer) serve() error {
 	latency := s.latency()
 	time.Sleep(latency / 2)
-	err := s.handle()
+	info, err := s.handle()
 	time.Sleep(latency - latency/2)
+	if s.tell != nil {
+		s.tell(info)
+	}
 	return err
 }
 
-func (s *quotaServer) handle() error {
+func (s *quotaServer) handle() (RateInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -46,20 +50,22 @@ func (s *quotaServer) handle() error {
 	for len(s.counted) > 0 && s.counted[0].Before(windowStart) {
 		s.counted = s.counted[1:]
 	}
-	full := len(s.counted) >= s.quota(now.Sub(s.start))
+	quota := s.quota(now.Sub(s.start))
+	full := len(s.counted) >= quota
 	if !full || s.strict {
 		s.counted = append(s.counted, now)
 	}
-	if !full {
-		s.accepted = append(s.accepted, now)
-		return nil
-	}
-	s.refused = append(s.refused, now)
 	opens := windowStart.Add(s.window)
 	if !s.fixed && len(s.counted) > 0 {
 		opens = s.counted[0].Add(s.window)
 	}
-	return refusal(s.say(opens.Sub(now)))
+	info := RateInfo{Remaining: max(0, quota-len(s.counted)), Reset: wholeSeconds(opens.Sub(now))}
+	if full {
+		s.refused = append(s.refused, now)
+		return info, refusal(s.say(opens.Sub(now)))
+	}
+	s.accepted = append(s.accepted, now)
+	return info, nil
 }
 
 // bursts returns when bursts of refusals began: refusals no more than gap apart

@@ -17,7 +17,21 @@ type task struct {
 	failures  int       // of those, what counts against the retries
 	lost      bool      // an answer to one of them was lost
 	doubt     string    // why it was looked up last; empty where it was not
-	delays    *backoff.ExponentialBackOff
+	lookFirst bool      // the contact may be in the project: look it up before it is created
+
+	// Of a row whose profile is there.
+	op       operation
+	id       string    // of the profile
+	touched  time.Time // when it was changed last, as far as is known
+	changed  time.Time // when the API says so
+	revive   bool      // a mirror had deactivated it
+	doubtful bool      // it was found after a create that was in doubt
+	found    bool      // it was found by a look-up or in the list
+	merge    []string  // contact ids whose profiles are to be merged into it first
+	gone     string    // id of the profile that it had, and that is not there any more
+	reads    int       // requests that read it
+	previous *Profile  // what an update takes away; nil where that is not kept
+	delays   *backoff.ExponentialBackOff
 }
 
 // errNotSent is a request that was certainly not sent, for the run is stopping.
@@ -26,10 +40,24 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // sendRows is one worker: it sends rows until there are no more.
 func (e *engine) sendRows() {
 	for t := range e.work {
-		if d := e.send(t); d != nil {
+		if d := e.process(t); d != nil {
 			e.doubts <- d
 		}
 	}
+}
+
+// process does what a row needs, until it is settled or has to be looked up.
+func (e *engine) process(t *task) *doubt {
+	if t.lookFirst {
+		t.lookFirst = false
+		if e.lookUpFirst(t) {
+			return nil
+		}
+	}
+	if t.op == opCreate {
+		return e.send(t)
+	}
+	return e.changeRow(t)
 }
 
 // send tries a row until it is settled, or until it has to be looked up: then it
@@ -102,8 +130,8 @@ func (e *engine) create(t *task) (CreateResult, error) {
 	return created, err
 }
 
-// call sends one request as soon as the breaker, the workers' number and the
-// pacer allow it, after a last word to the report where before is not nil; an
+// call sends one request as soon as the breaker, the limit of requests in flight
+// and the pacer allow it, after a last word to the report where before is not nil; an
 // error of that stops the run. It returns errNotSent where the run stopped before
 // the request; the request itself is not cut short by a stop.
 func (e *engine) call(before func() error, request func(context.Context) error) error {
@@ -111,13 +139,13 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 	if err != nil {
 		return errNotSent
 	}
-	select {
-	case e.slots <- struct{}{}:
-	case <-e.ctx.Done():
+	if err := e.limit.Acquire(e.ctx); err != nil {
 		e.breaker.unused(pass)
 		return errNotSent
 	}
-	defer func() { <-e.slots }()
+	var latency time.Duration // 0: not sent
+	answered := false
+	defer func() { e.limit.Release(latency, answered) }()
 	bought, err := e.Pacer.Wait(e.ctx)
 	if err != nil {
 		e.breaker.unused(pass)
@@ -136,17 +164,21 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 
 	e.Progress.requests.Add(1)
 	e.Progress.inFlight.Add(1)
+	sent := time.Now()
 	err = request(e.sendCtx)
+	latency = time.Since(sent)
 	e.Progress.inFlight.Add(-1)
 
 	e.Pacer.Done(bought, err)
 	if err == nil {
+		answered = true
 		e.breaker.done(pass, true)
 		return nil
 	}
 	problem := asAPIError(err)
 	switch problem.Class {
 	case Throttled:
+		answered = true
 		e.Progress.throttled.Add(1)
 		e.breaker.unused(pass)
 	case Ambiguous, Transient:
@@ -154,6 +186,7 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 			e.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; look at the network and at the API's state, then run the same command again: it resumes", down.Round(time.Second), problem))
 		}
 	default:
+		answered = true
 		e.breaker.done(pass, true)
 	}
 	return problem
@@ -162,6 +195,7 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
 	e.results <- result{outcome: &Outcome{
+		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
 		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
 	}}
 }
@@ -169,6 +203,13 @@ func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) 
 // notSent reports a row that the stop of the run overtook. No request that was
 // sent for it can have been processed.
 func (e *engine) notSent(t *task) {
+	if t.doubtful {
+		e.settle(t, Unknown, t.id, true, &Failure{
+			Detail: "the profile was found, and the run was stopped before it could be compared with the row",
+			Hint:   "the next run of the same command looks it up again",
+		})
+		return
+	}
 	e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
 }
 

@@ -190,7 +190,7 @@ func TestDropAfterOfAThousandRows(t *testing.T) {
 func TestFaultsRepeat(t *testing.T) {
 	run := func(seed uint64, workers int) map[string]int {
 		s := start(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Seed: seed, Faults: faults(t, "drop-before:0.03", "drop-after:0.03", "500-after:0.03", "503:0.03")})
-		naiveImport(s, 300, workers)
+		naiveImport(s, 150, workers)
 		befell := make(map[string]int)
 		for _, i := range s.Injections() {
 			befell[i.Fault+" "+strings.Join(i.ContactIDs, " ")]++

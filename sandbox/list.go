@@ -3,7 +3,9 @@ package sandbox
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,13 +83,23 @@ func (s *Sandbox) list(c *call) answer {
 	return answer{status: 200, list: pg}
 }
 
-// parseListQuery reads the parameters. Arrays may be written as name[]=a&name[]=b,
-// as the vendor's client does, or as name=a,b. A bare name is null, which is as
-// good as left out for the parameters of a list.
+// arrayName is the name of a parameter, and behind it what marks an item of an
+// array: the vendor's clients write name[]=a&name[]=b or name.0=a&name.1=b.
+var arrayName = regexp.MustCompile(`^(.+?)(\[[0-9]*\]|\.[0-9]+)$`)
+
+// parseListQuery reads the parameters. An array may also be written as name=a,b.
+// A bare name is null, which for most is as good as left out.
 func (s *Sandbox) parseListQuery(query url.Values) (listQuery, *problem) {
 	q := listQuery{limit: defaultLimit}
-	for key, values := range query {
-		name := strings.TrimSuffix(key, "[]")
+	arrays := make(map[string][]string)
+	for _, key := range slices.Sorted(maps.Keys(query)) {
+		name := key
+		if m := arrayName.FindStringSubmatch(key); m != nil {
+			name = m[1]
+		}
+		arrays[name] = append(arrays[name], query[key]...)
+	}
+	for name, values := range arrays {
 		value := values[0]
 		var p *problem
 		switch name {
@@ -120,7 +132,7 @@ func (s *Sandbox) parseListQuery(query url.Values) (listQuery, *problem) {
 			c, p = q.condition(name, values)
 			q.where = append(q.where, c)
 		default:
-			return q, invalid("query parameter '%s' is not allowed", key)
+			return q, invalid("query parameter '%s' is not allowed", name)
 		}
 		if p != nil {
 			return q, p

@@ -108,6 +108,13 @@ func (o *Options) choices() []choice {
 
 var id24 = regexp.MustCompile(`^[a-z0-9]{24}$`)
 
+// Validate tells whether New would take the options; it does not look at the
+// data file.
+func (o Options) Validate() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 // withDefaults fills in what is empty, and refuses what makes no sense.
 func (o Options) withDefaults() (Options, error) {
 	for _, c := range o.choices() {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -144,11 +145,10 @@ func (s *Sandbox) AddSession(profileID string, session json.RawMessage) (bool, e
 		return false, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	e := s.profiles.find(profileID)
-	if e == nil {
-		return false, nil
+	if e != nil {
+		s.profiles.change(e, s.options.Clock(), func(v *version) { v.sessions = append(slices.Clone(v.sessions), o) })
 	}
-	s.profiles.change(e, s.options.Clock(), func(v *version) { v.sessions = append(v.sessions[:len(v.sessions):len(v.sessions)], o) })
-	return true, nil
+	s.mu.Unlock()
+	return e != nil, s.profiles.store.wait()
 }

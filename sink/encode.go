@@ -12,7 +12,8 @@ import (
 // timeLayout is RFC 3339 with milliseconds. Times are in UTC.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// appendKeysLine appends a line that names keys: "sending" or "unsent".
+// appendKeysLine appends a line that names keys: "sending", "changing", "gone" or
+// "unsent".
 func appendKeysLine(b []byte, kind string, keys []importer.Key, at time.Time) []byte {
 	b = append(b, `{"kind":"`...)
 	b = append(b, kind...)
@@ -84,6 +85,22 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 	}
 	b = append(b, `,"attempts":`...)
 	b = strconv.AppendInt(b, int64(o.Attempts), 10)
+	if o.Reads != 0 {
+		b = append(b, `,"reads":`...)
+		b = strconv.AppendInt(b, int64(o.Reads), 10)
+	}
+	if o.Touched {
+		b = append(b, `,"touched":true`...)
+	}
+	if !o.Changed.IsZero() {
+		b = append(b, `,"lastChanged":"`...)
+		b = o.Changed.UTC().AppendFormat(b, timeLayout)
+		b = append(b, '"')
+	}
+	if o.Previous != nil && !redact {
+		b = append(b, `,"previous":`...)
+		b = o.Previous.AppendUpdateBody(b)
+	}
 	return appendAt(b, o.At)
 }
 

@@ -22,7 +22,8 @@ type history struct {
 	sent  sentWindow
 	bytes int64 // length of the complete lines
 
-	attempts int64 // of the run that is being read
+	attempts int64 // requests of the run that is being read
+	whole    bool  // the last run went to its end, and left nothing in doubt
 }
 
 // A note is what is remembered of a key that is announced, rejected, failed or
@@ -97,7 +98,7 @@ func (h *history) apply(l *line) error {
 			return errors.New("begins a run of another project, base URL or mode than the first line")
 		}
 		h.runs = append(h.runs, l.at)
-		h.attempts = 0
+		h.attempts, h.whole = 0, false
 	case "sending":
 		for _, k := range l.keys {
 			if err := h.announce(k, l.at); err != nil {
@@ -108,13 +109,21 @@ func (h *history) apply(l *line) error {
 		for _, k := range l.keys {
 			h.takeBack(k)
 		}
+	case "changing":
+		// Whatever became of it, it can be done again.
+	case "gone":
+		for _, k := range l.keys {
+			delete(h.notes, k)
+			h.keys.Forget(k)
+		}
 	case "row":
 		if err := h.row(l); err != nil {
 			return err
 		}
-		h.attempts += int64(l.attempts)
-		h.sent.add(l.at, l.attempts)
+		h.attempts += int64(l.attempts + l.reads)
+		h.sent.add(l.at, l.attempts+l.reads)
 	case "end":
+		h.whole = l.whole
 		// Look-ups stand in no row line. When they were made is not known: no
 		// later than this.
 		if more := l.requests - h.attempts; more > 0 {
@@ -180,7 +189,7 @@ func (h *history) row(l *line) error {
 	case n.status == importer.Created && l.status == importer.Created:
 		return fmt.Errorf("says that the key %s was created, which was created already", l.key)
 	case n.status.In():
-	case l.attempts > 0 || l.status == importer.Created:
+	case l.status == importer.Created || l.attempts > 0 && h.first.mode == "create":
 		return fmt.Errorf("says that the key %s was sent, which was not announced", l.key)
 	}
 	switch l.status {

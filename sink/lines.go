@@ -36,7 +36,10 @@ type line struct {
 	mode     string         // run
 	baseURL  string
 	project  string
+	run      string
 	requests int64 // end: of the whole run
+	whole    bool  // end: every row was tried, and none is in doubt
+	reads    int   // row: requests that read its profile
 }
 
 // A lineParser reads one line after the other.
@@ -55,7 +58,7 @@ func newLineParser() *lineParser {
 // parse reads one line. The members it does not know are skipped; those it
 // knows have to be well formed. The result is overwritten by the next call.
 func (p *lineParser) parse(b []byte) (*line, error) {
-	var kind, at, key, keys, status, attempts, summary, mode, baseURL, project []byte
+	var kind, at, key, keys, status, attempts, reads, run, summary, mode, baseURL, project []byte
 	err := p.members(b, func(name, value []byte) {
 		switch string(name) {
 		case `"kind"`:
@@ -70,6 +73,10 @@ func (p *lineParser) parse(b []byte) (*line, error) {
 			status = value
 		case `"attempts"`:
 			attempts = value
+		case `"reads"`:
+			reads = value
+		case `"run"`:
+			run = value
 		case `"summary"`:
 			summary = value
 		case `"mode"`:
@@ -91,21 +98,30 @@ func (p *lineParser) parse(b []byte) (*line, error) {
 	switch string(kind) {
 	case `"run"`:
 		l.kind = "run"
-		err = errors.Join(parseString(&l.mode, mode), parseString(&l.baseURL, baseURL), parseString(&l.project, project))
+		if run != nil {
+			err = parseString(&l.run, run)
+		}
+		err = errors.Join(err, parseString(&l.mode, mode), parseString(&l.baseURL, baseURL), parseString(&l.project, project))
 	case `"sending"`:
 		l.kind = "sending"
 		err = l.parseKeys(keys)
 	case `"unsent"`:
 		l.kind = "unsent"
 		err = l.parseKeys(keys)
+	case `"changing"`:
+		l.kind = "changing"
+	case `"gone"`:
+		l.kind = "gone"
+		err = l.parseKeys(keys)
 	case `"row"`:
 		l.kind = "row"
-		err = l.parseRow(key, status, attempts)
+		err = errors.Join(l.parseRow(key, status, attempts), parseCount(&l.reads, reads))
 	case `"end"`:
 		l.kind = "end"
 		var s importer.Summary
 		err = json.Unmarshal(summary, &s)
 		l.requests = s.Requests
+		l.whole = s.Status == importer.Complete && s.Unknown == 0
 	default:
 		return l, nil
 	}
@@ -166,10 +182,15 @@ func (l *line) parseRow(key, status, attempts []byte) (err error) {
 			return err
 		}
 	}
-	if attempts != nil {
-		if l.attempts, err = strconv.Atoi(string(attempts)); err != nil || l.attempts < 0 {
-			return fmt.Errorf("attempts %s", attempts)
-		}
+	return parseCount(&l.attempts, attempts)
+}
+
+func parseCount(n *int, v []byte) (err error) {
+	if v == nil {
+		return nil
+	}
+	if *n, err = strconv.Atoi(string(v)); err != nil || *n < 0 {
+		return fmt.Errorf("%s requests", v)
 	}
 	return nil
 }
@@ -256,6 +277,10 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 		Doubt      string            `json:"doubt"`
 		Error      *importer.Failure `json:"error"`
 		Attempts   int               `json:"attempts"`
+		Reads      int               `json:"reads"`
+		Touched    bool              `json:"touched"`
+		Changed    time.Time         `json:"lastChanged"`
+		Previous   json.RawMessage   `json:"previous"`
 		At         time.Time         `json:"at"`
 	}
 	if err := json.Unmarshal(b, &row); err != nil {
@@ -263,6 +288,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 	}
 	o := &importer.Outcome{
 		Row:   importer.Row{Source: row.Source, Line: row.Line, Number: row.Row, Profile: importer.Profile{ContactIDs: row.ContactIDs}},
+		Reads: row.Reads, Touched: row.Touched, Changed: row.Changed,
 		First: row.First, ID: row.ID, Found: row.Found, Doubt: row.Doubt, Failure: row.Error, Attempts: row.Attempts, At: row.At,
 	}
 	var err error
@@ -275,6 +301,29 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 	if o.Row.Key, err = importer.ParseKey(row.Key); err != nil {
 		return nil, err
 	}
-	o.Row.Digest, err = importer.ParseDigest(row.Digest)
+	if o.Row.Digest, err = importer.ParseDigest(row.Digest); err != nil {
+		return nil, err
+	}
+	if row.Previous != nil {
+		o.Previous, err = parseProfile(row.Previous)
+	}
 	return o, err
+}
+
+// parseProfile reads the members of an update.
+func parseProfile(b []byte) (*importer.Profile, error) {
+	var members struct {
+		ContactIDs []string                   `json:"contactIds"`
+		Active     *bool                      `json:"active"`
+		Profile    map[string]json.RawMessage `json:"profile"`
+	}
+	if err := json.Unmarshal(b, &members); err != nil {
+		return nil, err
+	}
+	p := &importer.Profile{ContactIDs: members.ContactIDs, Active: members.Active}
+	for name, value := range members.Profile {
+		p.Fields = append(p.Fields, importer.Field{Name: name, Value: value})
+	}
+	importer.SortFields(p.Fields)
+	return p, nil
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// Header is that of the run to come. A report of another mode, base URL or
 	// project is refused.
 	Header Header
+	// Successor allows a report of another mode whose last run went to its end: the
+	// caller is going to set it aside.
+	Successor bool
 	// Restart moves the old report aside, to <report>.1 or the next free number.
 	Restart bool
 	// Redact keeps every contact id, name and value of the source out.
@@ -115,6 +118,9 @@ func (r *Report) matches() error {
 		{r.path, "base URL", was.baseURL, now.BaseURL},
 		{r.path, "mode", was.mode, now.Mode},
 	} {
+		if m.What == "mode" && r.options.Successor && r.history.whole {
+			continue
+		}
 		if m.Was != m.Now {
 			return &m
 		}

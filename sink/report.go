@@ -63,6 +63,25 @@ var _ importer.Report = (*Report)(nil)
 // Keys is what the earlier runs made of each key. It is the caller's from now on.
 func (r *Report) Keys() *importer.Keys { return r.history.keys }
 
+// ID names the report for good: it is the id of its first run.
+func (r *Report) ID() string {
+	if r.history.first.run != "" {
+		return r.history.first.run
+	}
+	return r.options.Header.Run
+}
+
+// Size is the length of its complete lines in bytes.
+func (r *Report) Size() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.size
+}
+
+// Whole tells whether the last run, when the report was opened, had gone to its
+// end and left nothing in doubt.
+func (r *Report) Whole() bool { return r.history.whole }
+
 // Runs is how many runs the report held when it was opened.
 func (r *Report) Runs() int { return len(r.history.runs) }
 
@@ -113,6 +132,20 @@ func (r *Report) Sending(keys []importer.Key) error {
 	}
 	return r.flush()
 }
+
+// Changing implements importer.Report.
+func (r *Report) Changing(keys []importer.Key) error {
+	if err := r.named(); err != nil {
+		return r.fail(err)
+	}
+	if err := r.appendKeys("changing", keys); err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+// Gone implements importer.Report.
+func (r *Report) Gone(keys []importer.Key) error { return r.appendKeys("gone", keys) }
 
 // Unsent implements importer.Report.
 func (r *Report) Unsent(keys []importer.Key) error { return r.appendKeys("unsent", keys) }
@@ -294,7 +327,7 @@ func (r *Report) appendKeys(kind string, keys []importer.Key) error {
 	for part := range slices.Chunk(keys, maxKeys) {
 		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
 		// What could not be announced is not sent, and must not seem to be.
-		if err := r.write(r.line, kind != "sending"); err != nil {
+		if err := r.write(r.line, kind == "unsent"); err != nil {
 			return err
 		}
 	}

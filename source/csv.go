@@ -57,11 +57,13 @@ func (f *file) columns(header []string) error {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	var ignored ignoredNames
-	f.plan, ignored = headerPlan(header)
-	if len(f.plan.ids) == 0 {
-		return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header?",
-			ErrNoContactID, quoteNames(header, 12))
+	p, ignored, err := planColumns(header, f.mapping)
+	if err != nil {
+		return err
+	}
+	f.plan = p
+	if err := f.plan.usable(header); err != nil {
+		return err
 	}
 	if t := ignored.text(); t != "" {
 		f.note(t)
@@ -192,6 +194,9 @@ func (c *csvReader) next(rec *record) error {
 				rec.fault = ragged(len(rec.cells), c.columns)
 			}
 			c.accept(read)
+			if allEmpty(rec.cells) {
+				continue
+			}
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
 			c.badQuote(rec, read, raw)
 		case err != nil:

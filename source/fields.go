@@ -1,9 +1,7 @@
 package source
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -12,14 +10,21 @@ import (
 type kind uint8
 
 const (
-	text     kind = iota // any text
-	email                // one e-mail address
-	whole                // a whole number
-	boolean              // yes or no
-	list                 // several texts
-	object               // a JSON object
-	memories             // a JSON array of memories
-	phone                // contact ids only: a phone number, as it stands
+	text       kind = iota // any text
+	email                  // one e-mail address
+	whole                  // a whole number
+	boolean                // yes or no
+	list                   // several texts
+	object                 // a JSON object
+	memories               // a JSON array of memories
+	plainPhone             // a phone number as it stands: contact ids only
+
+	// With a mapping only.
+	phone   // a phone number, which becomes E.164
+	number  // any number
+	date    // a date, which becomes text
+	anyJSON // any JSON
+	memory  // a text, which becomes a memory
 )
 
 // A target is where a column goes without a mapping.
@@ -56,8 +61,8 @@ var targets = []target{
 	{"tasks", list, []string{"goals", "tags", "labels"}},
 	toContactIDs: {"contactIds", list, []string{"contactid"}},
 	toActive:     {"active", boolean, []string{"isactive", "aktiv"}},
-	toMobile:     {"mobile", phone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
-	toPhone:      {"phone", phone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+	toMobile:     {"mobile", plainPhone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
+	toPhone:      {"phone", plainPhone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
 }
 
 // byName finds a target by the plain name of a column.
@@ -81,77 +86,6 @@ func plainName(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// A plan says which slots of a record go where. Of a CSV record the slots are
-// its columns, of a JSON object they are the targets.
-type plan struct {
-	ids    []input // the first that is not empty gives the contact ids
-	active input
-	fields []output // sorted by name
-}
-
-type input struct {
-	slot int // -1: there is none
-	kind kind
-}
-
-type output struct {
-	name string
-	input
-}
-
-// headerPlan finds the targets of columns. Of two columns for one target the
-// first wins.
-func headerPlan(header []string) (plan, ignoredNames) {
-	slots := make([]int, len(targets))
-	for i := range slots {
-		slots[i] = -1
-	}
-	var ignored ignoredNames
-	for i, name := range header {
-		if strings.HasPrefix(name, "_") {
-			continue
-		}
-		to, ok := byName[plainName(name)]
-		switch {
-		case !ok:
-			ignored.add(columnName(header, i), "")
-		case slots[to] >= 0:
-			ignored.add(columnName(header, i), columnName(header, slots[to]))
-		default:
-			slots[to] = i
-		}
-	}
-	return planOf(slots), ignored
-}
-
-// jsonPlan is the plan for objects whose members were put into the slots of
-// their targets.
-func jsonPlan() plan {
-	slots := make([]int, len(targets))
-	for i := range slots {
-		slots[i] = i
-	}
-	return planOf(slots)
-}
-
-func planOf(slots []int) plan {
-	p := plan{active: input{slots[toActive], boolean}}
-	emailSlot, _ := slices.BinarySearchFunc(targets[:toContactIDs], "email", func(t target, name string) int {
-		return cmp.Compare(t.name, name)
-	})
-	for _, to := range []int{toContactIDs, emailSlot, toMobile, toPhone} {
-		if slots[to] >= 0 {
-			p.ids = append(p.ids, input{slots[to], targets[to].kind})
-		}
-	}
-	for i, t := range targets[:toContactIDs] {
-		if slots[i] >= 0 {
-			p.fields = append(p.fields, output{t.name, input{slots[i], t.kind}})
-		}
-	}
-	return p
 }
 
 // columnName is what people call a column.

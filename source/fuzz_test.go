@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"importer/importer"
@@ -11,16 +12,17 @@ import (
 
 // fuzz reads content and holds it to what every reader promises: each record is
 // a row or a *importer.RowError, numbered without a gap, on lines that only go
-// up, and the input ends by itself.
-func fuzz(t *testing.T, content []byte, format Format) {
-	in, err := Open(Options{Paths: []string{"-"}, Format: format, Stdin: bytes.NewReader(content)})
+// up, and the input ends by itself. It returns the lines of the records.
+func fuzz(t *testing.T, content []byte, o Options) (lines []int, in *Input) {
+	o.Paths, o.Stdin = []string{"-"}, bytes.NewReader(content)
+	in, err := Open(o)
 	if err != nil {
-		return
+		return nil, nil
 	}
 	defer in.Close()
 	// A JSON array can break off, and so can what is packed; nothing else can.
-	array := in.files[0].array
-	lines := bytes.Count(content, []byte("\n")) + bytes.Count(content, []byte("\r")) + 1
+	array, packed := in.files[0].array, packed(content)
+	most := bytes.Count(content, []byte("\n")) + bytes.Count(content, []byte("\r")) + 1
 	var number int64
 	last := 0
 	for row, err := range in.Rows() {
@@ -35,18 +37,46 @@ func fuzz(t *testing.T, content []byte, format Format) {
 				t.Errorf("a bad row that nobody can act on: %+v", bad)
 			}
 		} else if err != nil {
-			if !array && !packed(content) {
+			if !array && !packed {
 				t.Fatalf("row %d: %v", number, err)
 			}
 			number = -1 // nothing may follow
 			continue
-		} else if len(row.Profile.ContactIDs) == 0 || len(row.Raw) == 0 {
-			t.Errorf("a row without contact id or source: %+v", row)
+		} else {
+			check(t, row)
 		}
-		if n != number || line < last || line == last && !array || line > lines && !packed(content) {
-			t.Fatalf("row %d has the number %d and stands at line %d, behind line %d of %d", number, n, line, last, lines)
+		if n != number || line < last || line == last && !array || line > most && !packed {
+			t.Fatalf("row %d has the number %d and stands at line %d, behind line %d of %d", number, n, line, last, most)
 		}
 		last = line
+		lines = append(lines, line)
+	}
+	if array || packed {
+		return nil, nil
+	}
+	return lines, in
+}
+
+// check holds a row to what the engine relies on.
+func check(t *testing.T, row importer.Row) {
+	p := row.Profile
+	if len(p.ContactIDs) == 0 || slices.Contains(p.ContactIDs, "") || len(row.Raw) == 0 {
+		t.Errorf("a row without contact id or source: %+v", row)
+	}
+	for i, f := range p.Fields {
+		if i > 0 && p.Fields[i-1].Name >= f.Name {
+			t.Errorf("the fields %q and %q are out of order", p.Fields[i-1].Name, f.Name)
+		}
+	}
+	body := p.AppendCreateBody(nil, "")
+	n := 0
+	for _, err := range members(body) {
+		if n++; err != nil {
+			t.Errorf("%v in the body %s", err, body)
+		}
+	}
+	if n < 3 || len(body)+24 > importer.MaxBodyBytes {
+		t.Errorf("a body of %d bytes with %d members", len(body), n)
 	}
 }
 
@@ -54,21 +84,94 @@ func packed(content []byte) bool {
 	r, done, err := decompress(bufio.NewReader(bytes.NewReader(content)))
 	defer done()
 	_, plain := r.(*bufio.Reader)
-	return err == nil && !plain
+	return err != nil || !plain
+}
+
+// textLines are the lines of a text in which something stands, by number.
+func textLines(content []byte, something func([]byte) bool) map[int]bool {
+	content = bytes.TrimPrefix(content, []byte(utf8BOM))
+	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
+	lines := make(map[int]bool)
+	for i, line := range bytes.Split(content, []byte("\n")) {
+		if something(line) {
+			lines[i+1] = true
+		}
+	}
+	return lines
+}
+
+// compare wants a record for each line in which something stands.
+func compare(t *testing.T, got []int, want map[int]bool) {
+	for _, line := range got {
+		if !want[line] {
+			t.Errorf("a record at line %d, where there is none", line)
+		}
+		delete(want, line)
+	}
+	for line := range want {
+		t.Errorf("line %d was lost", line)
+	}
+}
+
+var fuzzMapping = &Mapping{
+	ContactIDs: []Value{{Columns: []string{"email", "firstname"}, Optional: true}, {Column: "tel", Type: "phone", Optional: true}},
+	Fields: map[string]Value{
+		"birthday": {Column: "birthday", Type: "date", Layouts: []string{"D.M.YYYY", "excel"}, Optional: true},
+		"n":        {Column: "age", Type: "number", Decimal: ",", Optional: true},
+		"memories": {Column: "lastname", Type: "memory", Timestamp: "2026-01-31T00:00:00Z", Optional: true},
+		"tasks":    {Columns: []string{"tags", "location"}, Separator: ",", Optional: true},
+	},
+	Unnamed: "custom", Region: "DE",
 }
 
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("email,firstname\na@example.com,Ada\n"))
-	f.Add([]byte("\ufeffemail,firstname\r\n\"a@example.com\",\"A\r\nda\"\r\nx,\"y\rb,c\n"))
+	f.Add([]byte("\ufeffemail;firstname\r\n\"a@example.com\";\"A\r\nda\"\r\nx;\"y\rb;c\n"))
 	f.Add([]byte("email\n\"a\n\"\"b\n\xff\x00\n,\n"))
+	f.Add([]byte("sep=|\nemail|age|tags\nJ\xfcrgen|1,5|a;b\n"))
+	f.Add([]byte("email,birthday,tel,lastname\na,29.2.1984,030 12345678,\"x\"y\n"))
 	f.Add([]byte("email,_line,_status,_field,_error,_hint\n'=a,,,,,\n\"\n"))
-	f.Fuzz(func(t *testing.T, content []byte) { fuzz(t, content, CSV) })
+	f.Add([]byte("e\x00m\x00a\x00i\x00l\x00\n\x00a\x00@\x00b\x00\n\x00"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		fuzz(t, content, Options{Format: CSV, LazyQuotes: true})
+		fuzz(t, content, Options{Format: CSV, Mapping: fuzzMapping})
+		lines, in := fuzz(t, content, Options{Format: CSV, Encoding: utf8Name})
+		if in == nil || bytes.ContainsRune(content, '"') {
+			return
+		}
+		// Without quotes each line is a record, but for those of delimiters alone.
+		file := in.files[0]
+		delimiter := string(file.Delimiter)
+		want := textLines(content, func(line []byte) bool {
+			return len(bytes.ReplaceAll(line, []byte(delimiter), nil)) > 0
+		})
+		header := 1
+		if file.sepLine {
+			delete(want, 1)
+			header = 2
+		}
+		// The header is the first line that is not blank, delimiters or not.
+		notBlank := textLines(content, func(line []byte) bool { return len(line) > 0 })
+		for !notBlank[header] {
+			header++
+		}
+		delete(want, header)
+		compare(t, lines, want)
+	})
 }
 
 func FuzzNDJSON(f *testing.F) {
 	f.Add([]byte(`{"contactIds":["a"],"profile":{"age":1,"memories":[{"text":"x"}]},"active":true}`))
 	f.Add([]byte("\ufeff{\"email\":\"a@example.com\",\"tags\":\"a;b\"}\r\n\n{\"a\":1,\"a\":2}\n[1]\nx"))
 	f.Add([]byte("[\n{\"email\":\"a@example.com\"},\r\n1]"))
-	f.Add([]byte(`{"phone":123,"privacy_policy":{"a":{}},"x":null}`))
-	f.Fuzz(func(t *testing.T, content []byte) { fuzz(t, content, NDJSON) })
+	f.Add([]byte(`{"phone":123,"privacy_policy":{"a":{}},"x":null,"birthday":1e3,"tel":"030 12345678"}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		fuzz(t, content, Options{Format: NDJSON, Mapping: fuzzMapping})
+		lines, in := fuzz(t, content, Options{Format: NDJSON, Encoding: utf8Name})
+		if in == nil {
+			return
+		}
+		compare(t, lines, textLines(content, func(line []byte) bool { return len(bytes.TrimSpace(line)) > 0 }))
+	})
 }

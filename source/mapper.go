@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"importer/importer"
 )
@@ -15,10 +16,10 @@ type record struct {
 
 	cells []string // of CSV, by column
 
-	values []cell           // of JSON, by target
-	names  []string         // of JSON, by target: the member's name; empty where there is none
+	values []cell           // of JSON, by slot
+	names  []string         // of JSON, by slot: the member's name; empty where there is none
 	exact  bool             // JSON in the API's shape
-	custom []importer.Field // exact only: members that are no default fields
+	custom []importer.Field // of JSON: members that go to a custom field of their name
 }
 
 func (r *record) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
@@ -36,6 +37,20 @@ type mapper struct {
 	number *int64 // records of the whole input so far
 }
 
+// skips tells whether the mapping leaves a record out.
+func (m *mapper) skips(r *record) bool {
+	if r.fault != nil || m.file.plan.skip == nil {
+		return false
+	}
+	v, f := m.file.plan.skip.run(r)
+	if f != nil {
+		r.fault = f
+		return false
+	}
+	skip, _ := v.(bool)
+	return skip
+}
+
 // row makes a row of a record, or a *importer.RowError.
 func (m *mapper) row(r *record) (importer.Row, error) {
 	*m.number++
@@ -45,12 +60,7 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 		f = m.profile(&row.Profile, r)
 	}
 	if f == nil {
-		if n := row.Profile.BodyBytes(); n > importer.MaxBodyBytes {
-			f = &fault{
-				reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
-				hint:   "shorten its longest field",
-			}
-		}
+		f = checkSize(&row.Profile)
 	}
 	if f != nil {
 		return importer.Row{}, &importer.RowError{
@@ -63,100 +73,257 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 	return row, nil
 }
 
+// checkSize wants a body that the API takes. It is measured only where it may be
+// too long: in JSON no byte of a text becomes more than six.
+func checkSize(p *importer.Profile) *fault {
+	most := 200
+	for _, id := range p.ContactIDs {
+		most += 6*len(id) + 3
+	}
+	for _, f := range p.Fields {
+		most += 6*len(f.Name) + len(f.Value) + 4
+	}
+	if most <= importer.MaxBodyBytes {
+		return nil
+	}
+	if n := p.BodyBytes(); n > importer.MaxBodyBytes {
+		return &fault{
+			reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
+			hint:   "shorten its longest field",
+		}
+	}
+	return nil
+}
+
 // profile fills p. The contact ids come first, so that whatever else is wrong
 // can be told of a contact.
 func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 	if f := m.contactIDs(p, r); f != nil {
 		return f
 	}
-	if a := m.file.plan.active; a.slot >= 0 {
-		if c := r.at(a.slot); !c.empty() {
-			b, f := boolOf(c)
-			if f != nil {
-				return m.at(f, r, a.slot)
-			}
+	if a := m.file.plan.active; a != nil {
+		v, f := m.append(nil, r, a)
+		if f != nil {
+			return f
+		}
+		if len(v) > 0 {
+			b := v[0] == 't'
 			p.Active = &b
 		}
 	}
 	fields := m.file.plan.fields
 	size := 0
-	for _, out := range fields {
-		c := r.at(out.slot)
-		size += len(c.text) + len(c.json) + len(`""`)
+	for i := range fields {
+		for _, slot := range fields[i].slots {
+			c := r.at(slot)
+			size += len(c.text) + len(c.json) + len(`""`)
+		}
 	}
 	// One array holds all values. Where escapes make it too small, append moves
 	// on to a new one and the values before stay where they are.
 	values := make([]byte, 0, size)
 	p.Fields = make([]importer.Field, 0, len(fields)+len(r.custom))
-	for _, out := range fields {
-		c := r.at(out.slot)
+	for i := range fields {
 		start := len(values)
 		var f *fault
-		switch {
-		case r.exact && c.json == nil && c.text == "" && r.names[out.slot] != "" && out.kind <= email:
-			values = append(values, `""`...) // who writes the API's own body means it
-		case c.empty():
-			continue
-		default:
-			values, f = appendValue(values, c, out.kind)
-		}
-		if f != nil {
-			return m.at(f, r, out.slot)
+		if values, f = m.append(values, r, &fields[i]); f != nil {
+			return f
 		}
 		if end := len(values); end > start {
-			p.Fields = append(p.Fields, importer.Field{Name: out.name, Value: values[start:end:end]})
+			p.Fields = append(p.Fields, importer.Field{Name: fields[i].name, Value: values[start:end:end]})
 		}
 	}
 	if len(r.custom) > 0 {
-		p.Fields = append(p.Fields, r.custom...)
+		mapped := *p // what the mapping gives goes over what the record has
+		for _, f := range r.custom {
+			if mapped.Field(f.Name) == nil {
+				p.Fields = append(p.Fields, f)
+			}
+		}
 		importer.SortFields(p.Fields)
 	}
 	return nil
 }
 
-// contactIDs takes the ids of the first column that holds any.
-func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
-	for _, id := range m.file.plan.ids {
-		c := r.at(id.slot)
+// append appends the value of one output as JSON; nothing where it is empty.
+func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
+	several := len(o.slots) > 1
+	switch {
+	case o.kind == list && several:
+		items, f := m.items(r, o)
+		if f != nil || len(items) > 0 {
+			return appendList(dst, items), f
+		}
+	case o.kind == memory:
+		after, f := m.appendMemories(dst, r, o)
+		if f != nil || len(after) > len(dst) {
+			return after, f
+		}
+	default:
+		c, slot, f := m.first(r, o)
+		if f != nil {
+			return dst, f
+		}
+		if r.exact && slot >= 0 && c.json == nil && c.text == "" && r.names[slot] != "" && o.kind <= email {
+			return append(dst, `""`...), nil // who writes the API's own body means it
+		}
+		if !c.empty() && (o.kind != date || !noDate(c.text)) {
+			after, f := appendValue(dst, c, o.kind, &o.options, "")
+			if f != nil || len(after) > len(dst) {
+				return after, m.at(f, r, slot, o)
+			}
+		}
+	}
+	if o.fallback == nil {
+		return dst, nil
+	}
+	dst, f := appendValue(dst, *o.fallback, o.kind, &o.options, o.timestamp)
+	return dst, m.at(f, r, -1, o)
+}
+
+// first is the first of the columns of an output that is not empty, else the
+// last, and its slot; or what its expression gives.
+func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
+	if o.prog != nil {
+		c, f = o.prog.cell(r)
+		return c, -1, m.at(f, r, -1, o)
+	}
+	slot = -1
+	for _, slot = range o.slots {
+		if c = r.at(slot); !c.empty() {
+			break
+		}
+	}
+	return c, slot, nil
+}
+
+// items are the items of all columns of a list.
+func (m *mapper) items(r *record, o *output) ([]string, *fault) {
+	var all []string
+	for _, slot := range o.slots {
+		c := r.at(slot)
 		if c.empty() {
 			continue
 		}
-		ids, f := idsOf(c, id.kind)
+		items, f := listOf(c, &o.options)
 		if f != nil {
-			return m.at(f, r, id.slot)
+			return nil, m.at(f, r, slot, o)
+		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
+// appendMemories appends a memory for each column that is not empty.
+func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *fault) {
+	at := o.timestamp
+	if len(o.timestampAt) > 0 {
+		c := r.at(o.timestampAt[0])
+		s, f := textOf(c, &o.options)
+		if f == nil && s != "" {
+			var t time.Time
+			if t, f = dateOf(s, &o.options); f == nil {
+				at = t.UTC().Format(time.RFC3339)
+			}
+		}
+		if f != nil {
+			return dst, m.at(f, r, o.timestampAt[0], o)
+		}
+	}
+	start := len(dst)
+	one := func(c cell, slot int) *fault {
+		if c.empty() {
+			return nil
+		}
+		if at == "" {
+			return m.at(&fault{reason: "is empty, and a memory needs its time", hint: "fill it in, or give timestamp in the mapping"}, r, o.timestampAt[0], o)
+		}
+		s, f := textOf(c, &o.options)
+		if f != nil {
+			return m.at(f, r, slot, o)
+		}
+		if len(dst) == start {
+			dst = append(dst, '[')
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = appendMemory(dst, s, at)
+		return nil
+	}
+	if o.prog != nil {
+		c, f := o.prog.cell(r)
+		if f == nil {
+			f = one(c, -1)
+		}
+		if f != nil {
+			return dst[:start], m.at(f, r, -1, o)
+		}
+	}
+	for _, slot := range o.slots {
+		if f := one(r.at(slot), slot); f != nil {
+			return dst[:start], f
+		}
+	}
+	if len(dst) > start {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// contactIDs takes the ids of the first output that has any, or of all where the
+// mapping names them.
+func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
+	for i := range m.file.plan.ids {
+		ids, f := m.idsOf(r, &m.file.plan.ids[i])
+		if f != nil {
+			return f
 		}
 		for _, s := range ids {
-			if !slices.Contains(p.ContactIDs, s) {
+			if s != "" && !slices.Contains(p.ContactIDs, s) {
 				p.ContactIDs = append(p.ContactIDs, s)
 			}
 		}
-		if len(p.ContactIDs) > 0 {
-			return nil
+		if len(p.ContactIDs) > 0 && !m.file.plan.allIDs {
+			break
 		}
+	}
+	if len(p.ContactIDs) > 0 {
+		return nil
 	}
 	return &fault{field: "contactIds", reason: "there is no contact id", hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
-func idsOf(c cell, k kind) ([]string, *fault) {
-	if k == list {
-		return listOf(c)
+func (m *mapper) idsOf(r *record, o *output) ([]string, *fault) {
+	if o.kind == list && len(o.slots) > 1 {
+		return m.items(r, o)
 	}
-	s, f := textOf(c)
-	if f == nil {
-		if k == email {
-			f = checkEmail(s)
-		} else {
-			f = checkPhone(s)
+	c, slot, f := m.first(r, o)
+	if f != nil {
+		return nil, f
+	}
+	if c.empty() {
+		if o.fallback == nil {
+			return nil, nil
 		}
+		c, slot = *o.fallback, -1
 	}
-	return []string{s}, f
+	if o.kind == list {
+		ids, f := listOf(c, &o.options)
+		return ids, m.at(f, r, slot, o)
+	}
+	s, f := stringOf(c, o.kind, &o.options)
+	return []string{s}, m.at(f, r, slot, o)
 }
 
-// at says in which column a fault is.
-func (m *mapper) at(f *fault, r *record, slot int) *fault {
-	if r.names != nil {
+// at says in which column a fault is, or else in which field.
+func (m *mapper) at(f *fault, r *record, slot int, o *output) *fault {
+	switch {
+	case f == nil || f.field != "":
+	case slot < 0:
+		f.field = o.name
+	case r.names != nil:
 		f.field = r.names[slot]
-	} else {
+	default:
 		f.field = columnName(m.file.Header, slot)
 	}
 	return f

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,15 +27,16 @@ type jsonReader struct {
 	lines   *bufio.Reader // where it is not
 	line    int           // lines read so far
 	long    []byte
+	plan    *plan
 	ignored ignoredNames
 }
 
-func newJSONReader(text io.Reader, array bool) *jsonReader {
+func newJSONReader(text io.Reader, f *file) *jsonReader {
 	text = &newlines{src: text}
-	if array {
-		return &jsonReader{array: newArrayReader(text)}
+	if f.array {
+		return &jsonReader{array: newArrayReader(text), plan: &f.plan}
 	}
-	return &jsonReader{lines: bufio.NewReaderSize(text, 64<<10)}
+	return &jsonReader{lines: bufio.NewReaderSize(text, 64<<10), plan: &f.plan}
 }
 
 // next reads one element, or one line that is not blank.
@@ -116,23 +118,26 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 		}
 		all = append(all, m)
 	}
-	rec.values = make([]cell, len(targets))
-	rec.names = make([]string, len(targets))
+	slots := len(targets) + len(r.plan.members)
+	rec.values = make([]cell, slots)
+	rec.names = make([]string, slots)
+	if len(r.plan.members) > 0 {
+		r.named(rec, "", line)
+	}
 	if profile == nil {
 		for _, m := range all {
-			to, ok := byName[plainName(m.name)]
-			switch {
-			case strings.HasPrefix(m.name, "_"):
-			case !ok:
-				r.ignored.add(m.name, "")
-			case rec.names[to] != "":
-				r.ignored.add(m.name, rec.names[to])
-			default:
-				rec.set(to, m)
+			if f := r.flat(rec, m); f != nil {
+				return f
 			}
 		}
 		return nil
 	}
+	return r.exact(rec, all, profile)
+}
+
+// exact takes over an object in the API's own shape: its members but for the
+// profile, and the profile.
+func (r *jsonReader) exact(rec *record, all []member, profile jsontext.Value) *fault {
 	rec.exact = true
 	for _, m := range all {
 		switch {
@@ -140,16 +145,86 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 			rec.set(toContactIDs, m)
 		case m.name == "active":
 			rec.set(toActive, m)
-		case !strings.HasPrefix(m.name, "_"):
+		case !strings.HasPrefix(m.name, "_") && !r.isNamed(m.name):
 			r.ignored.add(m.name, "")
 		}
 	}
 	for m := range members(profile) { // valid, for the line is
-		if to, ok := byName[plainName(m.name)]; ok && to < toContactIDs && targets[to].name == m.name {
-			rec.set(to, m)
-			continue
+		t, mapped := defaultField(m.name), r.plan.maps(m.name)
+		switch {
+		case t == nil:
+			rec.custom = append(rec.custom, m.field(m.name))
+		case !mapped:
+			rec.set(byName[plainName(m.name)], m)
+		case !m.empty():
+			// It stands where the mapping gives nothing.
+			v, f := appendValue(nil, m.cell, t.kind, &options{}, "")
+			if f != nil {
+				f.field = m.name
+				return f
+			}
+			if len(v) > 0 {
+				rec.custom = append(rec.custom, importer.Field{Name: m.name, Value: v})
+			}
 		}
-		rec.custom = append(rec.custom, m.field())
+	}
+	return nil
+}
+
+// named puts the members that the mapping names into their slots, those of
+// objects within the object too.
+func (r *jsonReader) named(rec *record, prefix string, object jsontext.Value) {
+	for m := range members(object) { // valid, for it was read before
+		m.name = prefix + m.name
+		if slot, ok := r.plan.members[m.name]; ok {
+			rec.set(slot, m)
+		}
+		if m.json.Kind() == '{' && r.leads(m.name) {
+			r.named(rec, m.name+".", m.json)
+		}
+	}
+}
+
+// leads tells whether the mapping names a member within the one of this name.
+func (r *jsonReader) leads(name string) bool {
+	for member := range r.plan.members {
+		if strings.HasPrefix(member, name) && strings.HasPrefix(member[len(name):], ".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *jsonReader) isNamed(name string) bool {
+	_, ok := r.plan.members[name]
+	return ok || r.leads(name)
+}
+
+// flat decides where a member of a flat object goes that the mapping may not
+// name.
+func (r *jsonReader) flat(rec *record, m member) *fault {
+	to, known := byName[plainName(m.name)]
+	isID := known && to >= toContactIDs && to != toActive
+	policy := r.plan.unnamed
+	switch {
+	case strings.HasPrefix(m.name, "_"), r.plan.used[m.name] && !isID:
+	case known && rec.names[to] == "" && (isID || policy == "" || policy == "auto" || policy == "custom"):
+		rec.set(to, m)
+	case r.isNamed(m.name):
+	case policy == "error":
+		return &fault{field: m.name, reason: "the mapping does not name it", hint: "name it in the mapping, or let unnamed be ignore"}
+	case policy == "custom" && !known && internalNameOf(m.name) != "":
+		if name := internalNameOf(m.name); !m.empty() {
+			if slices.ContainsFunc(rec.custom, func(f importer.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
+				r.plan.maps(name) {
+				return &fault{field: m.name, reason: "another member goes to the field " + name + " too", hint: "name one of them in the mapping"}
+			}
+			rec.custom = append(rec.custom, m.field(name))
+		}
+	case known && rec.names[to] != "":
+		r.ignored.add(m.name, rec.names[to])
+	default:
+		r.ignored.add(m.name, "")
 	}
 	return nil
 }
@@ -162,14 +237,14 @@ type member struct {
 	cell
 }
 
-// field is the member as it stands, in compact form.
-func (m member) field() importer.Field {
+// field is the member as it stands, in compact form, under a name.
+func (m member) field(name string) importer.Field {
 	if m.json == nil {
-		return importer.Field{Name: m.name, Value: importer.StringValue(m.text)}
+		return importer.Field{Name: name, Value: importer.StringValue(m.text)}
 	}
 	v := m.json
 	v.Compact() // cannot fail: it was read by a decoder
-	return importer.Field{Name: m.name, Value: []byte(v)}
+	return importer.Field{Name: name, Value: []byte(v)}
 }
 
 // members yields the members of one JSON object, and an error where there is

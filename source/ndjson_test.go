@@ -67,7 +67,7 @@ func TestNDJSONLongLines(t *testing.T) {
 	in, err := Open(Options{Paths: []string{"-"}, Format: NDJSON, Stdin: io.MultiReader(
 		strings.NewReader(start), pad(longest), strings.NewReader(end),
 		strings.NewReader(start), pad(longest+1), strings.NewReader(end),
-		strings.NewReader(start), pad(5*maxRecord), strings.NewReader(end),
+		strings.NewReader(start), pad(2*maxRecord), strings.NewReader(end),
 		strings.NewReader(start+end))})
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ const sampleBytes = 1 << 20
 type file struct {
 	Source
 	plan     plan
+	mapping  *Mapping
 	encoding string // as asked for
 	sheet    string // of a workbook; empty is the first
 	lazy     bool   // misplaced quotes are part of the text
@@ -83,7 +84,7 @@ func expand(paths []string) ([]string, error) {
 
 // openFile looks at the beginning of a file and decides how to read it.
 func openFile(path string, o Options) (*file, error) {
-	f := &file{Source: Source{Name: path, Format: o.Format, Delimiter: o.Delimiter}, encoding: o.Encoding, sheet: o.Sheet, lazy: o.LazyQuotes}
+	f := &file{Source: Source{Name: path, Format: o.Format, Delimiter: o.Delimiter}, mapping: o.Mapping, encoding: o.Encoding, sheet: o.Sheet, lazy: o.LazyQuotes}
 	if f.Format == "" {
 		f.Format = Auto
 	}
@@ -91,10 +92,17 @@ func openFile(path string, o Options) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	if err := f.examine(head, len(head) < sampleBytes, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.close())
+	err = f.examine(head, len(head) < sampleBytes)
+	var bad *MappingError
+	switch {
+	case errors.As(err, &bad):
+		bad.Source = path
+	case err != nil:
+		err = fmt.Errorf("%s: %w", path, err)
+	default:
+		return f, nil
 	}
-	return f, nil
+	return nil, errors.Join(err, f.close())
 }
 
 // peek returns the first bytes of the file, sampleBytes at most. A regular file
@@ -146,7 +154,7 @@ func (f *file) peekOnce() ([]byte, error) {
 
 // examine decides on encoding, format and columns from the head of the file;
 // whole tells that there is nothing behind it.
-func (f *file) examine(head []byte, whole bool, o Options) error {
+func (f *file) examine(head []byte, whole bool) error {
 	switch {
 	case len(head) == 0:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
@@ -173,8 +181,8 @@ func (f *file) examine(head []byte, whole bool, o Options) error {
 	}
 	if f.Format == NDJSON {
 		f.array = bytes.TrimSpace(text)[0] == '['
-		f.plan = jsonPlan()
-		return nil
+		f.plan, err = planJSON(f.mapping)
+		return err
 	}
 	if d, ok := separatorLine(text); ok {
 		f.sepLine = true

@@ -149,8 +149,8 @@ func TestEncodings(t *testing.T) {
 
 // The first byte that is no ASCII may stand far behind the sample.
 func TestEncodingFoundLate(t *testing.T) {
-	const n = 3 * sampleBytes / 14
-	ascii := "email,firstname\n" + strings.Repeat("a@example.com,\n", n)
+	const n = 3 * sampleBytes / 1000
+	ascii := "email,firstname\n" + strings.Repeat("a@example.com,"+strings.Repeat("x", 985)+"\n", n)
 	for _, e := range []encoding.Encoding{encoding.Nop, charmap.Windows1252} {
 		last := encoded(t, e, "b@example.com,Jürgen\n")
 		in, err := Open(Options{Paths: []string{writeFile(t, "x.csv", ascii+last)}})

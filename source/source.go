@@ -56,6 +56,9 @@ type Options struct {
 	// LazyQuotes takes misplaced quotes in CSV as part of the text. A field without
 	// its closing quote ends with its line.
 	LazyQuotes bool
+	// Mapping says which column goes where; without one, columns go to the field of
+	// their name.
+	Mapping *Mapping
 	// Sheet is the sheet of a workbook that is read; empty is the first.
 	Sheet string
 }
@@ -82,11 +85,12 @@ type Notice struct {
 func (n Notice) String() string { return n.Source + ": " + n.Text }
 
 // An Input is what the rows are read from. It belongs to one goroutine, but for
-// BytesRead, Size and Notices, which any may call.
+// BytesRead, Size, Skipped and Notices, which any may call.
 type Input struct {
-	files []*file
-	size  int64
-	read  atomic.Int64
+	files   []*file
+	size    int64
+	read    atomic.Int64
+	skipped atomic.Int64
 
 	mu      sync.Mutex
 	notices []Notice
@@ -94,8 +98,8 @@ type Input struct {
 
 // Open finds the files of o, looks at the beginning of each, and tells what
 // cannot be read before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrNoContactID, or those of the
-// package os. The caller closes the input.
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrNoContactID, *MappingError, or
+// those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
 	paths, err := expand(o.Paths)
 	if err != nil {
@@ -146,6 +150,10 @@ func (in *Input) Size() int64 { return in.size }
 // BytesRead is how much of Size was read so far.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
 
+// Skipped counts the records that the mapping left out (skip_if). They are no
+// rows.
+func (in *Input) Skipped() int64 { return in.skipped.Load() }
+
 // Notices are what was noticed so far. For CSV they are complete after Open, for
 // NDJSON after the last row, since each line may bring a new name.
 func (in *Input) Notices() []Notice {
@@ -166,6 +174,7 @@ func (in *Input) Rows() importer.Rows {
 	return func(yield func(importer.Row, error) bool) {
 		var number int64
 		in.read.Store(0)
+		in.skipped.Store(0)
 		for _, f := range in.files {
 			if !in.readFile(f, &number, yield) {
 				return
@@ -193,6 +202,10 @@ func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error
 			yield(importer.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
 			return false
 		}
+		if m.skips(&rec) {
+			in.skipped.Add(1)
+			continue
+		}
 		if !yield(m.row(&rec)) {
 			return false
 		}
@@ -211,7 +224,7 @@ func (in *Input) reader(f *file) (next func(*record) error, done func(), err err
 	if f.Format == CSV {
 		return newCSVReader(text, f).next, closeText, nil
 	}
-	r := newJSONReader(text, f.array)
+	r := newJSONReader(text, f)
 	return r.next, func() {
 		closeText()
 		if t := r.ignored.text(); t != "" {

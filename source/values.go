@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,44 +29,39 @@ func (c cell) empty() bool {
 }
 
 // appendValue appends c as one compact JSON value of the kind k. Nothing is
-// appended for a list without items.
-func appendValue(dst []byte, c cell, k kind) ([]byte, *fault) {
+// appended for a list without items. The time is that of a memory.
+func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fault) {
 	switch k {
-	case email:
-		s, f := textOf(c)
-		if f == nil {
-			f = checkEmail(s)
+	case whole, number:
+		s, f := numberOf(c, o)
+		switch {
+		case k == number:
+		case f == nil:
+			s, f = wholeOf(s)
+		default:
+			f.reason = strings.Replace(f.reason, "not a number", "not a whole number of 0 or more", 1)
 		}
-		if f != nil {
-			return dst, f
-		}
-		return appendString(dst, s), nil
-	case whole:
-		return appendWhole(dst, c)
+		return append(dst, s...), f
 	case boolean:
-		b, f := boolOf(c)
+		b, f := boolOf(c, o)
 		if f != nil {
 			return dst, f
 		}
 		return strconv.AppendBool(dst, b), nil
 	case list:
-		items, f := listOf(c)
-		if f != nil || len(items) == 0 {
+		items, f := listOf(c, o)
+		if f != nil {
 			return dst, f
 		}
-		dst = append(dst, '[')
-		for i, item := range items {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendString(dst, item)
-		}
-		return append(dst, ']'), nil
+		return appendList(dst, items), nil
 	case object:
-		v, f := jsonOf(c, '{', `a JSON object, such as {"accepted":true}`)
+		v, f := jsonOf(c, `a JSON object, such as {"accepted":true}`, '{')
+		return append(dst, v...), f
+	case anyJSON:
+		v, f := jsonOf(c, "JSON")
 		return append(dst, v...), f
 	case memories:
-		v, f := jsonOf(c, '[', memoriesForm)
+		v, f := jsonOf(c, memoriesForm, '[')
 		if f == nil {
 			f = checkMemories(v)
 		}
@@ -73,12 +69,55 @@ func appendValue(dst []byte, c cell, k kind) ([]byte, *fault) {
 			return dst, f
 		}
 		return append(dst, v...), nil
+	case memory:
+		s, f := textOf(c, o)
+		if f != nil {
+			return dst, f
+		}
+		return appendMemory(append(dst, '['), s, at, ']'), nil
 	}
-	s, f := textOf(c)
+	s, f := stringOf(c, k, o)
 	if f != nil {
 		return dst, f
 	}
 	return appendString(dst, s), nil
+}
+
+// stringOf is the value of a kind that is a text in JSON.
+func stringOf(c cell, k kind, o *options) (string, *fault) {
+	s, f := textOf(c, o)
+	if f != nil {
+		return "", f
+	}
+	switch k {
+	case email:
+		f = checkEmail(s)
+	case plainPhone:
+		f = checkPhone(s)
+	case phone:
+		return phoneOf(s, o)
+	case date:
+		t, f := dateOf(s, o)
+		if f != nil {
+			return "", f
+		}
+		return t.Format(o.layout), nil
+	}
+	return s, f
+}
+
+func appendList(dst []byte, items []string) []byte {
+	if len(items) == 0 {
+		return dst
+	}
+	dst = append(dst, '[')
+	for i, item := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, item)
+	}
+	return append(dst, ']')
 }
 
 func appendString(dst []byte, s string) []byte {
@@ -88,14 +127,25 @@ func appendString(dst []byte, s string) []byte {
 
 // textOf is the text without the white space around it. A JSON number is taken
 // as it is written.
-func textOf(c cell) (string, *fault) {
+func textOf(c cell, o *options) (string, *fault) {
+	s := c.text
 	switch c.json.Kind() {
 	case 0:
-		return strings.TrimSpace(c.text), nil
+		if !o.keepSpace {
+			s = strings.TrimSpace(s)
+		}
 	case '0':
-		return string(c.json), nil
+		s = string(c.json)
+	default:
+		return "", &fault{reason: "is " + describe(c) + ", not text", hint: "put it in quotes"}
 	}
-	return "", &fault{reason: "is " + describe(c) + ", not text", hint: "put it in quotes"}
+	switch {
+	case o.lower:
+		s = strings.ToLower(s)
+	case o.upper:
+		s = strings.ToUpper(s)
+	}
+	return s, nil
 }
 
 // checkEmail looks for what is surely no address: a placeholder such as n/a
@@ -126,23 +176,44 @@ func checkPhone(s string) *fault {
 	return &fault{reason: fmt.Sprintf("%s is not a phone number", show(s)), hint: "correct the number, or leave the field empty"}
 }
 
-// appendWhole takes 42 and, for spreadsheets write that, 42.0.
-func appendWhole(dst []byte, c cell) ([]byte, *fault) {
+// numberOf is a number as JSON writes it: every digit is kept, but for zeros
+// before the first.
+func numberOf(c cell, o *options) (string, *fault) {
 	s := strings.TrimSpace(c.text)
 	if c.json.Kind() == '0' {
 		s = string(c.json)
 	} else if c.json != nil {
-		return dst, &fault{reason: "is " + describe(c) + ", not a whole number", hint: "write it in digits, such as 42"}
+		return "", &fault{reason: "is " + describe(c) + ", not a number", hint: "write it in digits, such as 42"}
 	}
+	n := s
+	if o.comma && c.json == nil {
+		n = strings.NewReplacer(".", "", ",", ".", " ", "", "\u00a0", "").Replace(n)
+	}
+	sign := ""
+	if strings.HasPrefix(n, "-") {
+		sign = "-"
+	}
+	n = strings.TrimPrefix(strings.TrimPrefix(n, sign), "+")
+	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
+		n = n[1:]
+	}
+	if n = sign + n; jsontext.Value(n).Kind() != '0' || !jsontext.Value(n).IsValid() {
+		return "", &fault{reason: fmt.Sprintf("%s is not a number", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
+	}
+	return n, nil
+}
+
+// wholeOf takes 42 and, for spreadsheets write that, 42.0.
+func wholeOf(s string) (string, *fault) {
 	digits := s
-	if before, after, ok := strings.Cut(s, "."); ok && after != "" && strings.Trim(after, "0") == "" {
+	if before, after, ok := strings.Cut(s, "."); ok && strings.Trim(after, "0") == "" {
 		digits = before
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > 1<<53-1 {
-		return dst, &fault{reason: fmt.Sprintf("%s is not a whole number of 0 or more", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
+		return "", &fault{reason: fmt.Sprintf("%s is not a whole number of 0 or more", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
 	}
-	return strconv.AppendInt(dst, n, 10), nil
+	return digits, nil
 }
 
 // bools are the usual spellings of yes and no, in lower case.
@@ -153,8 +224,14 @@ var bools = map[string]bool{
 	"nein": false, "falsch": false, "non": false, "faux": false,
 }
 
-func boolOf(c cell) (bool, *fault) {
-	s := c.text
+// plainWord is a spelling of yes or no without regard to case and space.
+func plainWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+func boolOf(c cell, o *options) (bool, *fault) {
+	s, words := c.text, o.words
+	if words == nil {
+		words = bools
+	}
 	switch c.json.Kind() {
 	case 't':
 		return true, nil
@@ -165,28 +242,20 @@ func boolOf(c cell) (bool, *fault) {
 	case '{', '[':
 		return false, &fault{reason: "is " + describe(c) + ", not yes or no", hint: "write true or false"}
 	}
-	b, ok := bools[strings.ToLower(strings.TrimSpace(s))]
+	b, ok := words[plainWord(s)]
 	if !ok {
 		return false, &fault{reason: fmt.Sprintf("%s is neither yes nor no", show(s)), hint: "write yes or no, true or false, 1 or 0"}
 	}
 	return b, nil
 }
 
-// listOf splits a text on ; and |, or takes the texts of a JSON array. Empty
-// items are left out.
-func listOf(c cell) ([]string, *fault) {
+// listOf splits a text on ; and | or on the separator, or takes the texts of a
+// JSON array. Empty items are left out.
+func listOf(c cell, o *options) ([]string, *fault) {
 	array := c.json
-	if array == nil {
-		s := strings.TrimSpace(c.text)
+	if s := strings.TrimSpace(c.text); array == nil {
 		if !strings.HasPrefix(s, "[") {
-			items := strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == '|' })
-			kept := items[:0]
-			for _, item := range items {
-				if item = strings.TrimSpace(item); item != "" {
-					kept = append(kept, item)
-				}
-			}
-			return kept, nil
+			return splitList(s, o), nil
 		}
 		array = jsontext.Value(s)
 	}
@@ -199,7 +268,7 @@ func listOf(c cell) ([]string, *fault) {
 	}
 	var items []string
 	for item, err := range elements(array) {
-		s, f := textOf(item)
+		s, f := textOf(item, o)
 		if err != nil || f != nil {
 			return nil, &fault{reason: fmt.Sprintf("%s is not a JSON array of texts", show(string(array))), hint: `write a;b or ["a","b"]`}
 		}
@@ -210,13 +279,29 @@ func listOf(c cell) ([]string, *fault) {
 	return items, nil
 }
 
-// jsonOf is c as compact JSON that begins with the given character.
-func jsonOf(c cell, want jsontext.Kind, form string) (jsontext.Value, *fault) {
+func splitList(s string, o *options) []string {
+	var items []string
+	if o.separator != "" {
+		items = strings.Split(s, o.separator)
+	} else {
+		items = strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == '|' })
+	}
+	kept := items[:0]
+	for _, item := range items {
+		if item, _ = textOf(cell{text: strings.TrimSpace(item)}, o); item != "" {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// jsonOf is c as compact JSON of one of the given kinds, or of any.
+func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *fault) {
 	v := c.json
 	if v == nil {
 		v = jsontext.Value(strings.TrimSpace(c.text))
 	}
-	if v.Kind() != want {
+	if len(want) > 0 && !slices.Contains(want, v.Kind()) {
 		return nil, &fault{reason: describe(c) + " is not " + form, hint: "write it as JSON, or leave it empty"}
 	}
 	v = v.Clone()

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/rs/zerolog"
+
+	"importer/config"
+	"importer/importer"
+	"importer/sink"
+	"importer/state"
+)
+
+// A syncing is what the modes upsert and mirror have besides: the state that the
+// last run left. Of the mode create it is empty, and does nothing.
+type syncing struct {
+	c     config.Config
+	state *state.State
+}
+
+// openSync opens the state of a sync. It is locked until it is closed.
+func openSync(c config.Config, baseURL string) (*syncing, error) {
+	s := &syncing{c: c}
+	if c.Mode == "create" {
+		return s, nil
+	}
+	var err error
+	s.state, err = state.Open(c.Sync.State, state.Options{BaseURL: baseURL, ProjectID: c.API.ProjectID})
+	return s, mismatchIsUsage(err)
+}
+
+// openReport opens the report of the run. That of a sync is about one run, with
+// all that it took to bring it to its end: the next one sets it aside. Before
+// that, the state takes from it what it does not hold yet, for a run may have been
+// killed between the two.
+func (s *syncing) openReport(path string, log zerolog.Logger, o sink.Options) (*sink.Report, error) {
+	if s.state == nil {
+		return sink.OpenReport(path, o)
+	}
+	restart := o.Restart
+	o.Restart, o.Successor = false, true
+	report, err := sink.OpenReport(path, o)
+	var corrupt *sink.CorruptError
+	if restart && errors.As(err, &corrupt) {
+		log.Warn().Err(err).Msg("what this report tells is not taken into the state; --restart moves it aside")
+	} else if err != nil {
+		return nil, err
+	} else {
+		if err := s.catchUp(path, report, log); err != nil {
+			return nil, errors.Join(err, report.Close())
+		}
+		if !restart && !report.Whole() {
+			return report, nil
+		}
+		if err := report.Close(); err != nil {
+			return nil, err
+		}
+	}
+	o.Restart = true
+	if report, err = sink.OpenReport(path, o); err != nil {
+		return nil, err
+	}
+	s.state.From(report.ID(), report.Size)
+	return report, nil
+}
+
+// catchUp brings into the state what the report tells and the state does not
+// hold. A state that was lost begins with the reports that were set aside.
+func (s *syncing) catchUp(path string, report *sink.Report, log zerolog.Logger) error {
+	if s.state.Len() == 0 {
+		for _, aside := range sink.Aside(path) {
+			header, err := sink.ReadHeader(aside)
+			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
+				continue // of another import
+			}
+			if err := s.record(aside, 0); err != nil {
+				log.Warn().Err(err).Msg("what this report tells is not taken into the state")
+			}
+		}
+	}
+	held, err := s.state.Holds(report.ID())
+	if err != nil {
+		return err
+	}
+	if held < report.Size() {
+		if err := s.record(path, held); err != nil {
+			return err
+		}
+	}
+	s.state.From(report.ID(), report.Size)
+	return s.state.Commit()
+}
+
+func (s *syncing) record(path string, from int64) error {
+	for o, err := range sink.Outcomes(path, from) {
+		if err != nil {
+			return err
+		}
+		if err := s.state.Record(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configure tells the run about the sync.
+func (s *syncing) configure(o *importer.Options) {
+	if s.state == nil {
+		return
+	}
+	o.State, o.RefreshAfter, o.KeepPrevious = s.state, s.c.Sync.RefreshAfter, s.c.Report.KeepPrevious
+	if s.c.Mode == "mirror" {
+		missing, _ := importer.ParseMissing(s.c.Sync.Missing) // validated with the settings
+		o.Mirror = &importer.Mirror{
+			Missing:       missing,
+			Guard:         importer.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent},
+			AllowRemovals: s.c.AllowRemovals,
+		}
+	}
+}
+
+func (s *syncing) close() error {
+	if s.state == nil {
+		return nil
+	}
+	return s.state.Close()
+}
+
+// mismatchIsUsage makes an error of the command line of one about a file that
+// belongs to something else.
+func mismatchIsUsage(err error) error {
+	var report *sink.MismatchError
+	var state *state.MismatchError
+	if errors.As(err, &report) || errors.As(err, &state) {
+		return usage(err)
+	}
+	return err
+}

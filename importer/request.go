@@ -1,0 +1,39 @@
+package importer
+
+import (
+	"context"
+	"errors"
+)
+
+// Request sends one request outside of a run: it buys a token for each attempt,
+// counts it, and tries again what was certainly not processed, up to retries
+// times. An error of the API is an *APIError; the only other error is that of
+// ctx. The request itself is not cut short by ctx.
+func Request(ctx context.Context, pacer *Pacer, progress *Progress, retries int, request func(context.Context) error) error {
+	delays := newDelays(firstRetryDelay, mostRetryDelay)
+	for failures := 0; ; {
+		bought, err := pacer.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		progress.requests.Add(1)
+		err = request(context.WithoutCancel(ctx))
+		pacer.Done(bought, err)
+		if err == nil {
+			return nil
+		}
+		problem := asAPIError(err)
+		switch problem.Class {
+		case Throttled:
+			progress.throttled.Add(1)
+			continue
+		case Transient:
+			failures++
+			if failures <= retries && sleep(ctx.Done(), delays.NextBackOff()) {
+				progress.retries.Add(1)
+				continue
+			}
+		}
+		return errors.Join(problem, ctx.Err())
+	}
+}

@@ -1,0 +1,372 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// State is what the last sync left in the API. Implemented by state.State. Its
+// methods may be called from several goroutines, Record from one.
+type State interface {
+	// Entry is what is known of a key; its contact ids may be missing.
+	Entry(k Key) (Entry, bool, error)
+	// Refused is why the API refused a row of that key for good, and the digest of
+	// that row; nil where it did not.
+	Refused(k Key) (Digest, *Failure, error)
+	// Entries returns the next entries behind a key, in the order of keys, so many
+	// at most.
+	Entries(after Key, most int) ([]Entry, error)
+	// Record takes an outcome that the report has taken.
+	Record(o *Outcome) error
+	// Len is how many keys are known.
+	Len() int
+}
+
+// An Entry is a contact that a sync left in the API.
+type Entry struct {
+	Key        Key
+	ID         string // of the profile
+	ContactIDs []string
+	Digest     Digest    // of the row that was sent last
+	Touched    time.Time // when the API last changed it, as far as is known; whole seconds
+	Inactive   bool      // a mirror deactivated it, for the source lacks it
+}
+
+// A Need is what has to be sent for a row, as far as the state tells.
+type Need uint8
+
+const (
+	NeedsCreate Need = iota
+	NeedsUpdate      // it has changed, or a mirror had deactivated it
+	NeedsTouch       // it has not, and would expire
+	NeedsNothing
+)
+
+// Compare compares a row with what the last sync left of it, if anything.
+func Compare(entry Entry, known bool, d Digest, now time.Time, refreshAfter time.Duration) Need {
+	switch {
+	case !known:
+		return NeedsCreate
+	case entry.Digest != d || entry.Inactive:
+		return NeedsUpdate
+	case now.Sub(entry.Touched) >= refreshAfter:
+		return NeedsTouch
+	}
+	return NeedsNothing
+}
+
+// An operation is what a row needs.
+type operation uint8
+
+const (
+	opCreate operation = iota
+	opUpdate           // read, merge, and send what differs
+	opTouch            // change nothing, so that it does not expire
+	opDeactivate
+	opDelete
+)
+
+// creates tells whether a row is to be created, as far as is known.
+func (t *task) creates() bool { return t.op == opCreate }
+
+// admitSync compares a row with what the last sync left. It returns the task
+// where there is something to do, or nil.
+func (e *engine) admitSync(t *task, before Status) *task {
+	entry, known, err := e.State.Entry(t.row.Key)
+	if err != nil {
+		return e.notAdmitted(err)
+	}
+	switch Compare(entry, known, t.row.Digest, time.Now(), e.RefreshAfter) {
+	case NeedsNothing:
+		kind := unchanged
+		if before.In() {
+			kind = settledBefore
+		}
+		e.results <- result{kind: kind}
+		return nil
+	case NeedsTouch:
+		t.op, t.id, t.touched = opTouch, entry.ID, entry.Touched
+		return t
+	case NeedsUpdate:
+		t.op, t.id, t.touched, t.revive = opUpdate, entry.ID, entry.Touched, entry.Inactive
+	}
+	if !e.RetryRejected {
+		digest, why, err := e.State.Refused(t.row.Key)
+		if err != nil {
+			return e.notAdmitted(err)
+		}
+		if why != nil && digest == t.row.Digest {
+			e.results <- result{kind: refusedBefore, outcome: &Outcome{Row: t.row, Status: Rejected, Failure: why}}
+			return nil
+		}
+	}
+	if bad := e.stamp(t); bad != nil {
+		e.results <- result{outcome: invalid(bad)}
+		return nil
+	}
+	return t
+}
+
+func (e *engine) notAdmitted(err error) *task {
+	e.stop(err)
+	e.results <- result{kind: notTried}
+	return nil
+}
+
+// changeRow changes the profile of a row, until it is settled or has to be looked
+// up.
+//
+// None of these requests has to be looked up when its answer is lost: each says
+// what the profile is to be and not what is to be added, so that it is made again
+// from the start, with a fresh read where it builds on one.
+func (e *engine) changeRow(t *task) *doubt {
+	var done Status
+	gone := false
+	err := e.persist(e.Retries, func() (err error) {
+		done, err = e.tryChange(t)
+		if gone = isGone(err); gone {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case err != nil && t.removes():
+		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.row, ID: t.id, Failure: &asAPIError(err).Failure}}
+	case err == nil && gone && t.removes():
+		e.settle(t, Deleted, t.id, false, nil)
+	case err == nil && gone:
+		return e.createAgain(t)
+	case err == nil:
+		e.settle(t, done, t.id, t.found, nil)
+	case errors.Is(err, errNotSent):
+		e.notSent(t)
+	default:
+		problem := asAPIError(err)
+		if problem.Class == Permanent || problem.Class == Conflict {
+			e.settle(t, Rejected, t.id, false, &problem.Failure)
+		} else {
+			e.settle(t, Failed, t.id, false, gaveUp(problem, t.attempts+t.reads))
+		}
+	}
+	return nil
+}
+
+func isGone(err error) bool {
+	var problem *APIError
+	return errors.As(err, &problem) && problem.Class == Permanent && problem.HTTP == 404
+}
+
+// tryChange makes the requests of an operation once.
+func (e *engine) tryChange(t *task) (Status, error) {
+	switch t.op {
+	case opDeactivate:
+		return Deactivated, e.patch(t, Profile{Active: new(bool)})
+	case opDelete:
+		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.id) })
+	case opTouch:
+		return e.touch(t)
+	}
+	for _, contactID := range t.merge {
+		survivor := ""
+		if err := e.changing(t, func(ctx context.Context) (err error) {
+			survivor, err = e.API.Merge(ctx, t.id, contactID)
+			return err
+		}); err != nil {
+			// Was it merged, and the answer lost, then nobody else has it any more.
+			if found, lookErr := e.readTask(t); lookErr == nil && slices.Contains(found.ContactIDs, contactID) {
+				continue
+			}
+			return 0, err
+		}
+		if survivor != "" {
+			t.id = survivor
+		}
+	}
+	f, err := e.readTask(t)
+	if err != nil {
+		return 0, err
+	}
+	want, differs := wanted(f, t.row.Profile, t.revive)
+	if !differs {
+		t.changed = f.LastChanged
+		if t.lost || len(t.merge) > 0 {
+			return Updated, nil
+		}
+		return Unchanged, nil
+	}
+	if n := len(want.AppendUpdateBody(nil)); n > MaxBodyBytes {
+		return 0, &APIError{Class: Permanent, Failure: Failure{
+			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.id, n, MaxBodyBytes),
+			Hint:   "shorten the row's longest values, or what the profile holds",
+		}}
+	}
+	if e.KeepPrevious && t.previous == nil {
+		t.previous = previousOf(f, want)
+	}
+	return Updated, e.patch(t, want)
+}
+
+// touch changes a profile without changing anything of it, so that it lives
+// another 30 days. An update is known to count as a change; whether a read counts
+// is not documented. Of the members of an update, active is the only one that can
+// be sent alone: fields that are left out of profile may be lost, and contact ids
+// that others added as well. It is read first where the mapping does not name it,
+// for somebody may have deactivated the profile.
+func (e *engine) touch(t *task) (Status, error) {
+	active := t.row.Profile.Active
+	if active == nil {
+		f, err := e.readTask(t)
+		if err != nil {
+			return 0, err
+		}
+		active = &f.Active
+	}
+	return Updated, e.patch(t, Profile{Active: active})
+}
+
+// readTask reads the profile of a task. One that was touched a moment ago and is
+// not there may only not be shown yet.
+func (e *engine) readTask(t *task) (Found, error) {
+	t.reads++
+	f, err := e.get(t.id)
+	if settled := e.Settle - time.Since(t.touched); isGone(err) && settled > 0 {
+		if !sleep(e.ctx.Done(), settled) {
+			return f, errNotSent
+		}
+		t.reads++
+		f, err = e.get(t.id)
+	}
+	return f, err
+}
+
+func (e *engine) patch(t *task, p Profile) error {
+	return e.changing(t, func(ctx context.Context) error { return e.API.Update(ctx, t.id, p) })
+}
+
+// changing sends one request that changes the profile of a task.
+func (e *engine) changing(t *task, request func(context.Context) error) error {
+	err := e.call(nil, func(ctx context.Context) error {
+		t.attempts++
+		return request(ctx)
+	})
+	if err != nil && !errors.Is(err, errNotSent) && asAPIError(err).Class == Ambiguous {
+		t.lost = true
+	}
+	return err
+}
+
+// createAgain creates the contact of a profile that is not there any more: it has
+// expired, or somebody deleted it. The report is told first that it is gone, so
+// that a create whose answer is lost is in doubt like any other.
+func (e *engine) createAgain(t *task) *doubt {
+	if err := e.Report.Gone([]Key{t.row.Key}); err != nil {
+		e.stop(err)
+		e.notSent(t)
+		return nil
+	}
+	t.announced = time.Now()
+	if err := e.sending(t.announced, []Key{t.row.Key}); err != nil {
+		e.stop(err)
+		e.notSent(t)
+		return nil
+	}
+	t.op, t.gone, t.id = opCreate, t.id, ""
+	t.lost, t.found, t.doubtful, t.merge, t.previous, t.failures = false, false, false, nil, nil, 0
+	if e.Discovery != DiscoverNobody {
+		// The contact may have come back by itself since.
+		t.lookFirst = true
+	}
+	return e.process(t)
+}
+
+// adopt makes a profile that holds the contact of a row the row's own. It is true
+// where nothing of it differs, and the row is settled by that.
+func (e *engine) adopt(t *task, f Found, same Status) bool {
+	t.found = true
+	t.id, t.touched = f.ID, f.LastChanged
+	if _, differs := wanted(f, t.row.Profile, false); !differs && len(t.merge) == 0 {
+		t.changed = f.LastChanged
+		e.settle(t, same, f.ID, true, nil)
+		return true
+	}
+	t.op = opUpdate
+	return false
+}
+
+// wanted is what has to be sent so that a profile is as a row says, and whether
+// that is anything. Fields and contact ids that the row does not name stay:
+// whether an update merges or replaces them is not documented, so where one
+// changes all are sent. Revive activates a profile again that a mirror had
+// deactivated.
+func wanted(f Found, row Profile, revive bool) (want Profile, differs bool) {
+	for _, id := range row.ContactIDs {
+		if !slices.Contains(f.ContactIDs, id) {
+			if want.ContactIDs == nil {
+				want.ContactIDs = slices.Clone(f.ContactIDs)
+			}
+			want.ContactIDs = append(want.ContactIDs, id)
+		}
+	}
+	active := row.Active
+	if active == nil && revive {
+		yes := true
+		active = &yes
+	}
+	if active != nil && *active != f.Active {
+		want.Active = active
+	}
+	fields := make(map[string]Field, len(f.Fields)+len(row.Fields))
+	for _, field := range f.Fields {
+		fields[field.Name] = field
+	}
+	changed := false
+	for _, field := range row.Fields {
+		if was, ok := fields[field.Name]; !ok || !sameValue(was.Value, field.Value) {
+			fields[field.Name], changed = field, true
+		}
+	}
+	if changed {
+		for _, field := range fields {
+			want.Fields = append(want.Fields, field)
+		}
+		SortFields(want.Fields)
+	}
+	return want, changed || want.ContactIDs != nil || want.Active != nil
+}
+
+// sameValue tells whether two JSON values are the same, however they are written.
+func sameValue(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, y := jsontext.Value(bytes.Clone(a)), jsontext.Value(bytes.Clone(b))
+	return x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
+}
+
+// previousOf is what an update takes away: the values that it changes, as they
+// were. A field that was not there is null.
+func previousOf(f Found, want Profile) *Profile {
+	p := &Profile{}
+	if want.ContactIDs != nil {
+		p.ContactIDs = f.ContactIDs
+	}
+	if want.Active != nil {
+		p.Active = &f.Active
+	}
+	for _, field := range want.Fields {
+		was := f.Field(field.Name)
+		switch {
+		case was == nil:
+			p.Fields = append(p.Fields, Field{field.Name, []byte("null")})
+		case !sameValue(was, field.Value):
+			p.Fields = append(p.Fields, Field{field.Name, was})
+		}
+	}
+	return p
+}

@@ -1,0 +1,330 @@
+package importer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A memoryState is a State in memory.
+type memoryState struct {
+	mu      sync.Mutex
+	entries map[Key]Entry
+}
+
+func (s *memoryState) Entry(k Key) (Entry, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.entries[k]
+	return e, ok, nil
+}
+
+func (s *memoryState) Refused(Key) (Digest, *Failure, error) { return Digest{}, nil, nil }
+
+func (s *memoryState) Entries(after Key, most int) (all []Entry, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if string(e.Key[:]) > string(after[:]) {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Entry) int { return cmp.Compare(string(a.Key[:]), string(b.Key[:])) })
+	return all[:min(most, len(all))], nil
+}
+
+func (s *memoryState) Record(o *Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch o.Status {
+	case Created, Updated, Unchanged:
+		touched := o.At
+		if !o.Changed.IsZero() {
+			touched = o.Changed
+		}
+		s.entries[o.Row.Key] = Entry{Key: o.Row.Key, ID: o.ID, ContactIDs: o.Row.Profile.ContactIDs, Digest: o.Row.Digest, Touched: touched}
+	case Deactivated:
+		e := s.entries[o.Row.Key]
+		e.Inactive = true
+		s.entries[o.Row.Key] = e
+	case Deleted:
+		delete(s.entries, o.Row.Key)
+	}
+	return nil
+}
+
+func (s *memoryState) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.entries)
+}
+
+// newSyncRig makes a rig whose runs are those of a nightly sync.
+func newSyncRig() (*rig, *memoryState) {
+	r := newRig()
+	s := &memoryState{entries: map[Key]Entry{}}
+	r.o.State, r.o.RefreshAfter = s, 25*24*time.Hour
+	r.o.Discovery, r.o.Listing = DiscoverAuto, &memoryListing{}
+	return r, s
+}
+
+// night is a run with a report of its own.
+func (r *rig) night(t *testing.T, rows Rows) Summary {
+	t.Helper()
+	r.report = newMemoryReport(r.api)
+	r.o.Listing = &memoryListing{}
+	return r.mustComplete(t, rows)
+}
+
+// changed is testRows with other first names.
+func changedRows(n int) Rows {
+	return func(yield func(Row, error) bool) {
+		for row := range testRows(n) {
+			row.Profile.Fields = []Field{{"firstname", StringValue("changed")}}
+			row.Digest = DigestOf(row.Profile)
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Every night of two months: what does not change is touched before the API
+// forgets it, and no oftener.
+func TestProfilesAreTouchedInTimeAndNoOftener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newSyncRig()
+		r.night(t, testRows(30))
+		touches := 0
+		for night := 1; night <= 60; night++ {
+			time.Sleep(24 * time.Hour)
+			s := r.night(t, testRows(30))
+			if s.Created != 0 || s.Updated+s.Unchanged != 30 {
+				t.Fatalf("night %d: %+v", night, s)
+			}
+			if s.Updated > 0 {
+				touches++
+				if s.Requests != 60 {
+					t.Errorf("night %d: %d requests for 30 touches, want one read and one update each", night, s.Requests)
+				}
+				for _, o := range r.report.outcomes {
+					if !o.Touched {
+						t.Errorf("night %d: %+v is not marked as touched", night, o)
+					}
+				}
+			}
+			for _, p := range r.api.profiles {
+				last := p.created
+				if p.changed.After(last) {
+					last = p.changed
+				}
+				if age := time.Since(last); age > 26*24*time.Hour {
+					t.Fatalf("night %d: a profile was not touched for %s", night, age)
+				}
+			}
+		}
+		if touches != 2 {
+			t.Errorf("touched in %d nights of 60, want 2", touches)
+		}
+	})
+}
+
+// Whatever becomes of an update, it is in once and as wanted.
+func TestUpdatesWhoseAnswersAreLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newSyncRig()
+		r.night(t, testRows(50))
+		lost := map[string]int{}
+		r.api.changeFault = func(what, id string, process func()) (error, bool) {
+			lost[id]++
+			if lost[id] > 1 {
+				return nil, false
+			}
+			if len(lost)%2 == 0 {
+				process() // and nobody hears of it
+			}
+			return &APIError{Class: Ambiguous, Failure: Failure{Detail: "lost"}}, true
+		}
+		if s := r.night(t, changedRows(50)); s.Updated != 50 || s.Created != 0 {
+			t.Errorf("%+v", s)
+		}
+		for _, p := range r.api.profiles {
+			if string(p.p.Fields[0].Value) != `"changed"` {
+				t.Errorf("%+v", p)
+			}
+		}
+		r.api.changeFault = nil
+		if s := r.night(t, changedRows(50)); s.Unchanged != 50 || s.Requests != 0 {
+			t.Errorf("the night after: %+v", s)
+		}
+	})
+}
+
+// Changes are announced before they are sent, like creates.
+func TestNothingIsChangedBeforeItIsAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.o.Mirror = &Mirror{Missing: MissingDelete, Guard: Guard{Max: 1000, Percent: 100}}
+		r.night(t, testRows(100))
+		key := map[string]string{}
+		for k, e := range s.entries {
+			key[e.ID] = k.String()
+		}
+		r.api.log = nil
+		if s := r.night(t, changedRows(60)); s.Updated != 60 || s.Deleted != 40 {
+			t.Errorf("%+v", s)
+		}
+		announced := map[string]bool{}
+		sent := 0
+		for _, entry := range r.api.log {
+			what, name, _ := strings.Cut(entry, " ")
+			switch what {
+			case "changing":
+				announced[name] = true
+			case "update", "delete":
+				sent++
+				if !announced[key[name]] {
+					t.Errorf("%s was not announced", entry)
+				}
+			}
+		}
+		if sent != 100 {
+			t.Errorf("%d changes, want 100", sent)
+		}
+	})
+}
+
+// A profile that a read does not show yet is not taken for expired.
+func TestAProfileJustCreatedIsNotTakenForExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newSyncRig()
+		r.night(t, testRows(20))
+		r.api.readLag = 10 * time.Second
+		if s := r.night(t, changedRows(20)); s.Updated != 20 || s.Created != 0 {
+			t.Errorf("%+v", s)
+		}
+		r.once(t, 20)
+	})
+}
+
+// A row that was in doubt when the run was killed is looked up, and brought up to
+// date where it has changed since.
+func TestDoubtfulRowsOfASyncAreAdopted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		for i := 1; i <= 10; i++ {
+			r.report.doubtful[testRow(i).Key] = true
+			r.report.announced[testRow(i).Key] = time.Now()
+			if i <= 6 {
+				r.api.add(testRow(i).Profile, time.Now())
+			}
+		}
+		r.report.lastAlive = time.Now()
+		time.Sleep(time.Minute)
+		sum := r.mustComplete(t, changedRows(10))
+		if sum.Updated != 6 || sum.Created != 4 || s.Len() != 10 {
+			t.Errorf("%+v", sum)
+		}
+		r.once(t, 10)
+	})
+}
+
+// A stop in the middle loses nothing, and the next run does the rest.
+func TestASyncThatIsInterruptedGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.night(t, testRows(400))
+		r.report = newMemoryReport(r.api)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		first, err := r.run(ctx, t, changedRows(500))
+		if err != nil || first.Status != Interrupted || first.Updated == 0 {
+			t.Fatalf("%+v, %v", first, err)
+		}
+		second := r.mustComplete(t, changedRows(500))
+		if got := fmt.Sprint(first.Updated+second.Updated, first.Created+second.Created); got != "400 100" || second.DoneBefore != first.Updated+first.Created {
+			t.Errorf("%+v\n%+v", first, second)
+		}
+		if s.Len() != 500 {
+			t.Errorf("the state knows %d", s.Len())
+		}
+		r.once(t, 500)
+	})
+}
+
+func TestTheGuard(t *testing.T) {
+	for _, c := range []struct {
+		missing, known int64
+		blocks         bool
+	}{{0, 0, false}, {5, 100, false}, {6, 100, true}, {100, 2000, false}, {101, 100_000, true}, {1, 10, true}} {
+		if got := (Guard{Max: 100, Percent: 5}).Blocks(c.missing, c.known); got != c.blocks {
+			t.Errorf("%d of %d: %t", c.missing, c.known, got)
+		}
+	}
+}
+
+func TestWhatARowNeeds(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	entry := Entry{Digest: Digest{1}, Touched: now.Add(-24 * 24 * time.Hour)}
+	old, inactive := entry, entry
+	old.Touched = now.Add(-25 * 24 * time.Hour)
+	inactive.Inactive = true
+	for _, c := range []struct {
+		entry  Entry
+		known  bool
+		digest Digest
+		want   Need
+	}{
+		{Entry{}, false, Digest{1}, NeedsCreate},
+		{entry, true, Digest{1}, NeedsNothing},
+		{entry, true, Digest{2}, NeedsUpdate},
+		{old, true, Digest{1}, NeedsTouch},
+		{old, true, Digest{2}, NeedsUpdate},
+		{inactive, true, Digest{1}, NeedsUpdate},
+	} {
+		if got := Compare(c.entry, c.known, c.digest, now, 25*24*time.Hour); got != c.want {
+			t.Errorf("%+v with %v: %d, want %d", c.entry, c.digest, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsWanted(t *testing.T) {
+	yes, no := true, false
+	found := Found{ContactIDs: []string{"a", "z"}, Active: true, Fields: []Field{
+		{"age", []byte("42")}, {"firstname", []byte(`"A"`)}, {"privacy_policy", []byte(`{"b":1,"a":2}`)},
+	}}
+	for _, c := range []struct {
+		row    Profile
+		found  func(*Found)
+		revive bool
+		want   string // empty: nothing
+	}{
+		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"A"`)}}}},
+		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"\u0041"`)}, {"age", []byte("4.2e1")}, {"privacy_policy", []byte(`{"a":2,"b":1}`)}}}},
+		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"B"`)}}},
+			want: `{"profile":{"age":42,"firstname":"B","privacy_policy":{"b":1,"a":2}}}`},
+		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"city", []byte(`"X"`)}}},
+			want: `{"profile":{"age":42,"city":"X","firstname":"A","privacy_policy":{"b":1,"a":2}}}`},
+		{row: Profile{ContactIDs: []string{"b", "a"}}, want: `{"contactIds":["a","z","b"]}`},
+		{row: Profile{ContactIDs: []string{"a"}, Active: &no}, want: `{"active":false}`},
+		{row: Profile{ContactIDs: []string{"a"}, Active: &yes}},
+		{row: Profile{ContactIDs: []string{"a"}}, found: func(f *Found) { f.Active = false }},
+		{row: Profile{ContactIDs: []string{"a"}}, found: func(f *Found) { f.Active = false }, revive: true, want: `{"active":true}`},
+		{row: Profile{ContactIDs: []string{"a"}, Active: &no}, found: func(f *Found) { f.Active = false }, revive: true},
+	} {
+		f := found
+		if c.found != nil {
+			c.found(&f)
+		}
+		want, differs := wanted(f, c.row, c.revive)
+		if differs != (c.want != "") || differs && string(want.AppendUpdateBody(nil)) != c.want {
+			t.Errorf("%+v: %s, want %s", c.row, want.AppendUpdateBody(nil), c.want)
+		}
+	}
+}

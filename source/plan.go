@@ -1,0 +1,238 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A plan says where the values of a profile come from in the records of one
+// file. Of a CSV record the slots are its columns. Of a JSON object they are the
+// targets, and behind them the members that the mapping names.
+type plan struct {
+	skip   *program // leaves a row out
+	ids    []output
+	allIDs bool // the ids of all of them, not of the first that has any
+	active *output
+	fields []output // sorted by name
+
+	// JSON only.
+	members map[string]int // slots of the members that the mapping names
+	used    map[string]bool
+	unnamed string // what becomes of other members
+}
+
+// planColumns makes the plan for the columns of a header, and tells which of
+// them go nowhere.
+func planColumns(header []string, m *Mapping) (plan, ignoredNames, error) {
+	if m == nil {
+		m = &Mapping{}
+	}
+	c, err := m.compile(func(column string) (int, bool) { return findColumn(header, column) })
+	if err != nil {
+		return plan{}, ignoredNames{}, missingColumn(err, header)
+	}
+	slotsOf := func(columns map[string]bool) map[int]bool {
+		slots := make(map[int]bool)
+		for column := range columns {
+			if slot, ok := findColumn(header, column); ok {
+				slots[slot] = true
+			}
+		}
+		return slots
+	}
+	named, used := slotsOf(c.named), slotsOf(c.used)
+
+	auto := noTargets()
+	var ignored ignoredNames
+	var unnamed []string
+	for i, name := range header {
+		if strings.HasPrefix(name, "_") {
+			continue
+		}
+		to, known := byName[plainName(name)]
+		isID := known && (to >= toContactIDs && to != toActive)
+		switch {
+		case used[i] && !isID:
+		case known && auto[to] < 0 && (isID || m.Unnamed == "" || m.Unnamed == "auto" || m.Unnamed == "custom"):
+			auto[to] = i
+		case named[i]:
+		case m.Unnamed == "error":
+			unnamed = append(unnamed, columnName(header, i))
+		case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
+			c.fields = append(c.fields, output{name: internalNameOf(name), slots: []int{i}})
+		case known && auto[to] >= 0:
+			ignored.add(columnName(header, i), columnName(header, auto[to]))
+		default:
+			ignored.add(columnName(header, i), "")
+		}
+	}
+	if len(unnamed) > 0 {
+		return plan{}, ignored, mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", quoteNames(unnamed, 12))
+	}
+	p := c.plan(auto)
+	for i := 1; i < len(p.fields); i++ {
+		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
+			return plan{}, ignored, mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
+		}
+	}
+	return p, ignored, nil
+}
+
+// planJSON makes the plan for JSON objects.
+func planJSON(m *Mapping) (plan, error) {
+	if m == nil {
+		m = &Mapping{}
+	}
+	members := make(map[string]int)
+	c, err := m.compile(func(column string) (int, bool) {
+		if _, ok := members[column]; !ok {
+			members[column] = len(targets) + len(members)
+		}
+		return members[column], true
+	})
+	if err != nil {
+		return plan{}, err
+	}
+	auto := noTargets()
+	for i := range auto {
+		auto[i] = i
+	}
+	p := c.plan(auto)
+	p.members, p.used, p.unnamed = members, c.used, m.Unnamed
+	return p, nil
+}
+
+func noTargets() []int {
+	slots := make([]int, len(targets))
+	for i := range slots {
+		slots[i] = -1
+	}
+	return slots
+}
+
+// plan adds what goes to a target by its name alone to what the mapping says.
+func (c *compiled) plan(auto []int) plan {
+	p := plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
+	mapped := func(name string) int {
+		return slices.IndexFunc(c.fields, func(o output) bool { return o.name == name })
+	}
+	direct := func(to int) output {
+		return output{name: targets[to].name, slots: []int{auto[to]}, kind: targets[to].kind}
+	}
+	if p.active == nil && auto[toActive] >= 0 {
+		o := direct(toActive)
+		p.active = &o
+	}
+	for to, t := range targets[:toContactIDs] {
+		if auto[to] >= 0 && mapped(t.name) < 0 {
+			p.fields = append(p.fields, direct(to))
+		}
+	}
+	slices.SortFunc(p.fields, func(a, b output) int { return strings.Compare(a.name, b.name) })
+	if p.allIDs {
+		return p
+	}
+	for _, to := range []int{toContactIDs, -1, toMobile, toPhone} {
+		if to >= 0 {
+			if auto[to] >= 0 {
+				p.ids = append(p.ids, direct(to))
+			}
+		} else if i := slices.IndexFunc(p.fields, func(o output) bool { return o.name == "email" }); i >= 0 {
+			p.ids = append(p.ids, p.fields[i])
+		}
+	}
+	return p
+}
+
+// findColumn finds a column by its exact name, else by its plain name where only
+// one column has it.
+func findColumn(header []string, name string) (int, bool) {
+	if i := slices.Index(header, name); i >= 0 {
+		return i, true
+	}
+	found, plain := -1, plainName(name)
+	for i, column := range header {
+		if plain == "" || plainName(column) != plain {
+			continue
+		}
+		if found >= 0 {
+			return -1, false
+		}
+		found = i
+	}
+	return found, found >= 0
+}
+
+// missingColumn says which columns there are where one is missing.
+func missingColumn(err error, header []string) error {
+	var missing *noColumn
+	if !errors.As(err, &missing) {
+		return err
+	}
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, quoteNames(header, 50))
+}
+
+// internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
+// size". It is empty where nothing is left of it.
+func internalNameOf(column string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(strings.TrimSpace(column)) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+	}
+	return strings.TrimRight(b.String(), "_")
+}
+
+// A CustomField is a field that a project has to have in its schema.
+type CustomField struct {
+	Name string // internal name
+	Type string // of the schema: string, number, boolean or object
+	Path string // of its entry in the configuration; empty where a column became it
+}
+
+// CustomFields are the custom fields that the plans of all files write, sorted
+// by name. Members of NDJSON in the API's own shape are not among them.
+func (in *Input) CustomFields() []CustomField {
+	var all []CustomField
+	for _, f := range in.files {
+		for _, o := range f.plan.fields {
+			if defaultField(o.name) == nil {
+				all = append(all, CustomField{o.name, schemaType(o.kind), o.path})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b CustomField) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(all, func(a, b CustomField) bool { return a.Name == b.Name })
+}
+
+func schemaType(k kind) string {
+	switch k {
+	case whole, number:
+		return "number"
+	case boolean:
+		return "boolean"
+	case list, object, anyJSON, memories, memory:
+		return "object"
+	}
+	return "string"
+}
+
+// maps tells whether the mapping has an entry for a field.
+func (p *plan) maps(name string) bool {
+	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
+}
+
+// usable tells whether the plan gives a contact any id.
+func (p *plan) usable(header []string) error {
+	if len(p.ids) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
+		ErrNoContactID, quoteNames(header, 12))
+}

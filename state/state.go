@@ -1,0 +1,440 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"importer/importer"
+)
+
+// Options say what a state is about.
+type Options struct {
+	BaseURL   string
+	ProjectID string
+}
+
+// A State is what the last sync left in the API: for each key its profile, the
+// digest that was sent last, and when it was touched last. It is a SQLite file,
+// readable by its owner alone, locked while it is open. It implements
+// importer.State; its methods may be called from several goroutines.
+//
+// What is recorded is committed in batches, together with the place in the
+// report up to which it goes: what a crash kept out of the file is read from
+// there.
+type State struct {
+	path    string
+	options Options
+	lock    *flock.Flock
+
+	mu          sync.Mutex // over what follows
+	db          *sql.DB
+	conn        *sql.Conn // the only one
+	entry       *sql.Stmt
+	n           int
+	open        bool // a transaction
+	uncommitted int
+	committed   time.Time
+	report      string // that is recorded from
+	position    func() int64
+}
+
+// When what was recorded is committed, at the latest.
+const (
+	mostUncommitted = 5000
+	commitEvery     = time.Second
+)
+
+// applicationID marks the file as a state of the importer.
+const applicationID = 0x494d5354
+
+// migrations lead from one version of the schema to the next. A file says in its
+// user_version how many of them it has seen. None is ever changed.
+var migrations = []string{
+	`CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+	CREATE TABLE contact (
+		key         BLOB PRIMARY KEY,
+		id          TEXT NOT NULL,
+		digest      BLOB NOT NULL,    -- of the row that was sent last
+		touched     INTEGER NOT NULL, -- when the API last changed it, as far as is known, in Unix seconds
+		inactive    INTEGER NOT NULL, -- the source lacks it, and it was deactivated for that
+		contact_ids TEXT NOT NULL     -- JSON array
+	) WITHOUT ROWID;
+	CREATE UNIQUE INDEX contact_by_id ON contact (id);
+	CREATE TABLE refused (
+		key     BLOB PRIMARY KEY,
+		digest  BLOB NOT NULL, -- of the row that the API refused
+		failure TEXT NOT NULL  -- JSON
+	) WITHOUT ROWID;`,
+}
+
+// Open opens or creates the state at path. Its errors are a *LockedError where
+// another run holds it, a *MismatchError where it is of another project, or one
+// of the file. The caller closes it.
+func Open(path string, o Options) (_ *State, err error) {
+	lock := flock.New(path + ".lock")
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the state %s: %w; it needs a folder that can be written to: choose one with --state", path, err)
+	}
+	if !ok {
+		return nil, &LockedError{State: path}
+	}
+	s := &State{path: path, options: o, lock: lock, committed: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	// SQLite gives its own files the mode of the database.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("the state: %w", err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/"),
+		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-16000)"}
+	if s.db, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	if s.conn, err = s.db.Conn(ctx); err != nil {
+		return nil, s.wrap(err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		var other *MismatchError
+		if errors.As(err, &other) {
+			return nil, err
+		}
+		return nil, s.wrap(err)
+	}
+	return s, nil
+}
+
+func (s *State) wrap(err error) error {
+	return fmt.Errorf("the state %s: %w; without it, the next run makes it anew from the reports and from what the project holds", s.path, err)
+}
+
+// prepare brings the schema up to date, and looks whether the state is of this
+// project.
+func (s *State) prepare(ctx context.Context) error {
+	var version, application, tables int
+	for pragma, to := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &application, "SELECT count(*) FROM sqlite_schema": &tables} {
+		if err := s.conn.QueryRowContext(ctx, pragma).Scan(to); err != nil {
+			return err
+		}
+	}
+	if tables > 0 && application != applicationID {
+		return errors.New("this is no state of the importer")
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("it has version %d, and this program knows versions up to %d: use a newer one", version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
+		if _, err := s.conn.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
+		}
+	}
+	for _, m := range []struct{ name, what, now string }{
+		{"base_url", "base URL", s.options.BaseURL}, {"project_id", "project", s.options.ProjectID},
+	} {
+		was, err := s.meta(m.name)
+		if err != nil {
+			return err
+		}
+		if was == "" {
+			err = s.setMeta(m.name, m.now)
+		} else if was != m.now {
+			err = &MismatchError{State: s.path, What: m.what, Was: was, Now: m.now}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM contact").Scan(&s.n); err != nil {
+		return err
+	}
+	var err error
+	s.entry, err = s.conn.PrepareContext(ctx, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?")
+	return err
+}
+
+func (s *State) meta(name string) (value string, err error) {
+	err = s.conn.QueryRowContext(context.Background(), "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return value, err
+}
+
+func (s *State) setMeta(name, value string) error {
+	_, err := s.conn.ExecContext(context.Background(), "INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+	return err
+}
+
+// BaseURL and ProjectID are those of the project that it is about.
+func (s *State) BaseURL() string   { return s.options.BaseURL }
+func (s *State) ProjectID() string { return s.options.ProjectID }
+
+// Len is how many contacts the state knows.
+func (s *State) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
+
+// Entry implements importer.State. The contact ids are not read.
+func (s *State) Entry(k importer.Key) (importer.Entry, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := importer.Entry{Key: k}
+	var digest sql.RawBytes
+	var touched int64
+	rows, err := s.entry.QueryContext(context.Background(), k[:])
+	if err != nil {
+		return e, false, s.wrap(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return e, false, s.wrapRead(rows.Err())
+	}
+	if err := rows.Scan(&e.ID, &digest, &touched, &e.Inactive); err != nil {
+		return e, false, s.wrap(err)
+	}
+	copy(e.Digest[:], digest)
+	e.Touched = time.Unix(touched, 0)
+	return e, true, nil
+}
+
+func (s *State) wrapRead(err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.wrap(err)
+}
+
+// Entries implements importer.State.
+func (s *State) Entries(after importer.Key, most int) (all []importer.Entry, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, err := s.conn.QueryContext(context.Background(),
+		"SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", after[:], most)
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e importer.Entry
+		var key, digest sql.RawBytes
+		var ids sql.RawBytes
+		var touched int64
+		if err := rows.Scan(&key, &e.ID, &digest, &touched, &e.Inactive, &ids); err != nil {
+			return nil, s.wrap(err)
+		}
+		copy(e.Key[:], key)
+		copy(e.Digest[:], digest)
+		e.Touched = time.Unix(touched, 0)
+		if err := json.Unmarshal(ids, &e.ContactIDs); err != nil {
+			return nil, s.wrap(err)
+		}
+		all = append(all, e)
+	}
+	return all, s.wrapRead(rows.Err())
+}
+
+// Refused implements importer.State.
+func (s *State) Refused(k importer.Key) (digest importer.Digest, why *importer.Failure, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var d, text []byte
+	err = s.conn.QueryRowContext(context.Background(), "SELECT digest, failure FROM refused WHERE key = ?", k[:]).Scan(&d, &text)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return digest, nil, nil
+	case err == nil:
+		copy(digest[:], d)
+		err = json.Unmarshal(text, &why)
+	}
+	return digest, why, s.wrapRead(err)
+}
+
+// Record implements importer.State.
+func (s *State) Record(o *importer.Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.record(o); err != nil {
+		return s.wrap(err)
+	}
+	s.uncommitted++
+	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
+		return s.commit()
+	}
+	return nil
+}
+
+func (s *State) record(o *importer.Outcome) error {
+	key := o.Row.Key
+	switch o.Status {
+	case importer.Created, importer.Updated, importer.Unchanged:
+		if o.ID == "" {
+			return nil // not known which profile it is: the next run finds it
+		}
+		ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+		if err != nil {
+			return err
+		}
+		touched := o.At
+		if !o.Changed.IsZero() {
+			touched = o.Changed
+		}
+		// A contact whose ids have changed has a new key and its old profile.
+		if err := s.exec("DELETE FROM contact WHERE id = ? OR key = ?", o.ID, key[:]); err != nil {
+			return err
+		}
+		if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids) VALUES (?, ?, ?, ?, 0, ?)",
+			key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids)); err != nil {
+			return err
+		}
+		s.n++
+		return s.exec("DELETE FROM refused WHERE key = ?", key[:])
+	case importer.Deactivated:
+		return s.exec("UPDATE contact SET inactive = 1, touched = ? WHERE key = ?", o.At.Unix(), key[:])
+	case importer.Deleted:
+		return s.exec("DELETE FROM contact WHERE key = ?", key[:])
+	case importer.Rejected:
+		why, err := json.Marshal(o.Failure)
+		if err != nil {
+			return err
+		}
+		return s.exec("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", key[:], o.Row.Digest[:], string(why))
+	}
+	return nil
+}
+
+// exec changes the state, within the open transaction. What it deletes of
+// contacts is taken off their number.
+func (s *State) exec(query string, args ...any) error {
+	ctx := context.Background()
+	if !s.open {
+		if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
+			return err
+		}
+		s.open = true
+	}
+	done, err := s.conn.ExecContext(ctx, query, args...)
+	if err != nil || !strings.HasPrefix(query, "DELETE FROM contact") {
+		return err
+	}
+	n, err := done.RowsAffected()
+	s.n -= int(n)
+	return err
+}
+
+// Commit brings what was recorded into the file.
+func (s *State) Commit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commit()
+}
+
+func (s *State) commit() error {
+	s.uncommitted, s.committed = 0, time.Now()
+	if s.report != "" && s.position != nil {
+		if err := s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)",
+			s.report, strconv.FormatInt(s.position(), 10)); err != nil {
+			return s.wrap(err)
+		}
+	}
+	if !s.open {
+		return nil
+	}
+	s.open = false
+	_, err := s.conn.ExecContext(context.Background(), "COMMIT")
+	return s.wrapRead(err)
+}
+
+// From says which report is recorded from now on, by the id of its first run,
+// and how long it is at each commit.
+func (s *State) From(report string, position func() int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report, s.position = report, position
+}
+
+// Holds is how much of a report was recorded, in bytes.
+func (s *State) Holds(report string) (bytes int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, err := s.meta("report")
+	if err != nil {
+		return 0, s.wrap(err)
+	}
+	if was != report {
+		return 0, nil
+	}
+	text, err := s.meta("report_bytes")
+	if err != nil {
+		return 0, s.wrap(err)
+	}
+	bytes, err = strconv.ParseInt(text, 10, 64)
+	return bytes, s.wrapRead(err)
+}
+
+// Close commits what was recorded, and frees the state.
+func (s *State) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.commit(), s.release())
+}
+
+func (s *State) release() error {
+	var errs []error
+	if s.entry != nil {
+		errs = append(errs, s.entry.Close())
+	}
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(append(errs, s.lock.Unlock())...)
+}
+
+// A LockedError says that another run holds the state.
+type LockedError struct{ State string }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the state %s is in use by another process; wait until that run has ended, or choose another state with --state", e.State)
+}
+
+// A MismatchError says that a state belongs to another project.
+type MismatchError struct {
+	State string
+	What  string // "project" or "base URL"
+	Was   string // in the state
+	Now   string // in this run
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("the state %s belongs to another project: its %s is %q, and this run's is %q; choose another state with --state",
+		e.State, e.What, e.Was, e.Now)
+}

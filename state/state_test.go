@@ -1,0 +1,209 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"importer/importer"
+)
+
+func open(t *testing.T, path string) *State {
+	t.Helper()
+	s, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func outcome(n int, status importer.Status, digest byte) *importer.Outcome {
+	p := importer.Profile{ContactIDs: []string{fmt.Sprint("c", n)}}
+	return &importer.Outcome{
+		Row:    importer.Row{Key: importer.KeyOf(p.ContactIDs), Digest: importer.Digest{digest}, Profile: p},
+		Status: status, ID: fmt.Sprintf("%024d", n), At: time.Unix(1e9, 0),
+	}
+}
+
+func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	record := func(o *importer.Outcome) {
+		t.Helper()
+		if err := s.Record(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		record(outcome(i, importer.Created, 1))
+	}
+	record(outcome(1, importer.Updated, 2))
+	record(outcome(2, importer.Deactivated, 1))
+	record(outcome(3, importer.Deleted, 1))
+	record(outcome(4, importer.Failed, 3))
+	record(outcome(5, importer.Unknown, 3))
+	refused := outcome(6, importer.Rejected, 3)
+	refused.Failure = &importer.Failure{HTTP: 400, Detail: "no"}
+	record(refused)
+	moved := outcome(7, importer.Updated, 4)
+	moved.Row.Profile.ContactIDs = []string{"c7", "more"}
+	moved.Row.Key = importer.KeyOf(moved.Row.Profile.ContactIDs)
+	moved.Changed = time.Unix(5e8, 0)
+	record(moved)
+
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+	for range 2 { // before and after it was closed
+		if s.Len() != 9 {
+			t.Errorf("knows %d, want 9", s.Len())
+		}
+		for i, want := range []struct {
+			digest   byte
+			inactive bool
+			known    bool
+		}{{1, false, true}, {2, false, true}, {1, true, true}, {0, false, false}, {1, false, true}, {1, false, true}, {1, false, true}, {0, false, false}, {1, false, true}} {
+			k := outcome(i, 0, 0).Row.Key
+			e, known, err := s.Entry(k)
+			if err != nil || known != want.known || known && (e.Digest[0] != want.digest || e.Inactive != want.inactive || e.ID != fmt.Sprintf("%024d", i) || e.Touched.Unix() != 1e9) {
+				t.Errorf("%d: %+v, %t, %v; want %+v", i, e, known, err, want)
+			}
+		}
+		if e, known, err := s.Entry(moved.Row.Key); err != nil || !known || e.ID != moved.ID || e.Touched.Unix() != 5e8 {
+			t.Errorf("the contact that has another id: %+v, %t, %v", e, known, err)
+		}
+		if d, why, err := s.Refused(refused.Row.Key); err != nil || d != refused.Row.Digest || !reflect.DeepEqual(why, refused.Failure) {
+			t.Errorf("refused: %v, %+v, %v", d, why, err)
+		}
+		if _, why, err := s.Refused(outcome(1, 0, 0).Row.Key); err != nil || why != nil {
+			t.Errorf("not refused: %+v, %v", why, err)
+		}
+		var all []importer.Entry
+		var after importer.Key
+		for {
+			part, err := s.Entries(after, 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(part) == 0 {
+				break
+			}
+			all, after = append(all, part...), part[len(part)-1].Key
+		}
+		if len(all) != 9 {
+			t.Errorf("%d entries, want 9", len(all))
+		}
+		for _, e := range all {
+			if importer.KeyOf(e.ContactIDs) != e.Key {
+				t.Errorf("%+v: the contact ids are of another key", e)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	size := int64(100)
+	s.From("run 1", func() int64 { return size })
+	if err := s.Record(outcome(1, importer.Created, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	size = 200
+	if n, err := s.Holds("run 1"); err != nil || n != 100 {
+		t.Errorf("holds %d, %v; want 100", n, err)
+	}
+	if n, err := s.Holds("run 2"); err != nil || n != 0 {
+		t.Errorf("of another report it holds %d, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if n, err := s.Holds("run 1"); err != nil || n != 200 {
+		t.Errorf("holds %d, %v; want 200", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStateIsLockedAndBelongsToAProject(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	var locked *LockedError
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"}); !errors.As(err, &locked) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var other *MismatchError
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) {
+		t.Errorf("another project: %v", err)
+	}
+	if err := open(t, path).Close(); err != nil {
+		t.Errorf("after a mismatch: %v", err)
+	}
+}
+
+func TestStateRefusesOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("this is no database, and long enough to tell that it is none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(text, Options{}); err == nil {
+		t.Error("a text file was taken")
+	}
+	newer := filepath.Join(dir, "newer.db")
+	s := open(t, newer)
+	if _, err := s.conn.ExecContext(t.Context(), "PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(newer, Options{BaseURL: "https://x", ProjectID: "p"}); err == nil {
+		t.Error("a file of a newer version was taken")
+	}
+}
+
+func BenchmarkEntry(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "s.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const n = 100_000
+	for i := range n {
+		if err := s.Record(outcome(i, importer.Created, 1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	keys := make([]importer.Key, n)
+	for i := range keys {
+		keys[i] = outcome(i, 0, 0).Row.Key
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, ok, err := s.Entry(keys[i%n]); err != nil || !ok {
+			b.Fatal(err, ok)
+		}
+	}
+}
