@@ -87,8 +87,12 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return config.Errorf("on_conflict: %w", err)
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
-	display := newDisplay(env.Stderr, c, terminal)
-	log, err := newLogger(display, terminal, c.Log)
+	colored := isColored(env.Stderr, env.Getenv)
+	display := newDisplay(env.Stderr, c, terminal, colored)
+	if c.Quiet && c.Log.Level == "info" {
+		c.Log.Level = "warn" // who wants to hear nothing of success
+	}
+	log, err := newLogger(display, terminal, colored, c.Log)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,11 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 	}
 	pacer := importer.NewPacer(rate, pacing)
-	watch := &observer{log: log, redact: c.Report.Redact}
+	var progress importer.Progress
+	watch, err := newObserver(c, env, display, &progress, pacer, log)
+	if err != nil {
+		return err
+	}
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
@@ -183,7 +191,6 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
-	var progress importer.Progress
 	preload(pacer, report)
 	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
 	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
@@ -200,15 +207,17 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
 		forecast(input, rate, pacer, report.Keys(), log)
 	}
+	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watch.stop()) }() // of no effect after the stop below
 	if err := report.Begin(); err != nil {
 		return err
 	}
-	display.start(&progress, input, pacer)
-	watch.start(report)
-	told := context.AfterFunc(ctx, func() {
+	unhook := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
-	defer told() // no longer of interest
+	defer unhook() // no longer of interest
 	options := importer.Options{
 		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
@@ -217,8 +226,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}
 	syncing.configure(&options)
 	summary, err := importer.Run(ctx, input.Rows(), options)
-	display.stop()
-	watch.stop()
+	err = errors.Join(err, watch.stop())
 	if n := input.Skipped(); n > 0 {
 		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
 	}
@@ -236,6 +244,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
+	watch.tell(ctx, summary, err == nil)
 	switch {
 	case err != nil:
 		return err
