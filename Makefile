@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: all build test fmt vet fuzz clean
+.PHONY: all build test fmt vet chaos fuzz interop clean
 
 all: test build
 
@@ -19,6 +19,22 @@ fmt:
 
 vet:
 	$(GO) vet ./...
+
+# Kills an import 200 times, fills disks, cuts reports at every byte: about 15 minutes.
+chaos:
+	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
+
+# Fuzzes every parser for FUZZTIME each.
+FUZZTIME ?= 30s
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
+	  done; done
+
+# The API vendor's own client against the sandbox; needs node and npm.
+interop:
+	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./sandbox
 
 clean:
 	rm -rf bin

@@ -40,7 +40,7 @@ type account struct {
 	last    map[string]entry  // the last row line of each key, duplicate and invalid ones aside
 	keys    map[string]string // by contact id
 	refused []string          // contact ids of invalid lines of the last run
-	created int               // created lines of the last run
+	settled map[string]int    // of the last run: how many keys it made created or existing
 	inDoubt map[string]bool   // announced, and without an outcome since, or with none that is certain
 	end     *summary          // of the last run; nil where it did not end
 }
@@ -63,7 +63,7 @@ func parseReport(report []byte) (*account, error) {
 		switch e.Kind {
 		case "run":
 			a.runs++
-			a.refused, a.created, a.end = nil, 0, nil
+			a.refused, a.settled, a.end = nil, make(map[string]int), nil
 		case "sending":
 			for _, k := range e.Keys {
 				announced[k], a.inDoubt[k] = true, true
@@ -86,9 +86,7 @@ func parseReport(report []byte) (*account, error) {
 			if was := a.last[e.Key].Status; was == "created" || was == "existing" {
 				return nil, fmt.Errorf("line %d: the key %s is %s, and was %s already", number, e.Key, e.Status, was)
 			}
-			if e.Status == "created" {
-				a.created++
-			}
+			a.settled[e.Status]++
 			a.last[e.Key] = e
 			for _, id := range e.ContactIDs {
 				if k, ok := a.keys[id]; ok && k != e.Key {
@@ -103,9 +101,8 @@ func parseReport(report []byte) (*account, error) {
 			}
 		case "end":
 			a.end = e.Summary
-		case "traffic": // how many requests there were: no part of the accounts
-		default:
-			return nil, fmt.Errorf("line %d: is of the kind %q", number, e.Kind)
+		case "":
+			return nil, fmt.Errorf("line %d has no kind", number)
 		}
 	}
 	return a, nil
@@ -171,15 +168,22 @@ func (a *account) check(profiles []sandbox.Profile, others ...string) error {
 // report, and the accounts of its last run to say so.
 func (a *account) checkAll(t *testing.T, profiles []sandbox.Profile, rows int) {
 	t.Helper()
+	a.checkRows(t, profiles, rows, func(int) string { return "created" })
+}
+
+// checkRows wants so many rows to be in, each once and with the status that want
+// tells of its number.
+func (a *account) checkRows(t *testing.T, profiles []sandbox.Profile, rows int, want func(n int) string) {
+	t.Helper()
 	if err := a.check(profiles); err != nil {
 		t.Error(err)
 	}
-	if len(profiles) != rows || len(a.last) != rows || a.count("created") != rows {
-		t.Errorf("of %d rows there are %d profiles, and in the report %d keys, of them created: %d", rows, len(profiles), len(a.last), a.count("created"))
+	if len(profiles) != rows || len(a.last) != rows {
+		t.Errorf("of %d rows there are %d profiles, and %d keys in the report", rows, len(profiles), len(a.last))
 	}
 	for n := range rows {
-		if s := a.status(contact(n)); s != "created" {
-			t.Errorf("the contact %s is %q", contact(n), s)
+		if s := a.status(contact(n)); s != want(n) {
+			t.Errorf("the contact %s is %q, want %q", contact(n), s, want(n))
 		}
 	}
 	if len(a.inDoubt) > 0 {
@@ -189,7 +193,8 @@ func (a *account) checkAll(t *testing.T, profiles []sandbox.Profile, rows int) {
 	if s == nil {
 		t.Fatal("the last run has no end line")
 	}
-	if s.Status != "complete" || s.Read != rows || s.Created != a.created || s.DoneBefore != rows-a.created {
-		t.Errorf("the last run says %+v of %d rows, and created %d", *s, rows, a.created)
+	if s.Status != "complete" || s.Read != rows || s.Created != a.settled["created"] || s.Existing != a.settled["existing"] ||
+		s.DoneBefore != rows-s.Created-s.Existing {
+		t.Errorf("the last run says %+v of %d rows, and settled %v", *s, rows, a.settled)
 	}
 }

@@ -21,7 +21,7 @@ func TestConflictIsExisting(t *testing.T) {
 	ids := map[string]string{contact(0): w.addProfile(t, contact(0)), special: w.addProfile(t, special)}
 	dir := t.TempDir()
 	writeCSV(t, filepath.Join(dir, "c.csv"), [][]string{{"contactIds", "first name"}, {contact(0), "A"}, {contact(1), "B"}, {special, "C"}})
-	s, _ := run(t, dir, w.api, 0, "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms")
+	s, _ := run(t, dir, w.api, 0, "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms", "--existing", "ignore")
 	if s.Existing != 2 || s.Created != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -56,7 +56,7 @@ func TestFoundButOlderIsExisting(t *testing.T) {
 	back.Store(0)
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "c.csv"), 3)
-	s, _ := run(t, dir, w.api, 0, "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms")
+	s, _ := run(t, dir, w.api, 0, "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms", "--existing", "ignore")
 	if s.Existing != 1 || s.Created != 2 || s.LookedUp != 2 {
 		t.Errorf("%+v", s)
 	}
@@ -95,7 +95,7 @@ func TestStamp(t *testing.T) {
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "c.csv"), 2)
 	writeFile(t, filepath.Join(dir, "stamp.yaml"), "stamp:\n  field: import_key\n")
-	s, _ := run(t, dir, w.api, 0, "--config", "stamp.yaml", "--create-fields", "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms")
+	s, _ := run(t, dir, w.api, 0, "--config", "stamp.yaml", "--create-fields", "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms", "--existing", "ignore")
 	if s.Existing != 1 || s.Created != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -141,7 +141,7 @@ func TestUnknownIsLookedUpAgain(t *testing.T) {
 	w := alone(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow}, spoilt)
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "c.csv"), 4)
-	args := []string{"--source", "c.csv", "--rate", "unlimited", "--settle", "100ms"}
+	args := []string{"--source", "c.csv", "--rate", "unlimited", "--settle", "100ms", "--existing", "ignore"}
 	for range 2 {
 		p := start(t, dir, w.api, args...)
 		p.exit(t, 3)
@@ -206,7 +206,7 @@ func TestNothingWorks(t *testing.T) {
 		dir := t.TempDir()
 		writeContacts(t, filepath.Join(dir, "c.csv"), rows)
 		writeFile(t, filepath.Join(dir, "config.yaml"), giveUp)
-		p := start(t, dir, api{"http://127.0.0.1:1", "key", sandbox.DefaultProjectID}, "--source", "c.csv", "--rate", "unlimited", "--json")
+		p := start(t, dir, api{"http://127.0.0.1:1", "key", sandbox.DefaultProjectID}, "--source", "c.csv", "--rate", "unlimited", "--existing", "ignore", "--json")
 		p.exit(t, 1)
 		s := p.summary(t)
 		if s.Status != "stopped" || s.Failed+s.Unknown+s.Created != 0 || s.Pending != s.Read || !strings.Contains(p.stderr.String(), "nothing has worked for") {

@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,8 +32,20 @@ var lives = []life{
 // lag. The same command run again each time gets every row in exactly once.
 func TestKills(t *testing.T) {
 	t.Parallel()
-	kills := number(t, "CHAOS_KILLS", 12, 200)
-	rows := number(t, "CHAOS_ROWS", 1500, 20_000)
+	kill(t, number(t, "CHAOS_KILLS", 12, 200), number(t, "CHAOS_ROWS", 1500, 20_000), 0, "--existing", "ignore")
+}
+
+// Here each third contact is in the project before, and every run finds out anew
+// who is.
+func TestKillsWithContactsThatAreThere(t *testing.T) {
+	t.Parallel()
+	kill(t, number(t, "CHAOS_KILLS", 6, 50), number(t, "CHAOS_ROWS", 600, 3000), 3, "--existing", "auto")
+}
+
+// kill kills the importer so many times over so many rows, and then lets it run
+// to its end. With there, one contact of so many is in the project before.
+func kill(t *testing.T, kills, rows, there int, flags ...string) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("CHAOS_SEED"); s != "" {
 		var err error
@@ -41,25 +56,46 @@ func TestKills(t *testing.T) {
 	t.Logf("CHAOS_SEED=%d repeats the choices of this run", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
+	var back atomic.Int64 // the sandbox's clock is behind by that
 	server := newSandbox(t, sandbox.Options{
 		OnDuplicate: sandbox.DuplicateAllow, Seed: seed, Latency: 20 * time.Millisecond,
+		Clock: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) },
 	}, "drop-after:0.02", "500-after:0.02", "500:0.02", "read-lag:2s")
 	to := apiOf(server)
+	want := func(int) string { return "created" }
+	if there > 0 {
+		want = func(n int) string {
+			if n%there == 0 {
+				return "existing"
+			}
+			return "created"
+		}
+		back.Store(int64(time.Hour))
+		for n := 0; n < rows; n += there {
+			for server.Counts().Profiles <= n/there { // the faults befall these requests too
+				askSandbox(server.Sandbox, http.MethodPost, "/new/v2.0/profiles", fmt.Sprintf(`{"projectId":%q,"contactIds":[%q]}`, to.project, contact(n)))
+			}
+		}
+		back.Store(0)
+	}
+	before := server.Counts().Profiles
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "contacts.csv"), rows)
 	report := filepath.Join(dir, "contacts.csv.report.ndjson")
 	// The pace bounds what a kill leaves in doubt to some 200 rows.
-	args := []string{"--source", "contacts.csv", "--rate", "200/s", "--settle", "3s", "--progress", "none", "--json"}
+	args := append([]string{"--source", "contacts.csv", "--rate", "200/s", "--settle", "3s", "--progress", "none", "--json"}, flags...)
 
 	began := time.Now()
 	var turn []int
 	phases := map[string]int{}
 	for done := 0; done < kills; {
 		// The kills are to be over when nearly all rows are in, and no earlier. Who is
-		// ahead of that dies young.
-		share := float64(server.Counts().Profiles) / float64(rows)
+		// ahead of that dies young, and nobody gets far ahead.
+		share := func() float64 { return float64(server.Counts().Profiles-before) / float64(rows-before) }
+		due := float64(done+1) / float64(kills)
+		limit := min(0.95, 0.95*due+0.1)
 		among := len(lives)
-		if share > 0.9*float64(done+1)/float64(kills) {
+		if share() > 0.9*due {
 			among = len(lives) - 1
 		}
 		if len(turn) == 0 {
@@ -68,20 +104,15 @@ func TestKills(t *testing.T) {
 		l := lives[turn[0]%among]
 		turn = turn[1:]
 		after := l.least + time.Duration(random.Int64N(int64(l.most-l.least)))
-		before := len(server.Requests())
+		earlier := len(server.Requests())
 
 		p := start(t, dir, to, args...)
-		timer := time.NewTimer(after)
-		select {
-		case <-timer.C:
-		case <-p.ended:
-			timer.Stop()
-		}
+		p.live(after, func() bool { return among == len(lives) && share() >= limit })
 		if !p.kill(t) {
 			t.Fatalf("the import ended after %d of %d kills, with exit code %d: %s%s", done, kills, p.ProcessState.ExitCode(), p.stdout.String(), p.stderr.String())
 		}
 		done++
-		phases[phaseOf(server.Requests()[before:])]++
+		phases[phaseOf(server.Requests()[earlier:])]++
 	}
 	killed := time.Since(began)
 
@@ -89,7 +120,7 @@ func TestKills(t *testing.T) {
 	<-p.ended
 	p.exit(t, 0)
 	a := readReport(t, report)
-	a.checkAll(t, server.Profiles(), rows)
+	a.checkRows(t, server.Profiles(), rows, want)
 	if a.end != nil && *a.end != p.summary(t) {
 		t.Errorf("printed %+v, recorded %+v", p.summary(t), *a.end)
 	}
@@ -120,6 +151,27 @@ func TestKills(t *testing.T) {
 	}
 	t.Logf("%d kills (%d before the first request, %d while sending, %d while looking up) over %d rows: every row in once; %d found by look-ups, %d sent again; %v requests, %d of them with a fault; %d runs in the report; %.0f s of kills, %.0f s in all",
 		kills, phases["start"], phases["sending"], phases["looking up"], rows, found, again, counts.Requests, lost, a.runs, killed.Seconds(), time.Since(began).Seconds())
+}
+
+// live waits until the process has lived that long, has come far enough, or has
+// ended by itself.
+func (p *process) live(long time.Duration, enough func() bool) {
+	over := time.NewTimer(long)
+	defer over.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-over.C:
+			return
+		case <-p.ended:
+			return
+		case <-look.C:
+			if enough() {
+				return
+			}
+		}
+	}
 }
 
 // phaseOf is what a killed importer was at, as its last request tells.

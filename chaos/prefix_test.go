@@ -76,7 +76,7 @@ func execute(ctx context.Context, to api, args ...string) (code int, err error) 
 		}
 		return ""
 	}
-	err = cli.Execute(ctx, append(args, "--progress", "none", "--log-level", "error", "--rate", "unlimited"),
+	err = cli.Execute(ctx, append(args, "--existing", "ignore", "--progress", "none", "--log-level", "error", "--rate", "unlimited"),
 		cli.Env{Getenv: getenv, Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Version: "test"})
 	code, _ = cli.ExitCode(err)
 	return code, err

@@ -24,7 +24,7 @@ func TestChangedSource(t *testing.T) {
 	source, report := filepath.Join(dir, "contacts.csv"), filepath.Join(dir, "contacts.csv.report.ndjson")
 	header := []string{"email", "first name", "age"}
 	row := func(id, name, age string) []string { return []string{id + "@example.com", name, age} }
-	args := []string{"--source", "contacts.csv", "--rate", "unlimited", "--settle", "0s"}
+	args := []string{"--source", "contacts.csv", "--rate", "unlimited", "--settle", "0s", "--existing", "ignore"}
 
 	for _, step := range []struct {
 		what string

@@ -33,7 +33,7 @@ func TestSystemCalls(t *testing.T) {
 	report, trace := filepath.Join(dir, "contacts.csv.report.ndjson"), filepath.Join(dir, "trace.txt")
 	args := []string{"-f", "-y", "-s", "100000", "-o", trace, "-e", "signal=none",
 		"-e", "trace=write,writev,pwrite64,sendto,sendmsg,sendfile,splice,fsync,fdatasync", command,
-		"--source", "contacts.csv", "--rate", "2000/s", "--settle", "300ms", "--progress", "none"}
+		"--source", "contacts.csv", "--rate", "2000/s", "--settle", "300ms", "--existing", "ignore", "--progress", "none"}
 	p := launch(t, exec.Command(strace, args...), dir, apiOf(server))
 	p.exit(t, 0)
 	a := readReport(t, report)

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -193,10 +194,11 @@ func (e *engine) listOnce(page *ListPage) (total, added int, err error) {
 	}
 }
 
-// page reads one page of the list, and tries again what may be.
+// page reads one page of the list, and tries again what may be for as long as
+// the breaker does not give up: without the list nothing can go on.
 func (e *engine) page(q ListQuery) (ListPage, error) {
 	var page ListPage
-	err := e.persist(func() (err error) {
+	err := e.persist(math.MaxInt, func() (err error) {
 		page, err = e.list(q)
 		return err
 	})
@@ -290,7 +292,7 @@ func (e *engine) lookUpFirst(t *task) bool {
 		}
 		e.known.spent.Add(lookUpCost(id))
 		var more []Found
-		err := e.persist(func() (err error) {
+		err := e.persist(e.Retries, func() (err error) {
 			more, err = e.find(id)
 			return err
 		})
@@ -319,9 +321,9 @@ func lookUpCost(contactID string) int64 {
 }
 
 // persist makes requests again that may be repeated, whatever became of them,
-// until they succeed or the retries are used up. Its error is then that of the
+// until they succeed or so many retries are used up. Its error is then that of the
 // last, or errNotSent. A fatal one stops the run.
-func (e *engine) persist(request func() error) error {
+func (e *engine) persist(retries int, request func() error) error {
 	delays, failures := newDelays(firstRetryDelay, mostRetryDelay), 0
 	for {
 		err := request()
@@ -341,7 +343,7 @@ func (e *engine) persist(request func() error) error {
 		case Permanent, Conflict:
 			return problem
 		}
-		if failures > e.Retries {
+		if failures > retries {
 			return problem
 		}
 		if !sleep(e.ctx.Done(), delays.NextBackOff()) {

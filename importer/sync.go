@@ -108,7 +108,7 @@ func (e *engine) admitSync(t *task, before Status) *task {
 		}
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.results <- result{outcome: invalid(bad)}
+		e.report(invalid(bad))
 		return nil
 	}
 	return t
@@ -129,7 +129,7 @@ func (e *engine) notAdmitted(err error) *task {
 func (e *engine) changeRow(t *task) *doubt {
 	var done Status
 	gone := false
-	err := e.persist(func() (err error) {
+	err := e.persist(e.Retries, func() (err error) {
 		done, err = e.tryChange(t)
 		if gone = isGone(err); gone {
 			return nil

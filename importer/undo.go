@@ -139,7 +139,7 @@ var errChangedSince = errors.New("changed since")
 
 func (e *engine) undoRow(t *task) {
 	status, gone := Deleted, false
-	err := e.persist(func() (err error) {
+	err := e.persist(e.Retries, func() (err error) {
 		status, err = e.tryUndo(t)
 		if gone = isGone(err); gone {
 			return nil

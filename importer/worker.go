@@ -195,10 +195,10 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
-	e.results <- result{outcome: &Outcome{
+	e.report(&Outcome{
 		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
 		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
-	}}
+	})
 }
 
 // notSent reports a row that the stop of the run overtook. No request that was

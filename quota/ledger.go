@@ -49,8 +49,12 @@ const (
 	lockedAgainMax = 50 * time.Millisecond
 	// lockPatience is how long to wait for the lock at the beginning and at the end.
 	lockPatience = 5 * time.Second
-	// blocks is into how many leases a quota is divided.
-	blocks = 50
+	// blocks is into how many leases a quota is divided among several runs, and
+	// blocksAlone for one.
+	blocks      = 50
+	blocksAlone = 20
+	// grains is into how many moments a window is divided.
+	grains = 2000
 )
 
 // A Ledger is one run's access to the shared quota. It implements
@@ -120,7 +124,7 @@ func open(dir, baseURL string, rate importer.Rate) (*Ledger, error) {
 	}
 	if rate.Quota > 0 {
 		// The others learn how long this run wants to look back.
-		if _, err := l.update(time.Now(), 0); err != nil {
+		if _, err := l.update(time.Now(), false); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +139,7 @@ func (l *Ledger) Take() (time.Duration, error) {
 		return 0, nil
 	}
 	if l.free == 0 {
-		wait, err := l.exchange(time.Now(), max(1, l.rate.Quota/blocks))
+		wait, err := l.exchange(time.Now(), true)
 		if err != nil || l.free == 0 {
 			return max(wait, lockedAgain), err
 		}
@@ -175,7 +179,7 @@ func (l *Ledger) Available(within time.Duration) int {
 	now := time.Now()
 	if now.Sub(l.seenAt) >= flushAfter {
 		// An error will come again from Take, which reports it.
-		_, _ = l.exchange(now, 0)
+		_, _ = l.exchange(now, false)
 	}
 	held := l.free + l.out + l.seen.leasedByOthers(l.id)
 	for _, some := range [][]spent{l.seen.Spent, l.done} {
@@ -220,7 +224,7 @@ func (l *Ledger) Close() error {
 	err := l.lockFile()
 	if err == nil {
 		if l.rate.Quota > 0 {
-			_, err = l.update(time.Now(), 0)
+			_, err = l.update(time.Now(), false)
 		}
 		// While nobody else looks: a lock file without a lock is that of a dead run.
 		err = errors.Join(err, l.alive.Unlock(), os.Remove(l.runFile(l.id)), l.lock.Unlock())
@@ -246,7 +250,11 @@ func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+
 // flushLater sees to it that the file learns of what was done.
 func (l *Ledger) flushLater() {
 	if l.flush == nil && !l.closed {
-		l.flush = time.AfterFunc(flushAfter, l.flushNow)
+		after := flushAfter
+		if l.locked > 0 {
+			after = l.locked
+		}
+		l.flush = time.AfterFunc(after, l.flushNow)
 	}
 }
 
@@ -257,21 +265,22 @@ func (l *Ledger) flushNow() {
 		return
 	}
 	l.flush = nil
-	if !l.used {
-		l.free = 0
+	if l.locked == 0 { // else this is the same flush once more
+		if !l.used {
+			l.free = 0
+		}
+		l.used = false
 	}
-	l.used = false
-	now := time.Now()
 	// An error will come again from Take, which reports it.
-	_, _ = l.exchange(now, 0)
-	if !l.seenAt.Equal(now) || l.out > 0 || l.free > 0 {
+	_, _ = l.exchange(time.Now(), false)
+	if l.locked > 0 || l.out > 0 || l.free > 0 {
 		l.flushLater()
 	}
 }
 
-// exchange tells the file what was done, and leases up to want tokens. Where it
-// gets none, it returns how long to wait before asking again.
-func (l *Ledger) exchange(now time.Time, want int) (time.Duration, error) {
+// exchange tells the file what was done, and leases a block of tokens if that is
+// wanted. Where it gets none, it returns how long to wait before asking again.
+func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
 	locked, err := l.lock.TryLock()
 	if err != nil {
 		return 0, fmt.Errorf("shared quota: %w", err)
@@ -281,7 +290,7 @@ func (l *Ledger) exchange(now time.Time, want int) (time.Duration, error) {
 		return l.locked, nil
 	}
 	l.locked = 0
-	wait, err := l.update(now, want)
+	wait, err := l.update(now, lease)
 	if err = errors.Join(err, l.lock.Unlock()); err != nil {
 		return 0, fmt.Errorf("shared quota: %w", err)
 	}
@@ -289,7 +298,7 @@ func (l *Ledger) exchange(now time.Time, want int) (time.Duration, error) {
 }
 
 // update is exchange, under the lock of the file.
-func (l *Ledger) update(now time.Time, want int) (time.Duration, error) {
+func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
 	p, err := readPage(l.file(), now, l.rate)
 	if err != nil {
 		return 0, err
@@ -310,7 +319,13 @@ func (l *Ledger) update(now time.Time, want int) (time.Duration, error) {
 			next = min(next, d)
 		}
 	}
-	l.free += max(0, min(want, l.rate.Quota-held))
+	if lease {
+		block := max(1, l.rate.Quota/blocks)
+		if _, mine := p.Leases[l.id]; mine && len(p.Leases) == 1 {
+			block = max(1, l.rate.Quota/blocksAlone)
+		}
+		l.free += max(0, min(block, l.rate.Quota-held))
+	}
 	if p.Leases[l.id] = l.free + l.out; l.closed {
 		delete(p.Leases, l.id)
 	}
@@ -366,9 +381,9 @@ func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
 }
 
 // add adds n requests that were answered at a time. Times are rounded up to a
-// thousandth of the window, so that the ledger stays small.
+// small part of the window, so that the ledger stays small.
 func (l *Ledger) add(to []spent, at time.Time, n int) []spent {
-	grain := max(time.Microsecond, l.rate.Window/1000)
+	grain := max(time.Microsecond, l.rate.Window/grains)
 	up := at.Truncate(grain)
 	if up.Before(at) {
 		up = up.Add(grain)

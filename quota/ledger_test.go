@@ -286,8 +286,9 @@ func TestPaceIsDivided(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		// 10/s each for 10 s; then the other has 20/s for the 200 that it has left.
-		if took[0] < 9*time.Second || took[0] > 11*time.Second || took[1] < 19*time.Second || took[1] > 22*time.Second {
+		// 10/s each for 10 s; then the other has 20/s for the 200 that it has left. They
+		// may take a second to see each other.
+		if took[0] < 8500*time.Millisecond || took[0] > 11*time.Second || took[1] < 19*time.Second || took[1] > 22*time.Second {
 			t.Errorf("100 and 300 requests at 20/s took %v; want about 10 s and 20 s", took)
 		}
 	})
@@ -437,7 +438,7 @@ func TestLedgerStaysSmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := importer.Rate{Quota: 100_000, Window: time.Minute}
 		l := openLedger(t, dir, r)
-		for range 2000 {
+		for range 1000 {
 			if take(t, l) == 0 {
 				l.Done(true)
 			}
