@@ -31,7 +31,7 @@ type Env struct {
 // import awaits what is in flight, records it, and returns that cause.
 func Execute(ctx context.Context, args []string, env Env) error {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newUndoCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
