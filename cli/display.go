@@ -147,7 +147,8 @@ func (v view) counts() string {
 		n    int64
 		name string
 	}{
-		{s.Created, "created"}, {s.Existing, "existing"}, {s.DoneBefore, "done before"}, {s.Duplicate, "duplicate"},
+		{s.Created, "created"}, {s.Updated, "updated"}, {s.Unchanged, "unchanged"}, {s.Existing, "existing"},
+		{s.Deactivated, "deactivated"}, {s.Deleted, "deleted"}, {s.DoneBefore, "done before"}, {s.Duplicate, "duplicate"},
 		{s.Invalid, "invalid"}, {s.Rejected, "rejected"}, {s.Failed, "failed"}, {s.Unknown, "unknown"}, {s.InDoubt, "in doubt"},
 	} {
 		if c.n > 0 {
