@@ -80,7 +80,7 @@ func openBack(cmd *cobra.Command, args []string, env Env) (_ *lookBack, err erro
 	if b.rate, err = importer.ParseRate(b.c.Rate); err != nil {
 		return nil, config.Errorf("--rate (rate): %w", err)
 	}
-	if b.log, err = newLogger(env.Stderr, isTerminal(env.Stderr, env.Getenv), b.c.Log); err != nil {
+	if b.log, err = newLogger(env.Stderr, isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv), b.c.Log); err != nil {
 		return nil, err
 	}
 	var pacing importer.PacerOptions

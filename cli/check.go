@@ -140,11 +140,11 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 			return err
 		}
 	}
-	display := newDisplay(env.Stderr, c, isTerminal(env.Stderr, env.Getenv))
+	display := newDisplay(env.Stderr, c, isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv))
 	for _, n := range input.Notices() {
 		fmt.Fprintln(display, "importer:", n)
 	}
-	display.start(&k.progress, input, k.pacer)
+	display.start(view{progress: &k.progress, input: input, pacer: k.pacer, started: began})
 	plan, planErr := importer.MakePlan(ctx, input.Rows(), o)
 	display.stop()
 	flushErr := k.flush()

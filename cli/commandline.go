@@ -17,10 +17,10 @@ type commandLine struct {
 	args    []string
 }
 
-// again is the command that resumes this run. What it was told once and for all
-// is not in it.
+// again is the command that resumes this run. --restart would not; and of many
+// webhooks the URL is the password, which is not to be printed.
 func (c commandLine) again() string {
-	return c.with(nil, "restart", "allow-removals")
+	return c.with(nil, "restart", "allow-removals", "notify")
 }
 
 // ofRejects is the command that imports the reject files. They get a report of
@@ -29,7 +29,7 @@ func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	again := c.with(files, "restart", "allow-removals", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
+	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
 	if c.mode == "create" {
 		return again
 	}

@@ -3,25 +3,26 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"importer/config"
-	"importer/importer"
-	"importer/source"
 )
 
 // A display shows how a run stands, on standard error: a bar on a terminal, a
 // line now and then elsewhere. What is written to it, such as the log, comes out
 // above the bar. Write may be called from several goroutines.
 type display struct {
-	kind string // bar, plain, none
-	w    io.Writer
+	kind    string // bar, plain, none
+	w       io.Writer
+	colored bool
 
 	mu  sync.Mutex
 	bar *mpb.Progress // while the bar is shown
@@ -35,7 +36,7 @@ const (
 	plainEvery = 10 * time.Second
 )
 
-func newDisplay(w io.Writer, c config.Config, terminal bool) *display {
+func newDisplay(w io.Writer, c config.Config, terminal, colored bool) *display {
 	kind := c.Progress
 	switch {
 	case kind == "auto" && c.Quiet:
@@ -45,7 +46,7 @@ func newDisplay(w io.Writer, c config.Config, terminal bool) *display {
 	case kind == "auto":
 		kind = "plain"
 	}
-	return &display{kind: kind, w: w, done: make(chan struct{}), stopped: make(chan struct{})}
+	return &display{kind: kind, w: w, colored: colored, done: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 // Write writes above the bar where there is one.
@@ -58,17 +59,8 @@ func (d *display) Write(b []byte) (int, error) {
 	return d.w.Write(b)
 }
 
-// A view is what the display polls.
-type view struct {
-	progress *importer.Progress
-	input    *source.Input
-	pacer    *importer.Pacer
-	started  time.Time
-}
-
 // start shows the run until stop. The goroutine is the display's.
-func (d *display) start(p *importer.Progress, input *source.Input, pacer *importer.Pacer) {
-	v := view{progress: p, input: input, pacer: pacer, started: time.Now()}
+func (d *display) start(v view) {
 	switch d.kind {
 	case "bar":
 		go d.showBar(v)
@@ -100,13 +92,38 @@ func (d *display) showLines(v view) {
 	}
 }
 
+// barSteps is how finely the bar moves.
+const barSteps = 10_000
+
+// showBar shows three lines: the bar, the outcomes, the pace. They are cut to the
+// width that the terminal has at the moment.
 func (d *display) showBar(v view) {
 	defer close(d.stopped)
-	p := mpb.New(mpb.WithOutput(d.w), mpb.WithAutoRefresh())
-	bar := p.AddBar(v.input.Size(),
+	out := cupwriter.New(fromLeft{d.w}, false)
+	if f, ok := d.w.(*os.File); ok {
+		out.SetTermFd(int(f.Fd()))
+	}
+	p := mpb.New(mpb.WithConsoleWriter(out), mpb.WithAutoRefresh())
+	outcomes := func() []part { return v.outcomes() }
+	pace := func() []part {
+		parts := append(v.waits(), v.speed()...)
+		if quota := v.quota(); quota != "" {
+			parts = append(parts, part{quota, noColor})
+		}
+		return parts
+	}
+	share := decor.Any(func(decor.Statistics) string {
+		if share := v.share(); share > 0 {
+			return fmt.Sprintf("%5.1f%% ", 100*share)
+		}
+		return " "
+	})
+	bar := p.AddBar(barSteps,
 		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return v.counts() + " " })),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.pace() })),
+		mpb.BarWidth(60),
+		mpb.BarBtmExtender(d.lineOf(outcomes), d.lineOf(pace)),
+		mpb.PrependDecorators(share),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.done() })),
 	)
 	d.mu.Lock()
 	d.bar = p
@@ -119,7 +136,8 @@ func (d *display) showBar(v view) {
 		case <-d.done:
 			running = false
 		case <-tick.C:
-			bar.SetCurrent(int64(v.share() * float64(v.input.Size())))
+			// Never full: a full bar is one that has ended.
+			bar.SetCurrent(min(barSteps-1, int64(v.share()*barSteps)))
 		}
 	}
 	bar.Abort(true)
@@ -129,66 +147,55 @@ func (d *display) showBar(v view) {
 	d.mu.Unlock()
 }
 
-// share is how much of the input is settled, 0 to 1; 0 where its size is not
-// known. Rows are read ahead, so the bytes that were read say a little too much.
-func (v view) share() float64 {
-	s := v.progress.Snapshot()
-	if v.input.Size() == 0 || s.Read == 0 {
-		return 0
-	}
-	return float64(v.input.BytesRead()) / float64(v.input.Size()) * float64(s.Settled()) / float64(s.Read)
+// fromLeft writes from the left edge of the terminal: the ^C that a terminal shows
+// for a key moves the cursor, and the bar would be drawn beside itself.
+type fromLeft struct{ io.Writer }
+
+func (w fromLeft) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(append([]byte{'\r'}, b...))
+	return max(0, n-1), err
 }
 
-// counts are the outcomes so far, such as "1,200 rows: 1,190 created, 10 invalid".
-func (v view) counts() string {
-	s := v.progress.Snapshot()
-	var parts []string
-	for _, c := range []struct {
-		n    int64
-		name string
-	}{
-		{s.Created, "created"}, {s.Updated, "updated"}, {s.Unchanged, "unchanged"}, {s.Existing, "existing"},
-		{s.Deactivated, "deactivated"}, {s.Deleted, "deleted"}, {s.DoneBefore, "done before"}, {s.Duplicate, "duplicate"},
-		{s.Invalid, "invalid"}, {s.Rejected, "rejected"}, {s.Failed, "failed"}, {s.Unknown, "unknown"}, {s.InDoubt, "in doubt"},
-	} {
-		if c.n > 0 {
-			parts = append(parts, humanize.Comma(c.n)+" "+c.name)
+// lineOf is a line below the bar.
+func (d *display) lineOf(parts func() []part) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		_, err := io.WriteString(w, d.fit(parts(), s.AvailableWidth)+"\n")
+		return err
+	})
+}
+
+// A color is one of the terminal's own, which people have chosen to be readable.
+type color string
+
+const (
+	noColor color = ""
+	green   color = "32"
+	red     color = "31"
+	yellow  color = "33"
+)
+
+// fit puts as many of the parts into one line as there is room for.
+func (d *display) fit(parts []part, width int) string {
+	var b strings.Builder
+	b.WriteByte(' ')
+	room := width - 2
+	for i, p := range parts {
+		need := utf8.RuneCountInString(p.text)
+		if i > 0 {
+			need += 3
 		}
+		if need > room {
+			break
+		}
+		room -= need
+		if i > 0 {
+			b.WriteString(" · ")
+		}
+		if d.colored && p.color != noColor {
+			fmt.Fprintf(&b, "\x1b[%sm%s\x1b[0m", p.color, p.text)
+			continue
+		}
+		b.WriteString(p.text)
 	}
-	text := humanize.Comma(s.Settled()) + " rows"
-	if len(parts) > 0 {
-		text += ": " + strings.Join(parts, ", ")
-	}
-	return text
-}
-
-// pace is how fast the run is, how long it will take, and what it waits for.
-func (v view) pace() string {
-	s := v.progress.Snapshot()
-	took := time.Since(v.started)
-	var parts []string
-	if took >= time.Second {
-		parts = append(parts, fmt.Sprintf("%.1f rows/s", float64(s.Settled())/took.Seconds()))
-	}
-	if share := v.share(); share > 0.001 && share < 1 && took > 2*time.Second {
-		parts = append(parts, "about "+(time.Duration(float64(took)*(1-share)/share)).Round(time.Second).String()+" left")
-	}
-	state := v.pacer.State()
-	if wait := time.Until(state.Until); state.Throttled {
-		parts = append(parts, fmt.Sprintf("the API asked to wait, for %s more", max(0, wait).Round(time.Second)))
-	} else if wait > time.Second && state.Waiting > 0 {
-		parts = append(parts, fmt.Sprintf("waiting for the quota, for %s more", wait.Round(time.Second)))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (v view) line() string {
-	text := v.counts()
-	if share := v.share(); share > 0 {
-		text += fmt.Sprintf("; %.1f%% of the input", 100*share)
-	}
-	if pace := v.pace(); pace != "" {
-		text += "; " + pace
-	}
-	return text
+	return b.String()
 }

@@ -87,8 +87,12 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return config.Errorf("on_conflict: %w", err)
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
-	display := newDisplay(env.Stderr, c, terminal)
-	log, err := newLogger(display, terminal, c.Log)
+	colored := isColored(env.Stderr, env.Getenv)
+	display := newDisplay(env.Stderr, c, terminal, colored)
+	if c.Quiet && c.Log.Level == "info" {
+		c.Log.Level = "warn" // who wants to hear nothing of success
+	}
+	log, err := newLogger(display, terminal, colored, c.Log)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,11 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 	}
 	pacer := importer.NewPacer(rate, pacing)
-	watch := &observer{log: log, redact: c.Report.Redact}
+	var progress importer.Progress
+	watch, err := newObserver(c, env, display, &progress, pacer, log)
+	if err != nil {
+		return err
+	}
 	client, err := cognigy.New(cognigy.Options{
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
@@ -167,7 +175,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return mismatchIsUsage(err)
 	}
-	defer func() { err = errors.Join(err, report.Close()) }()
+	defer func() { err = also(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
 	if err != nil {
 		return usage(err)
@@ -183,7 +191,6 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	for _, n := range input.Notices() {
 		log.Info().Str("source", n.Source).Msg(n.Text)
 	}
-	var progress importer.Progress
 	preload(pacer, report)
 	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
 	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
@@ -200,15 +207,17 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
 		forecast(input, rate, pacer, report.Keys(), log)
 	}
+	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watch.stop()) }() // of no effect after the stop below
 	if err := report.Begin(); err != nil {
 		return err
 	}
-	display.start(&progress, input, pacer)
-	watch.start(report)
-	told := context.AfterFunc(ctx, func() {
+	unhook := context.AfterFunc(ctx, func() {
 		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
-	defer told() // no longer of interest
+	defer unhook() // no longer of interest
 	options := importer.Options{
 		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
@@ -217,8 +226,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}
 	syncing.configure(&options)
 	summary, err := importer.Run(ctx, input.Rows(), options)
-	display.stop()
-	watch.stop()
+	err = errors.Join(err, watch.stop())
 	if n := input.Skipped(); n > 0 {
 		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
 	}
@@ -230,12 +238,13 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
-	err = errors.Join(err, report.End(summary))
+	err = also(err, report.End(summary))
 	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
 		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
 	}); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
+	watch.tell(ctx, summary, err == nil)
 	switch {
 	case err != nil:
 		return err
@@ -245,6 +254,21 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return errNotAllIn
 	}
 	return nil
+}
+
+// also joins the errors of next to err, but for those that err holds already: a
+// report that failed says so to everybody who asks it.
+func also(err, next error) error {
+	if joined, ok := next.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			err = also(err, e)
+		}
+		return err
+	}
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
 }
 
 // sourceOptions are what the settings say of the source, but for the mapping.

@@ -11,14 +11,15 @@ import (
 	"importer/config"
 )
 
-// newLogger logs to w: for people where w is a terminal, else as JSON.
-func newLogger(w io.Writer, isTerminal bool, o config.Log) (zerolog.Logger, error) {
+// newLogger logs to w: for people where w is a terminal, else as JSON. The colours
+// are of the form for people.
+func newLogger(w io.Writer, isTerminal, colored bool, o config.Log) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(o.Level)
 	if err != nil {
 		return zerolog.Nop(), usage(err)
 	}
 	if o.Format == "console" || o.Format == "auto" && isTerminal {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal || os.Getenv("NO_COLOR") != ""}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !colored}
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }
@@ -27,4 +28,9 @@ func newLogger(w io.Writer, isTerminal bool, o config.Log) (zerolog.Logger, erro
 func isTerminal(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
+}
+
+// isColored tells whether people see colours on a terminal and want them.
+func isColored(w io.Writer, getenv func(string) string) bool {
+	return isTerminal(w, getenv) && getenv("NO_COLOR") == ""
 }

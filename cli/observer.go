@@ -1,27 +1,65 @@
 package cli
 
 import (
+	"context"
+	"io"
+	"net/url"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"importer/cognigy"
+	"importer/config"
 	"importer/importer"
+	"importer/metrics"
 	"importer/sink"
+	"importer/source"
 )
 
-// An observer sees what a run does, for people: it counts requests and writes
-// them to the report now and then, and gathers why rows are not in.
+// An observer sees what a run does, for people: it shows progress, serves the live
+// page and the metrics, writes requests to the report now and then, gathers why
+// rows are not in, and tells at the end. The import needs none of it.
 type observer struct {
-	log    zerolog.Logger
-	redact bool
+	config    config.Config
+	userAgent string
+	log       zerolog.Logger
+	display   *display
+	progress  *importer.Progress
+	pacer     *importer.Pacer
+	metrics   *metrics.Metrics
+	notify    *url.URL // nil: nobody is told
 
 	traffic  importer.TrafficMeter
 	failures importer.FailureGroups // of the goroutine that calls importer.Run
 	told     int                    // failures that were logged one by one
 
-	done    chan struct{} // closed by stop
-	stopped chan struct{} // closed by the goroutine of start
+	stopServing func() error
+	done        chan struct{} // closed by stop; nil before start and after stop
+	stopped     chan struct{} // closed by the goroutine of start
+}
+
+// newObserver checks the settings that are for people.
+func newObserver(c config.Config, env Env, d *display, p *importer.Progress, pacer *importer.Pacer, log zerolog.Logger) (*observer, error) {
+	o := &observer{
+		config: c, userAgent: "importer/" + env.Version, log: log, display: d, progress: p, pacer: pacer,
+		metrics: metrics.New(env.Version, p, pacer), stopServing: func() error { return nil },
+	}
+	if c.Notify.URL != "" {
+		var err error
+		if o.notify, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
+			return nil, usage(err)
+		}
+	}
+	if file := c.Metrics.Textfile; file != "" {
+		err := o.metrics.Remember(file)
+		if err == nil {
+			err = o.metrics.WriteTextfile(file)
+		}
+		if err != nil {
+			return nil, config.Errorf("--metrics-textfile (metrics.textfile): %w", err)
+		}
+	}
+	return o, nil
 }
 
 // Requests are written down each second at first, so that a short run has a
@@ -30,13 +68,31 @@ const (
 	trafficAtFirst = time.Second
 	firstWhile     = time.Minute
 	trafficEvery   = 15 * time.Second
+	textfileEvery  = 15 * time.Second
 )
 
 // answered is told of each request, by the goroutine that sent it.
-func (o *observer) answered(a cognigy.Answer) { o.traffic.Observe(a.Operation, a.Status, a.Duration) }
+func (o *observer) answered(a cognigy.Answer) {
+	o.traffic.Observe(a.Operation, a.Status, a.Duration)
+	o.metrics.Observe(a.Operation, a.Status, a.Duration)
+}
 
-// start writes traffic to the report until stop. The goroutine is the observer's.
-func (o *observer) start(report *sink.Report) {
+// start shows the run, serves its page, and writes traffic to the report and
+// metrics to their file, until stop. The goroutines are the observer's. With an
+// error nothing was started.
+func (o *observer) start(report *sink.Report, reportPath string, input *source.Input, stdin io.Reader) error {
+	v := view{progress: o.progress, input: input, pacer: o.pacer, started: time.Now(), before: settledBefore(report.Keys())}
+	if o.display.kind != "none" || o.config.Metrics.Listen != "" {
+		v.total = countRows(o.config, stdin)
+	}
+	if addr := o.config.Metrics.Listen; addr != "" {
+		var err error
+		if o.stopServing, err = serveLive(addr, reportPath, v, o.metrics, o.log); err != nil {
+			return err
+		}
+	}
+	o.display.start(v)
+	textfile := o.config.Metrics.Textfile
 	o.done, o.stopped = make(chan struct{}), make(chan struct{})
 	began := time.Now()
 	o.traffic.Begin(began)
@@ -49,8 +105,9 @@ func (o *observer) start(report *sink.Report) {
 	go func() {
 		defer close(o.stopped)
 		defer write()
-		tick := time.NewTicker(trafficAtFirst)
+		tick, scrape := time.NewTicker(trafficAtFirst), time.NewTicker(textfileEvery)
 		defer tick.Stop()
+		defer scrape.Stop()
 		for {
 			select {
 			case <-o.done:
@@ -60,16 +117,56 @@ func (o *observer) start(report *sink.Report) {
 					tick.Reset(trafficEvery)
 				}
 				write()
+			case <-scrape.C:
+				if textfile != "" {
+					// What fails now is tried again; the last attempt tells.
+					_ = o.metrics.WriteTextfile(textfile)
+				}
 			}
 		}
 	}()
+	return nil
 }
 
 // stop ends what start began, and waits for it. The rest of the traffic is
-// written by then.
-func (o *observer) stop() {
+// written by then. It may be called again.
+func (o *observer) stop() error {
+	if o.done == nil {
+		return nil
+	}
+	o.display.stop()
+	err := o.stopServing()
 	close(o.done)
 	<-o.stopped
+	o.done = nil
+	return err
+}
+
+// tell says how the run ended: to Prometheus, and to whom is to be notified. It
+// comes last: whether anybody listens is no matter of the import. An interrupted
+// run tells too; a second signal exits at once.
+func (o *observer) tell(ctx context.Context, s importer.Summary, ok bool) {
+	o.metrics.End(ok && s.Status == importer.Complete && s.NotIn() == 0)
+	if file := o.config.Metrics.Textfile; file != "" {
+		if err := o.metrics.WriteTextfile(file); err != nil {
+			o.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
+		}
+	}
+	if o.notify == nil {
+		return
+	}
+	if err := notify(context.WithoutCancel(ctx), o.notify, o.userAgent, s); err != nil {
+		o.log.Error().Err(err).Msg("nobody was told how the run ended")
+	}
+}
+
+// settledBefore counts the contacts that need no request any more.
+func settledBefore(keys *importer.Keys) int64 {
+	n := keys.Len()
+	for _, s := range []importer.Status{importer.InDoubt, importer.Failed, importer.Unknown, importer.Rejected} {
+		n -= keys.Count(s)
+	}
+	return int64(n)
 }
 
 // mostTold is how many rows that are not in are logged one by one, one of each
@@ -87,7 +184,7 @@ func (o *observer) failed(out *importer.Outcome) {
 		f = &importer.Failure{}
 	}
 	e := o.log.Warn().Str("source", out.Row.Source).Int("line", out.Row.Line).Stringer("status", out.Status)
-	if f.Field != "" && !o.redact {
+	if f.Field != "" && !o.config.Report.Redact {
 		e = e.Str("field", f.Field)
 	}
 	if f.HTTP != 0 {
@@ -96,7 +193,7 @@ func (o *observer) failed(out *importer.Outcome) {
 	if f.Code != 0 {
 		e = e.Int("code", f.Code)
 	}
-	if o.log.GetLevel() <= zerolog.DebugLevel && !o.redact {
+	if o.log.GetLevel() <= zerolog.DebugLevel && !o.config.Report.Redact {
 		// Marked, so that a log pipeline can drop what is about a person.
 		e = e.Dict("personal", zerolog.Dict().Strs("contactIds", out.Row.Profile.ContactIDs).Str("detail", f.Detail))
 	}

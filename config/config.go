@@ -37,6 +37,8 @@ type Config struct {
 	Stamp       Stamp         `yaml:"stamp"`
 	Report      Report        `yaml:"report"`
 	Progress    string        `yaml:"progress"`
+	Metrics     Metrics       `yaml:"metrics"`
+	Notify      Notify        `yaml:"notify"`
 	Log         Log           `yaml:"log"`
 
 	// Text is the file itself; nil where there is none.
@@ -110,6 +112,17 @@ type Report struct {
 	Redact bool   `yaml:"redact"`
 	// KeepPrevious writes into the report what updates take away.
 	KeepPrevious bool `yaml:"keep_previous"`
+}
+
+// Metrics says where Prometheus finds the metrics of a run.
+type Metrics struct {
+	Textfile string `yaml:"textfile"` // for node_exporter; empty: none
+	Listen   string `yaml:"listen"`   // HOST:PORT of the live page and /metrics; empty: none
+}
+
+// Notify says who is told how a run ended.
+type Notify struct {
+	URL Secret `yaml:"url"` // of many webhooks it is the password; empty: nobody
 }
 
 // Log says what is logged to standard error.

@@ -70,6 +70,7 @@ func (e *engine) feed() {
 		}
 		if len(ready) == 0 && len(gathered) > 0 {
 			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
+				e.tellWait()
 				waited = time.After(paceCheck)
 			} else if due || read == nil || len(gathered) >= budget {
 				n := min(budget, len(gathered))
@@ -133,6 +134,24 @@ func (e *engine) feed() {
 	for range gathered {
 		e.results <- result{kind: notTried}
 	}
+}
+
+// tellWait logs, once for each time, that the run waits for the pacer.
+func (e *engine) tellWait() {
+	state := e.Pacer.State()
+	if state.Unshared != nil && !e.toldUnshared {
+		e.toldUnshared = true
+		e.Log.Warn().Err(state.Unshared).Msg("the quota is no longer shared with other runs on this machine")
+	}
+	if time.Until(state.Until) < time.Second || !state.Until.After(e.toldUntil.Add(time.Second)) {
+		return
+	}
+	e.toldUntil = state.Until
+	text := "waiting for the quota"
+	if state.Throttled {
+		text = "the API asked to wait"
+	}
+	e.Log.Info().Time("until", state.Until).Int("used", state.Used).Int("quota", state.Quota).Msg(text)
 }
 
 // admit settles a record that needs no request, or passes it to the lane of

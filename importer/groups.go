@@ -125,7 +125,7 @@ func WriteFailures(w *strings.Builder, groups []FailureGroup, most int, details 
 		}
 		fmt.Fprintf(w, "  %7d  %s\n", g.Count, g.Title())
 		for _, e := range g.Examples[:min(1, len(g.Examples))] {
-			fmt.Fprintf(w, "           %s", e.Place)
+			fmt.Fprintf(w, "           %s", Printable(e.Place.String()))
 			if details && e.Detail != "" {
 				fmt.Fprintf(w, ": %s", Printable(e.Detail))
 			}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	}
 	v := struct {
 		Account           *Account
+		Name              string // of the file; where it lies is nobody else's business
 		Now               *Now
 		Nonce             string
 		Last              *Run
@@ -78,7 +80,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Doubts            []Doubt
 		Runs              []Run
 	}{
-		Account: a, Now: now, Nonce: nonce, Last: a.last(), Timeline: timeline, Latency: latency, Requests: a.Requests(),
+		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(), Timeline: timeline, Latency: latency, Requests: a.Requests(),
 		Percentiles: percentiles(a.latency), Failures: a.Failures(), Endings: a.Endings(), Runs: slices.Clone(a.Runs),
 	}
 	if more := len(v.Failures) - mostShownFailures; more > 0 {

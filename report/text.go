@@ -38,9 +38,9 @@ var meaning = map[importer.Status]string{
 // WriteText writes the account for people at a terminal or in a mail.
 func (a *Account) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Report %s\n", a.Report)
+	fmt.Fprintf(&b, "Report %s\n", importer.Printable(a.Report))
 	if run := a.last(); run != nil {
-		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", run.Mode, strings.Join(run.Sources, ", "), run.ProjectID, run.BaseURL)
+		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", importer.Printable(run.Mode), importer.Printable(strings.Join(run.Sources, ", ")), importer.Printable(run.ProjectID), importer.Printable(run.BaseURL))
 	}
 	fmt.Fprintf(&b, "%s, the latest: %s\n\n", count(int64(len(a.Runs)), "run", "runs"), a.State())
 
@@ -64,7 +64,7 @@ func (a *Account) WriteText(w io.Writer) error {
 	if requests := a.Requests(); len(requests) > 0 {
 		b.WriteString("\nRequests:\n")
 		for _, r := range requests {
-			fmt.Fprintf(&b, "  %12s  %s, %s\n", humanize.Comma(r.N), r.Operation, answerName(r.Status))
+			fmt.Fprintf(&b, "  %12s  %s, %s\n", humanize.Comma(r.N), importer.Printable(r.Operation), answerName(r.Status))
 		}
 		b.WriteString("  answered within")
 		for i, p := range percentiles(a.latency) {

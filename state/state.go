@@ -111,7 +111,7 @@ func Open(path string, o Options) (_ *State, err error) {
 		return nil, err
 	}
 	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/"),
-		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-64000)"}
+		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-32000)"}
 	if s.db, err = sql.Open("sqlite", dsn.String()); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,71 @@
+package report
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"sync"
+)
+
+// Live serves the page of a run that lasts, made of the report that it writes.
+// It may serve several requests at once.
+type Live struct {
+	path string
+	now  func() Now
+
+	mu      sync.Mutex
+	reader  *Reader
+	account *Account
+}
+
+// NewLive returns the page of the run that writes the report at path. now says
+// how the run stands; it is called for each request. The caller closes it.
+func NewLive(path string, now func() Now) *Live {
+	return &Live{path: path, now: now, account: NewAccount(path)}
+}
+
+// Close closes the report.
+func (l *Live) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reader == nil {
+		return nil
+	}
+	err := l.reader.Close()
+	l.reader = nil
+	return err
+}
+
+// ServeHTTP implements http.Handler.
+func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	nonce := rand.Text()
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; script-src 'nonce-"+nonce+"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	if err := l.write(w, nonce); err != nil {
+		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (l *Live) write(w http.ResponseWriter, nonce string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reader == nil {
+		reader, err := Open(l.path)
+		if err != nil {
+			return err
+		}
+		l.reader = reader
+	}
+	if err := l.reader.ReadInto(l.account); err != nil {
+		// From the beginning next time: half of a line may have been applied.
+		err = errors.Join(err, l.reader.Close())
+		l.reader, l.account = nil, NewAccount(l.path)
+		return err
+	}
+	now := l.now()
+	return l.account.WriteHTML(w, &now, nonce)
+}
