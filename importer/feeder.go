@@ -54,21 +54,26 @@ const (
 // the rest into batches, announces each batch in the report, and hands its rows
 // to the workers while it gathers the next.
 //
-// A batch is announced only when all rows of the one before are with a worker
-// and the pacer would let some of its rows go now. So what a crash leaves in
-// doubt is one batch at most, and the rows that the workers hold.
+// Where pace or quota limit the requests, a batch is announced only when all rows
+// of the one before are with a worker and some of its rows may go now. Where
+// nothing does, it is announced while those of the one before are handed out, for
+// an fsync takes as long as hundreds of rows. So what a crash leaves in doubt is
+// one batch at most, or two without a limit, and the rows that the workers hold.
 func (e *engine) feed() {
 	defer close(e.work)
 
 	var ready, gathered []*task // announced; not announced yet
+	var coming []*task          // being announced
+	announced := make(chan error, 1)
 	var waited <-chan time.Time // when the gathered rows have waited long enough for others
 	due := false                // they have
+	unlimited := e.Pacer.rate.Unlimited()
 	read := e.read
 	for {
 		if e.stopping() {
 			break
 		}
-		if len(ready) == 0 && len(gathered) > 0 {
+		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch) {
 			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
 				e.tellWait()
 				waited = time.After(paceCheck)
@@ -82,20 +87,16 @@ func (e *engine) feed() {
 					e.stop(err)
 					break
 				}
-				ready = batch
-				if len(ready) == 0 {
-					continue
-				}
-				if err := e.announce(ready); err != nil {
-					e.stop(err)
-					break
+				if len(batch) > 0 {
+					coming = batch
+					go func() { announced <- e.announce(batch) }()
 				}
 				continue
 			} else if waited == nil {
 				waited = time.After(linger)
 			}
 		}
-		if read == nil && len(ready)+len(gathered) == 0 {
+		if read == nil && len(ready)+len(coming)+len(gathered) == 0 {
 			return
 		}
 
@@ -120,6 +121,11 @@ func (e *engine) feed() {
 			}
 		case work <- head:
 			ready = ready[1:]
+		case err := <-announced:
+			ready, coming = append(ready, coming...), nil
+			if err != nil {
+				e.stop(err)
+			}
 		case <-waited:
 			waited, due = nil, true
 		case <-e.ctx.Done():
@@ -128,6 +134,12 @@ func (e *engine) feed() {
 
 	// Stopped: every row that was taken from the source is accounted for. What the
 	// reader still holds was not read, as far as the run is concerned.
+	if coming != nil {
+		if err := <-announced; err != nil {
+			e.stop(err)
+		}
+		ready = append(ready, coming...)
+	}
 	for _, t := range ready {
 		e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
 	}
