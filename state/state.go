@@ -296,13 +296,16 @@ func (s *State) Refused(k importer.Key) (digest importer.Digest, why *importer.F
 }
 
 // Record implements importer.State.
-func (s *State) Record(o *importer.Outcome) error {
+func (s *State) Record(outcomes ...*importer.Outcome) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.record(o); err != nil {
-		return s.wrap(err)
+	for _, o := range outcomes {
+		if err := s.record(o); err != nil {
+			return s.wrap(err)
+		}
 	}
-	s.uncommitted++
+	s.uncommitted += len(outcomes)
+	// Not before all are recorded: the report holds all of them.
 	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
 		return s.commit()
 	}
