@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: all build test fmt vet chaos fuzz interop clean
+.PHONY: all build test fmt vet chaos sync fuzz interop clean
 
 all: test build
 
@@ -24,6 +24,11 @@ vet:
 chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
+
+# The nightly sync over 100,000 rows, and a million that did not change: about 5 minutes.
+sync:
+	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./cli
+	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./cli
 
 # Fuzzes every parser for FUZZTIME each.
 FUZZTIME ?= 30s

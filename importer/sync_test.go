@@ -39,7 +39,14 @@ func (s *memoryState) Entries(after Key, most int) (all []Entry, _ error) {
 	return all[:min(most, len(all))], nil
 }
 
-func (s *memoryState) Record(o *Outcome) error {
+func (s *memoryState) Record(outcomes ...*Outcome) error {
+	for _, o := range outcomes {
+		s.record(o)
+	}
+	return nil
+}
+
+func (s *memoryState) record(o *Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o.Status {
@@ -56,7 +63,6 @@ func (s *memoryState) Record(o *Outcome) error {
 	case Deleted:
 		delete(s.entries, o.Row.Key)
 	}
-	return nil
 }
 
 func (s *memoryState) Len() int {
