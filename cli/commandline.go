@@ -12,6 +12,7 @@ import (
 // It never holds the API key: there is no flag for it.
 type commandLine struct {
 	program string
+	mode    string // of the run
 	flags   *pflag.FlagSet
 	args    []string
 }
@@ -19,7 +20,7 @@ type commandLine struct {
 // again is the command that resumes this run. --restart would not; and of many
 // webhooks the URL is the password, which is not to be printed.
 func (c commandLine) again() string {
-	return c.with(nil, "restart", "notify")
+	return c.with(nil, "restart", "allow-removals", "notify")
 }
 
 // ofRejects is the command that imports the reject files. They get a report of
@@ -28,7 +29,12 @@ func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	return c.with(files, "restart", "notify", "source", "report", "format", "encoding", "delimiter", "sheet")
+	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
+	if c.mode == "create" {
+		return again
+	}
+	// All that is not among these few rows is missing from nowhere.
+	return again + " --mode upsert"
 }
 
 // with puts the command line together: with other sources where they are given,

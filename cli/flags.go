@@ -43,6 +43,8 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
 	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
 	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
+	flags.BoolVar(&c.DryRun, "dry-run", c.DryRun, "say what an import would do, and write nothing; same as importer check")
+	flags.BoolVar(&c.Verbose, "verbose", c.Verbose, "with --dry-run: say it for each row")
 	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
 	flags.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow http:// to a host that is not this machine")
 	flags.StringVar(&c.Progress, "progress", c.Progress, "auto, bar, plain or none; auto is a bar on a terminal, else a line every 10 s")

@@ -44,7 +44,10 @@ that were refused come back in a reject file, with the reason.`,
 			if err != nil {
 				return err
 			}
-			return runImport(cmd.Context(), c, env, commandLine{env.Program, cmd.Flags(), args})
+			if c.DryRun {
+				return check(cmd.Context(), c, env)
+			}
+			return runImport(cmd.Context(), c, env, commandLine{program: env.Program, mode: c.Mode, flags: cmd.Flags(), args: args})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -84,7 +87,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return config.Errorf("on_conflict: %w", err)
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
-	colored := terminal && env.Getenv("NO_COLOR") == ""
+	colored := isColored(env.Stderr, env.Getenv)
 	display := newDisplay(env.Stderr, c, terminal, colored)
 	if c.Quiet && c.Log.Level == "info" {
 		c.Log.Level = "warn" // who wants to hear nothing of success
@@ -201,7 +204,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 			return err
 		}
 	}
-	forecast(input, rate, pacer, report.Keys(), log)
+	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
+		forecast(input, rate, pacer, report.Keys(), log)
+	}
 	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
 		return err
 	}

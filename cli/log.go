@@ -29,3 +29,8 @@ func isTerminal(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
 }
+
+// isColored tells whether people see colours on a terminal and want them.
+func isColored(w io.Writer, getenv func(string) string) bool {
+	return isTerminal(w, getenv) && getenv("NO_COLOR") == ""
+}

@@ -211,11 +211,13 @@ type watchedReport struct {
 }
 
 // Append implements importer.Report.
-func (r watchedReport) Append(out *importer.Outcome) error {
-	if !out.Status.In() && !out.Status.Refused() {
-		r.o.failed(out)
+func (r watchedReport) Append(outcomes ...*importer.Outcome) error {
+	for _, out := range outcomes {
+		if !out.Status.In() && !out.Status.Refused() {
+			r.o.failed(out)
+		}
 	}
-	return r.Report.Append(out)
+	return r.Report.Append(outcomes...)
 }
 
 // watchedRejects shows the observer what is refused, also what an earlier run had

@@ -142,7 +142,7 @@ func TestCommandLine(t *testing.T) {
 	if err := flags.Parse([]string{"--source", "a b.csv", "--source=it's.csv", "--rate", "10/1s", "--notify", "https://s3cret", "--restart", "--quiet", "--report", "r.ndjson", "c.csv"}); err != nil {
 		t.Fatal(err)
 	}
-	c := commandLine{"bin/importer", flags, flags.Args()}
+	c := commandLine{program: "bin/importer", mode: "create", flags: flags, args: flags.Args()}
 	if got, want := c.again(), `bin/importer c.csv --quiet --rate 10/1s --report r.ndjson --source 'a b.csv' --source 'it'\''s.csv'`; got != want {
 		t.Errorf("again is\n%s, want\n%s", got, want)
 	}

@@ -56,8 +56,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 				return err
 			}
 			stderr := cmd.ErrOrStderr()
-			terminal := isTerminal(stderr, os.Getenv)
-			if o.Log, err = newLogger(stderr, terminal, terminal && os.Getenv("NO_COLOR") == "", log); err != nil {
+			if o.Log, err = newLogger(stderr, isTerminal(stderr, os.Getenv), isColored(stderr, os.Getenv), log); err != nil {
 				return err
 			}
 			if err := o.Validate(); err != nil {

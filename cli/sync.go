@@ -110,12 +110,16 @@ func (s *syncing) configure(o *importer.Options) {
 	}
 	o.State, o.RefreshAfter, o.KeepPrevious = s.state, s.c.Sync.RefreshAfter, s.c.Report.KeepPrevious
 	if s.c.Mode == "mirror" {
-		missing, _ := importer.ParseMissing(s.c.Sync.Missing) // validated with the settings
-		o.Mirror = &importer.Mirror{
-			Missing:       missing,
-			Guard:         importer.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent},
-			AllowRemovals: s.c.AllowRemovals,
-		}
+		o.Mirror = mirrorOf(s.c)
+	}
+}
+
+func mirrorOf(c config.Config) *importer.Mirror {
+	missing, _ := importer.ParseMissing(c.Sync.Missing) // validated with the settings
+	return &importer.Mirror{
+		Missing:       missing,
+		Guard:         importer.Guard{Max: int64(c.Sync.Guard.Max), Percent: c.Sync.Guard.Percent},
+		AllowRemovals: c.AllowRemovals,
 	}
 }
 

@@ -88,6 +88,17 @@ func (r *ran) String() string {
 // run writes the source and runs one night.
 func (j *job) run(more ...string) *ran {
 	j.t.Helper()
+	j.write()
+	r, stdout := j.command(append(slices.Clone(j.args), more...)...)
+	if err := json.Unmarshal([]byte(stdout), &r.Summary); err != nil && r.code != exitUsage && r.code != exitLocked {
+		j.t.Fatalf("%v in %q; %s", err, stdout, r.stderr)
+	}
+	return r
+}
+
+// write writes the source.
+func (j *job) write() {
+	j.t.Helper()
 	text := "email,first name,age\n" + strings.Join(j.rows, "\n")
 	if len(j.rows) > 0 {
 		text += "\n"
@@ -95,11 +106,6 @@ func (j *job) run(more ...string) *ran {
 	if err := os.WriteFile(j.path("c.csv"), []byte(text), 0o600); err != nil {
 		j.t.Fatal(err)
 	}
-	r, stdout := j.command(append(slices.Clone(j.args), more...)...)
-	if err := json.Unmarshal([]byte(stdout), &r.Summary); err != nil && r.code != exitUsage && r.code != exitLocked {
-		j.t.Fatalf("%v in %q; %s", err, stdout, r.stderr)
-	}
-	return r
 }
 
 // command runs a command line, and returns its standard output as well.

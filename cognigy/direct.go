@@ -73,9 +73,14 @@ type conn struct {
 	ctx      context.Context
 	unwatch  func() bool // stops watching ctx; nil where ctx never ends
 	timedOut error
-	body     io.ReadCloser
+	body     io.Reader // of an answer that net/http's parser read; nil: the next left bytes of r
+	left     int64
 	whole    bool // the answer was read to its end
 	last     bool // it is the last one on this connection
+
+	// The head of a plain answer, reused.
+	plain http.Response
+	date  [1]string
 }
 
 // roundTrip implements transport. A connection that the server has closed while
@@ -169,8 +174,19 @@ func (c *conn) write(r request) (written bool, err error) {
 
 // readHead reads an answer up to its body, which is c itself.
 func (c *conn) readHead() (*http.Response, error) {
+	c.in.N = maxHeadBytes
+	for n := 1; n <= maxHeadBytes; n = c.r.Buffered() + 1 {
+		if _, err := c.r.Peek(n); err != nil {
+			break // it comes again
+		}
+		b, _ := c.r.Peek(c.r.Buffered())
+		if h, size, ok := parsePlainHead(b); ok {
+			return c.plainHead(h, size)
+		} else if size > 0 || c.r.Size() == len(b) {
+			break
+		}
+	}
 	for range maxInterim {
-		c.in.N = maxHeadBytes
 		resp, err := http.ReadResponse(c.r, nil)
 		if err != nil {
 			if c.in.N <= 0 {
@@ -188,9 +204,40 @@ func (c *conn) readHead() (*http.Response, error) {
 	return nil, fmt.Errorf("%d interim answers and no other", maxInterim)
 }
 
+// plainHead makes the answer of a head that has just been parsed.
+func (c *conn) plainHead(h head, size int) (*http.Response, error) {
+	if c.plain.Header == nil {
+		c.plain.Header = http.Header{"Date": nil}
+	}
+	c.plain.Header["Date"] = nil
+	if h.date != nil {
+		if c.date[0] != string(h.date) {
+			c.date[0] = string(h.date)
+		}
+		c.plain.Header["Date"] = c.date[:]
+	}
+	c.plain.StatusCode, c.plain.ContentLength, c.plain.Body = h.status, h.length, c
+	c.in.N = 1<<63 - 1
+	c.body, c.left, c.whole = nil, h.length, h.length == 0
+	_, err := c.r.Discard(size)
+	return &c.plain, err
+}
+
 // Read reads the body of the answer.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.body.Read(p)
+func (c *conn) Read(p []byte) (n int, err error) {
+	switch {
+	case c.body != nil:
+		n, err = c.body.Read(p)
+	case c.left == 0:
+		return 0, io.EOF
+	default:
+		n, err = c.r.Read(p[:min(int64(len(p)), c.left)])
+		c.left -= int64(n)
+		c.whole = c.left == 0
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	}
 	switch {
 	case err == io.EOF:
 		c.whole = true

@@ -42,9 +42,10 @@ var (
 // An answer without an id, or without a readable one, is a success with an empty
 // ID.
 func (c *Client) Create(ctx context.Context, p importer.Profile) (importer.CreateResult, error) {
-	body := p.AppendCreateBody(make([]byte, 0, 512), c.projectID)
-	buf := c.buffers.get()
+	out, buf := c.buffers.get(), c.buffers.get()
+	defer c.buffers.put(out)
 	defer c.buffers.put(buf)
+	body := p.AppendCreateBody(out.AvailableBuffer(), c.projectID)
 	if _, err := c.do(ctx, opCreate, c.profiles, body, buf); err != nil {
 		return importer.CreateResult{}, err
 	}

@@ -28,7 +28,7 @@ type transport interface {
 type request struct {
 	method   string
 	url      *url.URL
-	body     []byte // nil: none
+	body     []byte // nil: none; the transport keeps it no longer than roundTrip lasts
 	timeout  time.Duration
 	timedOut error // that the timeout ends it with
 }
@@ -92,7 +92,8 @@ func (p *proxied) roundTrip(ctx context.Context, r request) (*http.Response, boo
 		// turned out to be closed before a byte was written. It takes a request for
 		// safe to repeat after that only if its method is, or if it has an
 		// Idempotency-Key header: there must never be one.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+		body := bytes.Clone(r.body) // net/http may still read it when the answer is there
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		req.Body, _ = req.GetBody()
 	} else {
 		// A body that is empty but there keeps the transport from sending a GET

@@ -51,6 +51,8 @@ type Config struct {
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
 	AllowRemovals bool     `yaml:"-"`
+	DryRun        bool     `yaml:"-"`
+	Verbose       bool     `yaml:"-"`
 	CreateFields  bool     `yaml:"-"`
 	Quiet         bool     `yaml:"-"`
 	JSON          bool     `yaml:"-"`

@@ -12,7 +12,7 @@ import (
 // all. After threshold failures in a row, without one definite answer between
 // them, it opens: all requests wait, but for one probe at a time at growing
 // distances. A definite answer, even a refusal, closes it. After giveUp without
-// one it says that the run is over.
+// one, open or not, it says that the run is over.
 //
 // Its methods are safe for concurrent use and start no goroutine.
 type breaker struct {
@@ -28,6 +28,10 @@ type breaker struct {
 	delays  *backoff.ExponentialBackOff
 	changed chan struct{} // closed and made anew when open or probing change
 }
+
+// fewestToGiveUp is how many requests must have failed in a row before a run is
+// over, however far apart they were.
+const fewestToGiveUp = 3
 
 func newBreaker(threshold int, giveUp time.Duration) *breaker {
 	return &breaker{threshold: threshold, giveUp: giveUp, changed: make(chan struct{})}
@@ -117,7 +121,7 @@ func (b *breaker) done(p pass, answered bool) time.Duration {
 	case b.open && p.probe:
 		b.probeAt = now.Add(b.delays.NextBackOff())
 	}
-	if down := now.Sub(b.since); b.open && down >= b.giveUp {
+	if down := now.Sub(b.since); b.streak >= fewestToGiveUp && down >= b.giveUp {
 		return down
 	}
 	return 0

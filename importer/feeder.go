@@ -139,13 +139,13 @@ func (e *engine) feed() {
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it item) *task {
 	if it.bad != nil {
-		e.results <- result{outcome: invalid(it.bad)}
+		e.report(invalid(it.bad))
 		return nil
 	}
 	row := it.row
 	if o := e.identity.admit(row); o != nil {
 		o.At = time.Now()
-		e.results <- result{outcome: o}
+		e.report(o)
 		return nil
 	}
 	t := &task{row: *row}
@@ -154,7 +154,7 @@ func (e *engine) admit(it item) *task {
 		return e.admitSync(t, status)
 	}
 	switch status {
-	case 0, Failed:
+	case 0, Failed, Deleted: // deleted by an undo
 	case Rejected:
 		before, err := e.Report.Before(row.Key)
 		if err != nil {
@@ -179,7 +179,7 @@ func (e *engine) admit(it item) *task {
 		return nil
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.results <- result{outcome: invalid(bad)}
+		e.report(invalid(bad))
 		return nil
 	}
 	return t

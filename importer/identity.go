@@ -56,7 +56,7 @@ func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 			return read, requests, err
 		default:
 			read++
-			if s := keys.Status(row.Key); !s.In() {
+			if s := keys.Status(row.Key); !s.In() || s == Deleted {
 				requests++
 			}
 		}

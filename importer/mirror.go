@@ -59,6 +59,11 @@ type GuardError struct {
 	Do             Missing
 }
 
+// blocks tells whether it is an error at all.
+func (e *GuardError) blocks(m *Mirror) bool {
+	return !m.AllowRemovals && (e.Read == 0 || e.Nameless > 0 || e.Guard.Blocks(e.Missing, e.Known))
+}
+
 func (e *GuardError) Error() string {
 	var why string
 	switch {
@@ -93,7 +98,7 @@ func (e *engine) removeMissing() {
 	if g.Missing == 0 {
 		return
 	}
-	if !e.Mirror.AllowRemovals && (g.Read == 0 || g.Nameless > 0 || g.Guard.Blocks(g.Missing, g.Known)) {
+	if g.blocks(e.Mirror) {
 		e.stop(g)
 		return
 	}

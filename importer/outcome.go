@@ -68,6 +68,7 @@ type Outcome struct {
 	Attempts int      // requests that were sent in this run to create or change it
 	Reads    int      // requests that read the profile before it was changed
 	Touched  bool     // Updated only: nothing of it changed, so that it does not expire
+	Undone   bool     // what the report says of it was undone
 	// Changed is when the API last changed the profile, as it says; zero where At
 	// is as good.
 	Changed time.Time

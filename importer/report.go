@@ -23,9 +23,9 @@ type Report interface {
 	// Unsent takes keys back that were announced and certainly never sent, so
 	// that they are not in doubt. On disk like an outcome.
 	Unsent(keys []Key) error
-	// Append writes one outcome as one complete line. It is on disk with the next
-	// Sending, or within a second.
-	Append(o *Outcome) error
+	// Append writes each outcome as one complete line, all at once. They are on
+	// disk with the next Sending, or within a second.
+	Append(outcomes ...*Outcome) error
 	// Before reads back the outcome that an earlier run recorded last for a key
 	// whose Status was Rejected, Failed or Unknown. It is read from the file.
 	Before(k Key) (*Outcome, error)

@@ -68,8 +68,30 @@ var errInterrupted = errors.New("interrupted")
 // to the caller. Its status is Interrupted when ctx was done, with a nil error,
 // and Stopped with every error.
 func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
-	runCtx, cancel := context.WithCancelCause(ctx)
+	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
+	go e.readRows(rows)
+	var senders errgroup.Group
+	senders.Go(func() error { e.feed(); return nil })
+	for range o.Workers {
+		senders.Go(func() error { e.sendRows(); return nil })
+	}
+	go func() {
+		_ = senders.Wait() // senders return no error
+		close(e.doubts)
+	}()
+	go func() {
+		e.settleDoubts()
+		close(e.results)
+	}()
+	e.record()
+	e.removeMissing()
+	return e.finish(ctx)
+}
+
+// newEngine makes the engine of one run, which ends when it is cancelled.
+func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
+	runCtx, cancel := context.WithCancelCause(ctx)
 	e := &engine{
 		Options: o,
 		ctx:     runCtx,
@@ -89,24 +111,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 		started:  time.Now(),
 	}
 	e.lastLine.Store(int64(-mostSilence))
-
-	go e.readRows(rows)
-	var senders errgroup.Group
-	senders.Go(func() error { e.feed(); return nil })
-	for range o.Workers {
-		senders.Go(func() error { e.sendRows(); return nil })
-	}
-	go func() {
-		_ = senders.Wait() // senders return no error
-		close(e.doubts)
-	}()
-	go func() {
-		e.settleDoubts()
-		close(e.results)
-	}()
-	e.record()
-	e.removeMissing()
-	return e.finish(ctx)
+	return e, cancel
 }
 
 // An engine is one run. Its channels and who closes them:
@@ -128,6 +133,8 @@ type engine struct {
 	doubts  chan *doubt
 	results chan result
 
+	refused atomic.Int64 // rows that this run refused
+
 	inputErr chan error // what ended the input early; sent before read is closed
 
 	known acquaintance
@@ -138,12 +145,15 @@ type engine struct {
 	identity *identity // owned by feed
 
 	// Owned by record.
+	lines      []*Outcome // reused
 	unsent     []Key
-	refused    int64            // rows that this run refused
 	spares     map[Key]struct{} // contact ids of rows that are not in, each as a key; Mirror only
 	nameless   int64            // rows that are spoilt and do not tell whose they are; Mirror only
 	notRemoved int64            // contacts that a mirror could not remove
 	inputEnded error            // what inputFailed found
+	undone     Undone           // of an undo
+
+	force bool // undo what was changed since as well
 }
 
 // A result is what the recorder counts: one for each row that was read.
@@ -161,6 +171,9 @@ const (
 	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
 	notTried                        // the run was stopped before it was announced
 	unchanged                       // as the last sync left it: counted, and not in the report
+	undoGone                        // undo: the profile was not there any more
+	undoKept                        // undo: it was changed since
+	undoLeft                        // undo: not tried
 	notRemoved                      // no row, but a contact that a mirror could not remove
 	announcedOnly                   // the run was stopped after it was announced and before it was sent
 )
@@ -170,43 +183,26 @@ func (e *engine) stop(cause error) { e.cancel(cause) }
 
 func (e *engine) stopping() bool { return e.ctx.Err() != nil }
 
+// mostRecorded bounds how many results are recorded with one write.
+const mostRecorded = 64
+
 // record counts and appends what became of each row, until all others have
 // ended. It never stops receiving, so that nobody who sends is left waiting.
 func (e *engine) record() {
+	var batch []result
 	for r := range e.results {
-		switch r.kind {
-		case settledBefore:
-			e.Progress.doneBefore.Add(1)
-			continue
-		case unchanged:
-			e.Progress.outcomes[Unchanged].Add(1)
-			continue
-		case notRemoved:
-			e.notRemoved++
-			e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a contact that the source no longer holds could not be removed")
-			continue
-		case notTried:
-			e.Progress.pending.Add(1)
-			continue
-		case announcedOnly:
-			e.Progress.pending.Add(1)
-			e.unsent = append(e.unsent, r.outcome.Row.Key)
-			continue
-		case settled:
-			e.append(r.outcome)
-		case refusedBefore:
-		}
-		e.Progress.outcomes[r.outcome.Status].Add(1)
-		e.spare(r.outcome)
-		if r.release {
-			e.unsent = append(e.unsent, r.outcome.Row.Key)
-		}
-		if r.outcome.Status.Refused() {
-			e.reject(r.outcome)
-			if r.kind == settled {
-				e.judge()
+		// What came in the meantime goes with it: one write to the report for all.
+		for batch = append(batch[:0], r); len(batch) < mostRecorded; batch = append(batch, r) {
+			var ok bool
+			if r, ok = e.another(); !ok {
+				break
 			}
 		}
+		e.append(batch)
+		for _, r := range batch {
+			e.count(r)
+		}
+		clear(batch)
 	}
 	if len(e.unsent) > 0 {
 		if err := e.Report.Unsent(e.unsent); err != nil {
@@ -215,17 +211,80 @@ func (e *engine) record() {
 	}
 }
 
-// append hands an outcome to the report. A report that failed keeps what it is
+// another returns a result that is there already.
+func (e *engine) another() (result, bool) {
+	select {
+	case r, ok := <-e.results:
+		return r, ok
+	default:
+		return result{}, false
+	}
+}
+
+func (e *engine) count(r result) {
+	switch r.kind {
+	case settledBefore:
+		e.Progress.doneBefore.Add(1)
+		return
+	case unchanged:
+		e.Progress.outcomes[Unchanged].Add(1)
+		return
+	case notRemoved:
+		e.notRemoved++
+		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a profile could not be changed")
+		return
+	case undoLeft:
+		e.undone.Left++
+		return
+	case undoKept:
+		e.undone.Kept++
+		e.Log.Info().Str("_id", r.outcome.ID).Msg("kept: the profile was changed since")
+		return
+	case undoGone:
+		e.undone.Gone++
+	case notTried:
+		e.Progress.pending.Add(1)
+		return
+	case announcedOnly:
+		e.Progress.pending.Add(1)
+		e.unsent = append(e.unsent, r.outcome.Row.Key)
+		return
+	case settled, refusedBefore:
+	}
+	e.Progress.outcomes[r.outcome.Status].Add(1)
+	e.spare(r.outcome)
+	if r.release {
+		e.unsent = append(e.unsent, r.outcome.Row.Key)
+	}
+	if r.outcome.Status.Refused() {
+		e.reject(r.outcome)
+	}
+}
+
+// append hands outcomes to the report. A report that failed keeps what it is
 // given for a last attempt, so it is given all.
-func (e *engine) append(o *Outcome) {
-	if err := e.Report.Append(o); err != nil {
+func (e *engine) append(batch []result) {
+	e.lines = e.lines[:0]
+	for _, r := range batch {
+		if r.kind == settled || r.kind == undoGone {
+			e.lines = append(e.lines, r.outcome)
+		}
+	}
+	if len(e.lines) == 0 {
+		return
+	}
+	if err := e.Report.Append(e.lines...); err != nil {
 		e.stop(err)
 		return
 	}
-	e.wrote(o.At)
-	if e.State != nil {
+	e.wrote(e.lines[len(e.lines)-1].At)
+	if e.State == nil {
+		return
+	}
+	for _, o := range e.lines {
 		if err := e.State.Record(o); err != nil {
 			e.stop(err)
+			return
 		}
 	}
 }
@@ -239,14 +298,19 @@ func (e *engine) reject(o *Outcome) {
 	}
 }
 
-// judge stops a run that refuses too many rows. What an earlier run refused does
-// not count.
-func (e *engine) judge() {
-	e.refused++
-	settled := e.Progress.Snapshot().Settled()
-	if e.MaxErrors.exceeded(e.refused, settled) {
-		e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", e.refused, settled, e.MaxErrors))
+// report hands an outcome of this run to the recorder. A run that refuses too
+// many rows is stopped here, before the recorder knows, so that no more requests
+// than those in flight follow. What an earlier run refused does not count.
+func (e *engine) report(o *Outcome) {
+	if o.Status.Refused() {
+		refused := e.refused.Add(1)
+		// The recorder may not have counted all of these yet.
+		settled := max(refused, e.Progress.Snapshot().Settled())
+		if e.MaxErrors.exceeded(refused, settled) {
+			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, settled, e.MaxErrors))
+		}
 	}
+	e.results <- result{outcome: o}
 }
 
 // inputFailed is what ended the input early; nil where it was read to its end.

@@ -277,19 +277,21 @@ func (r *memoryReport) Unsent(keys []Key) error {
 	return nil
 }
 
-func (r *memoryReport) Append(o *Outcome) error {
+func (r *memoryReport) Append(outcomes ...*Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.fail != nil {
-		if err := r.fail(); err != nil {
-			return err
+	for _, o := range outcomes {
+		if r.fail != nil {
+			if err := r.fail(); err != nil {
+				return err
+			}
 		}
-	}
-	r.lastLine = o.At
-	r.outcomes = append(r.outcomes, o)
-	if o.Status != Invalid && o.Status != Duplicate {
-		r.last[o.Row.Key] = o
-		delete(r.doubtful, o.Row.Key)
+		r.lastLine = o.At
+		r.outcomes = append(r.outcomes, o)
+		if o.Status != Invalid && o.Status != Duplicate {
+			r.last[o.Row.Key] = o
+			delete(r.doubtful, o.Row.Key)
+		}
 	}
 	return nil
 }
@@ -703,7 +705,7 @@ func TestReportThatFailsStopsSending(t *testing.T) {
 			t.Errorf("run ended %s: %v", s.Status, err)
 		}
 		if n := len(r.api.requests); n > 100+3*r.o.Workers {
-			t.Errorf("%d requests after 100 writes", n)
+			t.Errorf("%d requests after 100 lines", n)
 		}
 		// The next run settles what was sent and not recorded.
 		r.report.fail = nil

@@ -70,6 +70,7 @@ const (
 	opTouch            // change nothing, so that it does not expire
 	opDeactivate
 	opDelete
+	opUndo
 )
 
 // creates tells whether a row is to be created, as far as is known.
@@ -107,7 +108,7 @@ func (e *engine) admitSync(t *task, before Status) *task {
 		}
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.results <- result{outcome: invalid(bad)}
+		e.report(invalid(bad))
 		return nil
 	}
 	return t

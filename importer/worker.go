@@ -21,16 +21,17 @@ type task struct {
 
 	// Of a row whose profile is there.
 	op       operation
-	id       string    // of the profile
-	touched  time.Time // when it was changed last, as far as is known
-	changed  time.Time // when the API says so
-	revive   bool      // a mirror had deactivated it
-	doubtful bool      // it was found after a create that was in doubt
-	found    bool      // it was found by a look-up or in the list
-	merge    []string  // contact ids whose profiles are to be merged into it first
-	gone     string    // id of the profile that it had, and that is not there any more
-	reads    int       // requests that read it
-	previous *Profile  // what an update takes away; nil where that is not kept
+	id       string      // of the profile
+	touched  time.Time   // when it was changed last, as far as is known
+	changed  time.Time   // when the API says so
+	revive   bool        // a mirror had deactivated it
+	doubtful bool        // it was found after a create that was in doubt
+	found    bool        // it was found by a look-up or in the list
+	merge    []string    // contact ids whose profiles are to be merged into it first
+	gone     string      // id of the profile that it had, and that is not there any more
+	reads    int         // requests that read it
+	written  *WrittenRow // of an undo
+	previous *Profile    // what an update takes away; nil where that is not kept
 	delays   *backoff.ExponentialBackOff
 }
 
@@ -194,10 +195,10 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
-	e.results <- result{outcome: &Outcome{
+	e.report(&Outcome{
 		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
 		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
-	}}
+	})
 }
 
 // notSent reports a row that the stop of the run overtook. No request that was

@@ -92,6 +92,9 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 	if o.Touched {
 		b = append(b, `,"touched":true`...)
 	}
+	if o.Undone {
+		b = append(b, `,"undone":true`...)
+	}
 	if !o.Changed.IsZero() {
 		b = append(b, `,"lastChanged":"`...)
 		b = o.Changed.UTC().AppendFormat(b, timeLayout)

@@ -279,6 +279,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 		Attempts   int               `json:"attempts"`
 		Reads      int               `json:"reads"`
 		Touched    bool              `json:"touched"`
+		Undone     bool              `json:"undone"`
 		Changed    time.Time         `json:"lastChanged"`
 		Previous   json.RawMessage   `json:"previous"`
 		At         time.Time         `json:"at"`
@@ -288,7 +289,7 @@ func parseOutcome(b []byte) (*importer.Outcome, error) {
 	}
 	o := &importer.Outcome{
 		Row:   importer.Row{Source: row.Source, Line: row.Line, Number: row.Row, Profile: importer.Profile{ContactIDs: row.ContactIDs}},
-		Reads: row.Reads, Touched: row.Touched, Changed: row.Changed,
+		Reads: row.Reads, Touched: row.Touched, Undone: row.Undone, Changed: row.Changed,
 		First: row.First, ID: row.ID, Found: row.Found, Doubt: row.Doubt, Failure: row.Error, Attempts: row.Attempts, At: row.At,
 	}
 	var err error

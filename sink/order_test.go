@@ -41,29 +41,38 @@ type watchedFile struct {
 
 func (f watchedFile) Write(b []byte) (int, error) {
 	n, err := f.File.Write(b)
+	f.order.mu.Lock()
+	defer f.order.mu.Unlock()
+	f.order.writes++
+	if !bytes.HasSuffix(b, []byte("\n")) {
+		f.order.wrong = append(f.order.wrong, fmt.Sprintf("wrote a part of a line: %q", b))
+	}
+	for text := range bytes.Lines(b) {
+		f.order.line(text, err == nil)
+	}
+	return n, err
+}
+
+func (o *order) line(b []byte, written bool) {
 	var line struct {
 		Kind string
 		Keys []string
 	}
-	bad := json.Unmarshal(b, &line)
-	f.order.mu.Lock()
-	defer f.order.mu.Unlock()
-	f.order.writes++
-	if bad != nil {
-		f.order.wrong = append(f.order.wrong, fmt.Sprintf("wrote %q: %v", b, bad))
+	if err := json.Unmarshal(b, &line); err != nil {
+		o.wrong = append(o.wrong, fmt.Sprintf("wrote %q: %v", b, err))
 	}
-	if err == nil && line.Kind == "sending" {
-		for _, text := range line.Keys {
-			k, err := importer.ParseKey(text)
-			if err != nil {
-				f.order.wrong = append(f.order.wrong, err.Error())
-			}
-			if _, again := f.order.written[k]; !again {
-				f.order.written[k] = f.order.writes
-			}
+	if !written || line.Kind != "sending" {
+		return
+	}
+	for _, text := range line.Keys {
+		k, err := importer.ParseKey(text)
+		if err != nil {
+			o.wrong = append(o.wrong, err.Error())
+		}
+		if _, again := o.written[k]; !again {
+			o.written[k] = o.writes
 		}
 	}
-	return n, err
 }
 
 func (f watchedFile) Sync() error {

@@ -150,18 +150,32 @@ func (r *Report) Gone(keys []importer.Key) error { return r.appendKeys("gone", k
 // Unsent implements importer.Report.
 func (r *Report) Unsent(keys []importer.Key) error { return r.appendKeys("unsent", keys) }
 
+// mostAppended is how many bytes of lines go into one write(2), before the line
+// that exceeds it.
+const mostAppended = 256 << 10
+
 // Append implements importer.Report.
-func (r *Report) Append(o *importer.Outcome) error {
+func (r *Report) Append(outcomes ...*importer.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.line = r.appendRow(r.line[:0], o)
-	return r.write(r.line, true)
+	var err error
+	r.line = r.line[:0]
+	for i, o := range outcomes {
+		r.line = r.appendRow(r.line, o)
+		if i == len(outcomes)-1 || len(r.line) > mostAppended {
+			// Where one fails, so do the others, and all are kept.
+			err = r.write(r.line, true)
+			r.line = r.line[:0]
+		}
+	}
+	return err
 }
 
 func (r *Report) appendRow(b []byte, o *importer.Outcome) []byte {
-	if b = appendRowLine(b, o, r.options.Redact); len(b) > maxLine {
+	start := len(b)
+	if b = appendRowLine(b, o, r.options.Redact); len(b)-start > maxLine {
 		// Contact ids without end. The reject file has them.
-		b = appendRowLine(b[:0], o, true)
+		b = appendRowLine(b[:start], o, true)
 	}
 	return b
 }
@@ -243,8 +257,8 @@ func (r *Report) Close() error {
 // those of the requests in flight, and one line each.
 const maxKept = 4 << 20
 
-// write appends a complete line with one write(2). With keep it is kept where it
-// cannot be written. The caller holds mu.
+// write appends complete lines with one write(2). With keep they are kept where
+// they cannot be written. The caller holds mu.
 func (r *Report) write(line []byte, keep bool) error {
 	if r.err == nil {
 		_, err := r.file.Write(line)

@@ -128,6 +128,24 @@ func Open(path string, o Options) (_ *State, err error) {
 	return s, nil
 }
 
+// Empty is a state that knows nobody and lies in no file. The caller closes it.
+func Empty(o Options) (_ *State, err error) {
+	s := &State{path: "in memory", options: o, committed: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if s.db, err = sql.Open("sqlite", ":memory:"); err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	if s.conn, err = s.db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.prepare(ctx)
+}
+
 func (s *State) wrap(err error) error {
 	return fmt.Errorf("the state %s: %w; without it, the next run makes it anew from the reports and from what the project holds", s.path, err)
 }
@@ -416,7 +434,10 @@ func (s *State) release() error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
-	return errors.Join(append(errs, s.lock.Unlock())...)
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
 }
 
 // A LockedError says that another run holds the state.

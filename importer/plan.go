@@ -1,0 +1,276 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// PlanOptions are what a plan is made from. Keys must be set.
+type PlanOptions struct {
+	Keys          *Keys // replayed from the report, or empty; the plan owns it
+	Past          Past  // of the report that Keys came from; nil where there is none
+	RetryRejected bool
+	Duplicates    Duplicates
+	// State is what the last sync left; nil where there was none, or in the mode
+	// create.
+	State        State
+	RefreshAfter time.Duration
+	Mirror       *Mirror // nil: contacts that the source lacks are kept
+	// Each is told of every row and what would become of it, and of every contact
+	// that would be removed; its error ends the plan. May be nil.
+	Each func(PlannedRow) error
+	// Progress counts the rows that were read; may be nil.
+	Progress *Progress
+}
+
+// Past is what earlier runs recorded.
+type Past interface {
+	// Before is as Report.Before.
+	Before(k Key) (*Outcome, error)
+}
+
+// An Action is what a run would do about a row.
+type Action string
+
+const (
+	ActCreate     Action = "create"
+	ActPatch      Action = "patch" // if it differs from what the API holds
+	ActTouch      Action = "touch"
+	ActLookUp     Action = "look up" // it is in doubt
+	ActDeactivate Action = "deactivate"
+	ActDelete     Action = "delete"
+	ActNothing    Action = "nothing" // it is in, or would be refused
+)
+
+// A PlannedRow is what would become of one row, or of a contact that the source
+// lacks.
+type PlannedRow struct {
+	Action Action
+	Row    Row   // without a place where the source lacks it
+	Entry  Entry // where it is known
+	// Status is that of a row that needs nothing: Unchanged, Duplicate, Invalid,
+	// Rejected, or Created where the report has it in.
+	Status  Status
+	Failure *Failure
+}
+
+// A Plan is what a run would do, as far as can be told without asking the API.
+type Plan struct {
+	Read       int64 `json:"read"`
+	Create     int64 `json:"create"`
+	Patch      int64 `json:"patch"`
+	Touch      int64 `json:"touch"`
+	LookUp     int64 `json:"look_up"` // in doubt
+	Deactivate int64 `json:"deactivate"`
+	Delete     int64 `json:"delete"`
+	Unchanged  int64 `json:"unchanged"`
+	DoneBefore int64 `json:"done_before"`
+	Duplicate  int64 `json:"duplicate"`
+	Invalid    int64 `json:"invalid"`
+	Rejected   int64 `json:"rejected"` // refused by the API before, and not changed since
+	// LargestBody is the length of the longest create request in bytes.
+	LargestBody int `json:"largest_body"`
+	// Requests are how many a run would send at least: what it costs to learn who is
+	// in a project that is not empty is not known, nor which changed rows differ from
+	// what the API holds.
+	Requests int64 `json:"requests"`
+	// Blocked is why nothing would be removed; nil where that is not so.
+	Blocked *GuardError `json:"-"`
+	// Invalids are why rows would be refused.
+	Invalids FailureGroups `json:"-"`
+}
+
+// MakePlan reads the input once and says what a run would do. It sends nothing.
+// Memory grows with the keys only. The error is that of the input, of ctx, of the
+// state or of Each; the plan is then of the rows until there.
+func MakePlan(ctx context.Context, rows Rows, o PlanOptions) (*Plan, error) {
+	p := &planner{PlanOptions: o, plan: &Plan{}, identity: newIdentity(o.Keys, o.Duplicates)}
+	for row, err := range rows {
+		var bad *RowError
+		if err != nil && !errors.As(err, &bad) {
+			return p.plan, err
+		}
+		if ctx.Err() != nil {
+			return p.plan, context.Cause(ctx)
+		}
+		if bad != nil {
+			err = p.invalid(invalid(bad))
+		} else {
+			err = p.row(&row)
+		}
+		if err != nil {
+			return p.plan, err
+		}
+	}
+	if err := p.missing(); err != nil {
+		return p.plan, err
+	}
+	p.plan.Requests = p.plan.Create + 2*p.plan.Patch + 2*p.plan.Touch + p.plan.LookUp + p.plan.Deactivate + p.plan.Delete
+	return p.plan, nil
+}
+
+type planner struct {
+	PlanOptions
+	plan     *Plan
+	identity *identity
+	engine   engine // whose view of what is missing is the plan's
+}
+
+func (p *planner) tell(r PlannedRow, n *int64, s Status) error {
+	*n++
+	if p.Progress != nil && r.Row.Number > 0 {
+		p.Progress.outcomes[s].Add(1)
+	}
+	if p.Each == nil {
+		return nil
+	}
+	return p.Each(r)
+}
+
+func (p *planner) read() {
+	p.plan.Read++
+	if p.Progress != nil {
+		p.Progress.read.Add(1)
+	}
+}
+
+func (p *planner) invalid(o *Outcome) error {
+	p.read()
+	p.plan.Invalids.Add(o)
+	p.engine.Mirror = p.Mirror
+	p.engine.spare(o)
+	return p.tell(PlannedRow{Action: ActNothing, Row: o.Row, Status: Invalid, Failure: o.Failure}, &p.plan.Invalid, Invalid)
+}
+
+func (p *planner) row(row *Row) error {
+	if o := p.identity.admit(row); o != nil {
+		if o.Status == Invalid {
+			return p.invalid(o)
+		}
+		p.read()
+		return p.tell(PlannedRow{Action: ActNothing, Row: *row, Status: o.Status}, &p.plan.Duplicate, Duplicate)
+	}
+	p.read()
+	p.plan.LargestBody = max(p.plan.LargestBody, row.Profile.BodyBytes())
+	r := PlannedRow{Row: *row}
+	status := p.Keys.Status(row.Key)
+	if status == InDoubt || status == Unknown {
+		r.Action = ActLookUp
+		return p.tell(r, &p.plan.LookUp, Unknown)
+	}
+	need := NeedsCreate
+	if p.State != nil {
+		entry, known, err := p.State.Entry(row.Key)
+		if err != nil {
+			return err
+		}
+		r.Entry = entry
+		need = Compare(entry, known, row.Digest, time.Now(), p.RefreshAfter)
+	} else if status.In() && status != Deleted {
+		r.Action, r.Status = ActNothing, Created
+		return p.tell(r, &p.plan.DoneBefore, Created)
+	}
+	switch need {
+	case NeedsNothing:
+		r.Action, r.Status = ActNothing, Unchanged
+		return p.tell(r, &p.plan.Unchanged, Unchanged)
+	case NeedsTouch:
+		r.Action = ActTouch
+		return p.tell(r, &p.plan.Touch, Updated)
+	}
+	refused, err := p.refused(row, status)
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		r.Action, r.Status, r.Failure = ActNothing, Rejected, refused
+		return p.tell(r, &p.plan.Rejected, Rejected)
+	case need == NeedsUpdate:
+		r.Action = ActPatch
+		return p.tell(r, &p.plan.Patch, Updated)
+	}
+	r.Action = ActCreate
+	return p.tell(r, &p.plan.Create, Created)
+}
+
+// refused is why the API refused this very row before; nil where it did not, or
+// is to be asked again.
+func (p *planner) refused(row *Row, status Status) (*Failure, error) {
+	var digest Digest
+	var why *Failure
+	switch {
+	case p.RetryRejected:
+		return nil, nil
+	case p.State != nil:
+		var err error
+		if digest, why, err = p.State.Refused(row.Key); err != nil {
+			return nil, err
+		}
+	case status == Rejected && p.Past != nil:
+		before, err := p.Past.Before(row.Key)
+		if err != nil {
+			return nil, err
+		}
+		digest, why = before.Row.Digest, before.Failure
+	}
+	if why == nil || digest != row.Digest {
+		return nil, nil
+	}
+	return why, nil
+}
+
+// missing plans what a mirror would remove.
+func (p *planner) missing() error {
+	if p.Mirror == nil || p.State == nil || p.Mirror.Missing == MissingKeep {
+		return nil
+	}
+	e := &p.engine
+	e.Mirror, e.State, e.Keys = p.Mirror, p.State, p.Keys
+	g := &GuardError{Guard: p.Mirror.Guard, Do: p.Mirror.Missing, Read: p.plan.Read, Nameless: e.nameless}
+	if err := e.eachKnown(func(_ []Entry, known, missing int) error {
+		g.Known += int64(known)
+		g.Missing += int64(missing)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if g.Missing > 0 && g.blocks(p.Mirror) {
+		p.plan.Blocked = g
+		return nil
+	}
+	action, n := ActDeactivate, &p.plan.Deactivate
+	if p.Mirror.Missing == MissingDelete {
+		action, n = ActDelete, &p.plan.Delete
+	}
+	return e.eachKnown(func(lacking []Entry, _, _ int) error {
+		for _, entry := range lacking {
+			r := PlannedRow{Action: action, Row: Row{Key: entry.Key, Profile: Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
+			if err := p.tell(r, n, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Differences names what of a profile an update for this row would change:
+// fields, "active" and "contactIds". Empty where it is as wanted.
+func Differences(f Found, e Entry, row Profile) []string {
+	want, _ := wanted(f, row, e.Inactive)
+	var names []string
+	if want.ContactIDs != nil {
+		names = append(names, "contactIds")
+	}
+	if want.Active != nil {
+		names = append(names, "active")
+	}
+	for _, field := range want.Fields {
+		if was := f.Field(field.Name); was == nil || !sameValue(was, field.Value) {
+			names = append(names, field.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
