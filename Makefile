@@ -31,6 +31,7 @@ packaging:
 
 # Kills an import 200 times, fills disks, cuts reports at every byte: about 15 minutes.
 chaos:
+	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
 
 # Fuzzes every parser for FUZZTIME each.

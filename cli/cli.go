@@ -42,7 +42,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 // its manual.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newUndoCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	return root
 }

@@ -175,7 +175,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return mismatchIsUsage(err)
 	}
-	defer func() { err = errors.Join(err, report.Close()) }()
+	defer func() { err = also(err, report.Close()) }()
 	rejects, err := openRejects(reportPath, sources)
 	if err != nil {
 		return usage(err)
@@ -238,7 +238,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		summary.Status, summary.Reason = importer.Stopped, err.Error()
 	}
-	err = errors.Join(err, report.End(summary))
+	err = also(err, report.End(summary))
 	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
 		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
 	}); printErr != nil {
@@ -254,6 +254,21 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		return errNotAllIn
 	}
 	return nil
+}
+
+// also joins the errors of next to err, but for those that err holds already: a
+// report that failed says so to everybody who asks it.
+func also(err, next error) error {
+	if joined, ok := next.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			err = also(err, e)
+		}
+		return err
+	}
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
 }
 
 // sourceOptions are what the settings say of the source, but for the mapping.

@@ -54,22 +54,28 @@ const (
 // the rest into batches, announces each batch in the report, and hands its rows
 // to the workers while it gathers the next.
 //
-// A batch is announced only when all rows of the one before are with a worker
-// and the pacer would let some of its rows go now. So what a crash leaves in
-// doubt is one batch at most, and the rows that the workers hold.
+// Where pace or quota limit the requests, a batch is announced only when all rows
+// of the one before are with a worker and some of its rows may go now. Where
+// nothing does, it is announced while those of the one before are handed out, for
+// an fsync takes as long as hundreds of rows. So what a crash leaves in doubt is
+// one batch at most, or two without a limit, and the rows that the workers hold.
 func (e *engine) feed() {
 	defer close(e.work)
 
 	var ready, gathered []*task // announced; not announced yet
+	var coming []*task          // being announced
+	announced := make(chan error, 1)
 	var waited <-chan time.Time // when the gathered rows have waited long enough for others
 	due := false                // they have
+	unlimited := e.Pacer.rate.Unlimited()
 	read := e.read
 	for {
 		if e.stopping() {
 			break
 		}
-		if len(ready) == 0 && len(gathered) > 0 {
+		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch) {
 			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
+				e.tellWait()
 				waited = time.After(paceCheck)
 			} else if due || read == nil || len(gathered) >= budget {
 				n := min(budget, len(gathered))
@@ -81,20 +87,16 @@ func (e *engine) feed() {
 					e.stop(err)
 					break
 				}
-				ready = batch
-				if len(ready) == 0 {
-					continue
-				}
-				if err := e.announce(ready); err != nil {
-					e.stop(err)
-					break
+				if len(batch) > 0 {
+					coming = batch
+					go func() { announced <- e.announce(batch) }()
 				}
 				continue
 			} else if waited == nil {
 				waited = time.After(linger)
 			}
 		}
-		if read == nil && len(ready)+len(gathered) == 0 {
+		if read == nil && len(ready)+len(coming)+len(gathered) == 0 {
 			return
 		}
 
@@ -119,6 +121,11 @@ func (e *engine) feed() {
 			}
 		case work <- head:
 			ready = ready[1:]
+		case err := <-announced:
+			ready, coming = append(ready, coming...), nil
+			if err != nil {
+				e.stop(err)
+			}
 		case <-waited:
 			waited, due = nil, true
 		case <-e.ctx.Done():
@@ -127,12 +134,36 @@ func (e *engine) feed() {
 
 	// Stopped: every row that was taken from the source is accounted for. What the
 	// reader still holds was not read, as far as the run is concerned.
+	if coming != nil {
+		if err := <-announced; err != nil {
+			e.stop(err)
+		}
+		ready = append(ready, coming...)
+	}
 	for _, t := range ready {
 		e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
 	}
 	for range gathered {
 		e.results <- result{kind: notTried}
 	}
+}
+
+// tellWait logs, once for each time, that the run waits for the pacer.
+func (e *engine) tellWait() {
+	state := e.Pacer.State()
+	if state.Unshared != nil && !e.toldUnshared {
+		e.toldUnshared = true
+		e.Log.Warn().Err(state.Unshared).Msg("the quota is no longer shared with other runs on this machine")
+	}
+	if time.Until(state.Until) < time.Second || !state.Until.After(e.toldUntil.Add(time.Second)) {
+		return
+	}
+	e.toldUntil = state.Until
+	text := "waiting for the quota"
+	if state.Throttled {
+		text = "the API asked to wait"
+	}
+	e.Log.Info().Time("until", state.Until).Int("used", state.Used).Int("quota", state.Quota).Msg(text)
 }
 
 // admit settles a record that needs no request, or passes it to the lane of

@@ -142,7 +142,10 @@ type engine struct {
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
-	identity *identity // owned by feed
+	// Owned by feed.
+	identity     *identity
+	toldUntil    time.Time // that the run waits, until then
+	toldUnshared bool
 
 	// Owned by record.
 	lines      []*Outcome // reused

@@ -22,6 +22,7 @@ type WrittenRow struct {
 	Previous   *Profile // what updates took away; nil where that was not kept
 	ContactIDs []string
 	Place      Place // zero where the source lacks it
+	Seen       bool  // it was dealt with
 }
 
 // An Undo is how what was written for a key is undone.

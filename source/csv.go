@@ -79,6 +79,12 @@ func (f *file) finish(rec *record) {
 		// added stands at its end.
 		added := len(rejectColumns)
 		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isNumber(rec.cells[n])) {
+			if rec.fault == nil && stillMisquoted(rec.cells[:n], rec.cells[n+rejectedFor]) {
+				rec.fault = &fault{
+					reason: "a quote inside a field is where it was when the row was refused",
+					hint:   "take it out, or clear the cell _error if it belongs to the text",
+				}
+			}
 			rec.cells = rec.cells[:n]
 		}
 		for i, cell := range rec.cells {
@@ -86,6 +92,17 @@ func (f *file) finish(rec *record) {
 		}
 	}
 	rec.raw = rec.cells
+}
+
+// rejectedFor is where _error stands among the columns of a reject file.
+const rejectedFor = 3
+
+// stillMisquoted tells whether a row of a reject file holds a quote and was
+// refused for one. The reject file quotes as it should, so that nothing else tells
+// that nobody has looked at the row.
+func stillMisquoted(cells []string, why string) bool {
+	return (strings.HasPrefix(why, "a quote inside a field") || strings.HasPrefix(why, "the quote that opens")) &&
+		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
 }
 
 func isNumber(s string) bool {

@@ -135,6 +135,24 @@ func (l *Listing) find(contactID string) ([]importer.Found, error) {
 	return found, rows.Err()
 }
 
+// Get is the profile of an id; false where it was not listed.
+func (l *Listing) Get(id string) (f importer.Found, ok bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var text []byte
+	err = l.db.QueryRow("SELECT found FROM profile WHERE id = ?", id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	if err != nil {
+		return f, false, fmt.Errorf("reading the list of profiles: %w", err)
+	}
+	return f, true, nil
+}
+
 func contains(found []importer.Found, id string) bool {
 	for _, f := range found {
 		if f.ID == id {

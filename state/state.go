@@ -42,6 +42,7 @@ type State struct {
 	db          *sql.DB
 	conn        *sql.Conn // the only one
 	entry       *sql.Stmt
+	writes      map[string]*sql.Stmt // by their text
 	n           int
 	open        bool // a transaction
 	uncommitted int
@@ -357,7 +358,18 @@ func (s *State) exec(query string, args ...any) error {
 		}
 		s.open = true
 	}
-	done, err := s.conn.ExecContext(ctx, query, args...)
+	stmt := s.writes[query]
+	if stmt == nil {
+		var err error
+		if stmt, err = s.conn.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+		if s.writes == nil {
+			s.writes = make(map[string]*sql.Stmt)
+		}
+		s.writes[query] = stmt
+	}
+	done, err := stmt.ExecContext(ctx, args...)
 	if err != nil || !strings.HasPrefix(query, "DELETE FROM contact") {
 		return err
 	}
@@ -425,6 +437,9 @@ func (s *State) Close() error {
 
 func (s *State) release() error {
 	var errs []error
+	for _, stmt := range s.writes {
+		errs = append(errs, stmt.Close())
+	}
 	if s.entry != nil {
 		errs = append(errs, s.entry.Close())
 	}

@@ -157,7 +157,7 @@ func mergePrevious(first string, next *importer.Profile) (string, error) {
 	return string(text), err
 }
 
-const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line"
+const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line, seen"
 
 // Get is what was written for a key.
 func (w *Written) Get(k importer.Key) (importer.WrittenRow, bool, error) {
@@ -202,7 +202,7 @@ func (w *Written) query(query string, args ...any) (all []importer.WrittenRow, e
 		var ids string
 		var status int
 		var previous sql.NullString
-		if err := rows.Scan(&key, &r.ID, &digest, &status, &r.Created, &r.Touched, &at, &previous, &ids, &r.Place.Source, &r.Place.Line); err != nil {
+		if err := rows.Scan(&key, &r.ID, &digest, &status, &r.Created, &r.Touched, &at, &previous, &ids, &r.Place.Source, &r.Place.Line, &r.Seen); err != nil {
 			return nil, err
 		}
 		copy(r.Key[:], key)

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"hash/maphash"
+	"math/big"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Stats are what the target server has seen since the last reset.
+type Stats struct {
+	Creates  int   // create requests
+	Contacts int   // different contact ids in them
+	Twice    int   // contact ids that were created more than once
+	First    int64 // when the first create came, in Unix nanoseconds
+}
+
+// A target takes creates and counts them by contact id. It does as little as it
+// can for each, so that the client is what is measured.
+type target struct {
+	latency time.Duration
+	seed    maphash.Seed
+
+	mu    sync.Mutex
+	seen  map[uint64]bool // contact ids; true where it came again
+	stats Stats
+}
+
+func serve(args []string) error {
+	flags := flag.NewFlagSet("serve", flag.ExitOnError)
+	addr := flags.String("addr", "127.0.0.1:0", "address to listen on")
+	cert := flags.String("tls", "", "speak TLS, and write the certificate to this `FILE`")
+	latency := flags.Duration("latency", 0, "of each create")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	scheme := "http"
+	if *cert != "" {
+		scheme = "https"
+		pair, err := selfSigned(*cert)
+		if err != nil {
+			return err
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
+	}
+	fmt.Printf("%s://%s\n", scheme, l.Addr())
+	t := &target{latency: *latency, seed: maphash.MakeSeed(), seen: map[uint64]bool{}}
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go t.serve(c)
+	}
+}
+
+const answer = `{"profile":{"firstname":"Ada","lastname":"Lovelace","email":"ada@example.com","age":36,"birthday":"","gender":"",` +
+	`"location":"London","profilepic":"","prevent_data_collection":false,"accepted_gdpr":true,"privacy_policy":{"accepted":false},"tasks":[]},` +
+	`"contactIds":["ada@example.com"],"active":true,"createdAt":1700000000,"lastChanged":1700000000,` +
+	`"createdBy":"65f0000000000000000000cc","lastChangedBy":"65f0000000000000000000cc","_id":"%024x"}`
+
+func (t *target) serve(c net.Conn) {
+	defer c.Close()
+	r := bufio.NewReaderSize(c, 16<<10)
+	length := len(fmt.Sprintf(answer, 0))
+	head := fmt.Sprintf("HTTP/1.1 201 Created\r\nDate: Mon, 23 Nov 2026 18:34:11 GMT\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n", length)
+	created := []byte(head + fmt.Sprintf(answer, 0))
+	id := created[len(created)-26 : len(created)-2]
+	var body []byte
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return
+		}
+		create := bytes.HasPrefix(line, []byte("POST /new/v2.0/profiles "))
+		stats := bytes.HasPrefix(line, []byte("GET /stats"))
+		reset := bytes.HasPrefix(line, []byte("POST /reset"))
+		length := 0
+		for len(line) > 2 {
+			if line, err = r.ReadSlice('\n'); err != nil {
+				return
+			}
+			if name, value, ok := bytes.Cut(line, []byte(":")); ok && len(name) == len("Content-Length") && bytes.EqualFold(name, []byte("Content-Length")) {
+				length, _ = strconv.Atoi(string(bytes.TrimSpace(value)))
+			}
+		}
+		body = append(body[:0], make([]byte, length)...)
+		for read := 0; read < length; {
+			n, err := r.Read(body[read:])
+			if err != nil {
+				return
+			}
+			read += n
+		}
+		switch {
+		case create:
+			n := t.create(body)
+			for i := range 16 {
+				id[23-i] = "0123456789abcdef"[n>>(4*i)&0xf]
+			}
+			if t.latency > 0 {
+				time.Sleep(t.latency)
+			}
+			_, err = c.Write(created)
+		case stats:
+			t.mu.Lock()
+			t.stats.Contacts = len(t.seen)
+			b, _ := json.Marshal(t.stats) // numbers only
+			t.mu.Unlock()
+			_, err = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(b), b)
+		case reset:
+			t.mu.Lock()
+			t.seen, t.stats = map[uint64]bool{}, Stats{}
+			t.mu.Unlock()
+			_, err = c.Write([]byte("HTTP/1.1 204 No Content\r\n\r\n"))
+		default: // an empty project
+			const empty = `{"items":[],"total":0,"nextCursor":null,"previousCursor":null}`
+			_, err = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(empty), empty)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// create counts a create, and returns its number.
+func (t *target) create(body []byte) uint64 {
+	_, contact, _ := bytes.Cut(body, []byte(`"contactIds":["`))
+	contact, _, _ = bytes.Cut(contact, []byte(`"`))
+	hash := maphash.Bytes(t.seed, contact)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stats.Creates == 0 {
+		t.stats.First = time.Now().UnixNano()
+	}
+	t.stats.Creates++
+	again, seen := t.seen[hash]
+	if seen && !again {
+		t.stats.Twice++
+	}
+	t.seen[hash] = seen
+	return uint64(t.stats.Creates)
+}
+
+// selfSigned makes a certificate for this machine, and writes it to a file for
+// the clients.
+func selfSigned(path string) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
