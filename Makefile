@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: all build test fmt vet chaos sync fuzz interop bench bench-short clean
+.PHONY: all build test fmt vet lint packaging chaos sync fuzz interop bench bench-short clean
 
 all: test build
 
@@ -19,6 +19,15 @@ fmt:
 
 vet:
 	$(GO) vet ./...
+
+# What a machine can say against the code. Both at zero.
+lint: fmt vet
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	.ci/vulncheck
+
+# Lints what deploys, and builds every package of a release without publishing it.
+packaging:
+	.ci/packaging
 
 # Kills an import 200 times, fills disks, cuts reports at every byte: about 15 minutes.
 chaos:

@@ -463,4 +463,3 @@ func cpuName() string {
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.TrimLeft(line, "\t: ")
 }
-
