@@ -17,8 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gocarina/gocsv"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gocarina/gocsv"
 
 	"importer/cognigy"
 	"importer/importer"

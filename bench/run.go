@@ -102,6 +102,14 @@ func run(args []string) (err error) {
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
+	if b.node != "" {
+		if b.node, err = filepath.Abs(b.node); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(b.node, "node_modules")); err != nil {
+			b.node = ""
+		}
+	}
 	_, noTaskset := exec.LookPath("taskset")
 	b.pin = runtime.NumCPU() > 1 && noTaskset == nil
 	slow := 20_000
@@ -455,4 +463,3 @@ func cpuName() string {
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.TrimLeft(line, "\t: ")
 }
-
