@@ -137,6 +137,7 @@ func (e *engine) changeRow(t *task) *doubt {
 		return err
 	})
 	switch {
+	case errors.Is(err, errNotSent) && t.removes(): // the next run does
 	case err != nil && t.removes():
 		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.row, ID: t.id, Failure: &asAPIError(err).Failure}}
 	case err == nil && gone && t.removes():

@@ -213,9 +213,6 @@ func (h *history) row(l *line) error {
 func (h *history) finish() {
 	for k, n := range h.notes {
 		h.keys.Set(k, n.status)
-		if n.status == importer.InDoubt || n.status == importer.Unknown {
-			h.whole = false // whatever the last run was, an undo for example
-		}
 		if n.status == importer.InDoubt {
 			// It was sent between its announcement and the end of its run, if at all.
 			h.sent.add(h.runs[n.run], 1)

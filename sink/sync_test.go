@@ -88,9 +88,9 @@ func TestReportOfASync(t *testing.T) {
 	if r.ID() != "run-mirror" || r.Whole() || r.Size() != from {
 		t.Errorf("id %q, whole %t, size %d of %d", r.ID(), r.Whole(), r.Size(), from)
 	}
-	// A run that says it is complete, and leaves it in doubt.
+	// A run that went to its end and leaves it in doubt.
 	must(t, r.Begin())
-	must(t, r.End(importer.Summary{Status: importer.Complete}))
+	must(t, r.End(importer.Summary{Status: importer.Complete, Counts: importer.Counts{Unknown: 1}}))
 	must(t, r.Close())
 	past, err := OpenPast(path, o)
 	if err != nil {
