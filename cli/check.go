@@ -207,7 +207,12 @@ func readingClient(c *config.Config, env Env) (*cognigy.Client, error) {
 	if err := c.API.Validate(); err != nil {
 		return nil, err
 	}
+	trusted, err := trust(c.API)
+	if err != nil {
+		return nil, err
+	}
 	client, err := cognigy.New(cognigy.Options{
+		Trust:   trusted,
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, InsecureHTTP: c.InsecureHTTP,
 	})
