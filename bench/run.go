@@ -72,7 +72,7 @@ func tools() []tool {
 		{name: "net/http, tuned", share: 1, command: own("tuned")},
 		{name: "net/http, an afternoon", share: 1, fast: true, command: own("afternoon")},
 		{name: "curl --parallel", share: 0.1, plain: true, command: (*bench).curl},
-		{name: "Redpanda Connect's engine, tuned", share: 0.2, command: redpanda("-tuned")},
+		{name: "Redpanda Connect's engine, tuned", share: 0.2, plain: true, command: redpanda("-tuned")},
 		{name: "Redpanda Connect's engine, stock", share: 0.2, plain: true, command: redpanda()},
 		{name: "vendor's Node client", share: 0.1, plain: true, command: (*bench).vendor},
 	}
