@@ -361,8 +361,14 @@ func TestRemovalsThatFailAreTold(t *testing.T) {
 		r, s := newSyncRig()
 		r.night(t, testRows(20))
 		r.o.Mirror = &Mirror{Missing: MissingDeactivate, Guard: Guard{Max: 1000, Percent: 100}}
+		var stubborn string
+		for _, p := range r.api.profiles {
+			if p.p.ContactIDs[0] == testRow(15).Profile.ContactIDs[0] {
+				stubborn = p.id
+			}
+		}
 		r.api.changeFault = func(what, id string, _ func()) (error, bool) {
-			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no"}}, strings.HasSuffix(id, "15")
+			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no"}}, id == stubborn
 		}
 		r.report = newMemoryReport(r.api)
 		sum, err := r.run(t.Context(), t, testRows(10))
