@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: all build test fmt vet chaos fuzz interop bench bench-short clean
+.PHONY: all build test fmt vet lint packaging chaos sync fuzz interop bench bench-short clean
 
 all: test build
 
@@ -20,10 +20,24 @@ fmt:
 vet:
 	$(GO) vet ./...
 
+# What a machine can say against the code. Both at zero.
+lint: fmt vet
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	.ci/vulncheck
+
+# Lints what deploys, and builds every package of a release without publishing it.
+packaging:
+	.ci/packaging
+
 # Kills an import 200 times, fills disks, cuts reports at every byte: about 15 minutes.
 chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
+
+# The nightly sync over 100,000 rows, and a million that did not change: about 5 minutes.
+sync:
+	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./cli
+	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./cli
 
 # Fuzzes every parser for FUZZTIME each.
 FUZZTIME ?= 30s

@@ -19,7 +19,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -194,10 +193,4 @@ func writeFile(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// contains tells whether a file has that text in it.
-func contains(path, text string) bool {
-	b, err := os.ReadFile(path)
-	return err == nil && strings.Contains(string(b), text)
 }

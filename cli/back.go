@@ -93,7 +93,12 @@ func openBack(cmd *cobra.Command, args []string, env Env) (_ *lookBack, err erro
 		}
 	}
 	b.pacer = importer.NewPacer(b.rate, pacing)
+	trusted, err := trust(b.c.API)
+	if err != nil {
+		return nil, err
+	}
 	if b.client, err = cognigy.New(cognigy.Options{
+		Trust:   trusted,
 		BaseURL: url, APIKey: string(b.c.API.Key), ProjectID: b.c.API.ProjectID, Timeout: b.c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: b.c.Workers, InsecureHTTP: b.c.InsecureHTTP,
 	}); err != nil {

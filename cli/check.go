@@ -207,7 +207,12 @@ func readingClient(c *config.Config, env Env) (*cognigy.Client, error) {
 	if err := c.API.Validate(); err != nil {
 		return nil, err
 	}
+	trusted, err := trust(c.API)
+	if err != nil {
+		return nil, err
+	}
 	client, err := cognigy.New(cognigy.Options{
+		Trust:   trusted,
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, InsecureHTTP: c.InsecureHTTP,
 	})
@@ -281,7 +286,7 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 	least := importer.Forecast(k.rate, p.Requests, used)
 	blocked := ""
 	if p.Blocked != nil {
-		blocked = p.Blocked.Error()
+		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
 	if k.c.JSON {
 		enc := json.NewEncoder(k.env.Stdout)
@@ -319,7 +324,7 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 		importer.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
 	if blocked != "" {
-		fmt.Fprintf(&b, "\nThe guard of the mirror: %s\n", blocked)
+		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}
 	_, err := io.WriteString(k.env.Stdout, b.String())
 	return err

@@ -30,14 +30,21 @@ type Env struct {
 // Execute runs one command line. When the cause of ctx is an *Interrupt, the
 // import awaits what is in flight, records it, and returns that cause.
 func Execute(ctx context.Context, args []string, env Env) error {
-	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
-		NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	root := NewCommand(env)
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	return root.ExecuteContext(ctx)
+}
+
+// NewCommand is the command with all its subcommands: to execute it, or to write
+// its manual.
+func NewCommand(env Env) *cobra.Command {
+	root := newImportCommand(env)
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
+		NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	return root
 }
 
 // An Interrupt is a run that was ended by a signal.

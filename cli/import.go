@@ -114,7 +114,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 			return err
 		}
 		defer func() { err = errors.Join(err, server.Close()) }()
-		c.API.BaseURL, c.API.ProjectID, c.API.Key = server.URL, server.ProjectID(), config.Secret(server.APIKey())
+		c.API = config.API{BaseURL: server.URL, ProjectID: server.ProjectID(), Key: config.Secret(server.APIKey()), Timeout: c.API.Timeout}
 	} else {
 		if c.API.BaseURL, err = cognigy.NormalizeBaseURL(c.API.BaseURL); err != nil {
 			return config.Errorf("--base-url (api.base_url, $COGNIGY_BASE_URL): %w", err)
@@ -137,7 +137,12 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return err
 	}
+	trusted, err := trust(c.API)
+	if err != nil {
+		return err
+	}
 	client, err := cognigy.New(cognigy.Options{
+		Trust:   trusted,
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
 		OnAnswer: func(a cognigy.Answer) {

@@ -54,6 +54,8 @@ type Options struct {
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
+	// Trust is what TLS is told besides the usual.
+	Trust Trust
 	// OnAnswer, where set, is told of every request that was made, before its call
 	// returns and in the caller's goroutine: it must not block.
 	OnAnswer func(Answer)
@@ -130,6 +132,7 @@ func New(o Options) (*Client, error) {
 		"X-Api-Key":  {key},
 	}
 	c.transport = newTransport(u, header, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
+	o.Trust.apply(c.transport)
 	c.timedOut = &timeoutError{c.timeout}
 	return c, nil
 }

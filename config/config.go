@@ -92,6 +92,11 @@ type API struct {
 	APIKeyFile string        `yaml:"api_key_file"`
 	Timeout    time.Duration `yaml:"timeout"` // of one request
 
+	// PEM files; empty: the system's authorities, and no certificate of our own.
+	CAFile         string `yaml:"ca_file"`
+	ClientCertFile string `yaml:"client_cert_file"`
+	ClientKeyFile  string `yaml:"client_key_file"`
+
 	// Key comes from $COGNIGY_API_KEY or APIKeyFile, never from the file itself.
 	Key Secret `yaml:"-"`
 }

@@ -22,7 +22,6 @@ type Account struct {
 	open    map[importer.Key]time.Time // announced, and no outcome yet
 	notIn   map[importer.Key]int       // the group of the failure of each key that is not in
 	groups  importer.FailureGroups
-	looked  bool // whether any row was ever in doubt
 	doubts  []Doubt
 	endings map[string]int64
 

@@ -1,0 +1,17 @@
+# A static binary and the certificates, as nobody. Reports, state and sources live
+# in /data, which the container's user has to be able to write to.
+FROM golang:1.26-alpine AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=container
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /importer . \
+ && mkdir -m 0700 /data
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /importer /importer
+COPY --from=build --chown=65532:65532 /data /data
+WORKDIR /data
+USER 65532:65532
+ENTRYPOINT ["/importer"]

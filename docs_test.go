@@ -1,0 +1,135 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"importer/sandbox"
+)
+
+// A block is a piece of shell in a document.
+type block struct {
+	line   int
+	text   string
+	reason string // why it is not run; empty where it is
+}
+
+var (
+	fence  = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]+) -->\n)?```sh\n(.*?)^```$")
+	exits3 = regexp.MustCompile(`(?m)^(.*?)\s*# exits 3$`)
+)
+
+func blocksOf(t *testing.T, path string) []block {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []block
+	for _, m := range fence.FindAllSubmatchIndex(text, -1) {
+		b := block{line: 1 + strings.Count(string(text[:m[4]]), "\n"), text: string(text[m[4]:m[5]])}
+		if m[2] >= 0 {
+			b.reason = string(text[m[2]:m[3]])
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// Each command line of the documents is run, in the order of the document: in a
+// copy of the source, with a sandbox in the place of the API. What cannot be run
+// anywhere says why above it.
+func TestCommandsOfTheDocuments(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("the commands of the documents are for bash, which is not here")
+	}
+	bin, err := filepath.Abs(os.Args[0]) // which is importer, when called by that name
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range []string{"README.md", "docs/operations.md"} {
+		t.Run(document, func(t *testing.T) {
+			blocks := blocksOf(t, document)
+			if len(blocks) < 5 {
+				t.Fatalf("only %d blocks of shell were found", len(blocks))
+			}
+			dir := t.TempDir()
+			copySource(t, dir)
+			server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{APIKey: testKey})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			path := filepath.Join(t.TempDir(), "bin")
+			if err := os.Mkdir(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(bin, filepath.Join(path, "importer")); err != nil {
+				t.Fatal(err)
+			}
+			// make build and go run are what CI runs beside the tests. Here the program that
+			// is tested takes their place, and make only says what it would do.
+			if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(bin, filepath.Join(dir, "bin", "importer")); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range blocks {
+				if b.reason != "" {
+					t.Logf("%s:%d is not run: %s", document, b.line, b.reason)
+					continue
+				}
+				script := strings.NewReplacer("https://api-trial.cognigy.ai", server.URL, "COGNIGY_API_KEY=…", "COGNIGY_API_KEY="+testKey, "make build", "make -n build", "go run . ", "importer ").Replace(b.text)
+				script = exits3.ReplaceAllString(script, "code=0; $1 || code=$$?; test $$code = 3")
+				cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "PATH="+path+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s:%d: %v\n%s\n%s", document, b.line, err, script, out)
+				}
+			}
+		})
+	}
+}
+
+// copySource copies what the commands of the documents need, so that what they
+// leave behind lies nowhere in the way. The contacts are also where a document
+// without a folder names them.
+func copySource(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != "." && (strings.HasPrefix(path, ".") || path == "bin" || strings.HasPrefix(path, "dist")) {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(dir, path), 0o755)
+		}
+		if !d.Type().IsRegular() || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, path), text, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/contacts.csv")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "contacts.csv"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
