@@ -51,7 +51,7 @@ fuzz:
 interop:
 	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./sandbox
 
-# importer beside other ways of sending the rows of a file: about half an hour, and
+# importer beside other ways of sending the rows of a file: 20 to 30 minutes, and
 # 5 GB of temporary files. docs/performance.md tells how to read the tables. What
 # is not installed is left out: wrk, curl, and with npm the API vendor's client.
 bench: build
