@@ -2,13 +2,13 @@
 
 GO ?= go
 
-.PHONY: all build test fmt vet lint packaging chaos fuzz interop clean
+.PHONY: all build test fmt vet lint packaging chaos sync fuzz interop bench bench-short clean
 
 all: test build
 
-# One static binary, without cgo.
+# One static binary, without cgo and without debugging symbols.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/importer .
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/importer .
 
 # Everything that can be told in five minutes.
 test: fmt vet
@@ -34,6 +34,11 @@ chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
 
+# The nightly sync over 100,000 rows, and a million that did not change: about 5 minutes.
+sync:
+	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./cli
+	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./cli
+
 # Fuzzes every parser for FUZZTIME each.
 FUZZTIME ?= 30s
 fuzz:
@@ -45,6 +50,20 @@ fuzz:
 # The API vendor's own client against the sandbox; needs node and npm.
 interop:
 	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./sandbox
+
+# importer beside other ways of sending the rows of a file: about half an hour, and
+# 5 GB of temporary files. docs/performance.md tells how to read the tables. What
+# is not installed is left out: wrk, curl, and with npm the API vendor's client.
+bench: build
+	cd bench && $(GO) build -o ../bin/bench .
+	cd bench/benthos && $(GO) build -o ../../bin/benthos .
+	@command -v npm >/dev/null && npm install --prefix bin/node --silent --no-audit --no-fund @cognigy/rest-api-client@0.19.0 || true
+	cd bench && ../bin/bench run -bin ../bin -node ../bin/node
+
+# That the benchmark works, in a few seconds; its figures say little.
+bench-short: build
+	cd bench && $(GO) vet . && $(GO) build -o ../bin/bench .
+	./bin/bench run -short -bin bin
 
 clean:
 	rm -rf bin

@@ -72,8 +72,8 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 			if err := os.Symlink(bin, filepath.Join(path, "importer")); err != nil {
 				t.Fatal(err)
 			}
-			// make build is what CI runs beside the tests. Here its result is the program
-			// that is tested, and make only says what it would do.
+			// make build and go run are what CI runs beside the tests. Here the program that
+			// is tested takes their place, and make only says what it would do.
 			if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 					t.Logf("%s:%d is not run: %s", document, b.line, b.reason)
 					continue
 				}
-				script := strings.NewReplacer("https://api-trial.cognigy.ai", server.URL, "COGNIGY_API_KEY=…", "COGNIGY_API_KEY="+testKey, "make build", "make -n build").Replace(b.text)
+				script := strings.NewReplacer("https://api-trial.cognigy.ai", server.URL, "COGNIGY_API_KEY=…", "COGNIGY_API_KEY="+testKey, "make build", "make -n build", "go run . ", "importer ").Replace(b.text)
 				script = exits3.ReplaceAllString(script, "code=0; $1 || code=$$?; test $$code = 3")
 				cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
 				cmd.Dir = dir

@@ -72,7 +72,7 @@ func tools() []tool {
 		{name: "net/http, tuned", share: 1, command: own("tuned")},
 		{name: "net/http, an afternoon", share: 1, fast: true, command: own("afternoon")},
 		{name: "curl --parallel", share: 0.1, plain: true, command: (*bench).curl},
-		{name: "Redpanda Connect's engine, tuned", share: 0.2, command: redpanda("-tuned")},
+		{name: "Redpanda Connect's engine, tuned", share: 0.2, plain: true, command: redpanda("-tuned")},
 		{name: "Redpanda Connect's engine, stock", share: 0.2, plain: true, command: redpanda()},
 		{name: "vendor's Node client", share: 0.1, plain: true, command: (*bench).vendor},
 	}
@@ -101,6 +101,14 @@ func run(args []string) (err error) {
 	}
 	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
+	}
+	if b.node != "" {
+		if b.node, err = filepath.Abs(b.node); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(b.node, "node_modules")); err != nil {
+			b.node = ""
+		}
 	}
 	_, noTaskset := exec.LookPath("taskset")
 	b.pin = runtime.NumCPU() > 1 && noTaskset == nil

@@ -286,7 +286,7 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 	least := importer.Forecast(k.rate, p.Requests, used)
 	blocked := ""
 	if p.Blocked != nil {
-		blocked = p.Blocked.Error()
+		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
 	if k.c.JSON {
 		enc := json.NewEncoder(k.env.Stdout)
@@ -324,7 +324,7 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 		importer.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
 	if blocked != "" {
-		fmt.Fprintf(&b, "\nThe guard of the mirror: %s\n", blocked)
+		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}
 	_, err := io.WriteString(k.env.Stdout, b.String())
 	return err

@@ -30,9 +30,9 @@ func openSync(c config.Config, baseURL string) (*syncing, error) {
 }
 
 // openReport opens the report of the run. That of a sync is about one run, with
-// all that it took to bring it to its end: the next one sets it aside. Before
-// that, the state takes from it what it does not hold yet, for a run may have been
-// killed between the two.
+// all that it took to bring it to its end: the next one sets it aside, unless
+// nothing had to be done. Before that, the state takes from it what it does not
+// hold yet, for a run may have been killed between the two.
 func (s *syncing) openReport(path string, log zerolog.Logger, o sink.Options) (*sink.Report, error) {
 	if s.state == nil {
 		return sink.OpenReport(path, o)
@@ -49,12 +49,14 @@ func (s *syncing) openReport(path string, log zerolog.Logger, o sink.Options) (*
 		if err := s.catchUp(path, report, log); err != nil {
 			return nil, errors.Join(err, report.Close())
 		}
-		if !restart && !report.Whole() {
+		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
+		if !restart && (nothingDone || !report.Whole()) {
 			return report, nil
 		}
 		if err := report.Close(); err != nil {
 			return nil, err
 		}
+		o.After = report
 	}
 	o.Restart = true
 	if report, err = sink.OpenReport(path, o); err != nil {

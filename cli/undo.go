@@ -117,6 +117,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) (err error) {
 		summary := importer.Summary{Run: run, Status: importer.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled,
 			Duration: importer.Seconds(time.Since(began)), Report: b.path}
 		summary.Updated, summary.Deleted = s.Updated, s.Deleted
+		summary.Unknown = doubtful // the next import goes on with this report
 		switch {
 		case ctx.Err() != nil:
 			summary.Status, summary.Reason = importer.Interrupted, "interrupted"

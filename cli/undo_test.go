@@ -136,3 +136,13 @@ func TestUndoWhoseAnswersAreLost(t *testing.T) {
 		t.Errorf("%+v, %s", u, r)
 	}
 }
+
+func TestUndoAsks(t *testing.T) {
+	for answer, goesOn := range map[string]bool{"y\n": true, "YES\n": true, "yes": true, "n\n": false, "\n": false, "": false, "yep\n": false} {
+		var out strings.Builder
+		err := ask(strings.NewReader(answer), &out, "Delete all?\n")
+		if (err == nil) != goesOn || !strings.HasPrefix(out.String(), "Delete all?\nGo on?") {
+			t.Errorf("%q: %v, asked %q", answer, err, out.String())
+		}
+	}
+}

@@ -104,6 +104,7 @@ func (v view) outcomes() []part {
 		color color
 	}{
 		{s.Created, "created", green}, {s.Updated, "updated", green}, {s.Unchanged, "unchanged", noColor},
+		{s.Deactivated, "deactivated", noColor}, {s.Deleted, "deleted", noColor},
 		{s.Existing, "existing", noColor}, {s.DoneBefore, "done before", noColor}, {s.Duplicate, "duplicate", noColor},
 		{s.Invalid, "invalid", red}, {s.Rejected, "rejected", red}, {s.Failed, "failed", red}, {s.Unknown, "unknown", red},
 		{s.InDoubt, "in doubt", yellow},

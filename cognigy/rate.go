@@ -22,6 +22,9 @@ type RateInfo struct {
 // and -Reset with or without X-, and the single field RateLimit of the IETF's
 // drafts, `limit=100, remaining=0, reset=7` or `"default";r=0;t=7`.
 func parseRate(h http.Header, date string, now time.Time) RateInfo {
+	if _, dated := h["Date"]; dated && len(h) == 1 {
+		return RateInfo{} // a plain answer
+	}
 	limit, remaining, reset := firstRate(h, "Limit"), firstRate(h, "Remaining"), firstRate(h, "Reset")
 	for part := range strings.FieldsFuncSeq(h.Get("Ratelimit"), func(r rune) bool { return r == ',' || r == ';' }) {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")

@@ -214,9 +214,9 @@ func (e *engine) recognize(t *task, found []Found) bool {
 	}
 	holder, others := holderOf(t.row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		e.results <- result{release: !t.announced.IsZero(), outcome: &Outcome{
+		e.hand(result{release: !t.announced.IsZero(), outcome: &Outcome{
 			Row: t.row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
-		}}
+		}})
 		return true
 	}
 	if e.State == nil {

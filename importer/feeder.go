@@ -9,7 +9,7 @@ import (
 
 // An item is one record on its way from the source to the feeder.
 type item struct {
-	row *Row
+	row Row
 	bad *RowError // instead of row
 }
 
@@ -18,16 +18,14 @@ type item struct {
 func (e *engine) readRows(rows Rows) {
 	defer close(e.read)
 	for row, err := range rows {
-		var it item
-		var bad *RowError
-		switch {
-		case errors.As(err, &bad):
-			it.bad = bad
-		case err != nil:
-			e.inputErr <- err
-			return
-		default:
-			it.row = &row
+		it := item{row: row}
+		if err != nil {
+			bad, ok := errors.AsType[*RowError](err)
+			if !ok {
+				e.inputErr <- err
+				return
+			}
+			it = item{bad: bad}
 		}
 		select {
 		case e.read <- it:
@@ -65,6 +63,8 @@ func (e *engine) feed() {
 	var ready, gathered []*task // announced; not announced yet
 	var coming []*task          // being announced
 	announced := make(chan error, 1)
+	var it item // one for all, for it is large
+	var open bool
 	var waited <-chan time.Time // when the gathered rows have waited long enough for others
 	due := false                // they have
 	unlimited := e.Pacer.rate.Unlimited()
@@ -110,13 +110,13 @@ func (e *engine) feed() {
 			source = nil
 		}
 		select {
-		case it, ok := <-source:
-			if !ok {
+		case it, open = <-source:
+			if !open {
 				read = nil
 				continue
 			}
 			e.Progress.read.Add(1)
-			if t := e.admit(it); t != nil {
+			if t := e.admit(&it); t != nil {
 				gathered = append(gathered, t)
 			}
 		case work <- head:
@@ -168,12 +168,12 @@ func (e *engine) tellWait() {
 
 // admit settles a record that needs no request, or passes it to the lane of
 // doubt; otherwise it returns the task to be announced.
-func (e *engine) admit(it item) *task {
+func (e *engine) admit(it *item) *task {
 	if it.bad != nil {
 		e.report(invalid(it.bad))
 		return nil
 	}
-	row := it.row
+	row := &it.row
 	if o := e.identity.admit(row); o != nil {
 		o.At = time.Now()
 		e.report(o)

@@ -65,6 +65,11 @@ func (e *GuardError) blocks(m *Mirror) bool {
 }
 
 func (e *GuardError) Error() string {
+	return fmt.Sprintf("nothing was removed: %s; all else was done. Look at the source; where it is right, --allow-removals lets the next run %s them", e.Reason(), e.Do)
+}
+
+// Reason is what the guard does not like, with its numbers.
+func (e *GuardError) Reason() string {
 	var why string
 	switch {
 	case e.Read == 0:
@@ -74,8 +79,8 @@ func (e *GuardError) Error() string {
 	default:
 		why = fmt.Sprintf("sync.guard allows %d, and %g%%", e.Guard.Max, e.Guard.Percent)
 	}
-	return fmt.Sprintf("nothing was removed: %d of %d known contacts are missing from the source (%.1f%%), and %s; all else was done. Look at the source; where it is right, --allow-removals lets the next run %s them",
-		e.Missing, e.Known, 100*float64(e.Missing)/float64(max(e.Known, 1)), why, e.Do)
+	return fmt.Sprintf("%d of %d known contacts are missing from the source (%.1f%%), and %s",
+		e.Missing, e.Known, 100*float64(e.Missing)/float64(max(e.Known, 1)), why)
 }
 
 // removeMissing removes what the source no longer holds, when all rows are

@@ -284,11 +284,8 @@ func (e *engine) append(batch []result) {
 	if e.State == nil {
 		return
 	}
-	for _, o := range e.lines {
-		if err := e.State.Record(o); err != nil {
-			e.stop(err)
-			return
-		}
+	if err := e.State.Record(e.lines...); err != nil {
+		e.stop(err)
 	}
 }
 
@@ -304,7 +301,10 @@ func (e *engine) reject(o *Outcome) {
 // report hands an outcome of this run to the recorder. A run that refuses too
 // many rows is stopped here, before the recorder knows, so that no more requests
 // than those in flight follow. What an earlier run refused does not count.
-func (e *engine) report(o *Outcome) {
+func (e *engine) report(o *Outcome) { e.hand(result{outcome: o}) }
+
+func (e *engine) hand(r result) {
+	o := r.outcome
 	if o.Status.Refused() {
 		refused := e.refused.Add(1)
 		// The recorder may not have counted all of these yet.
@@ -313,7 +313,7 @@ func (e *engine) report(o *Outcome) {
 			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, settled, e.MaxErrors))
 		}
 	}
-	e.results <- result{outcome: o}
+	e.results <- r
 }
 
 // inputFailed is what ended the input early; nil where it was read to its end.

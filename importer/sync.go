@@ -22,8 +22,8 @@ type State interface {
 	// Entries returns the next entries behind a key, in the order of keys, so many
 	// at most.
 	Entries(after Key, most int) ([]Entry, error)
-	// Record takes an outcome that the report has taken.
-	Record(o *Outcome) error
+	// Record takes all outcomes that the report has taken since it was last called.
+	Record(outcomes ...*Outcome) error
 	// Len is how many keys are known.
 	Len() int
 }
@@ -137,6 +137,7 @@ func (e *engine) changeRow(t *task) *doubt {
 		return err
 	})
 	switch {
+	case errors.Is(err, errNotSent) && t.removes(): // the next run does
 	case err != nil && t.removes():
 		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.row, ID: t.id, Failure: &asAPIError(err).Failure}}
 	case err == nil && gone && t.removes():

@@ -39,7 +39,14 @@ func (s *memoryState) Entries(after Key, most int) (all []Entry, _ error) {
 	return all[:min(most, len(all))], nil
 }
 
-func (s *memoryState) Record(o *Outcome) error {
+func (s *memoryState) Record(outcomes ...*Outcome) error {
+	for _, o := range outcomes {
+		s.record(o)
+	}
+	return nil
+}
+
+func (s *memoryState) record(o *Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o.Status {
@@ -56,7 +63,6 @@ func (s *memoryState) Record(o *Outcome) error {
 	case Deleted:
 		delete(s.entries, o.Row.Key)
 	}
-	return nil
 }
 
 func (s *memoryState) Len() int {
@@ -327,4 +333,65 @@ func TestWhatIsWanted(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.row, want.AppendUpdateBody(nil), c.want)
 		}
 	}
+}
+
+// A mirror that is interrupted while it removes goes on with the next run.
+func TestAMirrorThatIsInterruptedGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.night(t, testRows(400))
+		r.o.Mirror = &Mirror{Missing: MissingDelete, Guard: Guard{Max: 1000, Percent: 100}}
+		r.report = newMemoryReport(r.api)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		first, err := r.run(ctx, t, testRows(10))
+		if err != nil || first.Status != Interrupted || first.Deleted == 0 || first.Deleted == 390 {
+			t.Fatalf("%+v, %v", first, err)
+		}
+		second := r.mustComplete(t, testRows(10))
+		if first.Deleted+second.Deleted != 390 || s.Len() != 10 || len(r.api.profiles) != 10 {
+			t.Errorf("%+v\n%+v", first, second)
+		}
+	})
+}
+
+// What cannot be removed is told, and tried again by the next run.
+func TestRemovalsThatFailAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.night(t, testRows(20))
+		r.o.Mirror = &Mirror{Missing: MissingDeactivate, Guard: Guard{Max: 1000, Percent: 100}}
+		var stubborn string
+		for _, p := range r.api.profiles {
+			if p.p.ContactIDs[0] == testRow(15).Profile.ContactIDs[0] {
+				stubborn = p.id
+			}
+		}
+		r.api.changeFault = func(what, id string, _ func()) (error, bool) {
+			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no"}}, id == stubborn
+		}
+		r.report = newMemoryReport(r.api)
+		sum, err := r.run(t.Context(), t, testRows(10))
+		if err == nil || !strings.Contains(err.Error(), "1 of 10 contacts") || sum.Status != Stopped || sum.Deactivated != 9 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		r.api.changeFault = nil
+		if sum := r.mustComplete(t, testRows(10)); sum.Deactivated != 1 || s.Len() != 20 {
+			t.Errorf("%+v", sum)
+		}
+	})
+}
+
+// A conflict does not leave its row in doubt, and counts as refused.
+func TestAConflictIsNotInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := discover(DiscoverByLookUp, 20)
+		row := testRow(1)
+		row.Profile.ContactIDs = append(row.Profile.ContactIDs, "c2@example.com")
+		row.Key = KeyOf(row.Profile.ContactIDs)
+		s := r.mustComplete(t, func(yield func(Row, error) bool) { yield(row, nil) })
+		if s.Invalid != 1 || len(r.report.doubtful) != 0 || len(r.rejects.rows) != 1 {
+			t.Errorf("%+v, in doubt: %v", s, r.report.doubtful)
+		}
+	})
 }

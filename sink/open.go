@@ -29,6 +29,9 @@ type Options struct {
 	Successor bool
 	// Restart moves the old report aside, to <report>.1 or the next free number.
 	Restart bool
+	// After is the report that Restart sets aside, where it was open just now: what
+	// it says of requests in the window need not be read again. May be nil.
+	After *Report
 	// Redact keeps every contact id, name and value of the source out.
 	Redact bool
 	// Window is how far back Sent looks; 0 for not at all.
@@ -71,7 +74,11 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 	var sent sentWindow
 	var carried bool
 	if o.Restart {
-		sent, carried = earlierSent(path, o, now)
+		if o.After != nil {
+			sent, carried = o.After.history.sent, true
+		} else {
+			sent, carried = earlierSent(path, o, now)
+		}
 		if err := setAside(path); err != nil {
 			return nil, err
 		}

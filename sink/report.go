@@ -78,6 +78,14 @@ func (r *Report) Size() int64 {
 	return r.size
 }
 
+// Mode is that of its runs.
+func (r *Report) Mode() string {
+	if len(r.history.runs) == 0 {
+		return r.options.Header.Mode
+	}
+	return r.history.first.mode
+}
+
 // Whole tells whether the last run, when the report was opened, had gone to its
 // end and left nothing in doubt.
 func (r *Report) Whole() bool { return r.history.whole }

@@ -197,6 +197,9 @@ func numberOf(c cell, o *options) (string, *fault) {
 	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
 		n = n[1:]
 	}
+	if sign == "" && isNumber(n) {
+		return n, nil // nearly always
+	}
 	if n = sign + n; jsontext.Value(n).Kind() != '0' || !jsontext.Value(n).IsValid() {
 		return "", &fault{reason: fmt.Sprintf("%s is not a number", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
 	}

@@ -111,7 +111,7 @@ func Open(path string, o Options) (_ *State, err error) {
 		return nil, err
 	}
 	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/"),
-		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-16000)"}
+		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-32000)"}
 	if s.db, err = sql.Open("sqlite", dsn.String()); err != nil {
 		return nil, err
 	}
@@ -296,13 +296,16 @@ func (s *State) Refused(k importer.Key) (digest importer.Digest, why *importer.F
 }
 
 // Record implements importer.State.
-func (s *State) Record(o *importer.Outcome) error {
+func (s *State) Record(outcomes ...*importer.Outcome) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.record(o); err != nil {
-		return s.wrap(err)
+	for _, o := range outcomes {
+		if err := s.record(o); err != nil {
+			return s.wrap(err)
+		}
 	}
-	s.uncommitted++
+	s.uncommitted += len(outcomes)
+	// Not before all are recorded: the report holds all of them.
 	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
 		return s.commit()
 	}

@@ -207,3 +207,35 @@ func BenchmarkEntry(b *testing.B) {
 		}
 	}
 }
+
+// What the report took with one write is committed as one, or a crash in between
+// would lose the rest of it: the place in the report is behind all of it.
+func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	recorded := 0
+	s.From("run 1", func() int64 {
+		if s.n != recorded {
+			t.Errorf("committed with %d of %d contacts", s.n, recorded)
+		}
+		return int64(recorded)
+	})
+	for range 3 {
+		var batch []*importer.Outcome
+		for range 64 {
+			recorded++
+			batch = append(batch, outcome(recorded, importer.Created, 1))
+		}
+		s.committed = time.Now().Add(-time.Hour) // a commit is due with the first
+		if err := s.Record(batch...); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
+			t.Errorf("holds %d of %d, %v", n, recorded, err)
+		}
+	}
+}
