@@ -59,16 +59,26 @@ type tab struct {
 	errors   []string
 }
 
-func newTab(t *testing.T, width, height int) *tab {
+// newBrowser starts a browser that ends with the test.
+func newBrowser(t *testing.T) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(width, height))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	must(t, chromedp.Run(ctx))
+	return ctx
+}
+
+// newTab opens an empty page of a browser.
+func newTab(t *testing.T, browser context.Context) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	tab := &tab{ctx: ctx}
 	chromedp.ListenTarget(ctx, func(ev any) {
@@ -113,6 +123,9 @@ func (b *tab) check(t *testing.T, own string) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !slices.ContainsFunc(b.requests, func(u string) bool { return strings.HasPrefix(u, own) }) {
+		t.Errorf("the page itself was not seen to be asked for, so that nothing else would be: %v", b.requests)
+	}
 	for _, u := range b.requests {
 		if !strings.HasPrefix(u, own) && !strings.HasPrefix(u, "data:") {
 			t.Errorf("a request left the page: %s", u)
@@ -158,19 +171,19 @@ func writeRows(t *testing.T, n int) string {
 // The pages are opened in a browser, narrow and wide, with what strangers may
 // write in every field. With $PAGES set to a folder, pictures are left there.
 func TestPagesInABrowser(t *testing.T) {
+	browser := newBrowser(t)
 	for _, n := range []int{0, 1, 100_000} {
-		path := writeRows(t, n)
+		a, err := Read(writeRows(t, n))
+		must(t, err)
+		file := filepath.Join(t.TempDir(), "page.html")
+		f, err := os.Create(file)
+		must(t, err)
+		must(t, a.WriteHTML(f, nil, ""))
+		must(t, f.Close())
+		own := (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String()
 		for _, width := range []int{375, 1280} {
 			t.Run(fmt.Sprintf("%d rows, %d pixels", n, width), func(t *testing.T) {
-				a, err := Read(path)
-				must(t, err)
-				file := filepath.Join(t.TempDir(), "page.html")
-				f, err := os.Create(file)
-				must(t, err)
-				must(t, a.WriteHTML(f, nil, ""))
-				must(t, f.Close())
-				own := (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String()
-				tab := newTab(t, width, 900)
+				tab := newTab(t, browser)
 				var text string
 				must(t, chromedp.Run(tab.ctx, chromedp.EmulateViewport(int64(width), 900), chromedp.Navigate(own), chromedp.Text("main", &text)))
 				tab.check(t, own)
@@ -201,10 +214,10 @@ func TestLivePageInABrowser(t *testing.T) {
 	server := httptest.NewServer(live)
 	defer server.Close()
 
-	tab := newTab(t, 375, 900)
+	tab := newTab(t, newBrowser(t))
 	shows := func(want string) {
 		t.Helper()
-		must(t, chromedp.Run(tab.ctx, chromedp.Poll(fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, want), nil, chromedp.WithPollingTimeout(30*time.Second))))
+		must(t, chromedp.Run(tab.ctx, chromedp.Poll(fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, want), nil, chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(20*time.Second))))
 	}
 	must(t, chromedp.Run(tab.ctx, chromedp.EmulateViewport(375, 900), chromedp.Navigate(server.URL+"/")))
 	shows("nothing was settled yet")
@@ -217,7 +230,7 @@ func TestLivePageInABrowser(t *testing.T) {
 
 	w.end(importer.Summary{Status: importer.Complete})
 	server.Close()
-	must(t, chromedp.Run(tab.ctx, chromedp.Poll(`!document.getElementById("gone").hidden`, nil, chromedp.WithPollingTimeout(30*time.Second))))
+	must(t, chromedp.Run(tab.ctx, chromedp.Poll(`!document.getElementById("gone").hidden`, nil, chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(20*time.Second))))
 }
 
 // picture leaves a picture of the page in the folder $PAGES, for people.

@@ -23,7 +23,7 @@ var kept = map[string][]string{
 	"run":     {"kind", "run", "at", "version", "mode", "sources", "base_url", "project_id"},
 	"sending": {"kind", "keys", "at"},
 	"unsent":  {"kind", "keys", "at"},
-	"row":     {"kind", "key", "digest", "source", "line", "row", "status", "first", "_id", "found", "doubt", "error", "attempts", "reads", "touched", "lastChanged", "at"},
+	"row":     {"kind", "key", "digest", "source", "line", "row", "status", "first", "_id", "found", "doubt", "error", "attempts", "reads", "touched", "lastChanged", "undone", "at"},
 	"traffic": {"kind", "from", "at", "requests", "latency_ms"},
 	"end":     {"kind", "run", "at", "status", "summary"},
 }
