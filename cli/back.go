@@ -15,7 +15,6 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
-	"importer/quota"
 	"importer/sink"
 	"importer/state"
 )
@@ -83,16 +82,10 @@ func openBack(cmd *cobra.Command, args []string, env Env) (_ *lookBack, err erro
 	if b.log, err = newLogger(env.Stderr, isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv), b.c.Log); err != nil {
 		return nil, err
 	}
-	var pacing importer.PacerOptions
-	if !b.rate.Unlimited() && b.c.RateShared {
-		if ledger, err := quota.Open(url, b.rate); err != nil {
-			b.log.Warn().Err(err).Msg("this run paces its requests for itself alone")
-		} else {
-			b.closers = append(b.closers, ledger.Close)
-			pacing.Ledger = ledger
-		}
-	}
-	b.pacer = importer.NewPacer(b.rate, pacing)
+	b.c.API.BaseURL = url
+	var leave func() error
+	b.pacer, leave = openPacer(b.rate, b.c, b.log)
+	b.closers = append(b.closers, leave)
 	trusted, err := trust(b.c.API)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,6 @@ import (
 	"importer/cognigy"
 	"importer/config"
 	"importer/importer"
-	"importer/quota"
 	"importer/sandbox"
 	"importer/sink"
 	"importer/source"
@@ -66,25 +65,9 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 			return err
 		}
 	}
-	rate, err := importer.ParseRate(c.Rate)
+	rules, err := readRules(c)
 	if err != nil {
-		return config.Errorf("--rate (rate): %w", err)
-	}
-	maxErrors, err := importer.ParseMaxErrors(c.MaxErrors)
-	if err != nil {
-		return config.Errorf("--max-errors (max_errors): %w", err)
-	}
-	duplicates, err := importer.ParseDuplicates(c.Duplicates)
-	if err != nil {
-		return config.Errorf("duplicates: %w", err)
-	}
-	discovery, err := importer.ParseDiscovery(c.Existing)
-	if err != nil {
-		return config.Errorf("--existing (existing): %w", err)
-	}
-	onConflict, err := importer.ParseOnConflict(c.OnConflict)
-	if err != nil {
-		return config.Errorf("on_conflict: %w", err)
+		return err
 	}
 	terminal := isTerminal(env.Stderr, env.Getenv)
 	colored := isColored(env.Stderr, env.Getenv)
@@ -121,17 +104,8 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 		recordedURL = c.API.BaseURL
 	}
-	var pacing importer.PacerOptions
-	if !rate.Unlimited() && c.RateShared && !c.Sandbox {
-		ledger, ledgerErr := quota.Open(c.API.BaseURL, rate)
-		if ledgerErr != nil {
-			log.Warn().Err(ledgerErr).Msg("this run paces its requests for itself alone")
-		} else {
-			defer func() { err = errors.Join(err, ledger.Close()) }()
-			pacing.Ledger = ledger
-		}
-	}
-	pacer := importer.NewPacer(rate, pacing)
+	pacer, leave := openPacer(rules.rate, c, log)
+	defer func() { err = errors.Join(err, leave()) }()
 	var progress importer.Progress
 	watch, err := newObserver(c, env, display, &progress, pacer, log)
 	if err != nil {
@@ -175,7 +149,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		},
 		Restart: c.Restart,
 		Redact:  c.Report.Redact,
-		Window:  rate.Window,
+		Window:  rules.rate.Window,
 	})
 	if err != nil {
 		return mismatchIsUsage(err)
@@ -201,7 +175,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
 		return err
 	}
-	if duplicates == importer.LastWins {
+	if rules.duplicates == importer.LastWins {
 		if input.Size() == 0 {
 			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: import a file")
 		}
@@ -210,7 +184,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		}
 	}
 	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
-		forecast(input, rate, pacer, report.Keys(), log)
+		forecast(input, rules.rate, pacer, report.Keys(), log)
 	}
 	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
 		return err
@@ -226,8 +200,8 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	options := importer.Options{
 		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
-		GiveUpAfter: c.GiveUpAfter, MaxErrors: maxErrors, StampField: c.Stamp.Field, Duplicates: duplicates,
-		Discovery: discovery, OnConflict: onConflict, Listing: listing,
+		GiveUpAfter: c.GiveUpAfter, MaxErrors: rules.maxErrors, StampField: c.Stamp.Field, Duplicates: rules.duplicates,
+		Discovery: rules.discovery, OnConflict: rules.onConflict, Listing: listing,
 	}
 	syncing.configure(&options)
 	summary, err := importer.Run(ctx, input.Rows(), options)
