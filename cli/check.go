@@ -18,6 +18,7 @@ import (
 	"importer/importer"
 	"importer/sandbox"
 	"importer/sink"
+	"importer/source"
 	"importer/state"
 )
 
@@ -151,13 +152,51 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	if planErr != nil {
 		return errors.Join(planErr, flushErr)
 	}
-	if err := errors.Join(flushErr, k.print(plan, past.Sent(), time.Since(began))); err != nil {
+	fields := customFields(input, c.Stamp.Field)
+	schemaErr := k.checkSchema(ctx, fields)
+	if err := errors.Join(flushErr, k.print(plan, past.Sent(), time.Since(began), fields), schemaErr); err != nil {
 		return err
 	}
 	if plan.Invalid+plan.Rejected > 0 || plan.Blocked != nil {
 		return errNotAllIn
 	}
 	return nil
+}
+
+// checkSchema holds the custom fields against the project's schema, where the
+// settings say which project that is. It costs one request.
+func (k *checker) checkSchema(ctx context.Context, fields []source.CustomField) error {
+	c := k.c
+	if len(fields) == 0 || c.Sandbox || c.CreateFields || c.API.Validate() != nil {
+		return nil
+	}
+	client, err := readingClient(&c, k.env)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var schema cognigy.Schema
+	err = importer.Request(ctx, k.pacer, &k.progress, c.Retries, func(ctx context.Context) (err error) {
+		schema, err = client.GetSchema(ctx)
+		return err
+	})
+	if err != nil {
+		fmt.Fprintf(k.env.Stderr, "importer: the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping: %v\n", err)
+		return nil
+	}
+	missing, names, err := lacking(schema, fields)
+	if err == nil && len(missing) > 0 {
+		err = lacks(names)
+	}
+	return err
+}
+
+func texts(fields []source.CustomField) []string {
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = fieldText(f)
+	}
+	return all
 }
 
 // past is what the report says, where the next run would go on with it: the
@@ -282,7 +321,7 @@ func (k *checker) patch(ctx context.Context, r importer.PlannedRow) (string, err
 }
 
 // print writes the plan.
-func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
+func (k *checker) print(p *importer.Plan, used int, took time.Duration, fields []source.CustomField) error {
 	least := importer.Forecast(k.rate, p.Requests, used)
 	blocked := ""
 	if p.Blocked != nil {
@@ -295,8 +334,9 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 			*importer.Plan
 			AtLeast  importer.Seconds `json:"at_least_s"`
 			Blocked  string           `json:"blocked"`
+			Fields   []string         `json:"custom_fields"`
 			Duration importer.Seconds `json:"duration_s"`
-		}{p, importer.Seconds(least), blocked, importer.Seconds(took)})
+		}{p, importer.Seconds(least), blocked, texts(fields), importer.Seconds(took)})
 	}
 	if k.c.Quiet && p.Invalid+p.Rejected == 0 && p.Blocked == nil {
 		return nil
@@ -318,6 +358,13 @@ func (k *checker) print(p *importer.Plan, used int, took time.Duration) error {
 	fmt.Fprintf(&b, "  %-12s %10d  (at least; %v at %s)\n", "requests", p.Requests, least.Round(time.Second), k.rate)
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", humanize.Comma(int64(p.LargestBody)), humanize.Comma(importer.MaxBodyBytes))
+	}
+	for i, f := range fields {
+		name := ""
+		if i == 0 {
+			name = "custom field"
+		}
+		fmt.Fprintf(&b, "  %-12s %s\n", name, fieldText(f))
 	}
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")

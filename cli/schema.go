@@ -52,27 +52,43 @@ func (s schemaCheck) check(ctx context.Context, fields []source.CustomField, cre
 		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
 		return nil
 	}
-	var missing []cognigy.SchemaField
-	var wrong, names []string
+	missing, names, err := lacking(schema, fields)
+	switch {
+	case err != nil:
+		return err
+	case len(missing) == 0:
+		return nil
+	case !create:
+		return lacks(names)
+	}
+	return s.add(ctx, schema, missing, names)
+}
+
+// lacking are the fields that a schema does not have, also as text for people.
+// A field that is there with another type is an error.
+func lacking(schema cognigy.Schema, fields []source.CustomField) (missing []cognigy.SchemaField, names []string, err error) {
+	var wrong []string
 	for _, f := range fields {
 		typ, ok := schema.Lookup(f.Name)
 		switch {
 		case !ok:
 			missing = append(missing, cognigy.SchemaField{Field: f.Name, Internal: f.Name, Type: f.Type})
-			names = append(names, fmt.Sprintf("%s (%s)", f.Name, f.Type))
+			names = append(names, fieldText(f))
 		case typ != f.Type:
 			wrong = append(wrong, fmt.Sprintf("%s is %s in the project, and %s in this import", f.Name, typ, f.Type))
 		}
 	}
-	switch {
-	case len(wrong) > 0:
-		return usage(fmt.Errorf("custom fields of another type than the project's: %s; give them that type in the mapping", strings.Join(wrong, "; ")))
-	case len(missing) == 0:
-		return nil
-	case !create:
-		return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(names, ", ")))
+	if len(wrong) > 0 {
+		return nil, nil, usage(fmt.Errorf("custom fields of another type than the project's: %s; give them that type in the mapping", strings.Join(wrong, "; ")))
 	}
-	return s.add(ctx, schema, missing, names)
+	return missing, names, nil
+}
+
+func fieldText(f source.CustomField) string { return fmt.Sprintf("%s (%s)", f.Name, f.Type) }
+
+// lacks is a project without these fields.
+func lacks(names []string) error {
+	return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(names, ", ")))
 }
 
 // add adds fields, and waits until the project shows them.
