@@ -52,15 +52,15 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range []string{"README.md", "docs/operations.md"} {
+	for _, document := range []string{"README.md", "docs/operations.md", "docs/sandbox.md", "docs/sync.md"} {
 		t.Run(document, func(t *testing.T) {
 			blocks := blocksOf(t, document)
-			if len(blocks) < 5 {
+			if len(blocks) < 2 {
 				t.Fatalf("only %d blocks of shell were found", len(blocks))
 			}
 			dir := t.TempDir()
 			copySource(t, dir)
-			server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{APIKey: testKey})
+			server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,11 +85,12 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 					t.Logf("%s:%d is not run: %s", document, b.line, b.reason)
 					continue
 				}
-				script := strings.NewReplacer("https://api-trial.cognigy.ai", server.URL, "COGNIGY_API_KEY=…", "COGNIGY_API_KEY="+testKey, "make build", "make -n build", "go run . ", "importer ").Replace(b.text)
+				script := strings.NewReplacer("https://api-trial.cognigy.ai", server.URL, "http://127.0.0.1:8787", server.URL, "COGNIGY_API_KEY=…", "COGNIGY_API_KEY="+server.APIKey(), "your-tests", "curl -sSf $COGNIGY_BASE_URL >page.html", "make build", "make -n build", "go run . ", "importer ").Replace(b.text)
 				script = exits3.ReplaceAllString(script, "code=0; $1 || code=$$?; test $$code = 3")
 				cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
 				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), "PATH="+path+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false")
+				cmd.Env = append(os.Environ(), "PATH="+path+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false",
+					"COGNIGY_BASE_URL="+server.URL, "COGNIGY_API_KEY="+server.APIKey(), "COGNIGY_PROJECT_ID="+server.ProjectID())
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%s:%d: %v\n%s\n%s", document, b.line, err, script, out)
 				}
@@ -126,8 +127,10 @@ func copySource(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile("testdata/contacts.csv")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "contacts.csv"), text, 0o600)
+	for _, name := range []string{"contacts.csv", "crm.csv"} {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
