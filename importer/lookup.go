@@ -104,7 +104,7 @@ func (e *engine) find(contactID string) ([]Found, error) {
 			answered = true
 			continue
 		}
-		if !refusesQuery(err) {
+		if !refusesQuery(err, plain == contactID) {
 			return nil, err
 		}
 	}
@@ -119,10 +119,11 @@ func (e *engine) find(contactID string) ([]Found, error) {
 const shortestFilter = 4
 
 // refusesQuery tells an error that is about the query from one that a repeat may
-// mend. A filter that crashed the server is known of older versions.
-func refusesQuery(err error) bool {
+// mend. Filters that crashed the server are known of older versions, but not
+// plain ones.
+func refusesQuery(err error, plain bool) bool {
 	var problem *APIError
-	return errors.As(err, &problem) && (problem.Class == Permanent || problem.Class == Conflict || problem.HTTP == 500)
+	return errors.As(err, &problem) && (problem.Class == Permanent || problem.Class == Conflict || problem.HTTP == 500 && !plain)
 }
 
 // longestPlain is the longest part of a contact id that means the same as a
