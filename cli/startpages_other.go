@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cli
+
+// dropStartPages is for Linux only.
+func dropStartPages() {}
