@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer"
 )
 
 // A fault is why a record is spoilt.
@@ -80,7 +82,7 @@ func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fa
 	if f != nil {
 		return dst, f
 	}
-	return appendString(dst, s), nil
+	return importer.AppendString(dst, s), nil
 }
 
 // stringOf is the value of a kind that is a text in JSON.
@@ -115,14 +117,9 @@ func appendList(dst []byte, items []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, item)
+		dst = importer.AppendString(dst, item)
 	}
 	return append(dst, ']')
-}
-
-func appendString(dst []byte, s string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, s) // the readers let only UTF-8 through
-	return dst
 }
 
 // textOf is the text without the white space around it. A JSON number is taken
