@@ -153,7 +153,7 @@ func (p *planner) row(row *Row) error {
 		return p.tell(PlannedRow{Action: ActNothing, Row: *row, Status: o.Status}, &p.plan.Duplicate, Duplicate)
 	}
 	p.read()
-	p.plan.LargestBody = max(p.plan.LargestBody, row.Profile.BodyBytes())
+	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
 	r := PlannedRow{Row: *row}
 	status := p.Keys.Status(row.Key)
 	if status == InDoubt || status == Unknown {

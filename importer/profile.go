@@ -129,7 +129,7 @@ func (p Profile) appendFields(dst []byte) []byte {
 // BodyBytes is the length in bytes of the body that AppendCreateBody makes for
 // a project id of the documented length.
 func (p Profile) BodyBytes() int {
-	return len(p.AppendCreateBody(nil, "")) + projectIDBytes
+	return len(p.AppendCreateBody(make([]byte, 0, 512), "")) + projectIDBytes
 }
 
 // StringValue is s as the JSON value of a field. Invalid UTF-8 becomes the
@@ -187,8 +187,16 @@ func KeyOf(contactIDs []string) Key {
 // DigestOf returns the content digest of a profile. The project is no part of
 // it: a report belongs to one project.
 func DigestOf(p Profile) Digest {
-	sum := sha256.Sum256(p.AppendCreateBody(make([]byte, 0, 512), ""))
-	return Digest(sum[:16])
+	d, _ := p.Measure()
+	return d
+}
+
+// Measure returns the content digest of a profile and the length of its create
+// body, which it makes once for both: DigestOf and BodyBytes.
+func (p Profile) Measure() (Digest, int) {
+	body := p.AppendCreateBody(make([]byte, 0, 512), "")
+	sum := sha256.Sum256(body)
+	return Digest(sum[:16]), len(body) + projectIDBytes
 }
 
 // String is the key as it stands in the report: 22 characters of URL-safe

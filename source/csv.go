@@ -104,7 +104,12 @@ func stillMisquoted(cells []string, why string) bool {
 }
 
 func isNumber(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // A csvReader reads the records of one CSV file. They come from the reader of

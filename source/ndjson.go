@@ -112,8 +112,8 @@ func (r *jsonReader) object(rec *record, line []byte) *fault {
 		if err != nil {
 			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: objectForm}
 		}
-		if m.name == "profile" && m.json.Kind() == '{' {
-			profile = m.json
+		if m.name == "profile" && m.kind == '{' {
+			profile = m.json()
 			continue
 		}
 		all = append(all, m)
@@ -179,8 +179,8 @@ func (r *jsonReader) named(rec *record, prefix string, object jsontext.Value) {
 		if slot, ok := r.plan.members[m.name]; ok {
 			rec.set(slot, m)
 		}
-		if m.json.Kind() == '{' && r.leads(m.name) {
-			r.named(rec, m.name+".", m.json)
+		if m.kind == '{' && r.leads(m.name) {
+			r.named(rec, m.name+".", m.json())
 		}
 	}
 }
@@ -239,10 +239,10 @@ type member struct {
 
 // field is the member as it stands, in compact form, under a name.
 func (m member) field(name string) importer.Field {
-	if m.json == nil {
+	if m.isText() {
 		return importer.Field{Name: name, Value: importer.StringValue(m.text)}
 	}
-	v := m.json
+	v := m.json()
 	v.Compact() // cannot fail: it was read by a decoder
 	return importer.Field{Name: name, Value: []byte(v)}
 }
@@ -292,7 +292,7 @@ func readCell(d *jsontext.Decoder) (cell, error) {
 		return cell{text: t.String()}, nil
 	}
 	v, err := d.ReadValue()
-	return cell{json: v.Clone()}, err
+	return jsonCell(v), err
 }
 
 // elements yields the elements of one JSON array.
