@@ -194,7 +194,7 @@ func (c *csvReader) next(rec *record) error {
 			return nil
 		}
 		read := c.read()
-		raw := bytes.TrimLeft(read, "\r\n")
+		raw := trimNewlines(read)
 		*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 		switch {
 		case errors.Is(err, csv.ErrFieldCount):
@@ -222,6 +222,14 @@ func (c *csvReader) next(rec *record) error {
 		c.file.finish(rec)
 		return nil
 	}
+}
+
+// trimNewlines is a text without the blank lines that it begins with.
+func trimNewlines(b []byte) []byte {
+	for len(b) > 0 && (b[0] == '\n' || b[0] == '\r') {
+		b = b[1:]
+	}
+	return b
 }
 
 // unguard undoes what the writer of a reject file does to cells that a
@@ -319,7 +327,7 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 // that is never closed.
 func (c *csvReader) tooLong(rec *record) {
 	read := c.tape.record()
-	raw := bytes.TrimLeft(read, "\r\n")
+	raw := trimNewlines(read)
 	*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
 		line, at := position(raw, s.fault, rec.line)

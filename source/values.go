@@ -162,16 +162,13 @@ func textOf(c cell, o *options) (string, *fault) {
 // checkEmail looks for what is surely no address: a placeholder such as n/a
 // would make one contact of many people.
 func checkEmail(s string) *fault {
-	// What belongs into no address; all of it is below '@'.
+	// What belongs into no address, as bits: a shift by more than 63 gives 0.
 	const odd uint64 = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n' | 1<<',' | 1<<';' | 1<<'<' | 1<<'>'
-	var ats, odds uint64
+	var odds uint64
 	for i := range len(s) {
-		if c := s[i]; c == '@' {
-			ats++
-		} else if c < '@' {
-			odds += odd >> c & 1
-		}
+		odds |= odd >> s[i] & 1
 	}
+	ats := strings.Count(s, "@")
 	if ats == 1 && odds == 0 && s[0] != '@' && s[len(s)-1] != '@' {
 		return nil
 	}
