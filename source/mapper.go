@@ -8,7 +8,8 @@ import (
 	"importer/importer"
 )
 
-// A record is one record of a file, taken apart. It outlives the next one.
+// A record is one record of a file, taken apart. What is of JSON alone is valid
+// until the next one is read; the rest outlives it.
 type record struct {
 	line  int // on which it begins, from 1
 	raw   []string
