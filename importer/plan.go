@@ -88,14 +88,14 @@ type Plan struct {
 func MakePlan(ctx context.Context, rows Rows, o PlanOptions) (*Plan, error) {
 	p := &planner{PlanOptions: o, plan: &Plan{}, identity: newIdentity(o.Keys, o.Duplicates)}
 	for row, err := range rows {
-		var bad *RowError
-		if err != nil && !errors.As(err, &bad) {
+		bad, spoilt := errors.AsType[*RowError](err)
+		if err != nil && !spoilt {
 			return p.plan, err
 		}
 		if ctx.Err() != nil {
 			return p.plan, context.Cause(ctx)
 		}
-		if bad != nil {
+		if spoilt {
 			err = p.invalid(invalid(bad))
 		} else {
 			err = p.row(&row)
