@@ -14,7 +14,7 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// maxColumns bounds the header: its columns are compared with each other.
+// maxColumns bounds the header: a first line of more columns is hardly one.
 const maxColumns = 2000
 
 // rejectColumns are what a reject file has behind the original columns.
@@ -114,7 +114,7 @@ func isNumber(s string) bool {
 
 // A csvReader reads the records of one CSV file. They come from the reader of
 // gocsv, and not through its structs, which it fills by reflection: that takes
-// three times as long as the reading, and here a column is found by its place.
+// twice as long as the reading, and here a column is found by its place.
 type csvReader struct {
 	file *file
 	tape *tape

@@ -124,7 +124,9 @@ func (r *jsonReader) takeApart(rec *record, line []byte) *fault {
 		}
 		all = append(all, m)
 	}
-	r.all = all
+	if cap(all) <= maxColumns {
+		r.all = all
+	}
 	if r.values == nil {
 		slots := len(targets) + len(r.plan.members)
 		r.values, r.names = make([]cell, slots), make([]string, slots)
