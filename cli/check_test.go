@@ -56,6 +56,8 @@ func TestADryRunSaysWhatARunDoes(t *testing.T) {
 	j.write()
 	want(t, j.plan(exitNotAllIn), map[string]int{
 		"read": 201, "create": 1, "patch": 1, "deactivate": 2, "duplicate": 1, "invalid": 1, "unchanged": 197, "requests": 5,
+		"largest_body": len(`{"projectId":"65f0000000000000000000aa","contactIds":["c000100@example.com"],` +
+			`"profile":{"age":48,"email":"c000100@example.com","firstname":"Name 100"}}`),
 	})
 	r, text := j.command(append(slices.DeleteFunc(slices.Clone(j.args), func(a string) bool { return a == "--json" }), "--dry-run", "--verbose")...)
 	for _, line := range []string{

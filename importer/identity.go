@@ -31,13 +31,10 @@ func ParseDuplicates(s string) (Duplicates, error) {
 // for a run in which the last of several rows wins.
 func ReadLast(rows Rows, keys *Keys) error {
 	for row, err := range rows {
-		var bad *RowError
-		switch {
-		case errors.As(err, &bad):
-		case err != nil:
-			return err
-		default:
+		if err == nil {
 			keys.SeeLast(row.Key, row.place())
+		} else if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+			return err
 		}
 	}
 	return nil
@@ -48,18 +45,14 @@ func ReadLast(rows Rows, keys *Keys) error {
 // for those among them that repeat a contact.
 func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 	for row, err := range rows {
-		var bad *RowError
-		switch {
-		case errors.As(err, &bad):
-			read++
-		case err != nil:
-			return read, requests, err
-		default:
-			read++
-			if s := keys.Status(row.Key); !s.In() || s == Deleted {
-				requests++
+		if err != nil {
+			if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+				return read, requests, err
 			}
+		} else if s := keys.Status(row.Key); !s.In() || s == Deleted {
+			requests++
 		}
+		read++
 	}
 	return read, requests, nil
 }

@@ -88,14 +88,14 @@ type Plan struct {
 func MakePlan(ctx context.Context, rows Rows, o PlanOptions) (*Plan, error) {
 	p := &planner{PlanOptions: o, plan: &Plan{}, identity: newIdentity(o.Keys, o.Duplicates)}
 	for row, err := range rows {
-		var bad *RowError
-		if err != nil && !errors.As(err, &bad) {
+		bad, spoilt := errors.AsType[*RowError](err)
+		if err != nil && !spoilt {
 			return p.plan, err
 		}
 		if ctx.Err() != nil {
 			return p.plan, context.Cause(ctx)
 		}
-		if bad != nil {
+		if spoilt {
 			err = p.invalid(invalid(bad))
 		} else {
 			err = p.row(&row)
@@ -153,7 +153,7 @@ func (p *planner) row(row *Row) error {
 		return p.tell(PlannedRow{Action: ActNothing, Row: *row, Status: o.Status}, &p.plan.Duplicate, Duplicate)
 	}
 	p.read()
-	p.plan.LargestBody = max(p.plan.LargestBody, row.Profile.BodyBytes())
+	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
 	r := PlannedRow{Row: *row}
 	status := p.Keys.Status(row.Key)
 	if status == InDoubt || status == Unknown {

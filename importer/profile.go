@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -60,7 +61,7 @@ func (p Profile) Field(name string) json.RawMessage {
 // the API is expected to refuse members it does not know.
 func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
 	dst = append(dst, `{"projectId":`...)
-	dst = appendString(dst, projectID)
+	dst = AppendString(dst, projectID)
 	dst = append(dst, ',')
 	dst = p.appendContactIDs(dst)
 	if p.Active != nil {
@@ -102,7 +103,7 @@ func (p Profile) appendContactIDs(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, id)
+		dst = AppendString(dst, id)
 	}
 	return append(dst, ']')
 }
@@ -118,7 +119,7 @@ func (p Profile) appendFields(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, f.Name)
+		dst = AppendString(dst, f.Name)
 		dst = append(dst, ':')
 		dst = append(dst, f.Value...)
 	}
@@ -128,18 +129,35 @@ func (p Profile) appendFields(dst []byte) []byte {
 // BodyBytes is the length in bytes of the body that AppendCreateBody makes for
 // a project id of the documented length.
 func (p Profile) BodyBytes() int {
-	return len(p.AppendCreateBody(nil, "")) + projectIDBytes
+	return len(p.AppendCreateBody(make([]byte, 0, 512), "")) + projectIDBytes
 }
 
 // StringValue is s as the JSON value of a field. Invalid UTF-8 becomes the
 // replacement character; sources refuse it before it comes here.
-func StringValue(s string) json.RawMessage { return appendString(nil, s) }
+func StringValue(s string) json.RawMessage { return AppendString(nil, s) }
 
-func appendString(dst []byte, s string) []byte {
-	// The error tells of invalid UTF-8, which is replaced all the same.
-	dst, _ = jsontext.AppendQuote(dst, s)
-	return dst
+// AppendString appends s as a JSON string, in the way of StringValue.
+func AppendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			// The error tells of invalid UTF-8, which is replaced all the same.
+			dst, _ = jsontext.AppendQuote(dst, s)
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
 }
+
+// plain are the bytes that stand in a JSON string as they are: ASCII but for
+// control characters, the quote and the backslash.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
 
 // A Key identifies a contact across files and runs: a 128-bit digest of its
 // sorted contact ids. It never depends on the line number, for files are
@@ -169,8 +187,16 @@ func KeyOf(contactIDs []string) Key {
 // DigestOf returns the content digest of a profile. The project is no part of
 // it: a report belongs to one project.
 func DigestOf(p Profile) Digest {
-	sum := sha256.Sum256(p.AppendCreateBody(make([]byte, 0, 512), ""))
-	return Digest(sum[:16])
+	d, _ := p.Measure()
+	return d
+}
+
+// Measure returns the content digest of a profile and the length of its create
+// body, which it makes once for both: DigestOf and BodyBytes.
+func (p Profile) Measure() (Digest, int) {
+	body := p.AppendCreateBody(make([]byte, 0, 512), "")
+	sum := sha256.Sum256(body)
+	return Digest(sum[:16]), len(body) + projectIDBytes
 }
 
 // String is the key as it stands in the report: 22 characters of URL-safe

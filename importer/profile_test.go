@@ -1,11 +1,13 @@
 package importer
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 )
 
@@ -77,6 +79,33 @@ func TestDigestCoversWhatIsSent(t *testing.T) {
 			t.Errorf("another %s leaves the digest as it was", name)
 		}
 	}
+}
+
+// Reports and states hold keys and digests of earlier versions: they never change.
+func TestKeyAndDigestStay(t *testing.T) {
+	yes := true
+	p := Profile{
+		ContactIDs: []string{"zoë@example.com", `"+49" 151\1`},
+		Active:     &yes,
+		Fields:     []Field{{"age", json.RawMessage("36")}, {"firstname", StringValue("Zoë \u2028<&\x7f\x01")}, {"tasks", json.RawMessage(`["x"]`)}},
+	}
+	if got, want := KeyOf(p.ContactIDs).String(), "xWMOcsDKypC2I7fuCLahmg"; got != want {
+		t.Errorf("key %s, want %s", got, want)
+	}
+	if got, want := DigestOf(p).String(), "xGstsWQynNSWnOu-oYqKcw"; got != want {
+		t.Errorf("digest %s, want %s", got, want)
+	}
+}
+
+// AppendString has a way of its own for most texts, with the same result.
+func TestAppendString(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~]*`), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "s")
+		want, _ := jsontext.AppendQuote([]byte("x"), s)
+		if got := AppendString([]byte("x"), s); !bytes.Equal(got, want) {
+			t.Fatalf("%q: got %s, want %s", s, got, want)
+		}
+	})
 }
 
 func TestStatusNames(t *testing.T) {

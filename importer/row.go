@@ -13,6 +13,7 @@ type Row struct {
 	Number  int64    // ordinal of the record in the whole input, from 1
 	Key     Key      // KeyOf(Profile.ContactIDs)
 	Digest  Digest   // DigestOf(Profile)
+	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
 }

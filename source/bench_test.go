@@ -16,6 +16,15 @@ func BenchmarkCSV(b *testing.B) {
 	benchmark(b, "x.csv", header, rows, nil)
 }
 
+// The same of a row of few and short columns, which the sandbox and the
+// benchmarks of whole imports use.
+func BenchmarkCSVPlain(b *testing.B) {
+	header := []byte("email,firstname,lastname,age,location,gender,accepted_gdpr\n")
+	rows := []byte("contact0.b7219997@example.com,Emmy,\"Hopper\",19,Paris,female,true\n" +
+		"contact1.21a957e3@example.com,Zoë,\"O'Neill\",52,Düsseldorf,female,false\n")
+	benchmark(b, "x.csv", header, bytes.Repeat(rows, 500), nil)
+}
+
 func BenchmarkCSVWithMapping(b *testing.B) {
 	header := []byte("E-Mail;Name;DOB;Tel;VIP;Status;Tags;City;Country\n")
 	row := []byte("ada.lovelock@example.com;Ada Lovelock;29.02.1984;030 23125001;Gold;active;a,b,c;Ulm;DE\n")

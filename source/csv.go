@@ -7,16 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
 )
 
-// maxColumns bounds the header: gocsv compares each column with each other.
+// maxColumns bounds the header: a first line of more columns is hardly one.
 const maxColumns = 2000
 
 // rejectColumns are what a reject file has behind the original columns.
@@ -24,7 +22,7 @@ var rejectColumns = []string{"_line", "_status", "_field", "_error", "_hint"}
 
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
-	r := csv.NewReader(&newlines{src: bytes.NewReader(head)})
+	r := newCSV(&newlines{src: bytes.NewReader(head)})
 	r.Comma = f.Delimiter
 	header, err := r.Read()
 	if err != nil {
@@ -106,19 +104,24 @@ func stillMisquoted(cells []string, why string) bool {
 }
 
 func isNumber(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
-// A csvReader reads the records of one CSV file. Cells go through gocsv into a
-// struct that has one array of strings, so that all columns are there, in order,
-// and columns of one name are told apart.
+// A csvReader reads the records of one CSV file. They come from the reader of
+// gocsv, and not through its structs, which it fills by reflection: that takes
+// twice as long as the reading, and here a column is found by its place.
 type csvReader struct {
 	file *file
 	tape *tape
 	buf  *bufio.Reader
-	csv  *csv.Reader // where it begins anew, it is overwritten in place: gocsv keeps the pointer
-	rows *gocsv.Unmarshaller
+	csv  *csv.Reader
 
+	begun   bool  // the header was read
 	columns int   // of each record
 	offset  int64 // csv.InputOffset at the beginning of the current record
 	lines   int   // lines before the current record
@@ -126,7 +129,7 @@ type csvReader struct {
 
 func newCSVReader(text io.Reader, f *file) *csvReader {
 	t := &tape{src: &newlines{src: text}}
-	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, 64<<10), csv: &csv.Reader{}}
+	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, 64<<10)}
 	c.columns = len(f.Header)
 	if f.rejects {
 		c.columns += len(rejectColumns)
@@ -143,37 +146,27 @@ func newCSVReader(text io.Reader, f *file) *csvReader {
 func (c *csvReader) restart() {
 	c.tape.rewind()
 	c.buf.Reset(c.tape)
-	*c.csv = *csv.NewReader(c.buf)
+	c.csv = newCSV(c.buf)
 	c.csv.Comma = c.file.Delimiter
 	c.csv.FieldsPerRecord = c.columns
 	c.offset = 0
 }
 
-// begin reads the header and hands the reader to gocsv.
+// newCSV is the reader that gocsv drives. It tells where in the text a record ends.
+func newCSV(text io.Reader) *csv.Reader { return gocsv.DefaultCSVReader(text).(*csv.Reader) }
+
+// begin reads the header again.
 func (c *csvReader) begin() error {
-	// One exported field: an array with a column for each element. gocsv names
-	// the elements c[0], c[1] and so on.
-	cells := reflect.StructOf([]reflect.StructField{{
-		Name: "Cells",
-		Type: reflect.ArrayOf(c.columns, reflect.TypeFor[string]()),
-		Tag:  reflect.StructTag(`csv:"c" csv[]:"` + strconv.Itoa(c.columns) + `"`),
-	}})
-	rows, err := gocsv.NewUnmarshaller(c.csv, reflect.New(cells).Interface())
-	if err == nil && !slices.Equal(rows.Headers[:len(c.file.Header)], c.file.Header) {
+	header, err := c.csv.Read()
+	if err == nil && !slices.Equal(header[:len(c.file.Header)], c.file.Header) {
 		err = errors.New("its header is another one")
 	}
 	if err != nil {
 		return fmt.Errorf("the file has changed since it was opened: %w", err)
 	}
-	c.rows = rows
+	c.begun = true
 	c.accept(c.read())
-	return rows.RenormalizeHeaders(func(headers []string) []string {
-		labels := make([]string, len(headers))
-		for i := range labels {
-			labels[i] = "c[" + strconv.Itoa(i) + "]"
-		}
-		return labels
-	})
+	return nil
 }
 
 // read is what the csv.Reader has read for the current record, with the blank
@@ -189,19 +182,19 @@ func (c *csvReader) accept(read []byte) {
 
 // next reads one record. A record that cannot be read has its fault in it.
 func (c *csvReader) next(rec *record) error {
-	if c.rows == nil {
+	if !c.begun {
 		if err := c.begin(); err != nil {
 			return err
 		}
 	}
 	for {
-		row, err := c.rows.Read()
+		cells, err := c.csv.Read()
 		if errors.Is(err, errTooLong) {
 			c.tooLong(rec)
 			return nil
 		}
 		read := c.read()
-		raw := bytes.TrimLeft(read, "\r\n")
+		raw := trimNewlines(read)
 		*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 		switch {
 		case errors.Is(err, csv.ErrFieldCount):
@@ -219,7 +212,7 @@ func (c *csvReader) next(rec *record) error {
 		case err != nil:
 			return err // io.EOF too
 		default:
-			rec.cells = reflect.ValueOf(row).Elem().Field(0).Slice(0, c.columns).Interface().([]string)
+			rec.cells = cells
 			rec.fault = c.badText(raw, rec.line, c.columns)
 			c.accept(read)
 			if allEmpty(rec.cells) {
@@ -229,6 +222,14 @@ func (c *csvReader) next(rec *record) error {
 		c.file.finish(rec)
 		return nil
 	}
+}
+
+// trimNewlines is a text without the blank lines that it begins with.
+func trimNewlines(b []byte) []byte {
+	for len(b) > 0 && (b[0] == '\n' || b[0] == '\r') {
+		b = b[1:]
+	}
+	return b
 }
 
 // unguard undoes what the writer of a reject file does to cells that a
@@ -326,7 +327,7 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 // that is never closed.
 func (c *csvReader) tooLong(rec *record) {
 	read := c.tape.record()
-	raw := bytes.TrimLeft(read, "\r\n")
+	raw := trimNewlines(read)
 	*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
 		line, at := position(raw, s.fault, rec.line)

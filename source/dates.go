@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"importer/importer"
 )
 
 // namedLayouts are dates that are numbers.
@@ -120,9 +122,9 @@ func appendMemory(dst []byte, text, at string, end ...byte) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = hex.AppendEncode(dst, sum[:8])
 	dst = append(dst, `","timestamp":`...)
-	dst = appendString(dst, at)
+	dst = importer.AppendString(dst, at)
 	dst = append(dst, `,"text":`...)
-	dst = appendString(dst, text)
+	dst = importer.AppendString(dst, text)
 	dst = append(dst, '}')
 	return append(dst, end...)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -150,18 +151,27 @@ func (t *textReader) Read(p []byte) (int, error) {
 	if _, err := t.src.Peek(1); err != nil {
 		return 0, err
 	}
-	b, _ := t.src.Peek(t.src.Buffered()) // what is buffered can be peeked
-	ascii := bytes.IndexFunc(b, func(r rune) bool { return r >= utf8.RuneSelf })
-	if ascii == 0 {
+	b, _ := t.src.Peek(min(t.src.Buffered(), len(p))) // what is buffered can be peeked
+	ascii := asciiPrefix(b)
+	if ascii == 0 && len(b) > 0 {
 		b, _ = t.src.Peek(window)
 		t.decide(guessEncoding(b))
 		return t.r.Read(p)
 	}
-	if ascii < 0 {
-		ascii = len(b)
+	copy(p, b[:ascii])
+	return t.src.Discard(ascii)
+}
+
+// asciiPrefix is how many bytes at the beginning of b are ASCII.
+func asciiPrefix(b []byte) int {
+	n := 0
+	for len(b)-n >= 8 && binary.LittleEndian.Uint64(b[n:])&0x8080808080808080 == 0 {
+		n += 8
 	}
-	n := copy(p, b[:ascii])
-	return t.src.Discard(n)
+	for n < len(b) && b[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
 }
 
 // looksUTF16 tells whether every other byte from the given one on is mostly NUL

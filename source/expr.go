@@ -8,7 +8,6 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A program is an expression of the mapping. It sees the columns that it names,
@@ -80,10 +79,10 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 func (p *program) run(r *record) (any, *fault) {
 	for i, column := range p.columns {
 		c := r.at(p.slots[i])
-		p.env.Row[column] = c.text
-		if c.json != nil && c.json.Kind() != 'n' {
-			p.env.Row[column] = string(c.json)
+		if c.kind == 'n' {
+			c.text = ""
 		}
+		p.env.Row[column] = c.text
 	}
 	v, err := expr.Run(p.code, p.env)
 	if err != nil {
@@ -109,5 +108,5 @@ func (p *program) cell(r *record) (cell, *fault) {
 	if err != nil {
 		return cell{}, &fault{reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), hint: "correct the expression in the configuration"}
 	}
-	return cell{json: jsontext.Value(b)}, nil
+	return jsonCell(b), nil
 }

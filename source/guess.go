@@ -98,8 +98,8 @@ func (g *guesser) sample(in *Input) error {
 	object = func(prefix string, v jsontext.Value) {
 		for m := range members(v) {
 			name := prefix + m.name
-			if m.json.Kind() == '{' {
-				object(name+".", m.json)
+			if m.kind == '{' {
+				object(name+".", m.json())
 				continue
 			}
 			i, ok := at[name]
@@ -112,8 +112,8 @@ func (g *guesser) sample(in *Input) error {
 				g.columns, g.values = append(g.columns, name), append(g.values, nil)
 			}
 			value := m.text
-			if m.json != nil && m.json.Kind() != 'n' {
-				value = string(m.json)
+			if m.kind == 'n' {
+				value = ""
 			}
 			add(i, value)
 		}

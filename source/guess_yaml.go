@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"importer/importer"
 )
 
 func (g *guesser) line(format string, args ...any) { fmt.Fprintf(&g.b, format+"\n", args...) }
@@ -28,7 +30,7 @@ func (g *guesser) from(columns []int) string {
 	return "columns: [" + g.names(columns) + "]"
 }
 
-func quoteYAML(s string) string { return string(appendString(nil, s)) }
+func quoteYAML(s string) string { return string(importer.StringValue(s)) }
 
 func (g *guesser) write(paths []string) {
 	quoted := make([]string, len(paths))

@@ -8,7 +8,8 @@ import (
 	"importer/importer"
 )
 
-// A record is one record of a file, taken apart. It outlives the next one.
+// A record is one record of a file, taken apart. What is of JSON alone is valid
+// until the next one is read; the rest outlives it.
 type record struct {
 	line  int // on which it begins, from 1
 	raw   []string
@@ -60,7 +61,8 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 		f = m.profile(&row.Profile, r)
 	}
 	if f == nil {
-		f = checkSize(&row.Profile)
+		row.Digest, row.Bytes = row.Profile.Measure()
+		f = checkSize(row.Bytes)
 	}
 	if f != nil {
 		return importer.Row{}, &importer.RowError{
@@ -69,30 +71,18 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 		}
 	}
 	row.Key = importer.KeyOf(row.Profile.ContactIDs)
-	row.Digest = importer.DigestOf(row.Profile)
 	return row, nil
 }
 
-// checkSize wants a body that the API takes. It is measured only where it may be
-// too long: in JSON no byte of a text becomes more than six.
-func checkSize(p *importer.Profile) *fault {
-	most := 200
-	for _, id := range p.ContactIDs {
-		most += 6*len(id) + 3
-	}
-	for _, f := range p.Fields {
-		most += 6*len(f.Name) + len(f.Value) + 4
-	}
-	if most <= importer.MaxBodyBytes {
+// checkSize wants a body of a length that the API takes.
+func checkSize(n int) *fault {
+	if n <= importer.MaxBodyBytes {
 		return nil
 	}
-	if n := p.BodyBytes(); n > importer.MaxBodyBytes {
-		return &fault{
-			reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
-			hint:   "shorten its longest field",
-		}
+	return &fault{
+		reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
+		hint:   "shorten its longest field",
 	}
-	return nil
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
@@ -116,13 +106,13 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 	for i := range fields {
 		for _, slot := range fields[i].slots {
 			c := r.at(slot)
-			size += len(c.text) + len(c.json) + len(`""`)
+			size += len(c.text) + len(`""`)
 		}
 	}
 	// One array holds all values. Where escapes make it too small, append moves
 	// on to a new one and the values before stay where they are.
 	values := make([]byte, 0, size)
-	p.Fields = make([]importer.Field, 0, len(fields)+len(r.custom))
+	all := make([]importer.Field, 0, len(fields)+len(r.custom))
 	for i := range fields {
 		start := len(values)
 		var f *fault
@@ -130,9 +120,10 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 			return f
 		}
 		if end := len(values); end > start {
-			p.Fields = append(p.Fields, importer.Field{Name: fields[i].name, Value: values[start:end:end]})
+			all = append(all, importer.Field{Name: fields[i].name, Value: values[start:end:end]})
 		}
 	}
+	p.Fields = all
 	if len(r.custom) > 0 {
 		mapped := *p // what the mapping gives goes over what the record has
 		for _, f := range r.custom {
@@ -164,7 +155,7 @@ func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
 		if f != nil {
 			return dst, f
 		}
-		if r.exact && slot >= 0 && c.json == nil && c.text == "" && r.names[slot] != "" && o.kind <= email {
+		if r.exact && slot >= 0 && c.isText() && c.text == "" && r.names[slot] != "" && o.kind <= email {
 			return append(dst, `""`...), nil // who writes the API's own body means it
 		}
 		if !c.empty() && (o.kind != date || !noDate(c.text)) {
@@ -187,6 +178,9 @@ func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
 	if o.prog != nil {
 		c, f = o.prog.cell(r)
 		return c, -1, m.at(f, r, -1, o)
+	}
+	if len(o.slots) == 1 {
+		return r.at(o.slots[0]), o.slots[0], nil
 	}
 	slot = -1
 	for _, slot = range o.slots {
@@ -274,14 +268,8 @@ func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *faul
 // mapping names them.
 func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
 	for i := range m.file.plan.ids {
-		ids, f := m.idsOf(r, &m.file.plan.ids[i])
-		if f != nil {
+		if f := m.addIDs(p, r, &m.file.plan.ids[i]); f != nil {
 			return f
-		}
-		for _, s := range ids {
-			if s != "" && !slices.Contains(p.ContactIDs, s) {
-				p.ContactIDs = append(p.ContactIDs, s)
-			}
 		}
 		if len(p.ContactIDs) > 0 && !m.file.plan.allIDs {
 			break
@@ -293,26 +281,43 @@ func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
 	return &fault{field: "contactIds", reason: "there is no contact id", hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
-func (m *mapper) idsOf(r *record, o *output) ([]string, *fault) {
+// addIDs adds the ids that one output gives.
+func (m *mapper) addIDs(p *importer.Profile, r *record, o *output) *fault {
 	if o.kind == list && len(o.slots) > 1 {
-		return m.items(r, o)
+		ids, f := m.items(r, o)
+		addMissing(p, ids...)
+		return f
 	}
 	c, slot, f := m.first(r, o)
 	if f != nil {
-		return nil, f
+		return f
 	}
 	if c.empty() {
 		if o.fallback == nil {
-			return nil, nil
+			return nil
 		}
 		c, slot = *o.fallback, -1
 	}
 	if o.kind == list {
 		ids, f := listOf(c, &o.options)
-		return ids, m.at(f, r, slot, o)
+		addMissing(p, ids...)
+		return m.at(f, r, slot, o)
 	}
-	s, f := stringOf(c, o.kind, &o.options)
-	return []string{s}, m.at(f, r, slot, o)
+	id, f := stringOf(c, o.kind, &o.options)
+	if f != nil {
+		return m.at(f, r, slot, o)
+	}
+	addMissing(p, id)
+	return nil
+}
+
+// addMissing adds the ids that the profile does not have yet.
+func addMissing(p *importer.Profile, ids ...string) {
+	for _, id := range ids {
+		if id != "" && !slices.Contains(p.ContactIDs, id) {
+			p.ContactIDs = append(p.ContactIDs, id)
+		}
+	}
 }
 
 // at says in which column a fault is, or else in which field.

@@ -29,6 +29,12 @@ type jsonReader struct {
 	long    []byte
 	plan    *plan
 	ignored ignoredNames
+
+	// Used again for each record.
+	object, profile objectReader
+	all             []member
+	values          []cell
+	names           []string
 }
 
 func newJSONReader(text io.Reader, f *file) *jsonReader {
@@ -48,7 +54,7 @@ func (r *jsonReader) next(rec *record) error {
 			return err
 		}
 		rec.raw = []string{string(element)}
-		rec.fault = r.object(rec, element)
+		rec.fault = r.takeApart(rec, element)
 		return nil
 	}
 	for {
@@ -66,7 +72,7 @@ func (r *jsonReader) next(rec *record) error {
 			return nil
 		}
 		rec.raw = []string{string(line)}
-		rec.fault = r.object(rec, line)
+		rec.fault = r.takeApart(rec, line)
 		return nil
 	}
 }
@@ -101,26 +107,33 @@ func (r *jsonReader) readLine() (line []byte, whole bool, err error) {
 	}
 }
 
-// object takes a JSON object apart into the slots of the record.
-func (r *jsonReader) object(rec *record, line []byte) *fault {
+// takeApart takes a JSON object apart into the slots of the record.
+func (r *jsonReader) takeApart(rec *record, line []byte) *fault {
 	if c := line[0]; c != '{' {
 		return &fault{reason: "there is no JSON object", hint: objectForm}
 	}
-	var all []member
+	all := r.all[:0]
 	var profile jsontext.Value
-	for m, err := range members(line) {
+	for m, err := range r.object.members(line) {
 		if err != nil {
 			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: objectForm}
 		}
-		if m.name == "profile" && m.json.Kind() == '{' {
-			profile = m.json
+		if m.name == "profile" && m.kind == '{' {
+			profile = m.json()
 			continue
 		}
 		all = append(all, m)
 	}
-	slots := len(targets) + len(r.plan.members)
-	rec.values = make([]cell, slots)
-	rec.names = make([]string, slots)
+	if cap(all) <= maxColumns {
+		r.all = all
+	}
+	if r.values == nil {
+		slots := len(targets) + len(r.plan.members)
+		r.values, r.names = make([]cell, slots), make([]string, slots)
+	}
+	clear(r.values)
+	clear(r.names)
+	rec.values, rec.names = r.values, r.names
 	if len(r.plan.members) > 0 {
 		r.named(rec, "", line)
 	}
@@ -149,7 +162,7 @@ func (r *jsonReader) exact(rec *record, all []member, profile jsontext.Value) *f
 			r.ignored.add(m.name, "")
 		}
 	}
-	for m := range members(profile) { // valid, for the line is
+	for m := range r.profile.members(profile) { // valid, for the line is
 		t, mapped := defaultField(m.name), r.plan.maps(m.name)
 		switch {
 		case t == nil:
@@ -179,8 +192,8 @@ func (r *jsonReader) named(rec *record, prefix string, object jsontext.Value) {
 		if slot, ok := r.plan.members[m.name]; ok {
 			rec.set(slot, m)
 		}
-		if m.json.Kind() == '{' && r.leads(m.name) {
-			r.named(rec, m.name+".", m.json)
+		if m.kind == '{' && r.leads(m.name) {
+			r.named(rec, m.name+".", m.json())
 		}
 	}
 }
@@ -239,19 +252,30 @@ type member struct {
 
 // field is the member as it stands, in compact form, under a name.
 func (m member) field(name string) importer.Field {
-	if m.json == nil {
+	if m.isText() {
 		return importer.Field{Name: name, Value: importer.StringValue(m.text)}
 	}
-	v := m.json
+	v := m.json()
 	v.Compact() // cannot fail: it was read by a decoder
 	return importer.Field{Name: name, Value: []byte(v)}
 }
 
 // members yields the members of one JSON object, and an error where there is
 // something else in v, or more. Names that occur twice are an error.
-func members(v jsontext.Value) iter.Seq2[member, error] {
+func members(v jsontext.Value) iter.Seq2[member, error] { return new(objectReader).members(v) }
+
+// An objectReader reads objects one after the other, with the same memory.
+type objectReader struct {
+	text bytes.Buffer
+	dec  jsontext.Decoder
+}
+
+// members is as the function of that name. It reads one object at a time.
+func (o *objectReader) members(v jsontext.Value) iter.Seq2[member, error] {
 	return func(yield func(member, error) bool) {
-		d := jsontext.NewDecoder(bytes.NewBuffer(v))
+		o.text = *bytes.NewBuffer(v)
+		d := &o.dec
+		d.Reset(&o.text)
 		_, err := d.ReadToken()
 		for err == nil && d.PeekKind() != '}' {
 			var m member
@@ -292,7 +316,7 @@ func readCell(d *jsontext.Decoder) (cell, error) {
 		return cell{text: t.String()}, nil
 	}
 	v, err := d.ReadValue()
-	return cell{json: v.Clone()}, err
+	return jsonCell(v), err
 }
 
 // elements yields the elements of one JSON array.

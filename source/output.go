@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nyaruka/phonenumbers"
 )
 
@@ -217,5 +216,5 @@ func cellOf(v any) (cell, error) {
 		return cell{text: s}, nil
 	}
 	b, err := json.Marshal(v)
-	return cell{json: jsontext.Value(b)}, err
+	return jsonCell(b), err
 }

@@ -49,8 +49,9 @@ func read(t *testing.T, o Options) (rows []string, in *Input) {
 		case err != nil:
 			rows = append(rows, "end: "+strings.ReplaceAll(err.Error(), filepath.Dir(o.Paths[0])+"/", ""))
 		default:
-			if row.Number != number || row.Key != importer.KeyOf(row.Profile.ContactIDs) || row.Digest != importer.DigestOf(row.Profile) {
-				t.Errorf("row %d: number %d, key or digest wrong", number, row.Number)
+			if row.Number != number || row.Key != importer.KeyOf(row.Profile.ContactIDs) || row.Digest != importer.DigestOf(row.Profile) ||
+				row.Bytes != row.Profile.BodyBytes() {
+				t.Errorf("row %d: number %d, key, digest or length wrong", number, row.Number)
 			}
 			body := string(row.Profile.AppendCreateBody(nil, ""))
 			rows = append(rows, fmt.Sprintf("%d %s", row.Line, strings.TrimPrefix(body, `{"projectId":"","contactIds":`)))

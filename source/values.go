@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer"
 )
 
 // A fault is why a record is spoilt.
@@ -15,17 +18,31 @@ type fault struct {
 }
 
 // A cell is one value as the source has it: a text, or a JSON value that is not
-// a string.
+// a string. It is small enough to be passed in registers.
 type cell struct {
-	text string
-	json jsontext.Value
+	text string        // or the JSON, as it is written
+	kind jsontext.Kind // of the JSON; 0 of a text
 }
 
+func jsonCell(v jsontext.Value) cell { return cell{string(v), v.Kind()} }
+
+func (c cell) isText() bool { return c.kind == 0 }
+
+// json is a copy of the JSON.
+func (c cell) json() jsontext.Value { return jsontext.Value(c.text) }
+
 func (c cell) empty() bool {
-	if c.json != nil {
-		return c.json.Kind() == 'n'
+	if c.isText() {
+		return isBlank(c.text)
 	}
-	return strings.TrimSpace(c.text) == ""
+	return c.kind == 'n'
+}
+
+func isBlank(s string) bool {
+	if s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf {
+		return false // nearly always
+	}
+	return strings.TrimSpace(s) == ""
 }
 
 // appendValue appends c as one compact JSON value of the kind k. Nothing is
@@ -80,7 +97,7 @@ func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fa
 	if f != nil {
 		return dst, f
 	}
-	return appendString(dst, s), nil
+	return importer.AppendString(dst, s), nil
 }
 
 // stringOf is the value of a kind that is a text in JSON.
@@ -115,27 +132,21 @@ func appendList(dst []byte, items []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, item)
+		dst = importer.AppendString(dst, item)
 	}
 	return append(dst, ']')
-}
-
-func appendString(dst []byte, s string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, s) // the readers let only UTF-8 through
-	return dst
 }
 
 // textOf is the text without the white space around it. A JSON number is taken
 // as it is written.
 func textOf(c cell, o *options) (string, *fault) {
 	s := c.text
-	switch c.json.Kind() {
+	switch c.kind {
 	case 0:
 		if !o.keepSpace {
 			s = strings.TrimSpace(s)
 		}
 	case '0':
-		s = string(c.json)
 	default:
 		return "", &fault{reason: "is " + describe(c) + ", not text", hint: "put it in quotes"}
 	}
@@ -151,12 +162,18 @@ func textOf(c cell, o *options) (string, *fault) {
 // checkEmail looks for what is surely no address: a placeholder such as n/a
 // would make one contact of many people.
 func checkEmail(s string) *fault {
-	local, domain, ok := strings.Cut(s, "@")
-	if ok && local != "" && domain != "" && !strings.ContainsAny(s, " \t\r\n,;<>") && !strings.Contains(domain, "@") {
+	// What belongs into no address, as bits: a shift by more than 63 gives 0.
+	const odd uint64 = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n' | 1<<',' | 1<<';' | 1<<'<' | 1<<'>'
+	var odds uint64
+	for i := range len(s) {
+		odds |= odd >> s[i] & 1
+	}
+	ats := strings.Count(s, "@")
+	if ats == 1 && odds == 0 && s[0] != '@' && s[len(s)-1] != '@' {
 		return nil
 	}
 	hint := "correct the address, or leave the field empty"
-	if strings.Count(s, "@") > 1 {
+	if ats > 1 {
 		hint = "give one address; further ones can stand in a contactIds column"
 	}
 	return &fault{reason: fmt.Sprintf("%s is not an e-mail address", show(s)), hint: hint}
@@ -179,14 +196,16 @@ func checkPhone(s string) *fault {
 // numberOf is a number as JSON writes it: every digit is kept, but for zeros
 // before the first.
 func numberOf(c cell, o *options) (string, *fault) {
-	s := strings.TrimSpace(c.text)
-	if c.json.Kind() == '0' {
-		s = string(c.json)
-	} else if c.json != nil {
+	s := c.text
+	switch c.kind {
+	case 0:
+		s = strings.TrimSpace(s)
+	case '0':
+	default:
 		return "", &fault{reason: "is " + describe(c) + ", not a number", hint: "write it in digits, such as 42"}
 	}
 	n := s
-	if o.comma && c.json == nil {
+	if o.comma && c.isText() {
 		n = strings.NewReplacer(".", "", ",", ".", " ", "", "\u00a0", "").Replace(n)
 	}
 	sign := ""
@@ -235,13 +254,11 @@ func boolOf(c cell, o *options) (bool, *fault) {
 	if words == nil {
 		words = bools
 	}
-	switch c.json.Kind() {
+	switch c.kind {
 	case 't':
 		return true, nil
 	case 'f':
 		return false, nil
-	case '0':
-		s = string(c.json)
 	case '{', '[':
 		return false, &fault{reason: "is " + describe(c) + ", not yes or no", hint: "write true or false"}
 	}
@@ -255,25 +272,24 @@ func boolOf(c cell, o *options) (bool, *fault) {
 // listOf splits a text on ; and | or on the separator, or takes the texts of a
 // JSON array. Empty items are left out.
 func listOf(c cell, o *options) ([]string, *fault) {
-	array := c.json
-	if s := strings.TrimSpace(c.text); array == nil {
-		if !strings.HasPrefix(s, "[") {
-			return splitList(s, o), nil
+	array := c.text
+	switch c.kind {
+	case 0:
+		array = strings.TrimSpace(array)
+		if !strings.HasPrefix(array, "[") {
+			return splitList(array, o), nil
 		}
-		array = jsontext.Value(s)
-	}
-	switch array.Kind() {
 	case '0':
-		return []string{string(array)}, nil
+		return []string{array}, nil
 	case '[':
 	default:
 		return nil, &fault{reason: "is " + describe(c) + ", not a list", hint: `write a;b or ["a","b"]`}
 	}
 	var items []string
-	for item, err := range elements(array) {
+	for item, err := range elements(jsontext.Value(array)) {
 		s, f := textOf(item, o)
 		if err != nil || f != nil {
-			return nil, &fault{reason: fmt.Sprintf("%s is not a JSON array of texts", show(string(array))), hint: `write a;b or ["a","b"]`}
+			return nil, &fault{reason: fmt.Sprintf("%s is not a JSON array of texts", show(array)), hint: `write a;b or ["a","b"]`}
 		}
 		if s != "" {
 			items = append(items, s)
@@ -300,14 +316,13 @@ func splitList(s string, o *options) []string {
 
 // jsonOf is c as compact JSON of one of the given kinds, or of any.
 func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *fault) {
-	v := c.json
-	if v == nil {
+	v := c.json()
+	if c.isText() {
 		v = jsontext.Value(strings.TrimSpace(c.text))
 	}
 	if len(want) > 0 && !slices.Contains(want, v.Kind()) {
 		return nil, &fault{reason: describe(c) + " is not " + form, hint: "write it as JSON, or leave it empty"}
 	}
-	v = v.Clone()
 	// Unlike Compact, Format refuses names that occur twice, and invalid UTF-8.
 	if err := v.Format(jsontext.PreserveRawStrings(true)); err != nil {
 		return nil, &fault{reason: "not valid JSON: " + jsonReason(err), hint: "it has to be " + form}
@@ -320,14 +335,14 @@ const memoriesForm = `a JSON array of memories, such as [{"id":"1","timestamp":"
 // checkMemories wants a text in each memory, and texts in id and timestamp.
 func checkMemories(v jsontext.Value) *fault {
 	for item, err := range elements(v) {
-		if err != nil || item.json.Kind() != '{' {
+		if err != nil || item.kind != '{' {
 			return &fault{reason: "holds something that is no memory", hint: "it has to be " + memoriesForm}
 		}
 		hasText := false
-		for m := range members(item.json) { // valid, for the array is
+		for m := range members(item.json()) { // valid, for the array is
 			switch m.name {
 			case "text", "id", "timestamp":
-				if m.json != nil {
+				if !m.isText() {
 					return &fault{reason: fmt.Sprintf("the %s of a memory is %s, not text", m.name, describe(m.cell)), hint: "put it in quotes"}
 				}
 				hasText = hasText || m.name == "text"
@@ -342,11 +357,11 @@ func checkMemories(v jsontext.Value) *fault {
 
 // describe says what a value is, for people.
 func describe(c cell) string {
-	switch c.json.Kind() {
+	switch c.kind {
 	case 'n':
 		return "null"
 	case 't', 'f', '0':
-		return string(c.json)
+		return c.text
 	case '{':
 		return "an object"
 	case '[':
