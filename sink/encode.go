@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"importer/importer"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // timeLayout is RFC 3339 with milliseconds. Times are in UTC.
@@ -43,7 +41,7 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 		b = append(b, '"')
 	}
 	b = append(b, `,"source":`...)
-	b = appendString(b, o.Row.Source)
+	b = importer.AppendString(b, o.Row.Source)
 	b = append(b, `,"line":`...)
 	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
 	b = append(b, `,"row":`...)
@@ -54,7 +52,7 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, id)
+			b = importer.AppendString(b, id)
 		}
 		b = append(b, ']')
 	}
@@ -63,21 +61,21 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 	b = append(b, '"')
 	if o.Status == importer.Duplicate {
 		b = append(b, `,"first":{"source":`...)
-		b = appendString(b, o.First.Source)
+		b = importer.AppendString(b, o.First.Source)
 		b = append(b, `,"line":`...)
 		b = strconv.AppendInt(b, int64(o.First.Line), 10)
 		b = append(b, '}')
 	}
 	if o.ID != "" {
 		b = append(b, `,"_id":`...)
-		b = appendString(b, o.ID)
+		b = importer.AppendString(b, o.ID)
 	}
 	if o.Found {
 		b = append(b, `,"found":true`...)
 	}
 	if o.Doubt != "" {
 		b = append(b, `,"doubt":`...)
-		b = appendString(b, o.Doubt)
+		b = importer.AppendString(b, o.Doubt)
 	}
 	if o.Failure != nil {
 		b = append(b, `,"error":`...)
@@ -127,7 +125,7 @@ func appendFailure(b []byte, f *importer.Failure, redact bool) []byte {
 	}
 	if f.Field != "" && !redact {
 		b = append(b, `"field":`...)
-		b = appendString(b, f.Field)
+		b = importer.AppendString(b, f.Field)
 		b = append(b, ',')
 	}
 	detail := f.Detail
@@ -135,14 +133,14 @@ func appendFailure(b []byte, f *importer.Failure, redact bool) []byte {
 		detail = redacted
 	}
 	b = append(b, `"detail":`...)
-	b = appendString(b, detail)
+	b = importer.AppendString(b, detail)
 	if f.TraceID != "" {
 		b = append(b, `,"traceId":`...)
-		b = appendString(b, f.TraceID)
+		b = importer.AppendString(b, f.TraceID)
 	}
 	if f.Hint != "" && !redact {
 		b = append(b, `,"hint":`...)
-		b = appendString(b, f.Hint)
+		b = importer.AppendString(b, f.Hint)
 	}
 	return append(b, '}')
 }
@@ -181,9 +179,3 @@ func appendTime(b []byte, t time.Time) []byte {
 func milliseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
-
-func appendString(b []byte, s string) []byte {
-	// The error tells of invalid UTF-8, which is replaced all the same.
-	b, _ = jsontext.AppendQuote(b, s)
-	return b
-}

@@ -206,7 +206,7 @@ func appendRejectJSON(b []byte, o *importer.Outcome) []byte {
 	b, ok := appendMembers(append(b, '{'), raw)
 	if !ok {
 		b = append(b[:0], `{"_raw":`...)
-		b = appendString(b, raw)
+		b = importer.AppendString(b, raw)
 	}
 	if len(b) > 1 {
 		b = append(b, ',')
@@ -218,7 +218,7 @@ func appendRejectJSON(b []byte, o *importer.Outcome) []byte {
 		b = append(b, `,"`...)
 		b = append(b, rejectColumns[i+1]...)
 		b = append(b, `":`...)
-		b = appendString(b, value)
+		b = importer.AppendString(b, value)
 	}
 	return append(b, "}\n"...)
 }
