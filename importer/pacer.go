@@ -190,22 +190,6 @@ func (p *Pacer) takeTurn(ctx context.Context) error {
 	}
 }
 
-// WaitAvailable blocks until one more request could be sent than callers wait in
-// Wait, and buys nothing. Who announces requests before sending them does not
-// announce what cannot go yet. The only error is that of ctx.
-func (p *Pacer) WaitAvailable(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return p.sleep(ctx, func(now time.Time) time.Duration {
-		d := p.until(now, p.waiting+1)
-		if d == 0 && p.ledger != nil && p.rate.Quota > 0 && p.ledger.Available(0) <= p.waiting {
-			return 100 * time.Millisecond
-		}
-		return d
-	})
-}
-
 // sleep blocks until check, called under the lock, returns 0.
 func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Duration) error {
 	var timer *time.Timer
@@ -323,25 +307,24 @@ func endOf(err error) (end, time.Duration) {
 // for a time. The event wakes it.
 const unknown = time.Hour
 
-// until returns how long it takes until n tokens could be bought at once; 0: now.
-// More than can ever be bought at once counts as that many.
-func (p *Pacer) until(now time.Time, n int) time.Duration {
+// until returns how long it takes until a token can be bought; 0: now.
+func (p *Pacer) until(now time.Time) time.Duration {
 	d := max(p.throttle.until(now), p.hint.until(now, p.inFlight))
 	if p.rate.Quota > 0 {
-		d = max(d, p.untilQuota(now, n))
+		d = max(d, p.untilQuota(now))
 	}
 	if p.pace != nil {
-		d = max(d, p.untilPace(now, n))
+		d = max(d, p.untilPace(now))
 	}
 	return d
 }
 
-func (p *Pacer) untilPace(now time.Time, n int) time.Duration {
+func (p *Pacer) untilPace(now time.Time) time.Duration {
 	if p.ledger != nil && now.Sub(p.counted) >= time.Second {
 		p.counted = now
 		p.setPace(now)
 	}
-	missing := float64(min(n, p.pace.Burst())) - p.pace.TokensAt(now)
+	missing := 1 - p.pace.TokensAt(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -363,10 +346,10 @@ func (p *Pacer) setPace(now time.Time) {
 	p.pace.SetLimitAt(now, rate.Limit(pace))
 }
 
-func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
+func (p *Pacer) untilQuota(now time.Time) time.Duration {
 	p.expire(now)
 	limit := p.learned.limit
-	must := p.sent.len() + p.inFlight + min(n, limit) - limit // so many must leave the window first
+	must := p.sent.len() + p.inFlight + 1 - limit // so many must leave the window first
 	if must > 0 && p.learned.grow(now.Sub(p.started)) {
 		must -= p.learned.limit - limit
 	}
@@ -394,7 +377,7 @@ func (p *Pacer) expire(now time.Time) {
 
 // tryBuy buys one token and returns 0, or returns how long to wait for it.
 func (p *Pacer) tryBuy(now time.Time) time.Duration {
-	if d := p.until(now, 1); d > 0 {
+	if d := p.until(now); d > 0 {
 		return d
 	}
 	if p.ledger != nil && p.rate.Quota > 0 {

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,10 +21,18 @@ func gateAfter(t *testing.T, p *Pacer, err error) time.Duration {
 		t.Fatal(werr)
 	}
 	p.Done(bought, err)
+	return untilFree(t, p)
+}
+
+// untilFree waits for a token, gives it back, and returns how long that took.
+func untilFree(t *testing.T, p *Pacer) time.Duration {
+	t.Helper()
 	start := time.Now()
-	if err := p.WaitAvailable(t.Context()); err != nil {
+	bought, err := p.Wait(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	p.Done(bought, context.Canceled)
 	return time.Since(start)
 }
 
