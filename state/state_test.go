@@ -172,7 +172,7 @@ func TestStateRefusesOtherFiles(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	if _, err := s.conn.ExecContext(t.Context(), "PRAGMA user_version = 99"); err != nil {
+	if err := run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
