@@ -78,19 +78,22 @@ func (t *task) creates() bool { return t.op == opCreate }
 
 // admitSync compares a row with what the last sync left. It returns the task
 // where there is something to do, or nil.
-func (e *engine) admitSync(t *task, before Status) *task {
-	entry, known, err := e.State.Entry(t.row.Key)
+func (e *engine) admitSync(row *Row, before Status) *task {
+	entry, known, err := e.State.Entry(row.Key)
 	if err != nil {
 		return e.notAdmitted(err)
 	}
-	switch Compare(entry, known, t.row.Digest, time.Now(), e.RefreshAfter) {
-	case NeedsNothing:
-		kind := unchanged
+	need := Compare(entry, known, row.Digest, time.Now(), e.RefreshAfter)
+	if need == NeedsNothing {
 		if before.In() {
-			kind = settledBefore
+			e.Progress.doneBefore.Add(1)
+		} else {
+			e.Progress.outcomes[Unchanged].Add(1)
 		}
-		e.results <- result{kind: kind}
 		return nil
+	}
+	t := &task{row: *row}
+	switch need {
 	case NeedsTouch:
 		t.op, t.id, t.touched = opTouch, entry.ID, entry.Touched
 		return t
