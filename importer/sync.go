@@ -14,6 +14,10 @@ import (
 // State is what the last sync left in the API. Implemented by state.State. Its
 // methods may be called from several goroutines, Record from one.
 type State interface {
+	// Unchanged tells whether a row has the digest of its entry, which is active and
+	// was touched after since: Compare would say that it needs nothing. It may also
+	// say no where it would take as long as Entry to tell.
+	Unchanged(k Key, d Digest, since time.Time) (bool, error)
 	// Entry is what is known of a key; its contact ids may be missing.
 	Entry(k Key) (Entry, bool, error)
 	// Refused is why the API refused a row of that key for good, and the digest of
@@ -79,11 +83,19 @@ func (t *task) creates() bool { return t.op == opCreate }
 // admitSync compares a row with what the last sync left. It returns the task
 // where there is something to do, or nil.
 func (e *engine) admitSync(row *Row, before Status) *task {
-	entry, known, err := e.State.Entry(row.Key)
+	now := time.Now()
+	need, entry := NeedsNothing, Entry{}
+	same, err := e.State.Unchanged(row.Key, row.Digest, now.Add(-e.RefreshAfter))
 	if err != nil {
 		return e.notAdmitted(err)
 	}
-	need := Compare(entry, known, row.Digest, time.Now(), e.RefreshAfter)
+	if !same {
+		var known bool
+		if entry, known, err = e.State.Entry(row.Key); err != nil {
+			return e.notAdmitted(err)
+		}
+		need = Compare(entry, known, row.Digest, now, e.RefreshAfter)
+	}
 	if need == NeedsNothing {
 		if before.In() {
 			e.Progress.doneBefore.Add(1)
