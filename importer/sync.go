@@ -65,6 +65,18 @@ func Compare(entry Entry, known bool, d Digest, now time.Time, refreshAfter time
 	return NeedsNothing
 }
 
+// needOf compares a row with the state. The entry is that of a row that needs
+// something, where there is one.
+func needOf(row *Row, s State, refreshAfter time.Duration) (Need, Entry, error) {
+	now := time.Now()
+	same, err := s.Unchanged(row.Key, row.Digest, now.Add(-refreshAfter))
+	if same || err != nil {
+		return NeedsNothing, Entry{}, err
+	}
+	entry, known, err := s.Entry(row.Key)
+	return Compare(entry, known, row.Digest, now, refreshAfter), entry, err
+}
+
 // An operation is what a row needs.
 type operation uint8
 
@@ -83,18 +95,9 @@ func (t *task) creates() bool { return t.op == opCreate }
 // admitSync compares a row with what the last sync left. It returns the task
 // where there is something to do, or nil.
 func (e *engine) admitSync(row *Row, before Status) *task {
-	now := time.Now()
-	need, entry := NeedsNothing, Entry{}
-	same, err := e.State.Unchanged(row.Key, row.Digest, now.Add(-e.RefreshAfter))
+	need, entry, err := needOf(row, e.State, e.RefreshAfter)
 	if err != nil {
 		return e.notAdmitted(err)
-	}
-	if !same {
-		var known bool
-		if entry, known, err = e.State.Entry(row.Key); err != nil {
-			return e.notAdmitted(err)
-		}
-		need = Compare(entry, known, row.Digest, now, e.RefreshAfter)
 	}
 	if need == NeedsNothing {
 		if before.In() {
