@@ -74,7 +74,9 @@ const (
 // answered is told of each request, by the goroutine that sent it.
 func (o *observer) answered(a cognigy.Answer) {
 	o.traffic.Observe(a.Operation, a.Status, a.Duration)
-	o.metrics.Observe(a.Operation, a.Status, a.Duration)
+	if m := o.config.Metrics; m.Listen != "" || m.Textfile != "" {
+		o.metrics.Observe(a.Operation, a.Status, a.Duration)
+	}
 }
 
 // start shows the run, serves its page, and writes traffic to the report and

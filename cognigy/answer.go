@@ -124,6 +124,25 @@ func unixSeconds(s int64) time.Time {
 // maxIDBytes bounds an id. The documented ones have 24.
 const maxIDBytes = 128
 
+// lastID is what scanID finds where "_id" is the last member of a whole object,
+// as in the documented answer to a create: it is read from the end then. Empty
+// where it stands elsewhere, or not so plainly.
+func lastID(b []byte) string {
+	// A quote behind a colon or a comma has no backslash before it, so that it
+	// begins a text. What begins with it ends the object that the last brace closes.
+	const member = `"_id":"`
+	rest, ok := bytes.CutSuffix(b, []byte(`"}`))
+	at := bytes.LastIndexByte(rest, '"') + 1
+	if !ok || at <= len(member) || b[0] != '{' {
+		return ""
+	}
+	before := rest[:at]
+	if !bytes.HasSuffix(before, []byte(member)) || before[at-len(member)-1] != ',' && at > len(member)+1 || !validID(rest[at:]) {
+		return ""
+	}
+	return string(rest[at:])
+}
+
 // scanID finds the member "_id" of an object without decoding the rest, which it
 // takes for well-formed as far as it is there. Empty where the text is no object,
 // ends before the id, or has another form of id than a plain string.

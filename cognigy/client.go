@@ -155,51 +155,58 @@ func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
 	x := exchange{op: op, key: c.key}
 	began := time.Now()
-	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, c.timeout, c.timedOut})
+	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, began, c.timeout, c.timedOut})
 	if err != nil {
 		x.err, x.sent = err, sent
-		c.tell(op, 0, began, RateInfo{})
+		c.tell(op, 0, time.Since(began), RateInfo{})
 		return nil, classify(x)
 	}
-	defer resp.Body.Close()
-	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
-	x.date = resp.Header.Get("Date")
-	c.clock.learn(x.date, began, x.now)
-
 	limit := int64(maxProblemBytes)
 	success := resp.StatusCode/100 == 2
 	if success {
 		limit = maxAnswerBytes
 	}
-	broken = readUpTo(buf, resp.Body, limit)
+	broken = readUpTo(buf, resp, limit)
+	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
+	x.date = resp.Header.Get("Date")
+	c.clock.learn(x.date, began, x.now)
 	if !success || c.onAnswer != nil {
 		x.rate = parseRate(resp.Header, x.date, x.now)
 	}
-	c.tell(op, resp.StatusCode, began, x.rate)
+	if !success {
+		x.body = buf.Bytes()
+		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	}
+	_ = resp.Body.Close() // what was to be read is read; the head belongs to the next request from here on
+	c.tell(op, x.status, x.now.Sub(began), x.rate)
 	if success {
 		return broken, nil
 	}
-	x.body = buf.Bytes()
-	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 	return nil, classify(x)
 }
 
-func (c *Client) tell(op operation, status int, began time.Time, rate RateInfo) {
+func (c *Client) tell(op operation, status int, took time.Duration, rate RateInfo) {
 	if c.onAnswer != nil {
-		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: time.Since(began), Rate: rate})
+		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took, Rate: rate})
 	}
 }
 
 var errTooLarge = errors.New("the answer is too large")
 
-// readUpTo reads a body whole, so that its connection can be used again. What is
-// beyond the limit is dropped, and the error is errTooLarge.
-func readUpTo(buf *bytes.Buffer, body io.Reader, limit int64) error {
-	_, err := buf.ReadFrom(io.LimitReader(body, limit))
+// readUpTo reads the body of an answer whole, so that its connection can be used
+// again. What is beyond the limit is dropped, and the error is errTooLarge.
+func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
+	if n := resp.ContentLength; n > 0 && n < limit && n <= int64(buf.Available()) {
+		b := buf.AvailableBuffer()[:n]
+		got, err := io.ReadFull(resp.Body, b)
+		buf.Write(b[:got])
+		return err
+	}
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
 	if err != nil || int64(buf.Len()) < limit {
 		return err
 	}
-	if n, _ := io.CopyN(io.Discard, body, maxDrainBytes); n > 0 {
+	if n, _ := io.CopyN(io.Discard, resp.Body, maxDrainBytes); n > 0 {
 		return errTooLarge
 	}
 	return nil

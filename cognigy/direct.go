@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -90,9 +91,9 @@ func (d *direct) roundTrip(ctx context.Context, r request) (*http.Response, bool
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
 	}
-	deadline := time.Now().Add(r.timeout)
+	deadline := r.began.Add(r.timeout)
 	for {
-		c := d.takeIdle()
+		c := d.takeIdle(r.began)
 		fresh := c == nil
 		if fresh {
 			var err error
@@ -108,6 +109,9 @@ func (d *direct) roundTrip(ctx context.Context, r request) (*http.Response, bool
 			}
 			return nil, written, err
 		}
+		// An answer takes longer than what others have to do meanwhile: a read that
+		// comes too early would be one for nothing, and a wait for the next.
+		runtime.Gosched()
 		resp, err := c.readHead()
 		if err != nil {
 			return nil, true, c.end(err)
@@ -281,7 +285,7 @@ func (c *conn) cause(err error) error {
 }
 
 // takeIdle returns the connection that was used last and is still open, or nil.
-func (d *direct) takeIdle() *conn {
+func (d *direct) takeIdle(now time.Time) *conn {
 	for {
 		d.mu.Lock()
 		n := len(d.idle)
@@ -294,7 +298,7 @@ func (d *direct) takeIdle() *conn {
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
 
-		unused := time.Since(c.usedAt)
+		unused := now.Sub(c.usedAt)
 		if unused < idleCheck || unused < idleTimeout && isQuiet(c.Conn) {
 			return c
 		}

@@ -46,10 +46,18 @@ func (c *Client) Create(ctx context.Context, p importer.Profile) (importer.Creat
 	defer c.buffers.put(out)
 	defer c.buffers.put(buf)
 	body := p.AppendCreateBody(out.AvailableBuffer(), c.projectID)
-	if _, err := c.do(ctx, opCreate, c.profiles, body, buf); err != nil {
+	broken, err := c.do(ctx, opCreate, c.profiles, body, buf)
+	if err != nil {
 		return importer.CreateResult{}, err
 	}
-	return importer.CreateResult{ID: scanID(buf.Bytes())}, nil
+	var id string
+	if broken == nil {
+		id = lastID(buf.Bytes())
+	}
+	if id == "" {
+		id = scanID(buf.Bytes())
+	}
+	return importer.CreateResult{ID: id}, nil
 }
 
 // List reads one page of the project's profiles. A page in any form but the

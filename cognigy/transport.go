@@ -29,8 +29,9 @@ type request struct {
 	method   string
 	url      *url.URL
 	body     []byte // nil: none; the transport keeps it no longer than roundTrip lasts
-	timeout  time.Duration
-	timedOut error // that the timeout ends it with
+	began    time.Time
+	timeout  time.Duration // from then on
+	timedOut error         // that the timeout ends it with
 }
 
 const (
@@ -76,7 +77,7 @@ func newProxied(header http.Header, maxConns int, proxy func(*http.Request) (*ur
 func (p *proxied) close() { p.http.CloseIdleConnections() }
 
 func (p *proxied) roundTrip(ctx context.Context, r request) (*http.Response, bool, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, r.timedOut)
+	ctx, cancel := context.WithDeadlineCause(ctx, r.began.Add(r.timeout), r.timedOut)
 	var s sent
 	req := (&http.Request{
 		Method: r.method,

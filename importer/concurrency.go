@@ -25,10 +25,12 @@ const (
 // it is asked gets no pile-up; one that answers within 50 ms, or as fast
 // whatever it is asked, gets all workers.
 //
-// It climbs: over periods of two answers for each request in flight it compares
-// the throughput (requests in flight divided by the mean latency) with that
-// before its last step, and takes back a step that was not worthwhile. Its
-// methods may be called from many goroutines; it has none of its own.
+// While answers take less than 50 ms it goes up to all workers at once, within
+// some dozens of answers. Otherwise it climbs: over periods of two answers for
+// each request in flight it compares the throughput (requests in flight divided
+// by the mean latency) with that before its last step, and takes back a step that
+// was not worthwhile. Its methods may be called from many goroutines; it has none
+// of its own.
 type Concurrency struct {
 	slots chan struct{} // one for each request that may be sent now
 
@@ -131,7 +133,11 @@ func (c *climber) answer(latency time.Duration, ok bool) {
 	if !ok {
 		c.failed++
 	}
-	if c.answers >= 2*c.limit {
+	enough := 2 * c.limit
+	if c.total < time.Duration(c.answers)*quickAnswer {
+		enough = c.limit // nothing has to be compared
+	}
+	if c.answers >= enough {
 		before := c.limit
 		c.judge(c.total/time.Duration(c.answers), 5*c.failed > c.answers)
 		c.answers, c.failed, c.total = 0, 0, 0
@@ -152,7 +158,7 @@ func (c *climber) judge(mean time.Duration, failing bool) {
 		c.limit = c.lower()
 		c.settle(mean)
 	case mean < quickAnswer:
-		c.limit = min(c.most, 2*c.limit)
+		c.limit = min(c.most, 4*c.limit)
 		c.settle(mean)
 	case c.usual == 0:
 		c.try(+1, mean, throughput)

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -26,6 +27,11 @@ func (e *engine) readRows(rows Rows) {
 				return
 			}
 			it = item{bad: bad}
+		}
+		select {
+		case e.read <- it:
+			continue // without a wait, which costs more
+		default:
 		}
 		select {
 		case e.read <- it:
@@ -56,15 +62,14 @@ const (
 // of the one before are with a worker and some of its rows may go now. Where
 // nothing does, it is announced while those of the one before are handed out, for
 // an fsync takes as long as hundreds of rows. So what a crash leaves in doubt is
-// one batch at most, or two without a limit, and the rows that the workers hold.
+// one batch at most, or two without a limit, and the rows that the workers hold or
+// are about to take.
 func (e *engine) feed() {
 	defer close(e.work)
 
 	var ready, gathered []*task // announced; not announced yet
 	var coming []*task          // being announced
 	announced := make(chan error, 1)
-	var it item // one for all, for it is large
-	var open bool
 	var waited <-chan time.Time // when the gathered rows have waited long enough for others
 	due := false                // they have
 	unlimited := e.Pacer.rate.Unlimited()
@@ -73,6 +78,7 @@ func (e *engine) feed() {
 		if e.stopping() {
 			break
 		}
+		ready = e.handOut(ready)
 		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch) {
 			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
 				e.tellWait()
@@ -110,17 +116,13 @@ func (e *engine) feed() {
 			source = nil
 		}
 		select {
-		case it, open = <-source:
-			if !open {
+		case it, open := <-source:
+			if gathered, open = e.takeIn(it, open, gathered); !open {
 				read = nil
-				continue
-			}
-			e.Progress.read.Add(1)
-			if t := e.admit(&it); t != nil {
-				gathered = append(gathered, t)
 			}
 		case work <- head:
 			ready = ready[1:]
+			runtime.Gosched() // other workers take theirs, and what they leave room for goes at once
 		case err := <-announced:
 			ready, coming = append(ready, coming...), nil
 			if err != nil {
@@ -146,6 +148,40 @@ func (e *engine) feed() {
 	for range gathered {
 		e.results <- result{kind: notTried}
 	}
+}
+
+// handOut gives tasks to workers as long as none has to be waited for, and
+// returns the others.
+func (e *engine) handOut(tasks []*task) []*task {
+	for len(tasks) > 0 {
+		select {
+		case e.work <- tasks[0]:
+			tasks = tasks[1:]
+		default:
+			return tasks
+		}
+	}
+	return tasks
+}
+
+// takeIn admits a record that was read, and those that are there behind it, as
+// far as a batch goes. It is false where the input is at its end.
+func (e *engine) takeIn(it item, open bool, gathered []*task) ([]*task, bool) {
+	for n := 1; open; n++ {
+		e.Progress.read.Add(1)
+		if t := e.admit(&it); t != nil {
+			gathered = append(gathered, t)
+		}
+		if len(gathered) >= mostBatch || n >= cap(e.read) {
+			return gathered, true
+		}
+		select {
+		case it, open = <-e.read:
+		default:
+			return gathered, true
+		}
+	}
+	return gathered, false
 }
 
 // tellWait logs, once for each time, that the run waits for the pacer.
@@ -261,8 +297,8 @@ const mostSilence = time.Second
 
 // stillAlive announces the row of a create request that is about to leave once
 // more, where the report has been silent for long.
-func (e *engine) stillAlive(k Key) error {
-	if time.Since(e.started)-time.Duration(e.lastLine.Load()) < mostSilence {
+func (e *engine) stillAlive(k Key, now time.Time) error {
+	if now.Sub(e.started)-time.Duration(e.lastLine.Load()) < mostSilence {
 		return nil
 	}
 	return e.sending(time.Now(), []Key{k})

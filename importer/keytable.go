@@ -39,7 +39,7 @@ const (
 	spareSlots = 40 // behind the slots; more where that proves too few
 	// A part with more than mostUsed/256 of its slots in use grows by 1/growth.
 	mostUsed = 230
-	growth   = 12
+	growth   = 8
 )
 
 // An entry is a key's place in the table. It holds until the next put.

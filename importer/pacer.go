@@ -238,18 +238,19 @@ func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Durati
 	}
 }
 
-// Done reports the end of the request whose token Wait returned at bought. err
-// is what the API said of it: nil, or an *APIError. Each Wait that succeeded
-// needs exactly one Done: until then the request counts as in the window.
+// Done reports the end of the request whose token Wait returned at bought, and
+// returns the moment of that. err is what the API said of it: nil, or an
+// *APIError. Each Wait that succeeded needs exactly one Done: until then the
+// request counts as in the window.
 //
 // A request that certainly never left (a Transient error without an answer, or
 // context.Canceled as such, for a caller that did not send at all) gives its
 // token back.
-func (p *Pacer) Done(bought time.Time, err error) {
+func (p *Pacer) Done(bought time.Time, err error) (now time.Time) {
 	end, retryAfter := endOf(err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	now = time.Now()
 	p.inFlight--
 	if p.ledger != nil && p.rate.Quota > 0 {
 		p.ledger.Done(end != unsent)
@@ -257,7 +258,7 @@ func (p *Pacer) Done(bought time.Time, err error) {
 	if end == unsent {
 		p.throttle.unsure(bought)
 		p.wake()
-		return
+		return now
 	}
 	if p.rate.Quota > 0 {
 		p.expire(now)
@@ -282,6 +283,7 @@ func (p *Pacer) Done(bought time.Time, err error) {
 	if p.blind {
 		p.wake()
 	}
+	return now
 }
 
 // ends of a request, as far as the quota is concerned

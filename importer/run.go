@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,10 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 // newEngine makes the engine of one run, which ends when it is cancelled.
 func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
 	runCtx, cancel := context.WithCancelCause(ctx)
+	atHand := 0 // tasks that wait for a worker, for none to wait for the feeder
+	if o.Pacer.rate.Unlimited() {
+		atHand = o.Workers
+	}
 	e := &engine{
 		Options: o,
 		ctx:     runCtx,
@@ -103,7 +108,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		identity: newIdentity(o.Keys, o.Duplicates),
 
 		read:    make(chan item, 64),
-		work:    make(chan *task),
+		work:    make(chan *task, atHand),
 		doubts:  make(chan *doubt),
 		results: make(chan result, 64),
 
@@ -193,7 +198,8 @@ const mostRecorded = 64
 func (e *engine) record() {
 	var batch []result
 	for r := range e.results {
-		// What came in the meantime goes with it: one write to the report for all.
+		// What comes in the meantime goes with it: one write to the report for all.
+		runtime.Gosched()
 		for batch = append(batch[:0], r); len(batch) < mostRecorded; batch = append(batch, r) {
 			var ok bool
 			if r, ok = e.another(); !ok {

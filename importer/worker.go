@@ -119,7 +119,7 @@ func (e *engine) pause(t *task) bool {
 // create sends one create request.
 func (e *engine) create(t *task) (CreateResult, error) {
 	var created CreateResult
-	alive := func() error { return e.stillAlive(t.row.Key) }
+	alive := func(now time.Time) error { return e.stillAlive(t.row.Key, now) }
 	err := e.call(alive, func(ctx context.Context) (err error) {
 		t.attempts++
 		if t.attempts > 1 {
@@ -135,7 +135,7 @@ func (e *engine) create(t *task) (CreateResult, error) {
 // and the pacer allow it, after a last word to the report where before is not nil; an
 // error of that stops the run. It returns errNotSent where the run stopped before
 // the request; the request itself is not cut short by a stop.
-func (e *engine) call(before func() error, request func(context.Context) error) error {
+func (e *engine) call(before func(now time.Time) error, request func(context.Context) error) error {
 	pass, err := e.breaker.wait(e.ctx)
 	if err != nil {
 		return errNotSent
@@ -153,7 +153,7 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 		return errNotSent
 	}
 	if before != nil && !e.stopping() {
-		if err := before(); err != nil {
+		if err := before(bought); err != nil {
 			e.stop(err)
 		}
 	}
@@ -167,10 +167,8 @@ func (e *engine) call(before func() error, request func(context.Context) error) 
 	e.Progress.inFlight.Add(1)
 	sent := time.Now()
 	err = request(e.sendCtx)
-	latency = time.Since(sent)
 	e.Progress.inFlight.Add(-1)
-
-	e.Pacer.Done(bought, err)
+	latency = e.Pacer.Done(bought, err).Sub(sent)
 	if err == nil {
 		answered = true
 		e.breaker.done(pass, true)

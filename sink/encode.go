@@ -97,7 +97,7 @@ func appendRowLine(b []byte, o *importer.Outcome, redact bool) []byte {
 	}
 	if !o.Changed.IsZero() {
 		b = append(b, `,"lastChanged":"`...)
-		b = o.Changed.UTC().AppendFormat(b, timeLayout)
+		b = appendTime(b, o.Changed)
 		b = append(b, '"')
 	}
 	if o.Previous != nil && !redact {
@@ -151,8 +151,29 @@ func appendFailure(b []byte, f *importer.Failure, redact bool) []byte {
 // run, and ends the line.
 func appendAt(b []byte, at time.Time) []byte {
 	b = append(b, `,"at":"`...)
-	b = at.UTC().AppendFormat(b, timeLayout)
+	b = appendTime(b, at)
 	return append(b, "\"}\n"...)
+}
+
+// appendTime appends a time in timeLayout: what AppendFormat does, without reading
+// the layout for every line.
+func appendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 1000 || year > 9999 {
+		return t.AppendFormat(b, timeLayout)
+	}
+	hour, minute, second := t.Clock()
+	two := func(n int, then byte) { b = append(b, byte('0'+n/10), byte('0'+n%10), then) }
+	b = strconv.AppendInt(b, int64(year), 10)
+	b = append(b, '-')
+	two(int(month), '-')
+	two(day, 'T')
+	two(hour, ':')
+	two(minute, ':')
+	two(second, '.')
+	ms := t.Nanosecond() / 1e6
+	return append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }
 
 // milliseconds is the time as the report has it, for encoders that know RFC 3339
