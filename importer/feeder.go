@@ -215,10 +215,9 @@ func (e *engine) admit(it *item) *task {
 		e.report(o)
 		return nil
 	}
-	t := &task{row: *row}
 	status := e.Keys.Status(row.Key)
 	if e.State != nil && status != InDoubt && status != Unknown {
-		return e.admitSync(t, status)
+		return e.admitSync(row, status)
 	}
 	switch status {
 	case 0, Failed, Deleted: // deleted by an undo
@@ -235,6 +234,7 @@ func (e *engine) admit(it *item) *task {
 			return nil
 		}
 	case InDoubt, Unknown:
+		t := &task{row: *row}
 		t.announced, t.lost = e.Report.AnnouncedAt(row.Key), true
 		// It was announced, so it was not too large then; if a stamp makes it so now,
 		// the API says so.
@@ -242,9 +242,10 @@ func (e *engine) admit(it *item) *task {
 		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: sentUntil(e.Report.LastAlive(), time.Now())}
 		return nil
 	default:
-		e.results <- result{kind: settledBefore}
+		e.Progress.doneBefore.Add(1)
 		return nil
 	}
+	t := &task{row: *row}
 	if bad := e.stamp(t); bad != nil {
 		e.report(invalid(bad))
 		return nil

@@ -49,7 +49,7 @@ const (
 type PlannedRow struct {
 	Action Action
 	Row    Row   // without a place where the source lacks it
-	Entry  Entry // where it is known
+	Entry  Entry // where it is known and something is to be done
 	// Status is that of a row that needs nothing: Unchanged, Duplicate, Invalid,
 	// Rejected, or Created where the report has it in.
 	Status  Status
@@ -162,12 +162,10 @@ func (p *planner) row(row *Row) error {
 	}
 	need := NeedsCreate
 	if p.State != nil {
-		entry, known, err := p.State.Entry(row.Key)
-		if err != nil {
+		var err error
+		if need, r.Entry, err = needOf(row, p.State, p.RefreshAfter); err != nil {
 			return err
 		}
-		r.Entry = entry
-		need = Compare(entry, known, row.Digest, time.Now(), p.RefreshAfter)
 	} else if status.In() && status != Deleted {
 		r.Action, r.Status = ActNothing, Created
 		return p.tell(r, &p.plan.DoneBefore, Created)

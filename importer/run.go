@@ -164,7 +164,8 @@ type engine struct {
 	force bool // undo what was changed since as well
 }
 
-// A result is what the recorder counts: one for each row that was read.
+// A result is what the recorder counts: one for each row that was read, but for
+// those that need nothing, which the feeder counts.
 type result struct {
 	outcome *Outcome
 	kind    resultKind
@@ -175,10 +176,8 @@ type resultKind uint8
 
 const (
 	settled       resultKind = iota // by this run: append it
-	settledBefore                   // by an earlier run: nothing to append
 	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
 	notTried                        // the run was stopped before it was announced
-	unchanged                       // as the last sync left it: counted, and not in the report
 	undoGone                        // undo: the profile was not there any more
 	undoKept                        // undo: it was changed since
 	undoLeft                        // undo: not tried
@@ -232,12 +231,6 @@ func (e *engine) another() (result, bool) {
 
 func (e *engine) count(r result) {
 	switch r.kind {
-	case settledBefore:
-		e.Progress.doneBefore.Add(1)
-		return
-	case unchanged:
-		e.Progress.outcomes[Unchanged].Add(1)
-		return
 	case notRemoved:
 		e.notRemoved++
 		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a profile could not be changed")

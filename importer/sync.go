@@ -14,6 +14,10 @@ import (
 // State is what the last sync left in the API. Implemented by state.State. Its
 // methods may be called from several goroutines, Record from one.
 type State interface {
+	// Unchanged tells whether a row has the digest of its entry, which is active and
+	// was touched after since: Compare would say that it needs nothing. It may also
+	// say no where it would take as long as Entry to tell.
+	Unchanged(k Key, d Digest, since time.Time) (bool, error)
 	// Entry is what is known of a key; its contact ids may be missing.
 	Entry(k Key) (Entry, bool, error)
 	// Refused is why the API refused a row of that key for good, and the digest of
@@ -61,6 +65,18 @@ func Compare(entry Entry, known bool, d Digest, now time.Time, refreshAfter time
 	return NeedsNothing
 }
 
+// needOf compares a row with the state. The entry is that of a row that needs
+// something, where there is one.
+func needOf(row *Row, s State, refreshAfter time.Duration) (Need, Entry, error) {
+	now := time.Now()
+	same, err := s.Unchanged(row.Key, row.Digest, now.Add(-refreshAfter))
+	if same || err != nil {
+		return NeedsNothing, Entry{}, err
+	}
+	entry, known, err := s.Entry(row.Key)
+	return Compare(entry, known, row.Digest, now, refreshAfter), entry, err
+}
+
 // An operation is what a row needs.
 type operation uint8
 
@@ -78,19 +94,21 @@ func (t *task) creates() bool { return t.op == opCreate }
 
 // admitSync compares a row with what the last sync left. It returns the task
 // where there is something to do, or nil.
-func (e *engine) admitSync(t *task, before Status) *task {
-	entry, known, err := e.State.Entry(t.row.Key)
+func (e *engine) admitSync(row *Row, before Status) *task {
+	need, entry, err := needOf(row, e.State, e.RefreshAfter)
 	if err != nil {
 		return e.notAdmitted(err)
 	}
-	switch Compare(entry, known, t.row.Digest, time.Now(), e.RefreshAfter) {
-	case NeedsNothing:
-		kind := unchanged
+	if need == NeedsNothing {
 		if before.In() {
-			kind = settledBefore
+			e.Progress.doneBefore.Add(1)
+		} else {
+			e.Progress.outcomes[Unchanged].Add(1)
 		}
-		e.results <- result{kind: kind}
 		return nil
+	}
+	t := &task{row: *row}
+	switch need {
 	case NeedsTouch:
 		t.op, t.id, t.touched = opTouch, entry.ID, entry.Touched
 		return t

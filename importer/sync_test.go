@@ -18,6 +18,13 @@ type memoryState struct {
 	entries map[Key]Entry
 }
 
+func (s *memoryState) Unchanged(k Key, d Digest, since time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, known := s.entries[k]
+	return known && e.Digest == d && !e.Inactive && e.Touched.After(since), nil
+}
+
 func (s *memoryState) Entry(k Key) (Entry, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,7 +46,7 @@ func replay(r io.Reader, window time.Duration, now time.Time) (*history, error) 
 		notes: make(map[importer.Key]note),
 		sent:  newSentWindow(window, now),
 	}
-	lines := bufio.NewReaderSize(r, maxLine)
+	lines := bufio.NewReaderSize(inParts{r}, maxLine)
 	parser := newLineParser()
 	for number := 1; ; number++ {
 		b, err := lines.ReadSlice('\n')
@@ -72,6 +72,12 @@ func replay(r io.Reader, window time.Duration, now time.Time) (*history, error) 
 		h.bytes += int64(len(b))
 	}
 }
+
+// inParts reads no more than stays in the processor's cache until it is parsed,
+// also where there is room for the longest line.
+type inParts struct{ io.Reader }
+
+func (r inParts) Read(b []byte) (int, error) { return r.Reader.Read(b[:min(len(b), 64<<10)]) }
 
 // tornRunLine tells whether a file that holds no complete line can be the
 // beginning of a report, whose tail may be cut off. Other people's files are not

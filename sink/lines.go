@@ -47,6 +47,10 @@ type lineParser struct {
 	line line
 	src  bytes.Buffer
 	dec  *jsontext.Decoder
+	// The last time that parseUsual has read, to its second: its text, with the
+	// quote before it, and in Unix milliseconds.
+	second   [len(`"2006-01-02T15:04:05`)]byte
+	secondAt int64
 }
 
 func newLineParser() *lineParser {
@@ -58,6 +62,14 @@ func newLineParser() *lineParser {
 // parse reads one line. The members it does not know are skipped; those it
 // knows have to be well formed. The result is overwritten by the next call.
 func (p *lineParser) parse(b []byte) (*line, error) {
+	if p.parseUsual(b) {
+		return &p.line, nil
+	}
+	return p.parseAny(b)
+}
+
+// parseAny reads a line in whatever form of JSON.
+func (p *lineParser) parseAny(b []byte) (*line, error) {
 	var kind, at, key, keys, status, attempts, reads, run, summary, mode, baseURL, project []byte
 	err := p.members(b, func(name, value []byte) {
 		switch string(name) {

@@ -1,13 +1,12 @@
 package state
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"zombiezen.com/go/sqlite"
 
 	"importer/importer"
 )
@@ -17,9 +16,9 @@ import (
 // that memory does not grow with the project. It implements importer.Listing;
 // its methods may be called from several goroutines.
 type Listing struct {
-	mu sync.Mutex // over the one connection
-	db *sql.DB
-	n  int
+	mu   sync.Mutex // over what follows
+	conn *sqlite.Conn
+	n    int
 }
 
 const listingSchema = `
@@ -30,15 +29,11 @@ CREATE TABLE contact (id TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (id, 
 
 // NewListing makes an empty listing. The caller closes it.
 func NewListing() (*Listing, error) {
-	db, err := sql.Open("sqlite", "") // a private file, which SQLite removes
+	conn, err := temporary(listingSchema)
 	if err != nil {
 		return nil, fmt.Errorf("a file for the list of profiles: %w", err)
 	}
-	db.SetMaxOpenConns(1) // each connection would have a file of its own
-	if _, err := db.Exec(listingSchema); err != nil {
-		return nil, errors.Join(fmt.Errorf("a file for the list of profiles: %w", err), db.Close())
-	}
-	return &Listing{db: db}, nil
+	return &Listing{conn: conn}, nil
 }
 
 // Len is how many profiles it holds.
@@ -58,13 +53,12 @@ func (l *Listing) Add(page []importer.Found) (added int, err error) {
 			err = fmt.Errorf("keeping the list of profiles: %w", err)
 		}
 	}()
-	tx, err := l.db.Begin()
-	if err != nil {
+	if err := run(l.conn, "BEGIN", nil); err != nil {
 		return 0, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, tx.Rollback())
+			err = errors.Join(err, run(l.conn, "ROLLBACK", nil))
 		}
 	}()
 	for _, f := range page {
@@ -72,23 +66,20 @@ func (l *Listing) Add(page []importer.Found) (added int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		done, err := tx.Exec("INSERT OR IGNORE INTO profile VALUES (?, ?)", f.ID, text)
-		if err != nil {
+		if err := run(l.conn, "INSERT OR IGNORE INTO profile VALUES (?, ?)", nil, f.ID, text); err != nil {
 			return 0, err
 		}
-		if n, err := done.RowsAffected(); err != nil {
-			return 0, err
-		} else if n == 0 {
+		if l.conn.Changes() == 0 {
 			continue
 		}
 		added++
 		for _, id := range f.ContactIDs {
-			if _, err := tx.Exec("INSERT OR IGNORE INTO contact VALUES (?, ?)", id, f.ID); err != nil {
+			if err := run(l.conn, "INSERT OR IGNORE INTO contact VALUES (?, ?)", nil, id, f.ID); err != nil {
 				return 0, err
 			}
 		}
 	}
-	if err := tx.Commit(); err != nil {
+	if err := run(l.conn, "COMMIT", nil); err != nil {
 		return 0, err
 	}
 	l.n += added
@@ -114,43 +105,28 @@ func (l *Listing) Find(contactIDs []string) ([]importer.Found, error) {
 	return all, nil
 }
 
-func (l *Listing) find(contactID string) ([]importer.Found, error) {
-	rows, err := l.db.Query("SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", contactID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var found []importer.Found
-	for rows.Next() {
-		var text []byte
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
+func (l *Listing) find(contactID string) (found []importer.Found, err error) {
+	err = run(l.conn, "SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", func(stmt *sqlite.Stmt) error {
 		var f importer.Found
-		if err := json.Unmarshal(text, &f); err != nil {
-			return nil, err
-		}
+		err := json.Unmarshal(blob(stmt, 0), &f)
 		found = append(found, f)
-	}
-	return found, rows.Err()
+		return err
+	}, contactID)
+	return found, err
 }
 
 // Get is the profile of an id; false where it was not listed.
 func (l *Listing) Get(id string) (f importer.Found, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var text []byte
-	err = l.db.QueryRow("SELECT found FROM profile WHERE id = ?", id).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &f)
-	}
+	err = run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
+		ok = true
+		return json.Unmarshal(blob(stmt, 0), &f)
+	}, id)
 	if err != nil {
 		return f, false, fmt.Errorf("reading the list of profiles: %w", err)
 	}
-	return f, true, nil
+	return f, ok, nil
 }
 
 func contains(found []importer.Found, id string) bool {
@@ -163,4 +139,10 @@ func contains(found []importer.Found, id string) bool {
 }
 
 // Close removes the listing.
-func (l *Listing) Close() error { return l.db.Close() }
+func (l *Listing) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	conn := l.conn
+	l.conn = nil
+	return conn.Close()
+}

@@ -1,20 +1,17 @@
 package state
 
 import (
-	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
+	"zombiezen.com/go/sqlite"
 
 	"importer/importer"
 )
@@ -38,17 +35,20 @@ type State struct {
 	options Options
 	lock    *flock.Flock
 
-	mu          sync.Mutex // over what follows
-	db          *sql.DB
-	conn        *sql.Conn // the only one
-	entry       *sql.Stmt
-	writes      map[string]*sql.Stmt // by their text
+	mu          sync.Mutex   // over what follows
+	conn        *sqlite.Conn // the only one; nil when it is closed
 	n           int
 	open        bool // a transaction
 	uncommitted int
 	committed   time.Time
 	report      string // that is recorded from
 	position    func() int64
+
+	// The active contacts that were touched after since, but for those that were
+	// recorded later; empty until asked for often enough.
+	unchanged importer.RowSet
+	since     time.Time
+	asked     int // how often Unchanged was, since
 }
 
 // When what was recorded is committed, at the latest.
@@ -106,20 +106,18 @@ func Open(path string, o Options) (_ *State, err error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("the state: %w", err)
 	}
-	abs, err := filepath.Abs(path)
+	abs, err := filepath.Abs(path) // so that no name means anything special
 	if err != nil {
 		return nil, err
 	}
-	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/"),
-		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=cache_size(-32000)"}
-	if s.db, err = sql.Open("sqlite", dsn.String()); err != nil {
-		return nil, err
-	}
-	ctx := context.Background()
-	if s.conn, err = s.db.Conn(ctx); err != nil {
+	if s.conn, err = sqlite.OpenConn(abs, sqlite.OpenReadWrite); err != nil {
 		return nil, s.wrap(err)
 	}
-	if err := s.prepare(ctx); err != nil {
+	s.conn.SetBusyTimeout(time.Second)
+	if err = runAll(s.conn, settings); err != nil {
+		return nil, s.wrap(err)
+	}
+	if err := s.prepare(); err != nil {
 		var other *MismatchError
 		if errors.As(err, &other) {
 			return nil, err
@@ -129,6 +127,12 @@ func Open(path string, o Options) (_ *State, err error) {
 	return s, nil
 }
 
+const settings = `
+PRAGMA locking_mode = exclusive;
+PRAGMA journal_mode = wal;
+PRAGMA synchronous = normal;
+PRAGMA cache_size = -8000;`
+
 // Empty is a state that knows nobody and lies in no file. The caller closes it.
 func Empty(o Options) (_ *State, err error) {
 	s := &State{path: "in memory", options: o, committed: time.Now()}
@@ -137,14 +141,10 @@ func Empty(o Options) (_ *State, err error) {
 			err = errors.Join(err, s.release())
 		}
 	}()
-	if s.db, err = sql.Open("sqlite", ":memory:"); err != nil {
+	if s.conn, err = sqlite.OpenConn(":memory:", sqlite.OpenReadWrite); err != nil {
 		return nil, err
 	}
-	ctx := context.Background()
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		return nil, err
-	}
-	return s, s.prepare(ctx)
+	return s, s.prepare()
 }
 
 func (s *State) wrap(err error) error {
@@ -153,10 +153,10 @@ func (s *State) wrap(err error) error {
 
 // prepare brings the schema up to date, and looks whether the state is of this
 // project.
-func (s *State) prepare(ctx context.Context) error {
+func (s *State) prepare() error {
 	var version, application, tables int
-	for pragma, to := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &application, "SELECT count(*) FROM sqlite_schema": &tables} {
-		if err := s.conn.QueryRowContext(ctx, pragma).Scan(to); err != nil {
+	for query, to := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &application, "SELECT count(*) FROM sqlite_schema": &tables} {
+		if err := s.number(query, to); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func (s *State) prepare(ctx context.Context) error {
 	}
 	for ; version < len(migrations); version++ {
 		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
-		if _, err := s.conn.ExecContext(ctx, step); err != nil {
+		if err := runAll(s.conn, step); err != nil {
 			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
 		}
 	}
@@ -188,25 +188,26 @@ func (s *State) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM contact").Scan(&s.n); err != nil {
-		return err
-	}
-	var err error
-	s.entry, err = s.conn.PrepareContext(ctx, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?")
-	return err
+	return s.number("SELECT count(*) FROM contact", &s.n)
+}
+
+func (s *State) number(query string, to *int) error {
+	return run(s.conn, query, func(stmt *sqlite.Stmt) error {
+		*to = stmt.ColumnInt(0)
+		return nil
+	})
 }
 
 func (s *State) meta(name string) (value string, err error) {
-	err = s.conn.QueryRowContext(context.Background(), "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
+	err = run(s.conn, "SELECT value FROM meta WHERE name = ?", func(stmt *sqlite.Stmt) error {
+		value = stmt.ColumnText(0)
+		return nil
+	}, name)
 	return value, err
 }
 
 func (s *State) setMeta(name, value string) error {
-	_, err := s.conn.ExecContext(context.Background(), "INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
-	return err
+	return run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, name, value)
 }
 
 // BaseURL and ProjectID are those of the project that it is about.
@@ -221,26 +222,57 @@ func (s *State) Len() int {
 }
 
 // Entry implements importer.State. The contact ids are not read.
-func (s *State) Entry(k importer.Key) (importer.Entry, bool, error) {
+func (s *State) Entry(k importer.Key) (e importer.Entry, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := importer.Entry{Key: k}
-	var digest sql.RawBytes
-	var touched int64
-	rows, err := s.entry.QueryContext(context.Background(), k[:])
-	if err != nil {
-		return e, false, s.wrap(err)
+	e.Key = k
+	err = run(s.conn, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		known = true
+		e.ID = stmt.ColumnText(0)
+		stmt.ColumnBytes(1, e.Digest[:])
+		e.Touched = time.Unix(stmt.ColumnInt64(2), 0)
+		e.Inactive = stmt.ColumnBool(3)
+		return nil
+	}, k[:])
+	return e, known, s.wrapRead(err)
+}
+
+const (
+	// All contacts are read when one in so many was asked for.
+	scanAfter = 16
+	// What was read serves for so long: until then none of them is due to be touched.
+	scanServes = time.Hour
+)
+
+// Unchanged implements importer.State. A look-up takes ten times as long as
+// reading a contact in passing. So when it is asked often, it reads all once, and
+// keeps in memory which rows are as they were: 11 bytes for each.
+func (s *State) Unchanged(k importer.Key, d importer.Digest, since time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked++; since.After(s.since) {
+		if s.asked < s.n/scanAfter {
+			return false, nil
+		}
+		if err := s.scan(since.Add(scanServes)); err != nil {
+			return false, s.wrap(err)
+		}
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return e, false, s.wrapRead(rows.Err())
-	}
-	if err := rows.Scan(&e.ID, &digest, &touched, &e.Inactive); err != nil {
-		return e, false, s.wrap(err)
-	}
-	copy(e.Digest[:], digest)
-	e.Touched = time.Unix(touched, 0)
-	return e, true, nil
+	return s.unchanged.Has(k, d), nil
+}
+
+// scan fills the set of those that are unchanged.
+func (s *State) scan(since time.Time) error {
+	s.unchanged.Free()
+	s.unchanged, s.since, s.asked = importer.NewRowSet(s.n), since, 0
+	return run(s.conn, "SELECT key, digest FROM contact WHERE touched > ? AND inactive = 0", func(stmt *sqlite.Stmt) error {
+		var k importer.Key
+		var d importer.Digest
+		stmt.ColumnBytes(0, k[:])
+		stmt.ColumnBytes(1, d[:])
+		s.unchanged.Add(k, d)
+		return nil
+	}, since.Unix())
 }
 
 func (s *State) wrapRead(err error) error {
@@ -254,44 +286,27 @@ func (s *State) wrapRead(err error) error {
 func (s *State) Entries(after importer.Key, most int) (all []importer.Entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rows, err := s.conn.QueryContext(context.Background(),
-		"SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", after[:], most)
+	err = run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
+		e := importer.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
+		stmt.ColumnBytes(0, e.Key[:])
+		stmt.ColumnBytes(2, e.Digest[:])
+		all = append(all, e)
+		return json.Unmarshal(blob(stmt, 5), &all[len(all)-1].ContactIDs)
+	}, after[:], most)
 	if err != nil {
 		return nil, s.wrap(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var e importer.Entry
-		var key, digest sql.RawBytes
-		var ids sql.RawBytes
-		var touched int64
-		if err := rows.Scan(&key, &e.ID, &digest, &touched, &e.Inactive, &ids); err != nil {
-			return nil, s.wrap(err)
-		}
-		copy(e.Key[:], key)
-		copy(e.Digest[:], digest)
-		e.Touched = time.Unix(touched, 0)
-		if err := json.Unmarshal(ids, &e.ContactIDs); err != nil {
-			return nil, s.wrap(err)
-		}
-		all = append(all, e)
-	}
-	return all, s.wrapRead(rows.Err())
+	return all, nil
 }
 
 // Refused implements importer.State.
 func (s *State) Refused(k importer.Key) (digest importer.Digest, why *importer.Failure, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var d, text []byte
-	err = s.conn.QueryRowContext(context.Background(), "SELECT digest, failure FROM refused WHERE key = ?", k[:]).Scan(&d, &text)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return digest, nil, nil
-	case err == nil:
-		copy(digest[:], d)
-		err = json.Unmarshal(text, &why)
-	}
+	err = run(s.conn, "SELECT digest, failure FROM refused WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		stmt.ColumnBytes(0, digest[:])
+		return json.Unmarshal(blob(stmt, 1), &why)
+	}, k[:])
 	return digest, why, s.wrapRead(err)
 }
 
@@ -328,9 +343,11 @@ func (s *State) record(o *importer.Outcome) error {
 			touched = o.Changed
 		}
 		// A contact whose ids have changed has a new key and its old profile.
-		if err := s.exec("DELETE FROM contact WHERE id = ? OR key = ?", o.ID, key[:]); err != nil {
+		gone, err := s.alter("DELETE FROM contact WHERE id = ? OR key = ? RETURNING key, digest", o.ID, key[:])
+		if err != nil {
 			return err
 		}
+		s.n -= gone
 		if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids) VALUES (?, ?, ?, ?, 0, ?)",
 			key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids)); err != nil {
 			return err
@@ -338,9 +355,14 @@ func (s *State) record(o *importer.Outcome) error {
 		s.n++
 		return s.exec("DELETE FROM refused WHERE key = ?", key[:])
 	case importer.Deactivated:
-		return s.exec("UPDATE contact SET inactive = 1, touched = ? WHERE key = ?", o.At.Unix(), key[:])
+		_, err := s.alter("UPDATE contact SET inactive = 1, touched = ? WHERE key = ? RETURNING key, digest", o.At.Unix(), key[:])
+		return err
 	case importer.Deleted:
-		return s.exec("DELETE FROM contact WHERE key = ?", key[:])
+		gone, err := s.alter("DELETE FROM contact WHERE key = ? RETURNING key, digest", key[:])
+		if err != nil {
+			return err
+		}
+		s.n -= gone
 	case importer.Rejected:
 		why, err := json.Marshal(o.Failure)
 		if err != nil {
@@ -351,34 +373,34 @@ func (s *State) record(o *importer.Outcome) error {
 	return nil
 }
 
-// exec changes the state, within the open transaction. What it deletes of
-// contacts is taken off their number.
-func (s *State) exec(query string, args ...any) error {
-	ctx := context.Background()
+// exec changes the state, within the open transaction.
+func (s *State) exec(query string, values ...any) error {
+	return s.change(query, nil, values...)
+}
+
+// alter changes or deletes contacts with a query that returns the key and the
+// digest of each of them, and says how many they were.
+func (s *State) alter(query string, values ...any) (contacts int, err error) {
+	err = s.change(query, func(stmt *sqlite.Stmt) error {
+		var k importer.Key
+		var d importer.Digest
+		stmt.ColumnBytes(0, k[:])
+		stmt.ColumnBytes(1, d[:])
+		s.unchanged.Remove(k, d)
+		contacts++
+		return nil
+	}, values...)
+	return contacts, err
+}
+
+func (s *State) change(query string, row func(*sqlite.Stmt) error, values ...any) error {
 	if !s.open {
-		if _, err := s.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		if err := run(s.conn, "BEGIN", nil); err != nil {
 			return err
 		}
 		s.open = true
 	}
-	stmt := s.writes[query]
-	if stmt == nil {
-		var err error
-		if stmt, err = s.conn.PrepareContext(ctx, query); err != nil {
-			return err
-		}
-		if s.writes == nil {
-			s.writes = make(map[string]*sql.Stmt)
-		}
-		s.writes[query] = stmt
-	}
-	done, err := stmt.ExecContext(ctx, args...)
-	if err != nil || !strings.HasPrefix(query, "DELETE FROM contact") {
-		return err
-	}
-	n, err := done.RowsAffected()
-	s.n -= int(n)
-	return err
+	return run(s.conn, query, row, values...)
 }
 
 // Commit brings what was recorded into the file.
@@ -400,8 +422,7 @@ func (s *State) commit() error {
 		return nil
 	}
 	s.open = false
-	_, err := s.conn.ExecContext(context.Background(), "COMMIT")
-	return s.wrapRead(err)
+	return s.wrapRead(run(s.conn, "COMMIT", nil))
 }
 
 // From says which report is recorded from now on, by the id of its first run,
@@ -440,18 +461,11 @@ func (s *State) Close() error {
 
 func (s *State) release() error {
 	var errs []error
-	for _, stmt := range s.writes {
-		errs = append(errs, stmt.Close())
-	}
-	if s.entry != nil {
-		errs = append(errs, s.entry.Close())
-	}
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())
+		s.conn = nil
 	}
-	if s.db != nil {
-		errs = append(errs, s.db.Close())
-	}
+	s.unchanged.Free()
 	if s.lock != nil {
 		errs = append(errs, s.lock.Unlock())
 	}

@@ -24,7 +24,7 @@ func open(t *testing.T, path string) *State {
 func outcome(n int, status importer.Status, digest byte) *importer.Outcome {
 	p := importer.Profile{ContactIDs: []string{fmt.Sprint("c", n)}}
 	return &importer.Outcome{
-		Row:    importer.Row{Key: importer.KeyOf(p.ContactIDs), Digest: importer.Digest{digest}, Profile: p},
+		Row:    importer.Row{Key: importer.KeyOf(p.ContactIDs), Digest: importer.Digest{0: digest, 15: digest}, Profile: p},
 		Status: status, ID: fmt.Sprintf("%024d", n), At: time.Unix(1e9, 0),
 	}
 }
@@ -172,7 +172,7 @@ func TestStateRefusesOtherFiles(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	if _, err := s.conn.ExecContext(t.Context(), "PRAGMA user_version = 99"); err != nil {
+	if err := run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -180,6 +180,74 @@ func TestStateRefusesOtherFiles(t *testing.T) {
 	}
 	if _, err := Open(newer, Options{BaseURL: "https://x", ProjectID: "p"}); err == nil {
 		t.Error("a file of a newer version was taken")
+	}
+}
+
+// What Unchanged says is what the entry says, whether all contacts were read or
+// not, and whatever is recorded meanwhile.
+func TestUnchangedIsWhatTheEntrySays(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const n = 100
+	record := func(o *importer.Outcome) {
+		t.Helper()
+		if err := s.Record(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		o := outcome(i, importer.Created, 1)
+		o.At = o.At.Add(time.Duration(i) * time.Minute)
+		record(o)
+	}
+	record(outcome(7, importer.Deactivated, 1))
+	// since is when those that are due now were touched last; of late, those that
+	// will be due soon, which a scan leaves out, are no longer looked up.
+	look := func(since time.Time) (yes int) {
+		t.Helper()
+		for i := range n {
+			for digest := range byte(3) {
+				o := outcome(i, 0, digest)
+				e, known, err := s.Entry(o.Row.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := importer.Compare(e, known, o.Row.Digest, since.Add(time.Hour), time.Hour) == importer.NeedsNothing
+				got, err := s.Unchanged(o.Row.Key, o.Row.Digest, since)
+				if err != nil || got && !want {
+					t.Fatalf("%d with the digest %d at %v: %t, %v; the entry is %+v", i, digest, since, got, err, e)
+				}
+				if got {
+					yes++
+				}
+			}
+		}
+		return yes
+	}
+	at := time.Unix(1e9, 0).Add(-2 * time.Hour)
+	if got := look(at); got < 90 || got > n-1 {
+		t.Errorf("%d are unchanged, want most of %d: the first ones are not looked for in all", got, n-1)
+	}
+	if got := look(at); got != n-1 {
+		t.Errorf("%d are unchanged, want %d", got, n-1)
+	}
+	record(outcome(1, importer.Updated, 2))
+	record(outcome(2, importer.Deactivated, 1))
+	record(outcome(3, importer.Deleted, 1))
+	moved := outcome(4, importer.Updated, 1)
+	moved.Row.Key = outcome(n, 0, 0).Row.Key
+	record(moved)
+	if got := look(at); got != n-5 {
+		t.Errorf("%d are unchanged, want %d", got, n-5)
+	}
+	// A quarter of them are due now, and of the others those within the hour are
+	// left to Entry.
+	if got := look(at.Add(2*time.Hour + 25*time.Minute)); got < 10 || got > n-5-25 {
+		t.Errorf("%d are unchanged of %d", got, n-5-25)
 	}
 }
 

@@ -1,12 +1,11 @@
 package state
 
 import (
-	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
+
+	"zombiezen.com/go/sqlite"
 
 	"importer/importer"
 )
@@ -15,8 +14,7 @@ import (
 // without a name that ends with the process, so that memory does not grow with
 // the report. It has one owner at a time.
 type Written struct {
-	db   *sql.DB
-	conn *sql.Conn
+	conn *sqlite.Conn
 	open bool
 }
 
@@ -39,44 +37,29 @@ CREATE TABLE written (
 ) WITHOUT ROWID;`
 
 // NewWritten makes an empty table. The caller closes it.
-func NewWritten() (_ *Written, err error) {
-	w := &Written{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("a file for what the report says: %w", err), w.Close())
-		}
-	}()
-	if w.db, err = sql.Open("sqlite", ""); err != nil {
-		return w, err
+func NewWritten() (*Written, error) {
+	conn, err := temporary(writtenSchema)
+	if err != nil {
+		return nil, fmt.Errorf("a file for what the report says: %w", err)
 	}
-	if w.conn, err = w.db.Conn(context.Background()); err != nil {
-		return w, err
-	}
-	_, err = w.conn.ExecContext(context.Background(), writtenSchema)
-	return w, err
+	return &Written{conn: conn}, nil
 }
 
 // Close removes the table.
 func (w *Written) Close() error {
-	var errs []error
-	if w.conn != nil {
-		errs = append(errs, w.conn.Close())
-	}
-	if w.db != nil {
-		errs = append(errs, w.db.Close())
-	}
-	return errors.Join(errs...)
+	conn := w.conn
+	w.conn = nil
+	return conn.Close()
 }
 
-func (w *Written) exec(query string, args ...any) error {
+func (w *Written) exec(query string, values ...any) error {
 	if !w.open {
-		if _, err := w.conn.ExecContext(context.Background(), "BEGIN"); err != nil {
+		if err := run(w.conn, "BEGIN", nil); err != nil {
 			return err
 		}
 		w.open = true
 	}
-	_, err := w.conn.ExecContext(context.Background(), query, args...)
-	return err
+	return run(w.conn, query, nil, values...)
 }
 
 // Record takes the next outcome of the report.
@@ -98,12 +81,15 @@ func (w *Written) Record(o *importer.Outcome) error {
 		created  bool
 		touched  bool
 		at       int64
-		previous sql.NullString
+		previous string // "" for nothing
 	}
-	err := w.conn.QueryRowContext(context.Background(), "SELECT id, created, touched, at, previous FROM written WHERE key = ?", key[:]).
-		Scan(&was.id, &was.created, &was.touched, &was.at, &was.previous)
-	known := err == nil
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	known := false
+	if err := run(w.conn, "SELECT id, created, touched, at, previous FROM written WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		known = true
+		was.id, was.created, was.touched = stmt.ColumnText(0), stmt.ColumnBool(1), stmt.ColumnBool(2)
+		was.at, was.previous = stmt.ColumnInt64(3), stmt.ColumnText(4)
+		return nil
+	}, key[:]); err != nil {
 		return err
 	}
 	at, created, touched := o.At.UnixMilli(), o.Status == importer.Created, o.Touched || o.Status == importer.Unchanged
@@ -114,20 +100,19 @@ func (w *Written) Record(o *importer.Outcome) error {
 	if known && was.id == o.ID {
 		created, touched = created || was.created, touched && was.touched
 	} else {
-		previous = sql.NullString{}
+		previous = ""
 	}
 	if o.Previous != nil {
-		text, err := mergePrevious(previous.String, o.Previous)
-		if err != nil {
+		var err error
+		if previous, err = mergePrevious(previous, o.Previous); err != nil {
 			return err
 		}
-		previous = sql.NullString{String: text, Valid: true}
 	}
 	ids, err := json.Marshal(o.Row.Profile.ContactIDs)
 	if err != nil {
 		return err
 	}
-	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,nullif(?, ''),?,?,?)",
 		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, previous, string(ids), o.Row.Source, o.Row.Line)
 }
 
@@ -185,39 +170,32 @@ func (w *Written) See(k importer.Key) error {
 
 // Len is how many keys are in it.
 func (w *Written) Len() (n int, err error) {
-	err = w.conn.QueryRowContext(context.Background(), "SELECT count(*) FROM written").Scan(&n)
+	err = run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
+		n = stmt.ColumnInt(0)
+		return nil
+	})
 	return n, err
 }
 
-func (w *Written) query(query string, args ...any) (all []importer.WrittenRow, err error) {
-	rows, err := w.conn.QueryContext(context.Background(), query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r importer.WrittenRow
-		var key, digest []byte
-		var at int64
-		var ids string
-		var status int
-		var previous sql.NullString
-		if err := rows.Scan(&key, &r.ID, &digest, &status, &r.Created, &r.Touched, &at, &previous, &ids, &r.Place.Source, &r.Place.Line, &r.Seen); err != nil {
-			return nil, err
+func (w *Written) query(query string, values ...any) (all []importer.WrittenRow, err error) {
+	err = run(w.conn, query, func(stmt *sqlite.Stmt) error {
+		r := importer.WrittenRow{
+			ID: stmt.ColumnText(1), Status: importer.Status(stmt.ColumnInt(3)), Created: stmt.ColumnBool(4), Touched: stmt.ColumnBool(5),
+			At: time.UnixMilli(stmt.ColumnInt64(6)), Place: importer.Place{Source: stmt.ColumnText(9), Line: stmt.ColumnInt(10)}, Seen: stmt.ColumnBool(11),
 		}
-		copy(r.Key[:], key)
-		copy(r.Digest[:], digest)
-		r.Status, r.At = importer.Status(status), time.UnixMilli(at)
-		if err := json.Unmarshal([]byte(ids), &r.ContactIDs); err != nil {
-			return nil, err
+		stmt.ColumnBytes(0, r.Key[:])
+		stmt.ColumnBytes(2, r.Digest[:])
+		if err := json.Unmarshal(blob(stmt, 8), &r.ContactIDs); err != nil {
+			return err
 		}
-		if previous.Valid {
+		if !stmt.ColumnIsNull(7) {
 			r.Previous = &importer.Profile{}
-			if err := json.Unmarshal([]byte(previous.String), r.Previous); err != nil {
-				return nil, err
+			if err := json.Unmarshal(blob(stmt, 7), r.Previous); err != nil {
+				return err
 			}
 		}
 		all = append(all, r)
-	}
-	return all, rows.Err()
+		return nil
+	}, values...)
+	return all, err
 }
