@@ -161,10 +161,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}
 	defer func() { err = errors.Join(err, rejects.Discard()) }()
 
-	listing, err := state.NewListing()
-	if err != nil {
-		return err
-	}
+	listing := &state.Listing{}
 	defer func() { err = errors.Join(err, listing.Close()) }()
 
 	for _, n := range input.Notices() {

@@ -248,9 +248,7 @@ func (v *verification) list(ctx context.Context, reads int) (err error) {
 			if page.Total/pageSize >= reads {
 				return nil // one by one is cheaper
 			}
-			if v.listed, err = state.NewListing(); err != nil {
-				return err
-			}
+			v.listed = &state.Listing{}
 		}
 		if _, err := v.listed.Add(page.Profiles); err != nil {
 			return err

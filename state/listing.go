@@ -13,11 +13,12 @@ import (
 
 // A Listing holds the profiles of a project that were listed, to be found by
 // contact id. It lies in a file without a name that ends with the process, so
-// that memory does not grow with the project. It implements importer.Listing;
+// that memory does not grow with the project, and is made with the first profile.
+// The zero value is empty; the caller closes it. It implements importer.Listing;
 // its methods may be called from several goroutines.
 type Listing struct {
-	mu   sync.Mutex // over what follows
-	conn *sqlite.Conn
+	mu   sync.Mutex   // over what follows
+	conn *sqlite.Conn // nil: no profile was added
 	n    int
 }
 
@@ -26,15 +27,6 @@ PRAGMA journal_mode = off;
 PRAGMA synchronous = off;
 CREATE TABLE profile (id TEXT PRIMARY KEY, found BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE contact (id TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (id, profile)) WITHOUT ROWID;`
-
-// NewListing makes an empty listing. The caller closes it.
-func NewListing() (*Listing, error) {
-	conn, err := temporary(listingSchema)
-	if err != nil {
-		return nil, fmt.Errorf("a file for the list of profiles: %w", err)
-	}
-	return &Listing{conn: conn}, nil
-}
 
 // Len is how many profiles it holds.
 func (l *Listing) Len() int {
@@ -53,6 +45,11 @@ func (l *Listing) Add(page []importer.Found) (added int, err error) {
 			err = fmt.Errorf("keeping the list of profiles: %w", err)
 		}
 	}()
+	if l.conn == nil {
+		if l.conn, err = temporary(listingSchema); err != nil {
+			return 0, err
+		}
+	}
 	if err := run(l.conn, "BEGIN", nil); err != nil {
 		return 0, err
 	}
@@ -90,6 +87,9 @@ func (l *Listing) Add(page []importer.Found) (added int, err error) {
 func (l *Listing) Find(contactIDs []string) ([]importer.Found, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil, nil
+	}
 	var all []importer.Found
 	for _, id := range contactIDs {
 		found, err := l.find(id)
@@ -119,6 +119,9 @@ func (l *Listing) find(contactID string) (found []importer.Found, err error) {
 func (l *Listing) Get(id string) (f importer.Found, ok bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.conn == nil {
+		return f, false, nil
+	}
 	err = run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
 		ok = true
 		return json.Unmarshal(blob(stmt, 0), &f)
@@ -144,5 +147,8 @@ func (l *Listing) Close() error {
 	defer l.mu.Unlock()
 	conn := l.conn
 	l.conn = nil
+	if conn == nil {
+		return nil
+	}
 	return conn.Close()
 }

@@ -10,15 +10,15 @@ import (
 )
 
 func TestListingFindsEachProfileOnceByAnyContactID(t *testing.T) {
-	l, err := NewListing()
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := &Listing{}
 	defer func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
+	if found, err := l.Find([]string{"a1"}); err != nil || len(found) != 0 {
+		t.Errorf("an empty list holds %+v, %v", found, err)
+	}
 	var page []importer.Found
 	for i := range 100 {
 		page = append(page, importer.Found{
