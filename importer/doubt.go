@@ -132,7 +132,7 @@ func (e *engine) settleDoubts() {
 // the doubt that is left, with the time of its next look, or nil.
 func (e *engine) lookAgain(d *doubt) *doubt {
 	t := d.task
-	t.doubt = doubtNames[d.why]
+	t.Doubt = doubtNames[d.why]
 	if !d.counted {
 		d.counted = true
 		e.Progress.lookedUp.Add(1)
@@ -164,7 +164,7 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 	case conflict:
 		// The API says that it is there, and does not show it. Either way the row
 		// needs nothing more.
-		e.Log.Warn().Str("source", t.row.Source).Int("line", t.row.Line).
+		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).
 			Msg("the API refused the contact as there already, and no look-up finds it")
 		e.settle(t, Existing, "", false, nil)
 		return nil
@@ -173,7 +173,7 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 		return nil
 	}
 	if t.failures > e.Retries {
-		e.settle(t, Failed, "", false, gaveUp(d.cause, t.attempts))
+		e.settle(t, Failed, "", false, gaveUp(d.cause, t.Attempts))
 		return nil
 	}
 	if next := e.send(t); next != nil {
@@ -193,7 +193,7 @@ func (e *engine) adoptDoubtful(t *task, f Found, status Status) *doubt {
 	if e.adopt(t, f, status) {
 		return nil
 	}
-	if err := e.Report.Changing([]Key{t.row.Key}); err != nil {
+	if err := e.Report.Changing([]Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil

@@ -100,7 +100,7 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 	var left []*task
 	for i, t := range batch {
 		if t.creates() {
-			found, err := e.Listing.Find(t.row.Profile.ContactIDs)
+			found, err := e.Listing.Find(t.Row.Profile.ContactIDs)
 			if err != nil {
 				return slices.Concat(left, batch[i:]), err
 			}
@@ -212,10 +212,10 @@ func (e *engine) recognize(t *task, found []Found) bool {
 	if len(found) == 0 {
 		return false
 	}
-	holder, others := holderOf(t.row.Profile.ContactIDs, found)
+	holder, others := holderOf(t.Row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
 		e.hand(result{release: !t.announced.IsZero(), outcome: &Outcome{
-			Row: t.row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
+			Row: t.Row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
 		}})
 		return true
 	}
@@ -224,7 +224,7 @@ func (e *engine) recognize(t *task, found []Found) bool {
 		return true
 	}
 	if e.OnConflict == ConflictMerge {
-		t.merge = toMerge(t.row.Profile.ContactIDs, holder, others)
+		t.merge = toMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
 	return e.adopt(t, holder, Unchanged)
 }
@@ -277,7 +277,7 @@ func conflictOf(holder Found, others []Found) *Failure {
 // where that was read. It is true where the row is settled.
 func (e *engine) lookUpFirst(t *task) bool {
 	if e.known.listed.Load() {
-		found, err := e.Listing.Find(t.row.Profile.ContactIDs)
+		found, err := e.Listing.Find(t.Row.Profile.ContactIDs)
 		if err != nil {
 			e.stop(err)
 			e.notSent(t)
@@ -286,7 +286,7 @@ func (e *engine) lookUpFirst(t *task) bool {
 		return len(found) > 0 && e.recognize(t, found)
 	}
 	var found []Found
-	for _, id := range t.row.Profile.ContactIDs {
+	for _, id := range t.Row.Profile.ContactIDs {
 		if slices.ContainsFunc(found, func(f Found) bool { return slices.Contains(f.ContactIDs, id) }) {
 			continue
 		}

@@ -143,7 +143,7 @@ func (e *engine) feed() {
 		ready = append(ready, coming...)
 	}
 	for _, t := range ready {
-		e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
+		e.results <- result{kind: announcedOnly, outcome: &t.Outcome}
 	}
 	for range gathered {
 		e.results <- result{kind: notTried}
@@ -234,7 +234,7 @@ func (e *engine) admit(it *item) *task {
 			return nil
 		}
 	case InDoubt, Unknown:
-		t := &task{row: *row}
+		t := &task{Outcome: Outcome{Row: *row}}
 		t.announced, t.lost = e.Report.AnnouncedAt(row.Key), true
 		// It was announced, so it was not too large then; if a stamp makes it so now,
 		// the API says so.
@@ -245,7 +245,7 @@ func (e *engine) admit(it *item) *task {
 		e.Progress.doneBefore.Add(1)
 		return nil
 	}
-	t := &task{row: *row}
+	t := &task{Outcome: Outcome{Row: *row}}
 	if bad := e.stamp(t); bad != nil {
 		e.report(invalid(bad))
 		return nil
@@ -271,9 +271,9 @@ func (e *engine) announce(tasks []*task) error {
 	for _, t := range tasks {
 		t.announced = now
 		if t.creates() {
-			creates = append(creates, t.row.Key)
+			creates = append(creates, t.Row.Key)
 		} else {
-			changes = append(changes, t.row.Key)
+			changes = append(changes, t.Row.Key)
 		}
 	}
 	if len(changes) > 0 {
@@ -317,12 +317,12 @@ func (e *engine) stamp(t *task) *RowError {
 	if e.StampField == "" {
 		return nil
 	}
-	p := t.row.Profile
-	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], Field{Name: e.StampField, Value: StringValue(t.row.Key.String())})
+	p := t.Row.Profile
+	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], Field{Name: e.StampField, Value: StringValue(t.Row.Key.String())})
 	SortFields(p.Fields)
-	t.row.Profile = p
+	t.Row.Profile = p
 	if n := p.BodyBytes(); n > MaxBodyBytes {
-		return &RowError{Source: t.row.Source, Line: t.row.Line, Number: t.row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.row.Raw,
+		return &RowError{Source: t.Row.Source, Line: t.Row.Line, Number: t.Row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.Row.Raw,
 			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, MaxBodyBytes), Hint: "shorten a field of this row"}
 	}
 	return nil

@@ -25,13 +25,13 @@ const clockMargin = 2 * time.Second
 // has its first contact id: a create that succeeded would have stored all of
 // them.
 func (e *engine) lookUp(t *task) (*match, error) {
-	ids := t.row.Profile.ContactIDs
+	ids := t.Row.Profile.ContactIDs
 	found, err := e.find(ids[0])
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	if len(found) > 1 {
-		e.Log.Warn().Str("source", t.row.Source).Int("line", t.row.Line).Int("profiles", len(found)).
+		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).Int("profiles", len(found)).
 			Msg("several profiles hold the contact id of this row")
 	}
 	slices.SortFunc(found, func(a, b Found) int { return a.LastChanged.Compare(b.LastChanged) })
@@ -52,9 +52,9 @@ func (e *engine) lookUp(t *task) (*match, error) {
 // row's contact ids and is no older than the announcement.
 func (e *engine) ours(t *task, f Found) (bool, error) {
 	if e.StampField != "" {
-		return string(f.Field(e.StampField)) == string(StringValue(t.row.Key.String())), nil
+		return string(f.Field(e.StampField)) == string(StringValue(t.Row.Key.String())), nil
 	}
-	for _, id := range t.row.Profile.ContactIDs {
+	for _, id := range t.Row.Profile.ContactIDs {
 		if !slices.Contains(f.ContactIDs, id) {
 			return false, nil
 		}

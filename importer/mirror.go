@@ -186,8 +186,8 @@ func (e *engine) remove(entries []Entry) error {
 	for _, n := range entries {
 		removers.Go(func() error {
 			e.changeRow(&task{
-				row: Row{Key: n.Key, Digest: n.Digest, Profile: Profile{ContactIDs: n.ContactIDs}},
-				op:  op, id: n.ID, touched: n.Touched,
+				Outcome: Outcome{ID: n.ID, Row: Row{Key: n.Key, Digest: n.Digest, Profile: Profile{ContactIDs: n.ContactIDs}}},
+				op:      op, touched: n.Touched,
 			})
 			return nil
 		})

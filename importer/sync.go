@@ -107,21 +107,21 @@ func (e *engine) admitSync(row *Row, before Status) *task {
 		}
 		return nil
 	}
-	t := &task{row: *row}
+	t := &task{Outcome: Outcome{Row: *row}}
 	switch need {
 	case NeedsTouch:
-		t.op, t.id, t.touched = opTouch, entry.ID, entry.Touched
+		t.op, t.ID, t.touched = opTouch, entry.ID, entry.Touched
 		return t
 	case NeedsUpdate:
-		t.op, t.id, t.touched, t.revive = opUpdate, entry.ID, entry.Touched, entry.Inactive
+		t.op, t.ID, t.touched, t.revive = opUpdate, entry.ID, entry.Touched, entry.Inactive
 	}
 	if !e.RetryRejected {
-		digest, why, err := e.State.Refused(t.row.Key)
+		digest, why, err := e.State.Refused(t.Row.Key)
 		if err != nil {
 			return e.notAdmitted(err)
 		}
-		if why != nil && digest == t.row.Digest {
-			e.results <- result{kind: refusedBefore, outcome: &Outcome{Row: t.row, Status: Rejected, Failure: why}}
+		if why != nil && digest == t.Row.Digest {
+			e.results <- result{kind: refusedBefore, outcome: &Outcome{Row: t.Row, Status: Rejected, Failure: why}}
 			return nil
 		}
 	}
@@ -157,21 +157,21 @@ func (e *engine) changeRow(t *task) *doubt {
 	switch {
 	case errors.Is(err, errNotSent) && t.removes(): // the next run does
 	case err != nil && t.removes():
-		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.row, ID: t.id, Failure: &asAPIError(err).Failure}}
+		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.Row, ID: t.ID, Failure: &asAPIError(err).Failure}}
 	case err == nil && gone && t.removes():
-		e.settle(t, Deleted, t.id, false, nil)
+		e.settle(t, Deleted, t.ID, false, nil)
 	case err == nil && gone:
 		return e.createAgain(t)
 	case err == nil:
-		e.settle(t, done, t.id, t.found, nil)
+		e.settle(t, done, t.ID, t.Found, nil)
 	case errors.Is(err, errNotSent):
 		e.notSent(t)
 	default:
 		problem := asAPIError(err)
 		if problem.Class == Permanent || problem.Class == Conflict {
-			e.settle(t, Rejected, t.id, false, &problem.Failure)
+			e.settle(t, Rejected, t.ID, false, &problem.Failure)
 		} else {
-			e.settle(t, Failed, t.id, false, gaveUp(problem, t.attempts+t.reads))
+			e.settle(t, Failed, t.ID, false, gaveUp(problem, t.Attempts+t.Reads))
 		}
 	}
 	return nil
@@ -188,14 +188,14 @@ func (e *engine) tryChange(t *task) (Status, error) {
 	case opDeactivate:
 		return Deactivated, e.patch(t, Profile{Active: new(bool)})
 	case opDelete:
-		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.id) })
+		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case opTouch:
 		return e.touch(t)
 	}
 	for _, contactID := range t.merge {
 		survivor := ""
 		if err := e.changing(t, func(ctx context.Context) (err error) {
-			survivor, err = e.API.Merge(ctx, t.id, contactID)
+			survivor, err = e.API.Merge(ctx, t.ID, contactID)
 			return err
 		}); err != nil {
 			// Was it merged, and the answer lost, then nobody else has it any more.
@@ -205,16 +205,16 @@ func (e *engine) tryChange(t *task) (Status, error) {
 			return 0, err
 		}
 		if survivor != "" {
-			t.id = survivor
+			t.ID = survivor
 		}
 	}
 	f, err := e.readTask(t)
 	if err != nil {
 		return 0, err
 	}
-	want, differs := wanted(f, t.row.Profile, t.revive)
+	want, differs := wanted(f, t.Row.Profile, t.revive)
 	if !differs {
-		t.changed = f.LastChanged
+		t.Changed = f.LastChanged
 		if t.lost || len(t.merge) > 0 {
 			return Updated, nil
 		}
@@ -222,12 +222,12 @@ func (e *engine) tryChange(t *task) (Status, error) {
 	}
 	if n := len(want.AppendUpdateBody(nil)); n > MaxBodyBytes {
 		return 0, &APIError{Class: Permanent, Failure: Failure{
-			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.id, n, MaxBodyBytes),
+			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.ID, n, MaxBodyBytes),
 			Hint:   "shorten the row's longest values, or what the profile holds",
 		}}
 	}
-	if e.KeepPrevious && t.previous == nil {
-		t.previous = previousOf(f, want)
+	if e.KeepPrevious && t.Previous == nil {
+		t.Previous = previousOf(f, want)
 	}
 	return Updated, e.patch(t, want)
 }
@@ -239,7 +239,7 @@ func (e *engine) tryChange(t *task) (Status, error) {
 // that others added as well. It is read first where the mapping does not name it,
 // for somebody may have deactivated the profile.
 func (e *engine) touch(t *task) (Status, error) {
-	active := t.row.Profile.Active
+	active := t.Row.Profile.Active
 	if active == nil {
 		f, err := e.readTask(t)
 		if err != nil {
@@ -253,26 +253,26 @@ func (e *engine) touch(t *task) (Status, error) {
 // readTask reads the profile of a task. One that was touched a moment ago and is
 // not there may only not be shown yet.
 func (e *engine) readTask(t *task) (Found, error) {
-	t.reads++
-	f, err := e.get(t.id)
+	t.Reads++
+	f, err := e.get(t.ID)
 	if settled := e.Settle - time.Since(t.touched); isGone(err) && settled > 0 {
 		if !sleep(e.ctx.Done(), settled) {
 			return f, errNotSent
 		}
-		t.reads++
-		f, err = e.get(t.id)
+		t.Reads++
+		f, err = e.get(t.ID)
 	}
 	return f, err
 }
 
 func (e *engine) patch(t *task, p Profile) error {
-	return e.changing(t, func(ctx context.Context) error { return e.API.Update(ctx, t.id, p) })
+	return e.changing(t, func(ctx context.Context) error { return e.API.Update(ctx, t.ID, p) })
 }
 
 // changing sends one request that changes the profile of a task.
 func (e *engine) changing(t *task, request func(context.Context) error) error {
 	err := e.call(nil, func(ctx context.Context) error {
-		t.attempts++
+		t.Attempts++
 		return request(ctx)
 	})
 	if err != nil && !errors.Is(err, errNotSent) && asAPIError(err).Class == Ambiguous {
@@ -285,19 +285,19 @@ func (e *engine) changing(t *task, request func(context.Context) error) error {
 // expired, or somebody deleted it. The report is told first that it is gone, so
 // that a create whose answer is lost is in doubt like any other.
 func (e *engine) createAgain(t *task) *doubt {
-	if err := e.Report.Gone([]Key{t.row.Key}); err != nil {
+	if err := e.Report.Gone([]Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil
 	}
 	t.announced = time.Now()
-	if err := e.sending(t.announced, []Key{t.row.Key}); err != nil {
+	if err := e.sending(t.announced, []Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil
 	}
-	t.op, t.gone, t.id = opCreate, t.id, ""
-	t.lost, t.found, t.doubtful, t.merge, t.previous, t.failures = false, false, false, nil, nil, 0
+	t.op, t.gone, t.ID = opCreate, t.ID, ""
+	t.lost, t.Found, t.doubtful, t.merge, t.Previous, t.failures = false, false, false, nil, nil, 0
 	if e.Discovery != DiscoverNobody {
 		// The contact may have come back by itself since.
 		t.lookFirst = true
@@ -308,10 +308,10 @@ func (e *engine) createAgain(t *task) *doubt {
 // adopt makes a profile that holds the contact of a row the row's own. It is true
 // where nothing of it differs, and the row is settled by that.
 func (e *engine) adopt(t *task, f Found, same Status) bool {
-	t.found = true
-	t.id, t.touched = f.ID, f.LastChanged
-	if _, differs := wanted(f, t.row.Profile, false); !differs && len(t.merge) == 0 {
-		t.changed = f.LastChanged
+	t.Found = true
+	t.ID, t.touched = f.ID, f.LastChanged
+	if _, differs := wanted(f, t.Row.Profile, false); !differs && len(t.merge) == 0 {
+		t.Changed = f.LastChanged
 		e.settle(t, same, f.ID, true, nil)
 		return true
 	}

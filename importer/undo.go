@@ -126,8 +126,10 @@ func (e *engine) undo(rows []WrittenRow) error {
 	for _, r := range rows {
 		undoers.Go(func() error {
 			e.undoRow(&task{
-				row: Row{Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: Profile{ContactIDs: r.ContactIDs}},
-				op:  opUndo, id: r.ID, touched: r.At, written: &r,
+				Outcome: Outcome{ID: r.ID, Row: Row{
+					Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: Profile{ContactIDs: r.ContactIDs},
+				}},
+				op: opUndo, touched: r.At, written: &r,
 			})
 			return nil
 		})
@@ -146,7 +148,7 @@ func (e *engine) undoRow(t *task) {
 		}
 		return err
 	})
-	o := &Outcome{Row: t.row, ID: t.id, Attempts: t.attempts, Reads: t.reads, At: time.Now(), Undone: true}
+	o := &Outcome{Row: t.Row, ID: t.ID, Attempts: t.Attempts, Reads: t.Reads, At: time.Now(), Undone: true}
 	switch {
 	case err == nil && gone && !t.lost:
 		o.Status = Deleted
@@ -178,7 +180,7 @@ func (e *engine) tryUndo(t *task) (Status, error) {
 	}
 	switch t.written.Undo() {
 	case UndoDelete:
-		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.id) })
+		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case UndoRestore:
 		want, differs := restored(f, *t.written)
 		if !differs {

@@ -11,27 +11,22 @@ import (
 
 // A task is a row on its way to the API.
 type task struct {
-	row       Row
+	// What is known of its outcome, which settle completes and hands on: nobody
+	// else touches the task from then on.
+	Outcome
 	announced time.Time // when the report first said that it may be sent: nothing of ours is older
-	attempts  int       // create requests sent in this run
-	failures  int       // of those, what counts against the retries
+	failures  int       // of its attempts, what counts against the retries
 	lost      bool      // an answer to one of them was lost
-	doubt     string    // why it was looked up last; empty where it was not
 	lookFirst bool      // the contact may be in the project: look it up before it is created
 
 	// Of a row whose profile is there.
 	op       operation
-	id       string      // of the profile
 	touched  time.Time   // when it was changed last, as far as is known
-	changed  time.Time   // when the API says so
 	revive   bool        // a mirror had deactivated it
 	doubtful bool        // it was found after a create that was in doubt
-	found    bool        // it was found by a look-up or in the list
 	merge    []string    // contact ids whose profiles are to be merged into it first
 	gone     string      // id of the profile that it had, and that is not there any more
-	reads    int         // requests that read it
 	written  *WrittenRow // of an undo
-	previous *Profile    // what an update takes away; nil where that is not kept
 	delays   *backoff.ExponentialBackOff
 }
 
@@ -92,7 +87,7 @@ func (e *engine) send(t *task) *doubt {
 			e.settle(t, Rejected, "", false, &problem.Failure)
 			return nil
 		case stepGiveUp:
-			e.settle(t, Failed, "", false, gaveUp(problem, t.attempts))
+			e.settle(t, Failed, "", false, gaveUp(problem, t.Attempts))
 			return nil
 		case stepStop:
 			e.stop(withHint(problem))
@@ -119,13 +114,13 @@ func (e *engine) pause(t *task) bool {
 // create sends one create request.
 func (e *engine) create(t *task) (CreateResult, error) {
 	var created CreateResult
-	alive := func(now time.Time) error { return e.stillAlive(t.row.Key, now) }
+	alive := func(now time.Time) error { return e.stillAlive(t.Row.Key, now) }
 	err := e.call(alive, func(ctx context.Context) (err error) {
-		t.attempts++
-		if t.attempts > 1 {
+		t.Attempts++
+		if t.Attempts > 1 {
 			e.Progress.retries.Add(1)
 		}
-		created, err = e.API.Create(ctx, t.row.Profile)
+		created, err = e.API.Create(ctx, t.Row.Profile)
 		return err
 	})
 	return created, err
@@ -193,23 +188,23 @@ func (e *engine) call(before func(now time.Time) error, request func(context.Con
 
 // settle reports what became of a row that was sent.
 func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
-	e.report(&Outcome{
-		Reads: t.reads, Touched: t.op == opTouch && s == Updated, Changed: t.changed, Previous: t.previous,
-		Row: t.row, Status: s, ID: id, Found: found, Failure: why, Doubt: t.doubt, Attempts: t.attempts, At: time.Now(),
-	})
+	o := &t.Outcome
+	o.Status, o.ID, o.Found, o.Failure = s, id, found, why
+	o.Touched, o.At = t.op == opTouch && s == Updated, time.Now()
+	e.report(o)
 }
 
 // notSent reports a row that the stop of the run overtook. No request that was
 // sent for it can have been processed.
 func (e *engine) notSent(t *task) {
 	if t.doubtful {
-		e.settle(t, Unknown, t.id, true, &Failure{
+		e.settle(t, Unknown, t.ID, true, &Failure{
 			Detail: "the profile was found, and the run was stopped before it could be compared with the row",
 			Hint:   "the next run of the same command looks it up again",
 		})
 		return
 	}
-	e.results <- result{kind: announcedOnly, outcome: &Outcome{Row: t.row}}
+	e.results <- result{kind: announcedOnly, outcome: &t.Outcome}
 }
 
 // withHint is an error that ends the run, with what to do about it.
