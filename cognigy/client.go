@@ -220,7 +220,7 @@ func (b *buffers) get() *bytes.Buffer {
 		buf.Reset()
 		return buf
 	}
-	return bytes.NewBuffer(make([]byte, 0, 4096))
+	return bytes.NewBuffer(make([]byte, 0, 1024))
 }
 
 func (b *buffers) put(buf *bytes.Buffer) {

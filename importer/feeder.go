@@ -60,10 +60,10 @@ const (
 //
 // Where pace or quota limit the requests, a batch is announced only when all rows
 // of the one before are with a worker and some of its rows may go now. Where
-// nothing does, it is announced while those of the one before are handed out, for
-// an fsync takes as long as hundreds of rows. So what a crash leaves in doubt is
-// one batch at most, or two without a limit, and the rows that the workers hold or
-// are about to take.
+// nothing does, it is announced while the second half of the one before is handed
+// out, for an fsync takes as long as hundreds of rows. So what a crash leaves in
+// doubt is one batch at most, or one and a half without a limit, and the rows that
+// the workers hold or are about to take.
 func (e *engine) feed() {
 	defer close(e.work)
 
@@ -79,7 +79,7 @@ func (e *engine) feed() {
 			break
 		}
 		ready = e.handOut(ready)
-		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch) {
+		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch/2) {
 			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
 				e.tellWait()
 				waited = time.After(paceCheck)
