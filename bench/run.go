@@ -112,7 +112,7 @@ func run(args []string) (err error) {
 	}
 	_, noTaskset := exec.LookPath("taskset")
 	b.pin = runtime.NumCPU() > 1 && noTaskset == nil
-	slow := 20_000
+	slow := 40_000
 	if *short {
 		*rows, slow, b.rounds, *million = 20_000, 2_000, 1, false
 	}

@@ -34,11 +34,26 @@ type Stats struct {
 // can for each, so that the client is what is measured.
 type target struct {
 	latency time.Duration
+	late    chan waiter // creates that are answered later, in the order of that
 	seed    maphash.Seed
 
 	mu    sync.Mutex
 	seen  map[uint64]bool // contact ids; true where it came again
 	stats Stats
+}
+
+// A waiter is a create whose answer is due at some time.
+type waiter struct {
+	due  time.Time
+	wake chan struct{}
+}
+
+// wakeInTime wakes those that wait, each when its time has come.
+func (t *target) wakeInTime(sleep func(time.Duration)) {
+	for w := range t.late {
+		sleep(time.Until(w.due))
+		w.wake <- struct{}{}
+	}
 }
 
 func serve(args []string) error {
@@ -63,7 +78,14 @@ func serve(args []string) error {
 		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})
 	}
 	fmt.Printf("%s://%s\n", scheme, l.Addr())
-	t := &target{latency: *latency, seed: maphash.MakeSeed(), seen: map[uint64]bool{}}
+	t := &target{latency: *latency, late: make(chan waiter, 4096), seed: maphash.MakeSeed(), seen: map[uint64]bool{}}
+	if t.latency > 0 {
+		sleep, err := newSleep()
+		if err != nil {
+			return err
+		}
+		go t.wakeInTime(sleep)
+	}
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -86,6 +108,7 @@ func (t *target) serve(c net.Conn) {
 	created := []byte(head + fmt.Sprintf(answer, 0))
 	id := created[len(created)-26 : len(created)-2]
 	var body []byte
+	wake := make(chan struct{}, 1)
 	for {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
@@ -118,7 +141,8 @@ func (t *target) serve(c net.Conn) {
 				id[23-i] = "0123456789abcdef"[n>>(4*i)&0xf]
 			}
 			if t.latency > 0 {
-				time.Sleep(t.latency)
+				t.late <- waiter{time.Now().Add(t.latency), wake}
+				<-wake
 			}
 			_, err = c.Write(created)
 		case stats:
