@@ -69,6 +69,9 @@ func check(t *testing.T, row importer.Row) {
 		}
 	}
 	body := p.AppendCreateBody(nil, "")
+	if d, n := p.Measure(); d != row.Digest || n != row.Bytes {
+		t.Errorf("digest %s and %d bytes, want %s and %d", row.Digest, row.Bytes, d, n)
+	}
 	n := 0
 	for _, err := range members(body) {
 		if n++; err != nil {
