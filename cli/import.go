@@ -201,7 +201,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		Discovery: rules.discovery, OnConflict: rules.onConflict, Listing: listing,
 	}
 	syncing.configure(&options)
-	dropStartPages()
+	saveMemory(env.Getenv)
 	summary, err := importer.Run(ctx, input.Rows(), options)
 	err = errors.Join(err, watch.stop())
 	if n := input.Skipped(); n > 0 {

@@ -139,7 +139,7 @@ func (d *direct) dial(ctx context.Context, deadline time.Time, timedOut error) (
 		c.Conn = secure
 	}
 	c.in.R = c.Conn
-	c.r = bufio.NewReaderSize(&c.in, 4<<10)
+	c.r = bufio.NewReaderSize(&c.in, 2<<10)
 	return c, nil
 }
 

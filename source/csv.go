@@ -129,7 +129,7 @@ type csvReader struct {
 
 func newCSVReader(text io.Reader, f *file) *csvReader {
 	t := &tape{src: &newlines{src: text}}
-	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, 64<<10)}
+	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead)}
 	c.columns = len(f.Header)
 	if f.rejects {
 		c.columns += len(rejectColumns)

@@ -42,7 +42,7 @@ func newJSONReader(text io.Reader, f *file) *jsonReader {
 	if f.array {
 		return &jsonReader{array: newArrayReader(text), plan: &f.plan}
 	}
-	return &jsonReader{lines: bufio.NewReaderSize(text, 64<<10), plan: &f.plan}
+	return &jsonReader{lines: bufio.NewReaderSize(text, readAhead), plan: &f.plan}
 }
 
 // next reads one element, or one line that is not blank.

@@ -247,7 +247,7 @@ func (f *file) text(read *atomic.Int64, tell func(string)) (io.Reader, func(), e
 	if err != nil {
 		return nil, nil, err
 	}
-	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, 64<<10), func(name string) { f.decided(name, tell) })
+	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, readAhead), func(name string) { f.decided(name, tell) })
 	if err != nil {
 		done()
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
