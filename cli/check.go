@@ -73,15 +73,13 @@ type profileReader interface {
 func check(ctx context.Context, c config.Config, env Env) (err error) {
 	began := time.Now()
 	k := &checker{c: c, env: env}
-	if k.rate, err = importer.ParseRate(c.Rate); err != nil {
-		return config.Errorf("--rate (rate): %w", err)
+	rules, err := readRules(c)
+	if err != nil {
+		return err
 	}
+	k.rate = rules.rate
 	if c.Verbose && c.JSON {
 		return config.Errorf("--verbose prints a line for each row, and --json exactly one object: leave one of them out")
-	}
-	duplicates, err := importer.ParseDuplicates(c.Duplicates)
-	if err != nil {
-		return config.Errorf("duplicates: %w", err)
 	}
 	k.pacer = importer.NewPacer(k.rate, importer.PacerOptions{})
 	input, err := openSource(c, env.Stdin)
@@ -109,7 +107,7 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	defer func() { err = errors.Join(err, past.Close()) }()
 
 	o := importer.PlanOptions{
-		Keys: past.Keys(), Past: past, RetryRejected: c.RetryRejected, Duplicates: duplicates, RefreshAfter: c.Sync.RefreshAfter, Progress: &k.progress,
+		Keys: past.Keys(), Past: past, RetryRejected: c.RetryRejected, Duplicates: rules.duplicates, RefreshAfter: c.Sync.RefreshAfter, Progress: &k.progress,
 	}
 	if c.Mode != "create" {
 		known, err := openKnown(c, baseURL)
@@ -133,7 +131,7 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	if c.Verbose {
 		o.Each = func(r importer.PlannedRow) error { return k.tell(ctx, r) }
 	}
-	if duplicates == importer.LastWins {
+	if rules.duplicates == importer.LastWins {
 		if input.Size() == 0 {
 			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: check a file")
 		}
