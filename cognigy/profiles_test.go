@@ -1,10 +1,15 @@
 package cognigy
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,5 +136,156 @@ func TestBaseURLWithAnEscapedPath(t *testing.T) {
 	c := newClient(t, "http://"+s.profiles.Host+"/a%2Fb/new/")
 	if err := c.Delete(context.Background(), profileID); err != nil || uri != "/a%2Fb/new/v2.0/profiles/"+profileID {
 		t.Error(uri, err)
+	}
+}
+
+func TestCreateOnTheWire(t *testing.T) {
+	var got *http.Request
+	var body string
+	base, _ := rawServer(t, func(_ int, c net.Conn) {
+		got, body, _ = readRequest(bufio.NewReader(c))
+		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n"+`{"_id":"65f1"}`)
+	})
+	c := newClient(t, base+"/openapi")
+	result, err := c.Create(context.Background(), ada)
+	if err != nil || result.ID != "65f1" {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if got.Method != "POST" || got.RequestURI != "/new/v2.0/profiles" {
+		t.Errorf("%s %s", got.Method, got.RequestURI)
+	}
+	want := http.Header{
+		"Accept": {"application/json"}, "Content-Type": {"application/json"}, "User-Agent": {"importer"}, "X-Api-Key": {testKey},
+		"Content-Length": {fmt.Sprint(len(body))},
+	}
+	if fmt.Sprint(got.Header) != fmt.Sprint(want) {
+		t.Errorf("headers %v, want %v", got.Header, want)
+	}
+	if want := `{"projectId":"65f0000000000000000000aa","contactIds":["ada@example.com"],"profile":{"firstname":"Ada"}}`; body != want {
+		t.Errorf("body %s, want %s", body, want)
+	}
+}
+
+func TestCreateSucceeds(t *testing.T) {
+	const id = "65f1000000000000000000bb"
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		id     string
+	}{
+		"201":             {201, `{"_id":"` + id + `","profile":{}}`, id},
+		"200":             {200, `{"profile":{"_id":"x","a":"\"}{"},"_id":"` + id + `"}`, id},
+		"204":             {204, ``, ""},
+		"202 empty":       {202, ``, ""},
+		"no id":           {201, `{"profile":{"_id":"` + id + `"}}`, ""},
+		"id of a number":  {201, `{"_id":17}`, ""},
+		"not an object":   {201, `["` + id + `"]`, ""},
+		"not JSON":        {200, `<html>"_id":"x"</html>`, ""},
+		"huge, id first":  {201, `{"_id":"` + id + `","x":"` + strings.Repeat("x", maxAnswerBytes) + `"}`, id},
+		"huge, id behind": {201, `{"x":"` + strings.Repeat("x", maxAnswerBytes) + `","_id":"` + id + `"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(tt.status)
+				io.WriteString(w, tt.body)
+			})
+			result, err := c.Create(context.Background(), ada)
+			if err != nil || result.ID != tt.id {
+				t.Errorf("%+v, %v; want id %q", result, err, tt.id)
+			}
+		})
+	}
+}
+
+func TestListOnTheWire(t *testing.T) {
+	base, _ := rawServer(t, func(_ int, c net.Conn) {
+		r := bufio.NewReader(c)
+		for {
+			var head []string
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == "\r\n" {
+					break
+				}
+				head = append(head, strings.ToLower(strings.TrimSpace(line)))
+			}
+			if slices.ContainsFunc(head, func(s string) bool {
+				return strings.HasPrefix(s, "content-") || strings.HasPrefix(s, "transfer-encoding") || strings.HasPrefix(s, "accept-encoding")
+			}) {
+				fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nX: %q\r\n\r\n", head)
+				return
+			}
+			body := fmt.Sprintf(`{"items":[],"total":0,"nextCursor":%q}`, head[0])
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		}
+	})
+	c := newClient(t, base)
+	for want, q := range map[string]importer.ListQuery{
+		"get /new/v2.0/profiles?projectid=65f0000000000000000000aa http/1.1":                                                      {},
+		"get /new/v2.0/profiles?filter=%2b49+%28a%29%26b%3d%23&limit=100&projectid=65f0000000000000000000aa http/1.1":             {Filter: "+49 (a)&b=#", Limit: 100},
+		"get /new/v2.0/profiles?contactids=a%2fb%40example.com&next=65f1000000000000&projectid=65f0000000000000000000aa http/1.1": {ContactID: "a/b@example.com", Cursor: "65f1000000000000"},
+		"get /new/v2.0/profiles?contactids=%e5%90%8d%e5%89%8d&limit=1&projectid=65f0000000000000000000aa http/1.1":                {ContactID: "名前", Limit: 1},
+		"get /new/v2.0/profiles?filter=a%0d%0ax%3a+y&projectid=65f0000000000000000000aa http/1.1":                                 {Filter: "a\r\nx: y"},
+		"get /new/v2.0/profiles?contactids=%2525&filter=%25&limit=7&next=%3d%3d&projectid=65f0000000000000000000aa http/1.1":      {ContactID: "%25", Filter: "%", Cursor: "==", Limit: 7},
+	} {
+		page, err := c.List(context.Background(), q)
+		if err != nil || page.Next != want {
+			t.Errorf("%+v: got %q, %v; want %q", q, page.Next, err, want)
+		}
+	}
+}
+
+func TestListDecodes(t *testing.T) {
+	item := `{"_id":"65f1000000000000000000bb","profile":{"lastname":"L","age": 4e1 ,"firstname":"A\ud83d \u00e9","privacy_policy":{"b": 1, "a":[ ]}},` +
+		`"active":false,"contactIds":["a","b"],"lastChanged":1700000000,"projectId":"x","new":{}}`
+	want := importer.Found{
+		ID: "65f1000000000000000000bb", ContactIDs: []string{"a", "b"}, LastChanged: time.Unix(1700000000, 0).UTC(),
+		Fields: []importer.Field{{Name: "age", Value: []byte(`4e1`)}, {Name: "firstname", Value: []byte(`"A` + "\ufffd" + ` é"`)},
+			{Name: "lastname", Value: []byte(`"L"`)}, {Name: "privacy_policy", Value: []byte(`{"b":1,"a":[]}`)}},
+	}
+	for body, next := range map[string]string{
+		`{"items":[` + item + `],"total":17,"nextCursor":"n1","previousCursor":null}`: "n1",
+		`{"items":[` + item + `],"total":17,"next":"n2","previous":null}`:             "n2",
+		`{"items":[` + item + `],"total":17,"nextCursor":null,"next":null}`:           "",
+	} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
+		page, err := c.List(context.Background(), importer.ListQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total != 17 || page.Next != next || len(page.Profiles) != 1 {
+			t.Fatalf("%+v, want next %q", page, next)
+		}
+		if got := page.Profiles[0]; !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+}
+
+// An unreadable page must never look like an empty one: a contact that is there
+// would be created again.
+func TestListNeverTakesAnErrorForNoHit(t *testing.T) {
+	for body, class := range map[string]importer.Class{
+		``:                                     importer.Transient,
+		`{"items":[`:                           importer.Transient,
+		`{}`:                                   importer.Permanent,
+		`[]`:                                   importer.Permanent,
+		`null`:                                 importer.Fatal,
+		`{"items":null}`:                       importer.Permanent,
+		`{"items":{}}`:                         importer.Permanent,
+		`{"items":[{"contactIds":["a"]}]}`:     importer.Permanent,
+		`{"items":[{"_id":"x","profile":[]}]}`: importer.Permanent,
+		`{"_embedded":{"profiles":[]},"total":0}`:                        importer.Permanent,
+		`<!DOCTYPE html><title>Cognigy.AI</title>`:                       importer.Fatal,
+		`{"items":[],"x":"` + strings.Repeat("x", maxAnswerBytes) + `"}`: importer.Permanent,
+	} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
+		_, err := c.List(context.Background(), importer.ListQuery{})
+		if e := apiError(t, err, class); e.Detail == "" {
+			t.Errorf("%.40s: no detail", body)
+		}
 	}
 }
