@@ -110,6 +110,20 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// An API that answers quickly has all workers after a few round trips, not after
+// one for each doubling.
+func TestConcurrencyOfAQuickAPIStartsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const latency = 20 * time.Millisecond
+		c := NewConcurrency(64)
+		s := busyServer{make(chan struct{}, 1000), func() time.Duration { return latency }}
+		askFor(t, c, 64, 4*latency, s.serve)
+		if n := c.Limit(); n != 64 {
+			t.Errorf("%d in flight after four round trips; want 64", n)
+		}
+	})
+}
+
 // A server that slows down for everybody, then for itself, then recovers.
 func TestConcurrencyFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
