@@ -228,7 +228,7 @@ func (e *engine) lookFailed(d *doubt, err error) *doubt {
 		return nil
 	}
 	if t.delays == nil {
-		t.delays = newDelays(firstRetryDelay, mostRetryDelay)
+		t.delays = retryBackOff()
 	}
 	d.next = time.Now().Add(t.delays.NextBackOff())
 	return d

@@ -324,7 +324,7 @@ func lookUpCost(contactID string) int64 {
 // until they succeed or so many retries are used up. Its error is then that of the
 // last, or errNotSent. A fatal one stops the run.
 func (e *engine) persist(retries int, request func() error) error {
-	delays, failures := newDelays(firstRetryDelay, mostRetryDelay), 0
+	delays, failures := retryBackOff(), 0
 	for {
 		err := request()
 		if err == nil || errors.Is(err, errNotSent) {

@@ -72,7 +72,7 @@ func (e *engine) feed() {
 	announced := make(chan error, 1)
 	var waited <-chan time.Time // when the gathered rows have waited long enough for others
 	due := false                // they have
-	unlimited := e.Pacer.rate.Unlimited()
+	unlimited := e.Pacer.Unlimited()
 	read := e.read
 	for {
 		if e.stopping() {
@@ -326,13 +326,4 @@ func (e *engine) stamp(t *task) *RowError {
 			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, MaxBodyBytes), Hint: "shorten a field of this row"}
 	}
 	return nil
-}
-
-func invalid(bad *RowError) *Outcome {
-	return &Outcome{
-		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Raw: bad.Raw},
-		Status:  Invalid,
-		Failure: &Failure{Field: bad.Field, Detail: bad.Reason, Hint: bad.Hint},
-		At:      time.Now(),
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // FailureGroups gathers failures that are alike, for people: a hundred thousand
@@ -156,21 +155,4 @@ func (g *FailureGroup) Title() string {
 		return g.Status.String()
 	}
 	return g.Status.String() + ": " + strings.Join(parts, ", ")
-}
-
-// mostPrintable is how much of a text is shown, in bytes.
-const mostPrintable = 300
-
-// Printable is a text as it can stand in one line of a terminal: strangers wrote
-// it, and it must not move the cursor.
-func Printable(s string) string {
-	if len(s) > mostPrintable {
-		s = strings.ToValidUTF8(s[:mostPrintable], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '·'
-		}
-		return r
-	}, s)
 }

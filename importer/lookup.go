@@ -189,6 +189,3 @@ func (e *engine) get(id string) (Found, error) {
 	})
 	return f, err
 }
-
-// Field returns the value of the field of that name, or nil.
-func (f Found) Field(name string) []byte { return Profile{Fields: f.Fields}.Field(name) }

@@ -112,6 +112,9 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 	return p
 }
 
+// Unlimited tells whether neither a quota nor a pace limits the requests.
+func (p *Pacer) Unlimited() bool { return p.rate.Unlimited() }
+
 // Preload counts requests that were sent before this pacer was made, by an
 // earlier run, as far as the window still holds them. The times are those of
 // their answers, or later; times in the future count as now. To be called

@@ -86,7 +86,7 @@ type Plan struct {
 // Memory grows with the keys only. The error is that of the input, of ctx, of the
 // state or of Each; the plan is then of the rows until there.
 func MakePlan(ctx context.Context, rows Rows, o PlanOptions) (*Plan, error) {
-	p := &planner{PlanOptions: o, plan: &Plan{}, identity: newIdentity(o.Keys, o.Duplicates)}
+	p := &planner{PlanOptions: o, plan: &Plan{}, identity: newIdentity(o.Keys, o.Duplicates), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys}}
 	for row, err := range rows {
 		bad, spoilt := errors.AsType[*RowError](err)
 		if err != nil && !spoilt {
@@ -115,7 +115,7 @@ type planner struct {
 	PlanOptions
 	plan     *Plan
 	identity *identity
-	engine   engine // whose view of what is missing is the plan's
+	census   Census
 }
 
 func (p *planner) tell(r PlannedRow, n *int64, s Status) error {
@@ -139,8 +139,7 @@ func (p *planner) read() {
 func (p *planner) invalid(o *Outcome) error {
 	p.read()
 	p.plan.Invalids.Add(o)
-	p.engine.Mirror = p.Mirror
-	p.engine.spare(o)
+	p.census.Spare(o)
 	return p.tell(PlannedRow{Action: ActNothing, Row: o.Row, Status: Invalid, Failure: o.Failure}, &p.plan.Invalid, Invalid)
 }
 
@@ -224,26 +223,17 @@ func (p *planner) missing() error {
 	if p.Mirror == nil || p.State == nil || p.Mirror.Missing == MissingKeep {
 		return nil
 	}
-	e := &p.engine
-	e.Mirror, e.State, e.Keys = p.Mirror, p.State, p.Keys
-	g := &GuardError{Guard: p.Mirror.Guard, Do: p.Mirror.Missing, Read: p.plan.Read, Nameless: e.nameless}
-	if err := e.eachKnown(func(_ []Entry, known, missing int) error {
-		g.Known += int64(known)
-		g.Missing += int64(missing)
-		return nil
-	}); err != nil {
+	_, guard, err := p.census.Count(p.plan.Read)
+	if err != nil || guard != nil {
+		p.plan.Blocked = guard
 		return err
-	}
-	if g.Missing > 0 && g.blocks(p.Mirror) {
-		p.plan.Blocked = g
-		return nil
 	}
 	action, n := ActDeactivate, &p.plan.Deactivate
 	if p.Mirror.Missing == MissingDelete {
 		action, n = ActDelete, &p.plan.Delete
 	}
-	return e.eachKnown(func(lacking []Entry, _, _ int) error {
-		for _, entry := range lacking {
+	return p.census.Each(func(missing []Entry) error {
+		for _, entry := range missing {
 			r := PlannedRow{Action: action, Row: Row{Key: entry.Key, Profile: Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
 			if err := p.tell(r, n, 0); err != nil {
 				return err

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"sync/atomic"
-	"time"
 )
 
 // Progress are the counters of a run while it lasts. The engine writes them;
@@ -48,19 +47,4 @@ func (p *Progress) Snapshot() Snapshot {
 	s.DoneBefore, s.Pending = p.doneBefore.Load(), p.pending.Load()
 	s.Read = p.read.Load()
 	return s
-}
-
-// sleep waits, or returns the context's error as soon as it is done.
-func sleep(done <-chan struct{}, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-done:
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -10,7 +10,7 @@ import (
 // times. An error of the API is an *APIError; the only other error is that of
 // ctx. The request itself is not cut short by ctx.
 func Request(ctx context.Context, pacer *Pacer, progress *Progress, retries int, request func(context.Context) error) error {
-	delays := newDelays(firstRetryDelay, mostRetryDelay)
+	delays := retryBackOff()
 	for failures := 0; ; {
 		bought, err := pacer.Wait(ctx)
 		if err != nil {

@@ -1,11 +1,5 @@
 package importer
 
-import (
-	"time"
-
-	"github.com/cenkalti/backoff/v5"
-)
-
 // A step is what the engine does next about a row whose create request did not
 // succeed.
 type step uint8
@@ -41,22 +35,3 @@ func nextStep(c Class, failures, retries int) step {
 	// right.
 	return stepLookUp
 }
-
-// newDelays returns a schedule of pauses between attempts: exponential back-off
-// with full jitter, so that rows which failed together do not come back
-// together. Each pause lies between 0 and twice the interval of its turn.
-func newDelays(first, most time.Duration) *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{
-		InitialInterval:     first,
-		RandomizationFactor: 1,
-		Multiplier:          2,
-		MaxInterval:         most,
-	}
-}
-
-const (
-	firstRetryDelay = 250 * time.Millisecond
-	mostRetryDelay  = 15 * time.Second
-	firstProbeDelay = 500 * time.Millisecond
-	mostProbeDelay  = 30 * time.Second
-)

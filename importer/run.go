@@ -94,7 +94,7 @@ func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
 func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
 	runCtx, cancel := context.WithCancelCause(ctx)
 	atHand := 0 // tasks that wait for a worker, for none to wait for the feeder
-	if o.Pacer.rate.Unlimited() {
+	if o.Pacer.Unlimited() {
 		atHand = o.Workers
 	}
 	e := &engine{
@@ -106,6 +106,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		limit:   NewConcurrency(o.Workers),
 
 		identity: newIdentity(o.Keys, o.Duplicates),
+		census:   Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
 
 		read:    make(chan item, 64),
 		work:    make(chan *task, atHand),
@@ -155,11 +156,10 @@ type engine struct {
 	// Owned by record.
 	lines      []*Outcome // reused
 	unsent     []Key
-	spares     map[Key]struct{} // contact ids of rows that are not in, each as a key; Mirror only
-	nameless   int64            // rows that are spoilt and do not tell whose they are; Mirror only
-	notRemoved int64            // contacts that a mirror could not remove
-	inputEnded error            // what inputFailed found
-	undone     Undone           // of an undo
+	census     Census
+	notRemoved int64  // contacts that a mirror could not remove
+	inputEnded error  // what inputFailed found
+	undone     Undone // of an undo
 
 	force bool // undo what was changed since as well
 }
@@ -254,7 +254,7 @@ func (e *engine) count(r result) {
 	case settled, refusedBefore:
 	}
 	e.Progress.outcomes[r.outcome.Status].Add(1)
-	e.spare(r.outcome)
+	e.census.Spare(r.outcome)
 	if r.release {
 		e.unsent = append(e.unsent, r.outcome.Row.Key)
 	}

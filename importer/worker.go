@@ -106,7 +106,7 @@ func (e *engine) send(t *task) *doubt {
 // pause waits before the next attempt; false when the run is stopping.
 func (e *engine) pause(t *task) bool {
 	if t.delays == nil {
-		t.delays = newDelays(firstRetryDelay, mostRetryDelay)
+		t.delays = retryBackOff()
 	}
 	return sleep(e.ctx.Done(), t.delays.NextBackOff())
 }
@@ -220,14 +220,4 @@ func gaveUp(problem *APIError, attempts int) *Failure {
 	f.Detail = fmt.Sprintf("gave up after %d attempts, the last with: %s", attempts, f.Detail)
 	f.Hint = "the next run of the same command tries it again"
 	return &f
-}
-
-// asAPIError is the APIError that err is. An error of any other kind tells
-// nothing of what the API did, which is what the zero Class says.
-func asAPIError(err error) *APIError {
-	var problem *APIError
-	if errors.As(err, &problem) {
-		return problem
-	}
-	return &APIError{Failure: Failure{Detail: err.Error()}, Err: err}
 }
