@@ -36,8 +36,8 @@ chaos:
 
 # The nightly sync over 100,000 rows, and a million that did not change: about 5 minutes.
 sync:
-	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./cli
-	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./cli
+	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./internal/cli
+	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./internal/cli
 
 # Fuzzes every parser for FUZZTIME each.
 FUZZTIME ?= 30s
@@ -49,7 +49,7 @@ fuzz:
 
 # The API vendor's own client against the sandbox; needs node and npm.
 interop:
-	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./sandbox
+	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./internal/sandbox
 
 # importer beside other ways of sending the rows of a file: 20 to 30 minutes, and
 # 5 GB of temporary files. docs/performance.md tells how to read the tables. What

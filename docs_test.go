@@ -1,6 +1,7 @@
 package main
 
 import (
+	"importer/internal/sandbox"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -8,8 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"importer/sandbox"
 )
 
 // A block is a piece of shell in a document.

@@ -7,13 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"importer/internal/cli"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-
-	"importer/cli"
 )
 
 // version is set by the build of a release.

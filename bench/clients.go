@@ -20,8 +20,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gocarina/gocsv"
 
-	"importer/cognigy"
-	"importer/importer"
+	"importer/importer/contact"
+	"importer/internal/cognigy"
 )
 
 const (
@@ -273,8 +273,8 @@ func bare(args []string) error {
 		return err
 	}
 	defer client.Close()
-	value := importer.StringValue
-	profile := importer.Profile{ContactIDs: []string{"contact1.89abcdef@example.com"}, Fields: []importer.Field{
+	value := contact.StringValue
+	profile := contact.Profile{ContactIDs: []string{"contact1.89abcdef@example.com"}, Fields: []contact.Field{
 		{Name: "accepted_gdpr", Value: []byte("true")}, {Name: "age", Value: []byte("36")}, {Name: "email", Value: value("contact1.89abcdef@example.com")},
 		{Name: "firstname", Value: value("Ada")}, {Name: "gender", Value: value("female")}, {Name: "lastname", Value: value("Lovelace")}, {Name: "location", Value: value("London")},
 	}}

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"testing"
-
-	"importer/sandbox"
 )
 
 // A summary is what --json prints, and what the last line of a run holds.
@@ -182,8 +181,8 @@ func (a *account) checkRows(t *testing.T, profiles []sandbox.Profile, rows int, 
 		t.Errorf("of %d rows there are %d profiles, and %d keys in the report", rows, len(profiles), len(a.last))
 	}
 	for n := range rows {
-		if s := a.status(contact(n)); s != want(n) {
-			t.Errorf("the contact %s is %q, want %q", contact(n), s, want(n))
+		if s := a.status(contactID(n)); s != want(n) {
+			t.Errorf("the contact %s is %q, want %q", contactID(n), s, want(n))
 		}
 	}
 	if len(a.inDoubt) > 0 {

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"importer/internal/sandbox"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"importer/sandbox"
 )
 
 // slowEnough makes an import last some seconds, so that a test can step in.

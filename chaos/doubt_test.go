@@ -3,13 +3,12 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
+	"importer/internal/sandbox"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"importer/sandbox"
 )
 
 // The API says that the contact exists: its profile is looked up, and not ours.
@@ -18,9 +17,9 @@ func TestConflictIsExisting(t *testing.T) {
 	w := alone(t, sandbox.Options{OnDuplicate: sandbox.DuplicateConflict}, nil)
 	// Characters that mean something else in a filter hide nobody.
 	special := "+49 (151) 2345678*"
-	ids := map[string]string{contact(0): w.addProfile(t, contact(0)), special: w.addProfile(t, special)}
+	ids := map[string]string{contactID(0): w.addProfile(t, contactID(0)), special: w.addProfile(t, special)}
 	dir := t.TempDir()
-	writeCSV(t, filepath.Join(dir, "c.csv"), [][]string{{"contactIds", "first name"}, {contact(0), "A"}, {contact(1), "B"}, {special, "C"}})
+	writeCSV(t, filepath.Join(dir, "c.csv"), [][]string{{"contactIds", "first name"}, {contactID(0), "A"}, {contactID(1), "B"}, {special, "C"}})
 	s, _ := run(t, dir, w.api, 0, "--source", "c.csv", "--rate", "unlimited", "--settle", "200ms", "--existing", "ignore")
 	if s.Existing != 2 || s.Created != 1 {
 		t.Errorf("%+v", s)
@@ -43,16 +42,16 @@ func TestFoundButOlderIsExisting(t *testing.T) {
 	var back atomic.Int64
 	w := alone(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Clock: func() time.Time { return time.Now().Add(time.Duration(back.Load())) }},
 		func(a asked) what {
-			if a.create && a.contactID == contact(0) {
+			if a.create && a.contactID == contactID(0) {
 				return dropBefore
 			}
-			if a.create && a.contactID == contact(1) {
+			if a.create && a.contactID == contactID(1) {
 				return dropAfter
 			}
 			return pass
 		})
 	back.Store(int64(-time.Hour))
-	w.addProfile(t, contact(0))
+	w.addProfile(t, contactID(0))
 	back.Store(0)
 	dir := t.TempDir()
 	writeContacts(t, filepath.Join(dir, "c.csv"), 3)
@@ -61,10 +60,10 @@ func TestFoundButOlderIsExisting(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	a := readReport(t, filepath.Join(dir, "c.csv.report.ndjson"))
-	if got := a.status(contact(0)); got != "existing" {
+	if got := a.status(contactID(0)); got != "existing" {
 		t.Errorf("the older one is %q", got)
 	}
-	if e := a.last[a.keys[contact(1)]]; e.Status != "created" || !e.Found {
+	if e := a.last[a.keys[contactID(1)]]; e.Status != "created" || !e.Found {
 		t.Errorf("our own is %+v", e)
 	}
 	if err := a.check(w.Profiles()); err != nil {
@@ -80,14 +79,14 @@ func TestStamp(t *testing.T) {
 	made := make(chan struct{}, 1)
 	w.obey(func(a asked) what {
 		switch {
-		case a.create && a.contactID == contact(0):
+		case a.create && a.contactID == contactID(0):
 			select {
 			case made <- struct{}{}:
-				w.addProfile(t, contact(0)) // somebody else's
+				w.addProfile(t, contactID(0)) // somebody else's
 			default:
 			}
 			return dropBefore
-		case a.create && a.contactID == contact(1):
+		case a.create && a.contactID == contactID(1):
 			return dropAfter
 		}
 		return pass
@@ -101,8 +100,8 @@ func TestStamp(t *testing.T) {
 	}
 	a := readReport(t, filepath.Join(dir, "c.csv.report.ndjson"))
 	for i, want := range []string{"existing", "created"} {
-		if got := a.status(contact(i)); got != want {
-			t.Errorf("%s is %q, want %q", contact(i), got, want)
+		if got := a.status(contactID(i)); got != want {
+			t.Errorf("%s is %q, want %q", contactID(i), got, want)
 		}
 	}
 	for _, p := range w.Profiles() {
@@ -111,8 +110,8 @@ func TestStamp(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := ""
-		if p.ContactIDs[0] == contact(1) {
-			want = `"` + a.keys[contact(1)] + `"`
+		if p.ContactIDs[0] == contactID(1) {
+			want = `"` + a.keys[contactID(1)] + `"`
 		}
 		if got := string(body.Profile["import_key"]); got != want {
 			t.Errorf("the profile of %s has the stamp %s, want %s", p.ContactIDs[0], got, want)
@@ -129,9 +128,9 @@ func TestUnknownIsLookedUpAgain(t *testing.T) {
 	t.Parallel()
 	spoilt := func(a asked) what {
 		switch {
-		case a.create && a.contactID == contact(1):
+		case a.create && a.contactID == contactID(1):
 			return dropAfter
-		case a.create && a.contactID == contact(2):
+		case a.create && a.contactID == contactID(2):
 			return dropBefore
 		case !a.create:
 			return what{status: 400}
@@ -159,7 +158,7 @@ func TestUnknownIsLookedUpAgain(t *testing.T) {
 	if s, _ := run(t, dir, w.api, 0, args...); s.Created != 2 || s.DoneBefore != 2 || s.LookedUp != 2 {
 		t.Errorf("%+v", s)
 	}
-	if sent := w.takeCreates(); len(sent) != 1 || sent[0] != contact(2) {
+	if sent := w.takeCreates(); len(sent) != 1 || sent[0] != contactID(2) {
 		t.Errorf("sent %v, want the one that was lost", sent)
 	}
 	readReport(t, filepath.Join(dir, "c.csv.report.ndjson")).checkAll(t, w.Profiles(), 4)

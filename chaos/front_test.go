@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
-
-	"importer/sandbox"
 )
 
 // A front stands before sandboxes and spoils chosen requests, where a sandbox

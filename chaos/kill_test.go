@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"importer/internal/sandbox"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -10,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"importer/sandbox"
 )
 
 // A life is how long the importer lives before it is killed: any time between.
@@ -73,7 +72,7 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 		back.Store(int64(time.Hour))
 		for n := 0; n < rows; n += there {
 			for server.Counts().Profiles <= n/there { // the faults befall these requests too
-				askSandbox(server.Sandbox, http.MethodPost, "/new/v2.0/profiles", fmt.Sprintf(`{"projectId":%q,"contactIds":[%q]}`, to.project, contact(n)))
+				askSandbox(server.Sandbox, http.MethodPost, "/new/v2.0/profiles", fmt.Sprintf(`{"projectId":%q,"contactIds":[%q]}`, to.project, contactID(n)))
 			}
 		}
 		back.Store(0)

@@ -166,15 +166,15 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// contact is the contact id of the row of that number.
-func contact(n int) string { return fmt.Sprintf("contact-%05d@example.com", n) }
+// contactID is the contact id of the row of that number.
+func contactID(n int) string { return fmt.Sprintf("contact-%05d@example.com", n) }
 
 // writeContacts writes a CSV file of rows with these numbers.
 func writeContacts(t *testing.T, path string, rows int) {
 	t.Helper()
 	records := [][]string{{"email", "first name", "age"}}
 	for n := range rows {
-		records = append(records, []string{contact(n), fmt.Sprint("Name ", n), strconv.Itoa(18 + n%70)})
+		records = append(records, []string{contactID(n), fmt.Sprint("Name ", n), strconv.Itoa(18 + n%70)})
 	}
 	writeCSV(t, path, records)
 }

@@ -3,16 +3,15 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
+	"importer/importer/contact"
+	"importer/internal/sandbox"
+	"importer/internal/state"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
-
-	"importer/importer"
-	"importer/sandbox"
-	"importer/state"
 )
 
 // A nightly mirror is killed at random moments, over sources that change from
@@ -67,7 +66,7 @@ func mirrorNights(t *testing.T, missing string, kills, rows int) {
 		for n := range rows {
 			if name, ok := source[n]; ok {
 				ever[n] = true
-				records = append(records, []string{contact(n), name})
+				records = append(records, []string{contactID(n), name})
 			}
 		}
 		writeCSV(t, filepath.Join(dir, "contacts.csv"), records)
@@ -121,21 +120,21 @@ func agree(t *testing.T, dir string, server *sandbox.Server, missing string, sou
 	}()
 	want := 0
 	for n := range ever {
-		p, there := held[contact(n)]
-		entry, known, err := s.Entry(importer.KeyOf([]string{contact(n)}))
+		p, there := held[contactID(n)]
+		entry, known, err := s.Entry(contact.KeyOf([]string{contactID(n)}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		name, wanted := source[n]
 		switch {
 		case wanted && (!there || !p.Active || p.Profile.Firstname != name):
-			t.Errorf("%s is %q in the source, and in the project %t, %+v", contact(n), name, there, p)
+			t.Errorf("%s is %q in the source, and in the project %t, %+v", contactID(n), name, there, p)
 		case wanted && (!known || entry.ID != p.ID || entry.Inactive):
-			t.Errorf("%s is the profile %s, and in the state %t, %+v", contact(n), p.ID, known, entry)
+			t.Errorf("%s is the profile %s, and in the state %t, %+v", contactID(n), p.ID, known, entry)
 		case !wanted && missing == "delete" && (there || known):
-			t.Errorf("%s is not in the source, and in the project %t, %+v, in the state %t, %+v", contact(n), there, p, known, entry)
+			t.Errorf("%s is not in the source, and in the project %t, %+v, in the state %t, %+v", contactID(n), there, p, known, entry)
 		case !wanted && missing == "deactivate" && there != known, !wanted && missing == "deactivate" && there && (p.Active || !entry.Inactive || entry.ID != p.ID):
-			t.Errorf("%s is not in the source, and in the project %t, %+v, in the state %t, %+v", contact(n), there, p, known, entry)
+			t.Errorf("%s is not in the source, and in the project %t, %+v, in the state %t, %+v", contactID(n), there, p, known, entry)
 		}
 		if there {
 			want++

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"importer/internal/cli"
+	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"os"
@@ -14,9 +16,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"importer/cli"
-	"importer/sandbox"
 )
 
 // The contacts of the story, each of which goes another way.

@@ -1,11 +1,10 @@
 package chaos
 
 import (
+	"importer/internal/sandbox"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"importer/sandbox"
 )
 
 // Between two runs of one report the source is exported anew: rows are inserted,

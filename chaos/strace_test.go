@@ -2,14 +2,13 @@ package chaos
 
 import (
 	"bytes"
+	"importer/internal/sandbox"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"importer/sandbox"
 )
 
 // kill -9 spares what the kernel holds in memory, and so cannot tell whether

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"importer/importer/contact"
 	"time"
 )
 
@@ -13,14 +14,14 @@ import (
 // The caller bounds a call by its context.
 type API interface {
 	// Create creates a profile.
-	Create(ctx context.Context, p Profile) (CreateResult, error)
+	Create(ctx context.Context, p contact.Profile) (contact.CreateResult, error)
 	// List reads one page of the project's profiles.
-	List(ctx context.Context, q ListQuery) (ListPage, error)
+	List(ctx context.Context, q contact.ListQuery) (contact.ListPage, error)
 	// Get reads one profile. Unlike a list, it tells when the profile was created.
-	Get(ctx context.Context, id string) (Found, error)
+	Get(ctx context.Context, id string) (contact.Found, error)
 	// Update changes the members of a profile that are not nil in p. Whether the
 	// fields of p are merged into those of the profile or replace them is not known.
-	Update(ctx context.Context, id string, p Profile) error
+	Update(ctx context.Context, id string, p contact.Profile) error
 	// Delete deletes a profile.
 	Delete(ctx context.Context, id string) error
 	// Merge merges the profile that holds a contact id into another, and returns the

@@ -1,11 +1,14 @@
 package importer
 
-import "testing"
+import (
+	"importer/importer/contact"
+	"testing"
+)
 
-var benchProfile = Profile{ContactIDs: []string{"contact17.89abcdef@example.com"}, Fields: []Field{
+var benchProfile = contact.Profile{ContactIDs: []string{"contact17.89abcdef@example.com"}, Fields: []contact.Field{
 	{Name: "accepted_gdpr", Value: []byte("true")}, {Name: "age", Value: []byte("36")},
-	{Name: "email", Value: StringValue("contact17.89abcdef@example.com")}, {Name: "firstname", Value: StringValue("Zoë")},
-	{Name: "gender", Value: StringValue("female")}, {Name: "lastname", Value: StringValue("O'Neill")}, {Name: "location", Value: StringValue("Düsseldorf")},
+	{Name: "email", Value: contact.StringValue("contact17.89abcdef@example.com")}, {Name: "firstname", Value: contact.StringValue("Zoë")},
+	{Name: "gender", Value: contact.StringValue("female")}, {Name: "lastname", Value: contact.StringValue("O'Neill")}, {Name: "location", Value: contact.StringValue("Düsseldorf")},
 }}
 
 // BenchmarkBody is a profile to the body of its create request.
@@ -21,7 +24,7 @@ func BenchmarkBody(b *testing.B) {
 func BenchmarkKeyAndDigest(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if KeyOf(benchProfile.ContactIDs) == (Key{}) || DigestOf(benchProfile) == (Digest{}) {
+		if contact.KeyOf(benchProfile.ContactIDs) == (contact.Key{}) || contact.DigestOf(benchProfile) == (contact.Digest{}) {
 			b.Fatal("zero")
 		}
 	}

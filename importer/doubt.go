@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,7 +15,7 @@ import (
 type doubt struct {
 	task  *task
 	why   doubtCause
-	cause *APIError // nil where no answer of this run is the cause
+	cause *contact.APIError // nil where no answer of this run is the cause
 	// since is when the request can have been processed at the latest, as far as is
 	// known: from then on reads may lag behind for Settle.
 	since    time.Time
@@ -81,7 +83,7 @@ func (e *engine) settleDoubts() {
 	var waiting doubtHeap
 	busy := 0
 	for in != nil || len(waiting)+busy > 0 {
-		e.Progress.inDoubt.Store(int64(len(waiting) + busy))
+		e.Progress.InDoubt.Store(int64(len(waiting) + busy))
 		source := in
 		if len(waiting)+busy >= mostDoubts {
 			source = nil
@@ -123,7 +125,7 @@ func (e *engine) settleDoubts() {
 			timer.Stop()
 		}
 	}
-	e.Progress.inDoubt.Store(0)
+	e.Progress.InDoubt.Store(0)
 	close(looks)
 	_ = lookers.Wait() // lookers return no error
 }
@@ -135,7 +137,7 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 	t.Doubt = doubtNames[d.why]
 	if !d.counted {
 		d.counted = true
-		e.Progress.lookedUp.Add(1)
+		e.Progress.LookedUp.Add(1)
 	}
 	decides := !time.Now().Before(d.since.Add(e.Settle))
 	found, err := e.lookUp(t)
@@ -144,9 +146,9 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 	}
 	d.failures = 0
 	if found != nil {
-		status := Existing
+		status := contact.Existing
 		if found.ours && (d.why != conflict || t.lost) {
-			status = Created
+			status = contact.Created
 		}
 		if e.State != nil {
 			return e.adoptDoubtful(t, found.found, status)
@@ -166,14 +168,14 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 		// needs nothing more.
 		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).
 			Msg("the API refused the contact as there already, and no look-up finds it")
-		e.settle(t, Existing, "", false, nil)
+		e.settle(t, contact.Existing, "", false, nil)
 		return nil
 	case answerWithoutID:
-		e.settle(t, Created, "", false, nil)
+		e.settle(t, contact.Created, "", false, nil)
 		return nil
 	}
 	if t.failures > e.Retries {
-		e.settle(t, Failed, "", false, gaveUp(d.cause, t.Attempts))
+		e.settle(t, contact.Failed, "", false, gaveUp(d.cause, t.Attempts))
 		return nil
 	}
 	if next := e.send(t); next != nil {
@@ -185,15 +187,15 @@ func (e *engine) lookAgain(d *doubt) *doubt {
 
 // adoptDoubtful settles a row of a sync whose profile was found. The content may
 // be of an earlier version of the row.
-func (e *engine) adoptDoubtful(t *task, f Found, status Status) *doubt {
-	if status == Existing {
-		status = Unchanged
+func (e *engine) adoptDoubtful(t *task, f contact.Found, status contact.Status) *doubt {
+	if status == contact.Existing {
+		status = contact.Unchanged
 	}
 	t.doubtful = true
 	if e.adopt(t, f, status) {
 		return nil
 	}
-	if err := e.Report.Changing([]Key{t.Row.Key}); err != nil {
+	if err := e.Report.Changing([]contact.Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil
@@ -209,26 +211,26 @@ func (e *engine) adoptDoubtful(t *task, f Found, status Status) *doubt {
 func (e *engine) lookFailed(d *doubt, err error) *doubt {
 	t := d.task
 	if errors.Is(err, errNotSent) {
-		e.undecided(d, &Failure{Detail: "the run was stopped before the contact could be looked up"})
+		e.undecided(d, &contact.Failure{Detail: "the run was stopped before the contact could be looked up"})
 		return nil
 	}
-	problem := asAPIError(err)
-	if problem.Class != Throttled && !e.breaker.isOpen() {
+	problem := contact.AsAPIError(err)
+	if problem.Class != contact.Throttled && !e.breaker.IsOpen() {
 		d.failures++
 	}
 	switch {
-	case problem.Class == Fatal:
+	case problem.Class == contact.Fatal:
 		e.stop(withHint(problem))
 		e.undecided(d, &problem.Failure)
 		return nil
-	case problem.Class == Permanent || d.failures > e.Retries:
+	case problem.Class == contact.Permanent || d.failures > e.Retries:
 		f := problem.Failure
 		f.Detail = fmt.Sprintf("the contact could not be looked up: %s", f.Detail)
 		e.undecided(d, &f)
 		return nil
 	}
 	if t.delays == nil {
-		t.delays = retryBackOff()
+		t.delays = pace.RetryBackOff()
 	}
 	d.next = time.Now().Add(t.delays.NextBackOff())
 	return d
@@ -236,19 +238,19 @@ func (e *engine) lookFailed(d *doubt, err error) *doubt {
 
 // undecided ends a doubt that this run cannot settle. A row that is known to be
 // in needs no more than that.
-func (e *engine) undecided(d *doubt, why *Failure) {
+func (e *engine) undecided(d *doubt, why *contact.Failure) {
 	switch d.why {
 	case answerWithoutID:
-		e.settle(d.task, Created, "", false, nil)
+		e.settle(d.task, contact.Created, "", false, nil)
 	case conflict:
 		if !d.task.lost {
-			e.settle(d.task, Existing, "", false, nil)
+			e.settle(d.task, contact.Existing, "", false, nil)
 			return
 		}
 		fallthrough
 	default:
 		why.Hint = "it may be in the API; the next run of the same command looks it up again"
-		e.settle(d.task, Unknown, "", false, why)
+		e.settle(d.task, contact.Unknown, "", false, why)
 	}
 }
 

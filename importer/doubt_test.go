@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"errors"
+	"importer/importer/contact"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-var lostAnswer = &APIError{Class: Ambiguous, Failure: Failure{Detail: "connection broken"}}
+var lostAnswer = &contact.APIError{Class: contact.Ambiguous, Failure: contact.Failure{Detail: "connection broken"}}
 
 func TestLostAnswers(t *testing.T) {
 	for _, c := range []struct {
@@ -27,14 +28,14 @@ func TestLostAnswers(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			r.api.lag = c.lag
-			r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+			r.api.fault = func(id string, attempt int, process func() string) (contact.CreateResult, error, bool) {
 				if id != "c7@example.com" || attempt > 1 {
-					return CreateResult{}, nil, false
+					return contact.CreateResult{}, nil, false
 				}
 				if c.processed {
 					process()
 				}
-				return CreateResult{}, lostAnswer, true
+				return contact.CreateResult{}, lostAnswer, true
 			}
 			start := time.Now()
 			s := r.mustComplete(t, testRows(100))
@@ -59,8 +60,8 @@ func TestFoundProfileThatIsOlder(t *testing.T) {
 		r := newRig()
 		r.api.add(testRow(1).Profile, time.Now())
 		time.Sleep(time.Minute)
-		r.api.fault = func(_ string, attempt int, _ func() string) (CreateResult, error, bool) {
-			return CreateResult{}, lostAnswer, attempt == 1
+		r.api.fault = func(_ string, attempt int, _ func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, lostAnswer, attempt == 1
 		}
 		s := r.mustComplete(t, testRows(1))
 		if s.Existing != 1 || s.Created != 0 {
@@ -71,12 +72,14 @@ func TestFoundProfileThatIsOlder(t *testing.T) {
 }
 
 func TestConflict(t *testing.T) {
-	refused := &APIError{Class: Conflict, Failure: Failure{HTTP: 409, Code: 1004}}
+	refused := &contact.APIError{Class: contact.Conflict, Failure: contact.Failure{HTTP: 409, Code: 1004}}
 	t.Run("somebody else's", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			id := r.api.add(testRow(1).Profile, time.Now())
-			r.api.fault = func(string, int, func() string) (CreateResult, error, bool) { return CreateResult{}, refused, true }
+			r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
+				return contact.CreateResult{}, refused, true
+			}
 			s := r.mustComplete(t, testRows(1))
 			if o := r.report.last[testRow(1).Key]; s.Existing != 1 || o.ID != id {
 				t.Errorf("%+v, outcome %+v", s, o)
@@ -87,12 +90,12 @@ func TestConflict(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			r.api.lag = time.Minute // longer than the settling time: the row is sent again, and refused
-			r.api.fault = func(_ string, attempt int, process func() string) (CreateResult, error, bool) {
+			r.api.fault = func(_ string, attempt int, process func() string) (contact.CreateResult, error, bool) {
 				if attempt == 1 {
 					process()
-					return CreateResult{}, lostAnswer, true
+					return contact.CreateResult{}, lostAnswer, true
 				}
-				return CreateResult{}, refused, true
+				return contact.CreateResult{}, refused, true
 			}
 			s := r.mustComplete(t, testRows(1))
 			if s.Created != 1 {
@@ -104,7 +107,9 @@ func TestConflict(t *testing.T) {
 	t.Run("never shown", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
-			r.api.fault = func(string, int, func() string) (CreateResult, error, bool) { return CreateResult{}, refused, true }
+			r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
+				return contact.CreateResult{}, refused, true
+			}
 			if s := r.mustComplete(t, testRows(1)); s.Existing != 1 {
 				t.Errorf("%+v", s)
 			}
@@ -115,9 +120,9 @@ func TestConflict(t *testing.T) {
 func TestCreateWithoutAnID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(_ string, _ int, process func() string) (CreateResult, error, bool) {
+		r.api.fault = func(_ string, _ int, process func() string) (contact.CreateResult, error, bool) {
 			process()
-			return CreateResult{}, nil, true
+			return contact.CreateResult{}, nil, true
 		}
 		s := r.mustComplete(t, testRows(3))
 		if s.Created != 3 {
@@ -135,17 +140,17 @@ func TestCreateWithoutAnID(t *testing.T) {
 func TestLookUpThatFailsLeavesUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+		r.api.fault = func(id string, attempt int, process func() string) (contact.CreateResult, error, bool) {
 			if id != "c3@example.com" {
-				return CreateResult{}, nil, false
+				return contact.CreateResult{}, nil, false
 			}
 			if attempt == 1 {
 				process()
 			}
-			return CreateResult{}, lostAnswer, true
+			return contact.CreateResult{}, lostAnswer, true
 		}
-		r.api.listFault = func(ListQuery) error {
-			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no lists today"}}
+		r.api.listFault = func(contact.ListQuery) error {
+			return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400, Detail: "no lists today"}}
 		}
 		s := r.mustComplete(t, testRows(100))
 		if s.Unknown != 1 || s.Created != 99 {
@@ -169,33 +174,33 @@ func TestLookUpThatFailsLeavesUnknown(t *testing.T) {
 
 // A filter that special characters break does not hide a contact.
 func TestFindFallsBack(t *testing.T) {
-	crash := &APIError{Class: Ambiguous, Failure: Failure{HTTP: 500}}
-	refuse := &APIError{Class: Permanent, Failure: Failure{HTTP: 400}}
+	crash := &contact.APIError{Class: contact.Ambiguous, Failure: contact.Failure{HTTP: 500}}
+	refuse := &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400}}
 	const id = "+49 (151) 2345678"
-	for name, fault := range map[string]func(ListQuery) error{
+	for name, fault := range map[string]func(contact.ListQuery) error{
 		"all works":          nil,
-		"the filter crashes": func(q ListQuery) error { return errorIf(crash, strings.ContainsAny(q.Filter, "+(")) },
-		"no member query": func(q ListQuery) error {
+		"the filter crashes": func(q contact.ListQuery) error { return errorIf(crash, strings.ContainsAny(q.Filter, "+(")) },
+		"no member query": func(q contact.ListQuery) error {
 			return errors.Join(errorIf(refuse, q.ContactID != ""), errorIf(crash, strings.ContainsAny(q.Filter, "+(")))
 		},
-		"no query at all": func(q ListQuery) error { return errorIf(refuse, q.Filter != "" || q.ContactID != "") },
+		"no query at all": func(q contact.ListQuery) error { return errorIf(refuse, q.Filter != "" || q.ContactID != "") },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			row := testRow(1)
 			row.Profile.ContactIDs = []string{id}
-			row.Key = KeyOf(row.Profile.ContactIDs)
+			row.Key = contact.KeyOf(row.Profile.ContactIDs)
 			for i := range 10 {
 				r.api.add(testRow(i+100).Profile, time.Now())
 			}
 			r.api.listFault = fault
-			r.api.fault = func(_ string, attempt int, process func() string) (CreateResult, error, bool) {
+			r.api.fault = func(_ string, attempt int, process func() string) (contact.CreateResult, error, bool) {
 				if attempt == 1 {
 					process()
 				}
-				return CreateResult{}, lostAnswer, attempt == 1
+				return contact.CreateResult{}, lostAnswer, attempt == 1
 			}
-			s := r.mustComplete(t, func(yield func(Row, error) bool) { yield(row, nil) })
+			s := r.mustComplete(t, func(yield func(contact.Row, error) bool) { yield(row, nil) })
 			if s.Created != 1 || r.api.count(id) != 1 {
 				t.Errorf("%s: %+v, %d profiles", name, s, r.api.count(id))
 			}
@@ -215,9 +220,9 @@ func TestStampIsProof(t *testing.T) {
 		r := newRig()
 		r.o.StampField = "import_key"
 		// Somebody makes the same contact at the same moment, and our request is lost.
-		r.api.fault = func(id string, attempt int, process func() string) (CreateResult, error, bool) {
+		r.api.fault = func(id string, attempt int, process func() string) (contact.CreateResult, error, bool) {
 			if attempt > 1 {
-				return CreateResult{}, nil, false
+				return contact.CreateResult{}, nil, false
 			}
 			switch id {
 			case "c1@example.com":
@@ -225,13 +230,13 @@ func TestStampIsProof(t *testing.T) {
 			case "c2@example.com":
 				process()
 			}
-			return CreateResult{}, lostAnswer, true
+			return contact.CreateResult{}, lostAnswer, true
 		}
 		r.mustComplete(t, testRows(2))
-		if s := r.report.last[testRow(1).Key].Status; s != Existing {
+		if s := r.report.last[testRow(1).Key].Status; s != contact.Existing {
 			t.Errorf("a profile without our stamp is %s", s)
 		}
-		if s := r.report.last[testRow(2).Key].Status; s != Created {
+		if s := r.report.last[testRow(2).Key].Status; s != contact.Created {
 			t.Errorf("a profile with our stamp is %s", s)
 		}
 		stamps := map[string]string{}
@@ -251,16 +256,16 @@ func TestStampIsProof(t *testing.T) {
 func TestReportIsNotSilentWhenARowIsSent(t *testing.T) {
 	for name, fault := range map[string]func(attempt int) error{
 		"sent again after look-ups": func(attempt int) error { return errorIf(lostAnswer, attempt == 1) },
-		"after an outage":           func(attempt int) error { return errorIf(&APIError{Class: Transient}, attempt < 5) },
+		"after an outage":           func(attempt int) error { return errorIf(&contact.APIError{Class: contact.Transient}, attempt < 5) },
 		"after a long refusal": func(attempt int) error {
-			return errorIf(&APIError{Class: Throttled, RetryAfter: 4 * time.Minute}, attempt == 1)
+			return errorIf(&contact.APIError{Class: contact.Throttled, RetryAfter: 4 * time.Minute}, attempt == 1)
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			r.api.latency = 0
 			late := 0
-			r.api.fault = func(id string, attempt int, _ func() string) (CreateResult, error, bool) {
+			r.api.fault = func(id string, attempt int, _ func() string) (contact.CreateResult, error, bool) {
 				r.report.mu.Lock()
 				defer r.report.mu.Unlock()
 				if silence := time.Since(r.report.lastLine); silence > mostSilence {
@@ -270,7 +275,7 @@ func TestReportIsNotSilentWhenARowIsSent(t *testing.T) {
 					late++
 				}
 				err := fault(attempt)
-				return CreateResult{}, err, err != nil
+				return contact.CreateResult{}, err, err != nil
 			}
 			if s := r.mustComplete(t, testRows(3)); s.Created != 3 || late < 3 {
 				t.Errorf("%s: %+v, %d late attempts", name, s, late)
@@ -321,22 +326,22 @@ func TestStoppedAgainAndAgain(t *testing.T) {
 			r := newRig()
 			r.o.Settle = 5 * time.Second
 			r.api.lag = 2 * time.Second
-			r.api.fault = func(_ string, _ int, process func() string) (CreateResult, error, bool) {
+			r.api.fault = func(_ string, _ int, process func() string) (contact.CreateResult, error, bool) {
 				r.api.mu.Lock()
 				dice := random.IntN(100)
 				r.api.mu.Unlock()
 				switch {
 				case dice < 5:
 					process()
-					return CreateResult{}, lostAnswer, true
+					return contact.CreateResult{}, lostAnswer, true
 				case dice < 10:
-					return CreateResult{}, lostAnswer, true
+					return contact.CreateResult{}, lostAnswer, true
 				case dice < 15:
-					return CreateResult{}, &APIError{Class: Transient}, true
+					return contact.CreateResult{}, &contact.APIError{Class: contact.Transient}, true
 				case dice < 17:
-					return CreateResult{}, &APIError{Class: Throttled, RetryAfter: time.Second}, true
+					return contact.CreateResult{}, &contact.APIError{Class: contact.Throttled, RetryAfter: time.Second}, true
 				}
-				return CreateResult{}, nil, false
+				return contact.CreateResult{}, nil, false
 			}
 			for range 8 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(3000))*time.Millisecond)

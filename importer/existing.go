@@ -3,6 +3,8 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -54,9 +56,9 @@ func ParseOnConflict(s string) (OnConflict, error) {
 // state.Listing. Find may be called from several goroutines.
 type Listing interface {
 	// Add takes a page, and returns how many of its profiles are new.
-	Add(page []Found) (int, error)
+	Add(page []contact.Found) (int, error)
 	// Find returns the profiles that hold one of these contact ids, each once.
-	Find(contactIDs []string) ([]Found, error)
+	Find(contactIDs []string) ([]contact.Found, error)
 	// Len is how many profiles it holds.
 	Len() int
 }
@@ -119,9 +121,9 @@ func (e *engine) ask(waiting int) error {
 		e.Discovery == DiscoverAuto && int64(waiting)+e.known.spent.Load() < int64(e.State.Len()/pageSize)) {
 		return nil // it is known to hold that many
 	}
-	var first *ListPage
+	var first *contact.ListPage
 	if !e.known.asked {
-		page, err := e.page(ListQuery{Limit: pageSize})
+		page, err := e.page(contact.ListQuery{Limit: pageSize})
 		if err != nil {
 			return fmt.Errorf("the project cannot be asked who is in it: %w; --existing ignore skips that", err)
 		}
@@ -158,7 +160,7 @@ const mostPasses = 3
 
 // listProject reads the whole list of the project, after its first page where
 // that is there.
-func (e *engine) listProject(first *ListPage) error {
+func (e *engine) listProject(first *contact.ListPage) error {
 	for range mostPasses {
 		total, added, err := e.listOnce(first)
 		if err != nil || e.Listing.Len() >= total || added == 0 {
@@ -169,8 +171,8 @@ func (e *engine) listProject(first *ListPage) error {
 	return nil
 }
 
-func (e *engine) listOnce(page *ListPage) (total, added int, err error) {
-	q := ListQuery{Limit: pageSize}
+func (e *engine) listOnce(page *contact.ListPage) (total, added int, err error) {
+	q := contact.ListQuery{Limit: pageSize}
 	for pages := 0; ; pages++ {
 		if page == nil {
 			p, err := e.page(q)
@@ -196,8 +198,8 @@ func (e *engine) listOnce(page *ListPage) (total, added int, err error) {
 
 // page reads one page of the list, and tries again what may be for as long as
 // the breaker does not give up: without the list nothing can go on.
-func (e *engine) page(q ListQuery) (ListPage, error) {
-	var page ListPage
+func (e *engine) page(q contact.ListQuery) (contact.ListPage, error) {
+	var page contact.ListPage
 	err := e.persist(math.MaxInt, func() (err error) {
 		page, err = e.list(q)
 		return err
@@ -207,37 +209,37 @@ func (e *engine) page(q ListQuery) (ListPage, error) {
 
 // recognize decides about a row of which profiles were found that hold one of
 // its contact ids. It is true where the row is settled by that.
-func (e *engine) recognize(t *task, found []Found) bool {
-	found = slices.DeleteFunc(found, func(f Found) bool { return f.ID == t.gone })
+func (e *engine) recognize(t *task, found []contact.Found) bool {
+	found = slices.DeleteFunc(found, func(f contact.Found) bool { return f.ID == t.gone })
 	if len(found) == 0 {
 		return false
 	}
 	holder, others := holderOf(t.Row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		e.hand(result{release: !t.announced.IsZero(), outcome: &Outcome{
-			Row: t.Row, Status: Invalid, Failure: conflictOf(holder, others), At: time.Now(),
+		e.hand(result{release: !t.announced.IsZero(), outcome: &contact.Outcome{
+			Row: t.Row, Status: contact.Invalid, Failure: conflictOf(holder, others), At: time.Now(),
 		}})
 		return true
 	}
 	if e.State == nil {
-		e.settle(t, Existing, holder.ID, true, nil)
+		e.settle(t, contact.Existing, holder.ID, true, nil)
 		return true
 	}
 	if e.OnConflict == ConflictMerge {
 		t.merge = toMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
-	return e.adopt(t, holder, Unchanged)
+	return e.adopt(t, holder, contact.Unchanged)
 }
 
 // holderOf picks the profile that a row with these contact ids is about, of
 // those that hold at least one of them: the oldest that holds the first of them
 // that anybody holds. The others are those that hold contact ids of the row which
 // it lacks.
-func holderOf(contactIDs []string, found []Found) (holder Found, others []Found) {
-	slices.SortStableFunc(found, func(a, b Found) int { return a.LastChanged.Compare(b.LastChanged) })
+func holderOf(contactIDs []string, found []contact.Found) (holder contact.Found, others []contact.Found) {
+	slices.SortStableFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	picked := false
 	for _, id := range contactIDs {
-		holds := func(f Found) bool { return slices.Contains(f.ContactIDs, id) }
+		holds := func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }
 		i := slices.IndexFunc(found, holds)
 		switch {
 		case i < 0 || picked && holds(holder):
@@ -251,7 +253,7 @@ func holderOf(contactIDs []string, found []Found) (holder Found, others []Found)
 }
 
 // toMerge names each of the other profiles by a contact id of the row.
-func toMerge(contactIDs []string, holder Found, others []Found) (merge []string) {
+func toMerge(contactIDs []string, holder contact.Found, others []contact.Found) (merge []string) {
 	for _, f := range others {
 		i := slices.IndexFunc(contactIDs, func(id string) bool {
 			return slices.Contains(f.ContactIDs, id) && !slices.Contains(holder.ContactIDs, id)
@@ -261,12 +263,12 @@ func toMerge(contactIDs []string, holder Found, others []Found) (merge []string)
 	return merge
 }
 
-func conflictOf(holder Found, others []Found) *Failure {
+func conflictOf(holder contact.Found, others []contact.Found) *contact.Failure {
 	ids := holder.ID
 	for _, f := range others {
 		ids += ", " + f.ID
 	}
-	return &Failure{
+	return &contact.Failure{
 		Field:  "contactIds",
 		Detail: fmt.Sprintf("the contact ids of this row belong to %d profiles: %s", len(others)+1, ids),
 		Hint:   "merge the profiles or take contact ids out of the row; on_conflict: first takes the profile with the first of them, merge (with --mode upsert or mirror) merges them",
@@ -285,13 +287,13 @@ func (e *engine) lookUpFirst(t *task) bool {
 		}
 		return len(found) > 0 && e.recognize(t, found)
 	}
-	var found []Found
+	var found []contact.Found
 	for _, id := range t.Row.Profile.ContactIDs {
-		if slices.ContainsFunc(found, func(f Found) bool { return slices.Contains(f.ContactIDs, id) }) {
+		if slices.ContainsFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }) {
 			continue
 		}
 		e.known.spent.Add(lookUpCost(id))
-		var more []Found
+		var more []contact.Found
 		err := e.persist(e.Retries, func() (err error) {
 			more, err = e.find(id)
 			return err
@@ -324,32 +326,32 @@ func lookUpCost(contactID string) int64 {
 // until they succeed or so many retries are used up. Its error is then that of the
 // last, or errNotSent. A fatal one stops the run.
 func (e *engine) persist(retries int, request func() error) error {
-	delays, failures := retryBackOff(), 0
+	delays, failures := pace.RetryBackOff(), 0
 	for {
 		err := request()
 		if err == nil || errors.Is(err, errNotSent) {
 			return err
 		}
-		problem := asAPIError(err)
-		if problem.Class != Throttled && !e.breaker.isOpen() {
+		problem := contact.AsAPIError(err)
+		if problem.Class != contact.Throttled && !e.breaker.IsOpen() {
 			failures++
 		}
 		switch problem.Class {
-		case Throttled:
+		case contact.Throttled:
 			continue
-		case Fatal:
+		case contact.Fatal:
 			e.stop(withHint(problem))
 			return errNotSent
-		case Permanent, Conflict:
+		case contact.Permanent, contact.Conflict:
 			return problem
 		}
 		if failures > retries {
 			return problem
 		}
-		if !sleep(e.ctx.Done(), delays.NextBackOff()) {
+		if !pace.Sleep(e.ctx.Done(), delays.NextBackOff()) {
 			return errNotSent
 		}
-		e.Progress.retries.Add(1)
+		e.Progress.Retries.Add(1)
 	}
 }
 
@@ -360,8 +362,8 @@ func (e *engine) unsettled(t *task, err error, what string) {
 		e.notSent(t)
 		return
 	}
-	f := asAPIError(err).Failure
+	f := contact.AsAPIError(err).Failure
 	f.Detail = fmt.Sprintf("%s: %s", what, f.Detail)
 	f.Hint = "the next run of the same command tries it again"
-	e.settle(t, Failed, "", false, &f)
+	e.settle(t, contact.Failed, "", false, &f)
 }

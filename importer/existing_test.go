@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"sync"
 	"testing"
@@ -13,14 +14,14 @@ import (
 // A memoryListing is a Listing in memory.
 type memoryListing struct {
 	mu  sync.Mutex
-	all []Found
+	all []contact.Found
 }
 
-func (l *memoryListing) Add(page []Found) (added int, err error) {
+func (l *memoryListing) Add(page []contact.Found) (added int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range page {
-		if !slices.ContainsFunc(l.all, func(o Found) bool { return o.ID == f.ID }) {
+		if !slices.ContainsFunc(l.all, func(o contact.Found) bool { return o.ID == f.ID }) {
 			l.all = append(l.all, f)
 			added++
 		}
@@ -28,7 +29,7 @@ func (l *memoryListing) Add(page []Found) (added int, err error) {
 	return added, nil
 }
 
-func (l *memoryListing) Find(contactIDs []string) (found []Found, err error) {
+func (l *memoryListing) Find(contactIDs []string) (found []contact.Found, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.all {
@@ -97,7 +98,7 @@ func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 			r := discover(DiscoverAuto, c.profiles)
 			r.api.pageSize = pageSize
 			first := c.profiles + 1 // none of the rows is there
-			s := r.mustComplete(t, func(yield func(Row, error) bool) {
+			s := r.mustComplete(t, func(yield func(contact.Row, error) bool) {
 				for i := range c.rows {
 					if !yield(testRow(first+i), nil) {
 						return
@@ -120,16 +121,18 @@ func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 func TestNobodyIsCreatedWhereTheProjectCannotBeAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := discover(DiscoverAuto, 0)
-		r.api.listFault = func(ListQuery) error { return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no"}} }
+		r.api.listFault = func(contact.ListQuery) error {
+			return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400, Detail: "no"}}
+		}
 		s, err := r.run(t.Context(), t, testRows(100))
-		if err == nil || s.Status != Stopped || len(r.api.profiles) != 0 || s.Pending != s.Read {
+		if err == nil || s.Status != contact.Stopped || len(r.api.profiles) != 0 || s.Pending != s.Read {
 			t.Errorf("%v, %+v", err, s)
 		}
-		r.api.listFault = func() func(ListQuery) error {
+		r.api.listFault = func() func(contact.ListQuery) error {
 			n := 0
-			return func(ListQuery) error {
+			return func(contact.ListQuery) error {
 				if n++; n <= 3 {
-					return &APIError{Class: Transient, Err: errors.New("down")}
+					return &contact.APIError{Class: contact.Transient, Err: errors.New("down")}
 				}
 				return nil
 			}
@@ -141,22 +144,22 @@ func TestNobodyIsCreatedWhereTheProjectCannotBeAsked(t *testing.T) {
 }
 
 func TestWhoHoldsTheContactIDsOfARow(t *testing.T) {
-	at := func(id string, changed int64, contactIDs ...string) Found {
-		return Found{ID: id, ContactIDs: contactIDs, LastChanged: time.Unix(changed, 0)}
+	at := func(id string, changed int64, contactIDs ...string) contact.Found {
+		return contact.Found{ID: id, ContactIDs: contactIDs, LastChanged: time.Unix(changed, 0)}
 	}
 	for _, c := range []struct {
 		row    []string
-		found  []Found
+		found  []contact.Found
 		holder string
 		others []string
 	}{
-		{[]string{"a"}, []Found{at("1", 1, "a")}, "1", nil},
-		{[]string{"a", "b"}, []Found{at("1", 1, "b")}, "1", nil},
-		{[]string{"a", "b"}, []Found{at("1", 1, "b", "a")}, "1", nil},
-		{[]string{"a"}, []Found{at("2", 2, "a"), at("1", 1, "a")}, "1", nil}, // twins: the older
-		{[]string{"a", "b"}, []Found{at("1", 1, "b"), at("2", 2, "a")}, "2", []string{"1"}},
-		{[]string{"a", "b"}, []Found{at("1", 1, "b"), at("2", 2, "a", "b")}, "2", nil},
-		{[]string{"a", "b", "c"}, []Found{at("1", 1, "b"), at("2", 2, "a"), at("3", 3, "c")}, "2", []string{"1", "3"}},
+		{[]string{"a"}, []contact.Found{at("1", 1, "a")}, "1", nil},
+		{[]string{"a", "b"}, []contact.Found{at("1", 1, "b")}, "1", nil},
+		{[]string{"a", "b"}, []contact.Found{at("1", 1, "b", "a")}, "1", nil},
+		{[]string{"a"}, []contact.Found{at("2", 2, "a"), at("1", 1, "a")}, "1", nil}, // twins: the older
+		{[]string{"a", "b"}, []contact.Found{at("1", 1, "b"), at("2", 2, "a")}, "2", []string{"1"}},
+		{[]string{"a", "b"}, []contact.Found{at("1", 1, "b"), at("2", 2, "a", "b")}, "2", nil},
+		{[]string{"a", "b", "c"}, []contact.Found{at("1", 1, "b"), at("2", 2, "a"), at("3", 3, "c")}, "2", []string{"1", "3"}},
 	} {
 		holder, others := holderOf(c.row, slices.Clone(c.found))
 		var ids []string

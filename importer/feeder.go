@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"runtime"
 	"slices"
 	"time"
@@ -10,18 +11,18 @@ import (
 
 // An item is one record on its way from the source to the feeder.
 type item struct {
-	row Row
-	bad *RowError // instead of row
+	row contact.Row
+	bad *contact.RowError // instead of row
 }
 
 // readRows reads the source. An error that ends the input early goes to
 // inputErr; what was read before is imported all the same.
-func (e *engine) readRows(rows Rows) {
+func (e *engine) readRows(rows contact.Rows) {
 	defer close(e.read)
 	for row, err := range rows {
 		it := item{row: row}
 		if err != nil {
-			bad, ok := errors.AsType[*RowError](err)
+			bad, ok := errors.AsType[*contact.RowError](err)
 			if !ok {
 				e.inputErr <- err
 				return
@@ -168,7 +169,7 @@ func (e *engine) handOut(tasks []*task) []*task {
 // far as a batch goes. It is false where the input is at its end.
 func (e *engine) takeIn(it item, open bool, gathered []*task) ([]*task, bool) {
 	for n := 1; open; n++ {
-		e.Progress.read.Add(1)
+		e.Progress.Read.Add(1)
 		if t := e.admit(&it); t != nil {
 			gathered = append(gathered, t)
 		}
@@ -206,22 +207,22 @@ func (e *engine) tellWait() {
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it *item) *task {
 	if it.bad != nil {
-		e.report(invalid(it.bad))
+		e.report(contact.OutcomeOf(it.bad))
 		return nil
 	}
 	row := &it.row
-	if o := e.identity.admit(row); o != nil {
+	if o := e.identity.Admit(row); o != nil {
 		o.At = time.Now()
 		e.report(o)
 		return nil
 	}
 	status := e.Keys.Status(row.Key)
-	if e.State != nil && status != InDoubt && status != Unknown {
+	if e.State != nil && status != contact.InDoubt && status != contact.Unknown {
 		return e.admitSync(row, status)
 	}
 	switch status {
-	case 0, Failed, Deleted: // deleted by an undo
-	case Rejected:
+	case 0, contact.Failed, contact.Deleted: // deleted by an undo
+	case contact.Rejected:
 		before, err := e.Report.Before(row.Key)
 		if err != nil {
 			e.stop(err)
@@ -233,8 +234,8 @@ func (e *engine) admit(it *item) *task {
 			e.results <- result{kind: refusedBefore, outcome: before}
 			return nil
 		}
-	case InDoubt, Unknown:
-		t := &task{Outcome: Outcome{Row: *row}}
+	case contact.InDoubt, contact.Unknown:
+		t := &task{Outcome: contact.Outcome{Row: *row}}
 		t.announced, t.lost = e.Report.AnnouncedAt(row.Key), true
 		// It was announced, so it was not too large then; if a stamp makes it so now,
 		// the API says so.
@@ -242,12 +243,12 @@ func (e *engine) admit(it *item) *task {
 		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: sentUntil(e.Report.LastAlive(), time.Now())}
 		return nil
 	default:
-		e.Progress.doneBefore.Add(1)
+		e.Progress.DoneBefore.Add(1)
 		return nil
 	}
-	t := &task{Outcome: Outcome{Row: *row}}
+	t := &task{Outcome: contact.Outcome{Row: *row}}
 	if bad := e.stamp(t); bad != nil {
-		e.report(invalid(bad))
+		e.report(contact.OutcomeOf(bad))
 		return nil
 	}
 	return t
@@ -266,7 +267,7 @@ func sentUntil(lastLine, now time.Time) time.Time {
 // announce writes the intent to send these rows. When it returns nil, they may
 // reach the API.
 func (e *engine) announce(tasks []*task) error {
-	var creates, changes []Key
+	var creates, changes []contact.Key
 	now := time.Now()
 	for _, t := range tasks {
 		t.announced = now
@@ -297,14 +298,14 @@ const mostSilence = time.Second
 
 // stillAlive announces the row of a create request that is about to leave once
 // more, where the report has been silent for long.
-func (e *engine) stillAlive(k Key, now time.Time) error {
+func (e *engine) stillAlive(k contact.Key, now time.Time) error {
 	if now.Sub(e.started)-time.Duration(e.lastLine.Load()) < mostSilence {
 		return nil
 	}
-	return e.sending(time.Now(), []Key{k})
+	return e.sending(time.Now(), []contact.Key{k})
 }
 
-func (e *engine) sending(now time.Time, keys []Key) error {
+func (e *engine) sending(now time.Time, keys []contact.Key) error {
 	if err := e.Report.Sending(keys); err != nil {
 		return err
 	}
@@ -313,17 +314,17 @@ func (e *engine) sending(now time.Time, keys []Key) error {
 }
 
 // stamp writes the key into the profile, where that is configured.
-func (e *engine) stamp(t *task) *RowError {
+func (e *engine) stamp(t *task) *contact.RowError {
 	if e.StampField == "" {
 		return nil
 	}
 	p := t.Row.Profile
-	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], Field{Name: e.StampField, Value: StringValue(t.Row.Key.String())})
-	SortFields(p.Fields)
+	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], contact.Field{Name: e.StampField, Value: contact.StringValue(t.Row.Key.String())})
+	contact.SortFields(p.Fields)
 	t.Row.Profile = p
-	if n := p.BodyBytes(); n > MaxBodyBytes {
-		return &RowError{Source: t.Row.Source, Line: t.Row.Line, Number: t.Row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.Row.Raw,
-			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, MaxBodyBytes), Hint: "shorten a field of this row"}
+	if n := p.BodyBytes(); n > contact.MaxBodyBytes {
+		return &contact.RowError{Source: t.Row.Source, Line: t.Row.Line, Number: t.Row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.Row.Raw,
+			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, contact.MaxBodyBytes), Hint: "shorten a field of this row"}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"strings"
 	"testing"
@@ -9,11 +10,11 @@ import (
 )
 
 // rowsOf are rows with these contact ids, joined by spaces, one a line from 2.
-func rowsOf(lines ...string) Rows {
-	return func(yield func(Row, error) bool) {
+func rowsOf(lines ...string) contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
 		for i, line := range lines {
-			p := Profile{ContactIDs: strings.Fields(line), Fields: []Field{{"firstname", StringValue(fmt.Sprint("N", i))}}}
-			row := Row{Source: "t.csv", Line: i + 2, Number: int64(i + 1), Key: KeyOf(p.ContactIDs), Digest: DigestOf(p), Profile: p}
+			p := contact.Profile{ContactIDs: strings.Fields(line), Fields: []contact.Field{{Name: "firstname", Value: contact.StringValue(fmt.Sprint("N", i))}}}
+			row := contact.Row{Source: "t.csv", Line: i + 2, Number: int64(i + 1), Key: contact.KeyOf(p.ContactIDs), Digest: contact.DigestOf(p), Profile: p}
 			if !yield(row, nil) {
 				return
 			}
@@ -23,27 +24,27 @@ func rowsOf(lines ...string) Rows {
 
 func TestIdentity(t *testing.T) {
 	for name, c := range map[string]struct {
-		policy Duplicates
+		policy contact.Duplicates
 		rows   []string
 		want   []string // status by row, and the line named where there is one
 	}{
-		"first wins":      {FirstWins, []string{"a", "b", "a"}, []string{"created", "created", "duplicate 2"}},
-		"last wins":       {LastWins, []string{"a", "b", "a"}, []string{"duplicate 4", "created", "created"}},
-		"none twice":      {NoneTwice, []string{"a", "b", "a"}, []string{"created", "created", "invalid 2"}},
-		"order of ids":    {FirstWins, []string{"a b", "b a"}, []string{"created", "duplicate 2"}},
-		"one of two":      {FirstWins, []string{"a b", "b"}, []string{"created", "invalid 2"}},
-		"two of one":      {FirstWins, []string{"b", "a b"}, []string{"created", "invalid 2"}},
-		"one in common":   {FirstWins, []string{"a b", "b c"}, []string{"created", "invalid 2"}},
-		"none in common":  {FirstWins, []string{"a b", "c d"}, []string{"created", "created"}},
-		"after a refusal": {FirstWins, []string{"a b", "b c", "c"}, []string{"created", "invalid 2", "created"}},
-		"last, in common": {LastWins, []string{"a b", "b", "a b"}, []string{"duplicate 4", "created", "invalid 3"}},
+		"first wins":      {contact.FirstWins, []string{"a", "b", "a"}, []string{"created", "created", "duplicate 2"}},
+		"last wins":       {contact.LastWins, []string{"a", "b", "a"}, []string{"duplicate 4", "created", "created"}},
+		"none twice":      {contact.NoneTwice, []string{"a", "b", "a"}, []string{"created", "created", "invalid 2"}},
+		"order of ids":    {contact.FirstWins, []string{"a b", "b a"}, []string{"created", "duplicate 2"}},
+		"one of two":      {contact.FirstWins, []string{"a b", "b"}, []string{"created", "invalid 2"}},
+		"two of one":      {contact.FirstWins, []string{"b", "a b"}, []string{"created", "invalid 2"}},
+		"one in common":   {contact.FirstWins, []string{"a b", "b c"}, []string{"created", "invalid 2"}},
+		"none in common":  {contact.FirstWins, []string{"a b", "c d"}, []string{"created", "created"}},
+		"after a refusal": {contact.FirstWins, []string{"a b", "b c", "c"}, []string{"created", "invalid 2", "created"}},
+		"last, in common": {contact.LastWins, []string{"a b", "b", "a b"}, []string{"duplicate 4", "created", "invalid 3"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
 			r.o.Duplicates = c.policy
-			if c.policy == LastWins {
+			if c.policy == contact.LastWins {
 				r.keys = r.report.keys()
-				if err := ReadLast(rowsOf(c.rows...), r.keys); err != nil {
+				if err := contact.ReadLast(rowsOf(c.rows...), r.keys); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -52,9 +53,9 @@ func TestIdentity(t *testing.T) {
 			for _, o := range r.report.outcomes {
 				got[o.Row.Number-1] = o.Status.String()
 				switch o.Status {
-				case Duplicate:
+				case contact.Duplicate:
 					got[o.Row.Number-1] += fmt.Sprint(" ", o.First.Line)
-				case Invalid:
+				case contact.Invalid:
 					_, rest, _ := strings.Cut(o.Failure.Detail, "t.csv:")
 					got[o.Row.Number-1] += " " + strings.Fields(rest)[0]
 					if !strings.Contains(o.Failure.Detail, fmt.Sprintf("line %d:", o.Row.Line)) {
@@ -73,7 +74,7 @@ func TestIdentity(t *testing.T) {
 func TestLastWinsOnOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		rows := func(yield func(Row, error) bool) {
+		rows := func(yield func(contact.Row, error) bool) {
 			for row := range rowsOf("a", "a", "b", "a") {
 				row.Line = 1
 				if !yield(row, nil) {
@@ -81,9 +82,9 @@ func TestLastWinsOnOneLine(t *testing.T) {
 				}
 			}
 		}
-		r.o.Duplicates = LastWins
+		r.o.Duplicates = contact.LastWins
 		r.keys = r.report.keys()
-		if err := ReadLast(rows, r.keys); err != nil {
+		if err := contact.ReadLast(rows, r.keys); err != nil {
 			t.Fatal(err)
 		}
 		if s := r.mustComplete(t, rows); s.Created != 2 || s.Duplicate != 2 || r.api.count("a") != 1 {
@@ -96,7 +97,7 @@ func TestExpect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		r.mustComplete(t, testRows(7))
-		rows, requests, err := Expect(testRows(10), r.report.keys())
+		rows, requests, err := contact.Expect(testRows(10), r.report.keys())
 		if rows != 10 || requests != 3 || err != nil {
 			t.Errorf("expects %d requests for %d rows, %v; want 3 for 10", requests, rows, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 type match struct {
 	id    string
 	ours  bool // this report's runs made it
-	found Found
+	found contact.Found
 }
 
 // clockMargin is how much older than its announcement a profile may seem and
@@ -34,7 +35,7 @@ func (e *engine) lookUp(t *task) (*match, error) {
 		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).Int("profiles", len(found)).
 			Msg("several profiles hold the contact id of this row")
 	}
-	slices.SortFunc(found, func(a, b Found) int { return a.LastChanged.Compare(b.LastChanged) })
+	slices.SortFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	for _, f := range found {
 		ours, err := e.ours(t, f)
 		if err != nil {
@@ -50,9 +51,9 @@ func (e *engine) lookUp(t *task) (*match, error) {
 // ours tells whether a profile that holds the row's contact was made by a run of
 // this report: by its stamp where there is one, else because it holds all of the
 // row's contact ids and is no older than the announcement.
-func (e *engine) ours(t *task, f Found) (bool, error) {
+func (e *engine) ours(t *task, f contact.Found) (bool, error) {
 	if e.StampField != "" {
-		return string(f.Field(e.StampField)) == string(StringValue(t.Row.Key.String())), nil
+		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
 	}
 	for _, id := range t.Row.Profile.ContactIDs {
 		if !slices.Contains(f.ContactIDs, id) {
@@ -85,13 +86,13 @@ func (e *engine) ours(t *task, f Found) (bool, error) {
 // believed for plain ids only: for others the member query is asked, then the
 // filter with the longest plain part of the id. Where the API refuses to filter
 // at all, the whole list is read.
-func (e *engine) find(contactID string) ([]Found, error) {
+func (e *engine) find(contactID string) ([]contact.Found, error) {
 	plain := longestPlain(contactID)
-	queries := []ListQuery{{Filter: contactID}}
+	queries := []contact.ListQuery{{Filter: contactID}}
 	if plain != contactID {
-		queries = append(queries, ListQuery{ContactID: contactID})
+		queries = append(queries, contact.ListQuery{ContactID: contactID})
 		if len(plain) >= shortestFilter {
-			queries = append(queries, ListQuery{Filter: plain})
+			queries = append(queries, contact.ListQuery{Filter: plain})
 		}
 	}
 	answered := false
@@ -111,7 +112,7 @@ func (e *engine) find(contactID string) ([]Found, error) {
 	if answered && (plain == contactID || len(plain) >= shortestFilter) {
 		return nil, nil
 	}
-	return e.listAll(ListQuery{}, contactID)
+	return e.listAll(contact.ListQuery{}, contactID)
 }
 
 // shortestFilter is the least plain part of a contact id that is worth a
@@ -122,8 +123,8 @@ const shortestFilter = 4
 // mend. Filters that crashed the server are known of older versions, but not
 // plain ones.
 func refusesQuery(err error, plain bool) bool {
-	var problem *APIError
-	return errors.As(err, &problem) && (problem.Class == Permanent || problem.Class == Conflict || problem.HTTP == 500 && !plain)
+	var problem *contact.APIError
+	return errors.As(err, &problem) && (problem.Class == contact.Permanent || problem.Class == contact.Conflict || problem.HTTP == 500 && !plain)
 }
 
 // longestPlain is the longest part of a contact id that means the same as a
@@ -142,9 +143,9 @@ func longestPlain(contactID string) string {
 
 // listAll follows the pages of a query and keeps what holds the contact id. A
 // profile that shows up on two pages counts once.
-func (e *engine) listAll(q ListQuery, contactID string) ([]Found, error) {
+func (e *engine) listAll(q contact.ListQuery, contactID string) ([]contact.Found, error) {
 	q.Limit = pageSize
-	var found []Found
+	var found []contact.Found
 	for pages := 0; ; pages++ {
 		page, err := e.list(q)
 		if err != nil {
@@ -152,7 +153,7 @@ func (e *engine) listAll(q ListQuery, contactID string) ([]Found, error) {
 		}
 		for _, f := range page.Profiles {
 			if slices.Contains(f.ContactIDs, contactID) &&
-				!slices.ContainsFunc(found, func(o Found) bool { return o.ID == f.ID }) {
+				!slices.ContainsFunc(found, func(o contact.Found) bool { return o.ID == f.ID }) {
 				found = append(found, f)
 			}
 		}
@@ -160,7 +161,7 @@ func (e *engine) listAll(q ListQuery, contactID string) ([]Found, error) {
 			return found, nil
 		}
 		if page.Next == q.Cursor || pages > mostPages {
-			return found, &APIError{Class: Permanent, Failure: Failure{
+			return found, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
 				Detail: fmt.Sprintf("the list of profiles does not end: page %d points to itself or beyond %d pages", pages+1, mostPages)}}
 		}
 		q.Cursor = page.Next
@@ -172,8 +173,8 @@ const (
 	mostPages = 100_000 // ten million profiles: beyond that the cursor goes in a circle
 )
 
-func (e *engine) list(q ListQuery) (ListPage, error) {
-	var page ListPage
+func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
+	var page contact.ListPage
 	err := e.call(nil, func(ctx context.Context) (err error) {
 		page, err = e.API.List(ctx, q)
 		return err
@@ -181,8 +182,8 @@ func (e *engine) list(q ListQuery) (ListPage, error) {
 	return page, err
 }
 
-func (e *engine) get(id string) (Found, error) {
-	var f Found
+func (e *engine) get(id string) (contact.Found, error) {
+	var f contact.Found
 	err := e.call(nil, func(ctx context.Context) (err error) {
 		f, err = e.API.Get(ctx, id)
 		return err

@@ -2,6 +2,8 @@ package importer
 
 import (
 	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -10,10 +12,10 @@ import (
 // settled. An input that ended in an error is none that anything can be missing
 // from.
 func (e *engine) removeMissing() {
-	if e.Mirror == nil || e.State == nil || e.Mirror.Missing == MissingKeep || e.stopping() || e.inputFailed() != nil {
+	if e.Mirror == nil || e.State == nil || e.Mirror.Missing == change.MissingKeep || e.stopping() || e.inputFailed() != nil {
 		return
 	}
-	missing, guard, err := e.census.Count(e.Progress.read.Load())
+	missing, guard, err := e.census.Count(e.Progress.Read.Load())
 	switch {
 	case err != nil:
 		e.stop(err)
@@ -38,15 +40,15 @@ func (e *engine) removeMissing() {
 }
 
 // remove announces and removes some contacts.
-func (e *engine) remove(entries []Entry) error {
+func (e *engine) remove(entries []change.Entry) error {
 	if len(entries) == 0 || e.stopping() {
 		return nil
 	}
 	op := opDeactivate
-	if e.Mirror.Missing == MissingDelete {
+	if e.Mirror.Missing == change.MissingDelete {
 		op = opDelete
 	}
-	keys := make([]Key, len(entries))
+	keys := make([]contact.Key, len(entries))
 	for i, n := range entries {
 		keys[i] = n.Key
 	}
@@ -58,7 +60,7 @@ func (e *engine) remove(entries []Entry) error {
 	for _, n := range entries {
 		removers.Go(func() error {
 			e.changeRow(&task{
-				Outcome: Outcome{ID: n.ID, Row: Row{Key: n.Key, Digest: n.Digest, Profile: Profile{ContactIDs: n.ContactIDs}}},
+				Outcome: contact.Outcome{ID: n.ID, Row: contact.Row{Key: n.Key, Digest: n.Digest, Profile: contact.Profile{ContactIDs: n.ContactIDs}}},
 				op:      op, touched: n.Touched,
 			})
 			return nil

@@ -1,9 +1,12 @@
 package importer
 
-import "time"
+import (
+	"importer/importer/contact"
+	"time"
+)
 
 // Report is the journal that the run writes and resumes from. Implemented by
-// sink.Report. Its methods may be called from several goroutines.
+// journal.Report. Its methods may be called from several goroutines.
 //
 // After an error of any method every later call returns that error, and the run
 // must stop sending: what the report took since the last successful Sending may
@@ -12,34 +15,34 @@ import "time"
 type Report interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
 	// all that was appended before, and may from then on reach the API.
-	Sending(keys []Key) error
+	Sending(keys []contact.Key) error
 	// Changing announces keys whose profiles are there and may from then on be
 	// changed or deleted. On disk before it returns. They are not in doubt by that:
 	// such a request can be made again.
-	Changing(keys []Key) error
+	Changing(keys []contact.Key) error
 	// Gone says that the profiles of keys are not there any more, so that these may
 	// be announced anew. On disk with the next Sending.
-	Gone(keys []Key) error
+	Gone(keys []contact.Key) error
 	// Unsent takes keys back that were announced and certainly never sent, so
 	// that they are not in doubt. On disk like an outcome.
-	Unsent(keys []Key) error
+	Unsent(keys []contact.Key) error
 	// Append writes each outcome as one complete line, all at once. They are on
 	// disk with the next Sending, or within a second.
-	Append(outcomes ...*Outcome) error
+	Append(outcomes ...*contact.Outcome) error
 	// Before reads back the outcome that an earlier run recorded last for a key
 	// whose Status was Rejected, Failed or Unknown. It is read from the file.
-	Before(k Key) (*Outcome, error)
+	Before(k contact.Key) (*contact.Outcome, error)
 	// AnnouncedAt is when an earlier run first announced a key whose status is
 	// InDoubt or Unknown: no profile of ours can be older. No I/O.
-	AnnouncedAt(k Key) time.Time
+	AnnouncedAt(k contact.Key) time.Time
 	// LastAlive is the time of the last line that an earlier run wrote: none of its
 	// requests was sent much later. Zero where there was no earlier run.
 	LastAlive() time.Time
 }
 
 // Rejects takes the rows that a person has to act on. Implemented by
-// sink.Rejects. Called from one goroutine.
+// rejects.Rejects. Called from one goroutine.
 type Rejects interface {
 	// Reject writes one refused row: its Raw, and why from its Failure.
-	Reject(o *Outcome) error
+	Reject(o *contact.Outcome) error
 }

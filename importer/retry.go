@@ -1,5 +1,7 @@
 package importer
 
+import "importer/importer/contact"
+
 // A step is what the engine does next about a row whose create request did not
 // succeed.
 type step uint8
@@ -17,15 +19,15 @@ const (
 // failed and may be repeated, this one included; retries is how many attempts
 // after the first are allowed. A throttled attempt is nobody's failure and does
 // not count.
-func nextStep(c Class, failures, retries int) step {
+func nextStep(c contact.Class, failures, retries int) step {
 	switch c {
-	case Permanent:
+	case contact.Permanent:
 		return stepReject
-	case Fatal:
+	case contact.Fatal:
 		return stepStop
-	case Throttled:
+	case contact.Throttled:
 		return stepAgain
-	case Transient:
+	case contact.Transient:
 		if failures > retries {
 			return stepGiveUp
 		}

@@ -3,6 +3,8 @@ package importer
 import (
 	"context"
 	"fmt"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"slices"
 	"strings"
 	"sync"
@@ -21,9 +23,9 @@ type fakeAPI struct {
 	pageSize int           // of a list; 0: all on one page
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
-	fault func(id string, attempt int, process func() string) (CreateResult, error, bool)
+	fault func(id string, attempt int, process func() string) (contact.CreateResult, error, bool)
 	// listFault is asked about each list.
-	listFault func(q ListQuery) error
+	listFault func(q contact.ListQuery) error
 
 	// changeFault is asked about each update, delete and merge; it may process the
 	// request by calling process.
@@ -40,7 +42,7 @@ type fakeAPI struct {
 
 type fakeProfile struct {
 	id       string
-	p        Profile
+	p        contact.Profile
 	created  time.Time
 	changed  time.Time // zero: when it was created
 	inactive bool
@@ -61,7 +63,7 @@ func (f *fakeAPI) enter() func() {
 }
 
 // add makes a profile, as another client of the API would.
-func (f *fakeAPI) add(p Profile, created time.Time) string {
+func (f *fakeAPI) add(p contact.Profile, created time.Time) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	id := fmt.Sprintf("%024d", len(f.profiles))
@@ -69,13 +71,13 @@ func (f *fakeAPI) add(p Profile, created time.Time) string {
 	return id
 }
 
-func (f *fakeAPI) Create(_ context.Context, p Profile) (CreateResult, error) {
+func (f *fakeAPI) Create(_ context.Context, p contact.Profile) (contact.CreateResult, error) {
 	defer f.enter()()
 	f.mu.Lock()
 	id := p.ContactIDs[0]
 	f.attempts[id]++
 	attempt := f.attempts[id]
-	f.log = append(f.log, "create "+KeyOf(p.ContactIDs).String())
+	f.log = append(f.log, "create "+contact.KeyOf(p.ContactIDs).String())
 	f.mu.Unlock()
 	process := func() string { return f.add(p, time.Now()) }
 	if f.fault != nil {
@@ -83,27 +85,27 @@ func (f *fakeAPI) Create(_ context.Context, p Profile) (CreateResult, error) {
 			return result, err
 		}
 	}
-	return CreateResult{ID: process()}, nil
+	return contact.CreateResult{ID: process()}, nil
 }
 
-func (f *fakeAPI) found(p fakeProfile) Found {
+func (f *fakeAPI) found(p fakeProfile) contact.Found {
 	changed := p.created
 	if p.changed.After(changed) {
 		changed = p.changed
 	}
-	return Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, Active: !p.inactive, LastChanged: changed.Truncate(time.Second)}
+	return contact.Found{ID: p.id, ContactIDs: p.p.ContactIDs, Fields: p.p.Fields, Active: !p.inactive, LastChanged: changed.Truncate(time.Second)}
 }
 
-func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
+func (f *fakeAPI) List(_ context.Context, q contact.ListQuery) (contact.ListPage, error) {
 	defer f.enter()()
 	if f.listFault != nil {
 		if err := f.listFault(q); err != nil {
-			return ListPage{}, err
+			return contact.ListPage{}, err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var page ListPage
+	var page contact.ListPage
 	for _, p := range f.profiles {
 		if time.Since(p.created) < f.lag {
 			continue
@@ -124,7 +126,7 @@ func (f *fakeAPI) List(_ context.Context, q ListQuery) (ListPage, error) {
 	return page, nil
 }
 
-func (f *fakeAPI) Get(_ context.Context, id string) (Found, error) {
+func (f *fakeAPI) Get(_ context.Context, id string) (contact.Found, error) {
 	defer f.enter()()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,7 +137,7 @@ func (f *fakeAPI) Get(_ context.Context, id string) (Found, error) {
 			return found, nil
 		}
 	}
-	return Found{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+	return contact.Found{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
 }
 
 // change changes the profile of an id. It replaces fields, as the API may.
@@ -146,7 +148,7 @@ func (f *fakeAPI) change(what, id string, change func(i int)) error {
 	f.log = append(f.log, what+" "+id)
 	i := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return p.id == id })
 	if i < 0 {
-		return &APIError{Class: Permanent, Failure: Failure{HTTP: 404}}
+		return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
 	}
 	process := func() { change(i) }
 	if f.changeFault != nil {
@@ -158,7 +160,7 @@ func (f *fakeAPI) change(what, id string, change func(i int)) error {
 	return nil
 }
 
-func (f *fakeAPI) Update(_ context.Context, id string, p Profile) error {
+func (f *fakeAPI) Update(_ context.Context, id string, p contact.Profile) error {
 	return f.change("update", id, func(i int) {
 		to := &f.profiles[i]
 		if p.ContactIDs != nil {
@@ -203,10 +205,10 @@ func (f *fakeAPI) count(contactID string) int {
 type memoryReport struct {
 	api       *fakeAPI
 	mu        sync.Mutex
-	outcomes  []*Outcome
-	last      map[Key]*Outcome
-	announced map[Key]time.Time
-	doubtful  map[Key]bool
+	outcomes  []*contact.Outcome
+	last      map[contact.Key]*contact.Outcome
+	announced map[contact.Key]time.Time
+	doubtful  map[contact.Key]bool
 	lastAlive time.Time
 	lastLine  time.Time
 	batches   []int
@@ -214,10 +216,10 @@ type memoryReport struct {
 }
 
 func newMemoryReport(api *fakeAPI) *memoryReport {
-	return &memoryReport{api: api, last: map[Key]*Outcome{}, announced: map[Key]time.Time{}, doubtful: map[Key]bool{}}
+	return &memoryReport{api: api, last: map[contact.Key]*contact.Outcome{}, announced: map[contact.Key]time.Time{}, doubtful: map[contact.Key]bool{}}
 }
 
-func (r *memoryReport) Sending(keys []Key) error {
+func (r *memoryReport) Sending(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
@@ -239,7 +241,7 @@ func (r *memoryReport) Sending(keys []Key) error {
 	return nil
 }
 
-func (r *memoryReport) Changing(keys []Key) error {
+func (r *memoryReport) Changing(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
@@ -256,7 +258,7 @@ func (r *memoryReport) Changing(keys []Key) error {
 	return nil
 }
 
-func (r *memoryReport) Gone(keys []Key) error {
+func (r *memoryReport) Gone(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range keys {
@@ -265,7 +267,7 @@ func (r *memoryReport) Gone(keys []Key) error {
 	return nil
 }
 
-func (r *memoryReport) Unsent(keys []Key) error {
+func (r *memoryReport) Unsent(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range keys {
@@ -275,7 +277,7 @@ func (r *memoryReport) Unsent(keys []Key) error {
 	return nil
 }
 
-func (r *memoryReport) Append(outcomes ...*Outcome) error {
+func (r *memoryReport) Append(outcomes ...*contact.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range outcomes {
@@ -286,7 +288,7 @@ func (r *memoryReport) Append(outcomes ...*Outcome) error {
 		}
 		r.lastLine = o.At
 		r.outcomes = append(r.outcomes, o)
-		if o.Status != Invalid && o.Status != Duplicate {
+		if o.Status != contact.Invalid && o.Status != contact.Duplicate {
 			r.last[o.Row.Key] = o
 			delete(r.doubtful, o.Row.Key)
 		}
@@ -294,40 +296,40 @@ func (r *memoryReport) Append(outcomes ...*Outcome) error {
 	return nil
 }
 
-func (r *memoryReport) Before(k Key) (*Outcome, error) {
+func (r *memoryReport) Before(k contact.Key) (*contact.Outcome, error) {
 	o := *r.last[k]
 	return &o, nil
 }
-func (r *memoryReport) AnnouncedAt(k Key) time.Time { return r.announced[k] }
-func (r *memoryReport) LastAlive() time.Time        { return r.lastAlive }
+func (r *memoryReport) AnnouncedAt(k contact.Key) time.Time { return r.announced[k] }
+func (r *memoryReport) LastAlive() time.Time                { return r.lastAlive }
 
 // keys is what a replay of the report would give.
-func (r *memoryReport) keys() *Keys {
-	keys := NewKeys()
+func (r *memoryReport) keys() *contact.Keys {
+	keys := contact.NewKeys()
 	for k, o := range r.last {
 		keys.Set(k, o.Status)
 	}
 	for k := range r.doubtful {
-		keys.Set(k, InDoubt)
+		keys.Set(k, contact.InDoubt)
 	}
 	return keys
 }
 
-type memoryRejects struct{ rows []*Outcome }
+type memoryRejects struct{ rows []*contact.Outcome }
 
-func (r *memoryRejects) Reject(o *Outcome) error {
+func (r *memoryRejects) Reject(o *contact.Outcome) error {
 	r.rows = append(r.rows, o)
 	return nil
 }
 
 // row is a valid row of that number.
-func testRow(n int) Row {
-	p := Profile{ContactIDs: []string{fmt.Sprintf("c%d@example.com", n)}, Fields: []Field{{"firstname", StringValue(fmt.Sprint("N", n))}}}
-	return Row{Source: "t.csv", Line: n + 1, Number: int64(n), Key: KeyOf(p.ContactIDs), Digest: DigestOf(p), Profile: p, Raw: []string{fmt.Sprint(n)}}
+func testRow(n int) contact.Row {
+	p := contact.Profile{ContactIDs: []string{fmt.Sprintf("c%d@example.com", n)}, Fields: []contact.Field{{Name: "firstname", Value: contact.StringValue(fmt.Sprint("N", n))}}}
+	return contact.Row{Source: "t.csv", Line: n + 1, Number: int64(n), Key: contact.KeyOf(p.ContactIDs), Digest: contact.DigestOf(p), Profile: p, Raw: []string{fmt.Sprint(n)}}
 }
 
-func testRows(n int) Rows {
-	return func(yield func(Row, error) bool) {
+func testRows(n int) contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
 		for i := 1; i <= n; i++ {
 			if !yield(testRow(i), nil) {
 				return
@@ -342,7 +344,7 @@ type rig struct {
 	report  *memoryReport
 	rejects *memoryRejects
 	o       Options
-	keys    *Keys // of the next run; nil: those of the report
+	keys    *contact.Keys // of the next run; nil: those of the report
 }
 
 func newRig() *rig {
@@ -352,21 +354,21 @@ func newRig() *rig {
 	return r
 }
 
-func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error) {
+func (r *rig) run(ctx context.Context, t *testing.T, rows contact.Rows) (contact.Summary, error) {
 	t.Helper()
 	r.rejects = &memoryRejects{}
-	rate, err := ParseRate("unlimited")
+	rate, err := pace.ParseRate("unlimited")
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := r.o
 	if o.Pacer == nil {
-		o.Pacer = NewPacer(rate, PacerOptions{})
+		o.Pacer = pace.NewPacer(rate, pace.PacerOptions{})
 	}
 	if r.keys == nil {
 		r.keys = r.report.keys()
 	}
-	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &Progress{}, zerolog.Nop()
+	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &contact.Progress{}, zerolog.Nop()
 	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {
@@ -377,10 +379,10 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows Rows) (Summary, error)
 }
 
 // mustComplete runs and wants the end of the input to be reached.
-func (r *rig) mustComplete(t *testing.T, rows Rows) Summary {
+func (r *rig) mustComplete(t *testing.T, rows contact.Rows) contact.Summary {
 	t.Helper()
 	s, err := r.run(t.Context(), t, rows)
-	if err != nil || s.Status != Complete {
+	if err != nil || s.Status != contact.Complete {
 		t.Fatalf("run ended %s: %v", s.Status, err)
 	}
 	return s

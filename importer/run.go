@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -17,11 +20,11 @@ type Options struct {
 	API     API
 	Report  Report
 	Rejects Rejects
-	Keys    *Keys  // replayed from the report; the run owns it until it returns
-	Pacer   *Pacer // every request buys a token of it
+	Keys    *contact.Keys // replayed from the report; the run owns it until it returns
+	Pacer   *pace.Pacer   // every request buys a token of it
 	Log     zerolog.Logger
 	// Progress takes the counters of the run while it lasts.
-	Progress *Progress
+	Progress *contact.Progress
 
 	Workers int // requests in flight at most; at least 1
 	Retries int // attempts after the first, for what may be tried again; 0 is none
@@ -36,17 +39,17 @@ type Options struct {
 	MaxErrors MaxErrors
 	// State is what the last sync left: rows are compared with it, and it is told
 	// of each outcome. Nil creates, and changes nothing that is there.
-	State State
+	State change.State
 	// RefreshAfter is how long after its last change a profile is touched, so that
 	// it does not expire. With State only.
 	RefreshAfter time.Duration
 	// Mirror says what becomes of contacts that the source lacks; nil keeps them.
 	// With State only.
-	Mirror *Mirror
+	Mirror *change.Mirror
 	// KeepPrevious puts into the report what updates take away.
 	KeepPrevious bool
 	// Duplicates says which of several rows with the same contact ids goes in.
-	Duplicates Duplicates
+	Duplicates contact.Duplicates
 	// Discovery is how the run learns who is in the project before it creates
 	// anybody, and OnConflict what becomes of a row that is about several profiles.
 	Discovery  Discovery
@@ -68,7 +71,7 @@ var errInterrupted = errors.New("interrupted")
 // The summary is right in every case; Run, Report, Rejects and Duration are left
 // to the caller. Its status is Interrupted when ctx was done, with a nil error,
 // and Stopped with every error.
-func Run(ctx context.Context, rows Rows, o Options) (Summary, error) {
+func Run(ctx context.Context, rows contact.Rows, o Options) (contact.Summary, error) {
 	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
 	go e.readRows(rows)
@@ -102,11 +105,11 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		ctx:     runCtx,
 		sendCtx: context.WithoutCancel(ctx),
 		cancel:  cancel,
-		breaker: newBreaker(max(10, o.Workers), o.GiveUpAfter),
-		limit:   NewConcurrency(o.Workers),
+		breaker: pace.NewBreaker(max(10, o.Workers), o.GiveUpAfter),
+		limit:   pace.NewConcurrency(o.Workers),
 
-		identity: newIdentity(o.Keys, o.Duplicates),
-		census:   Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
+		identity: contact.NewIdentity(o.Keys, o.Duplicates),
+		census:   change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
 
 		read:    make(chan item, 64),
 		work:    make(chan *task, atHand),
@@ -131,8 +134,8 @@ type engine struct {
 	ctx     context.Context // done: nothing new is sent
 	sendCtx context.Context // never done: a request once sent is worth its answer
 	cancel  context.CancelCauseFunc
-	breaker *breaker
-	limit   *Concurrency // of the requests in flight
+	breaker *pace.Breaker
+	limit   *pace.Concurrency // of the requests in flight
 
 	read    chan item
 	work    chan *task
@@ -149,17 +152,17 @@ type engine struct {
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by feed.
-	identity     *identity
+	identity     *contact.Identity
 	toldUntil    time.Time // that the run waits, until then
 	toldUnshared bool
 
 	// Owned by record.
-	lines      []*Outcome // reused
-	unsent     []Key
-	census     Census
-	notRemoved int64  // contacts that a mirror could not remove
-	inputEnded error  // what inputFailed found
-	undone     Undone // of an undo
+	lines      []*contact.Outcome // reused
+	unsent     []contact.Key
+	census     change.Census
+	notRemoved int64         // contacts that a mirror could not remove
+	inputEnded error         // what inputFailed found
+	undone     change.Undone // of an undo
 
 	force bool // undo what was changed since as well
 }
@@ -167,7 +170,7 @@ type engine struct {
 // A result is what the recorder counts: one for each row that was read, but for
 // those that need nothing, which the feeder counts.
 type result struct {
-	outcome *Outcome
+	outcome *contact.Outcome
 	kind    resultKind
 	release bool // settled without a request after it was announced: it is not in doubt
 }
@@ -245,15 +248,15 @@ func (e *engine) count(r result) {
 	case undoGone:
 		e.undone.Gone++
 	case notTried:
-		e.Progress.pending.Add(1)
+		e.Progress.Pending.Add(1)
 		return
 	case announcedOnly:
-		e.Progress.pending.Add(1)
+		e.Progress.Pending.Add(1)
 		e.unsent = append(e.unsent, r.outcome.Row.Key)
 		return
 	case settled, refusedBefore:
 	}
-	e.Progress.outcomes[r.outcome.Status].Add(1)
+	e.Progress.Outcomes[r.outcome.Status].Add(1)
 	e.census.Spare(r.outcome)
 	if r.release {
 		e.unsent = append(e.unsent, r.outcome.Row.Key)
@@ -291,7 +294,7 @@ func (e *engine) append(batch []result) {
 // wrote notes that the report got a line with this time.
 func (e *engine) wrote(at time.Time) { e.lastLine.Store(int64(at.Sub(e.started))) }
 
-func (e *engine) reject(o *Outcome) {
+func (e *engine) reject(o *contact.Outcome) {
 	if err := e.Rejects.Reject(o); err != nil {
 		e.stop(err)
 	}
@@ -300,7 +303,7 @@ func (e *engine) reject(o *Outcome) {
 // report hands an outcome of this run to the recorder. A run that refuses too
 // many rows is stopped here, before the recorder knows, so that no more requests
 // than those in flight follow. What an earlier run refused does not count.
-func (e *engine) report(o *Outcome) { e.hand(result{outcome: o}) }
+func (e *engine) report(o *contact.Outcome) { e.hand(result{outcome: o}) }
 
 func (e *engine) hand(r result) {
 	o := r.outcome
@@ -326,10 +329,10 @@ func (e *engine) inputFailed() error {
 }
 
 // finish makes the summary of a run whose goroutines have all ended.
-func (e *engine) finish(ctx context.Context) (Summary, error) {
+func (e *engine) finish(ctx context.Context) (contact.Summary, error) {
 	snapshot := e.Progress.Snapshot()
-	s := Summary{
-		Status: Complete, Counts: snapshot.Counts,
+	s := contact.Summary{
+		Status: contact.Complete, Counts: snapshot.Counts,
 		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp,
 	}
 	err := context.Cause(e.ctx)
@@ -337,14 +340,14 @@ func (e *engine) finish(ctx context.Context) (Summary, error) {
 	case err == nil:
 		err = e.inputFailed()
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
-		s.Status, s.Reason = Interrupted, errInterrupted.Error()
+		s.Status, s.Reason = contact.Interrupted, errInterrupted.Error()
 		err = nil
 	}
 	if e := s.Counts.Check(); e != nil {
 		err = errors.Join(err, e)
 	}
 	if err != nil {
-		s.Status, s.Reason = Stopped, err.Error()
+		s.Status, s.Reason = contact.Stopped, err.Error()
 	}
 	return s, err
 }

@@ -3,6 +3,8 @@ package importer
 import (
 	"context"
 	"errors"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"slices"
 	"strings"
 	"testing"
@@ -32,8 +34,8 @@ func TestEveryRowIsCreatedAndASecondRunSendsNothing(t *testing.T) {
 func TestNothingIsSentBeforeItIsAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(_ string, attempt int, _ func() string) (CreateResult, error, bool) {
-			return CreateResult{}, &APIError{Class: Transient}, attempt == 1
+		r.api.fault = func(_ string, attempt int, _ func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Transient}, attempt == 1
 		}
 		r.mustComplete(t, testRows(2000))
 		announced := map[string]bool{}
@@ -61,11 +63,11 @@ func TestNothingIsSentBeforeItIsAnnounced(t *testing.T) {
 func TestBatchFollowsThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		rate, err := ParseRate("20/s")
+		rate, err := pace.ParseRate("20/s")
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.o.Pacer = NewPacer(rate, PacerOptions{})
+		r.o.Pacer = pace.NewPacer(rate, pace.PacerOptions{})
 		start := time.Now()
 		r.mustComplete(t, testRows(200))
 		if most := slices.Max(r.report.batches); most > 25 {
@@ -80,7 +82,7 @@ func TestBatchFollowsThePace(t *testing.T) {
 func TestSlowSourceDoesNotWaitForAFullBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		rows := func(yield func(Row, error) bool) {
+		rows := func(yield func(contact.Row, error) bool) {
 			for i := 1; i <= 5; i++ {
 				if !yield(testRow(i), nil) {
 					return
@@ -101,17 +103,17 @@ func TestRetries(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		fails    int // attempts of row 1 that fail as transient
-		want     Status
+		want     contact.Status
 		attempts int
 	}{
-		{"none", 0, Created, 1},
-		{"as many as allowed", 5, Created, 6},
-		{"one too many", 6, Failed, 6},
+		{"none", 0, contact.Created, 1},
+		{"as many as allowed", 5, contact.Created, 6},
+		{"one too many", 6, contact.Failed, 6},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig()
-			r.api.fault = func(id string, attempt int, _ func() string) (CreateResult, error, bool) {
-				return CreateResult{}, &APIError{Class: Transient, Failure: Failure{Detail: "refused"}}, id == "c1@example.com" && attempt <= c.fails
+			r.api.fault = func(id string, attempt int, _ func() string) (contact.CreateResult, error, bool) {
+				return contact.CreateResult{}, &contact.APIError{Class: contact.Transient, Failure: contact.Failure{Detail: "refused"}}, id == "c1@example.com" && attempt <= c.fails
 			}
 			s := r.mustComplete(t, testRows(50))
 			o := r.report.last[testRow(1).Key]
@@ -121,7 +123,7 @@ func TestRetries(t *testing.T) {
 			if s.Retries != int64(c.attempts-1) {
 				t.Errorf("%s: %d retries counted", c.name, s.Retries)
 			}
-			if c.want == Failed {
+			if c.want == contact.Failed {
 				if o.Failure == nil || !strings.Contains(o.Failure.Detail, "refused") || o.Failure.Hint == "" {
 					t.Errorf("%s: failure %+v", c.name, o.Failure)
 				}
@@ -138,18 +140,18 @@ func TestRetries(t *testing.T) {
 func TestRefusedRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(id string, _ int, _ func() string) (CreateResult, error, bool) {
-			return CreateResult{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Field: "age", Detail: "no"}}, id == "c2@example.com"
+		r.api.fault = func(id string, _ int, _ func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400, Field: "age", Detail: "no"}}, id == "c2@example.com"
 		}
-		rows := func(changed bool) Rows {
-			return func(yield func(Row, error) bool) {
+		rows := func(changed bool) contact.Rows {
+			return func(yield func(contact.Row, error) bool) {
 				for i := 1; i <= 4; i++ {
 					row := testRow(i)
 					if i == 2 && changed {
 						row.Digest[0]++
 					}
 					if i == 3 {
-						if !yield(Row{}, &RowError{Source: "t.csv", Line: 4, Number: 3, Field: "email", Reason: "bad"}) {
+						if !yield(contact.Row{}, &contact.RowError{Source: "t.csv", Line: 4, Number: 3, Field: "email", Reason: "bad"}) {
 							return
 						}
 						continue
@@ -160,7 +162,7 @@ func TestRefusedRows(t *testing.T) {
 				}
 			}
 		}
-		check := func(name string, s Summary, requests int64) {
+		check := func(name string, s contact.Summary, requests int64) {
 			t.Helper()
 			if s.Requests != requests || s.Rejected != 1 || s.Invalid != 1 {
 				t.Errorf("%s: %+v, want %d requests", name, s, requests)
@@ -189,7 +191,7 @@ func TestRefusedRows(t *testing.T) {
 func TestDuplicatesNameTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		rows := func(yield func(Row, error) bool) {
+		rows := func(yield func(contact.Row, error) bool) {
 			again := testRow(1)
 			again.Line = 99
 			_ = yield(testRow(1), nil) && yield(again, nil)
@@ -198,8 +200,8 @@ func TestDuplicatesNameTheFirst(t *testing.T) {
 		if s.Created != 1 || s.Duplicate != 1 {
 			t.Errorf("%+v", s)
 		}
-		i := slices.IndexFunc(r.report.outcomes, func(o *Outcome) bool { return o.Status == Duplicate })
-		if o := r.report.outcomes[i]; o.First != (Place{"t.csv", 2}) || o.Row.Line != 99 {
+		i := slices.IndexFunc(r.report.outcomes, func(o *contact.Outcome) bool { return o.Status == contact.Duplicate })
+		if o := r.report.outcomes[i]; o.First != (contact.Place{Source: "t.csv", Line: 2}) || o.Row.Line != 99 {
 			t.Errorf("duplicate %+v", o)
 		}
 		r.once(t, 1)
@@ -209,12 +211,12 @@ func TestDuplicatesNameTheFirst(t *testing.T) {
 func TestFatalErrorStopsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
-			return CreateResult{}, &APIError{Class: Fatal, Failure: Failure{HTTP: 401, Detail: "key"}}, true
+		r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Fatal, Failure: contact.Failure{HTTP: 401, Detail: "key"}}, true
 		}
 		s, err := r.run(t.Context(), t, testRows(10_000))
-		var problem *APIError
-		if !errors.As(err, &problem) || problem.HTTP != 401 || s.Status != Stopped || s.Reason == "" {
+		var problem *contact.APIError
+		if !errors.As(err, &problem) || problem.HTTP != 401 || s.Status != contact.Stopped || s.Reason == "" {
 			t.Errorf("run ended %s: %v", s.Status, err)
 		}
 		if s.Requests > int64(r.o.Workers) {
@@ -234,7 +236,7 @@ func TestInterruptAwaitsWhatIsInFlight(t *testing.T) {
 		time.AfterFunc(3*time.Second, cancel)
 		start := time.Now()
 		s, err := r.run(ctx, t, testRows(1000))
-		if err != nil || s.Status != Interrupted {
+		if err != nil || s.Status != contact.Interrupted {
 			t.Fatalf("run ended %s: %v", s.Status, err)
 		}
 		if took := time.Since(start); took != 4*time.Second {
@@ -258,13 +260,13 @@ func TestInterruptWhileTheSourceBlocks(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		release := make(chan struct{})
-		rows := func(yield func(Row, error) bool) {
+		rows := func(yield func(contact.Row, error) bool) {
 			yield(testRow(1), nil)
 			<-release // as a read of standard input would
 		}
 		s, err := r.run(ctx, t, rows)
 		close(release)
-		if err != nil || s.Status != Interrupted || s.Created != 1 {
+		if err != nil || s.Status != contact.Interrupted || s.Created != 1 {
 			t.Errorf("run ended %s: %v, %+v", s.Status, err, s)
 		}
 	})
@@ -274,11 +276,11 @@ func TestInputThatEndsInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		broken := errors.New("disk on fire")
-		rows := func(yield func(Row, error) bool) {
-			_ = yield(testRow(1), nil) && yield(testRow(2), nil) && yield(Row{}, broken)
+		rows := func(yield func(contact.Row, error) bool) {
+			_ = yield(testRow(1), nil) && yield(testRow(2), nil) && yield(contact.Row{}, broken)
 		}
 		s, err := r.run(t.Context(), t, rows)
-		if !errors.Is(err, broken) || s.Status != Stopped || s.Created != 2 {
+		if !errors.Is(err, broken) || s.Status != contact.Stopped || s.Created != 2 {
 			t.Errorf("run ended %s: %v, %+v", s.Status, err, s)
 		}
 	})
@@ -288,11 +290,11 @@ func TestMaxErrorsStopsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		r.o.MaxErrors = MaxErrors{rows: 10}
-		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
-			return CreateResult{}, &APIError{Class: Permanent, Failure: Failure{HTTP: 400}}, true
+		r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400}}, true
 		}
 		s, err := r.run(t.Context(), t, testRows(10_000))
-		if err == nil || s.Status != Stopped || !strings.Contains(err.Error(), "--max-errors") {
+		if err == nil || s.Status != contact.Stopped || !strings.Contains(err.Error(), "--max-errors") {
 			t.Errorf("run ended %s: %v", s.Status, err)
 		}
 		if s.Rejected < 11 || s.Rejected > 11+int64(r.o.Workers)*4 {
@@ -313,7 +315,7 @@ func TestReportThatFailsStopsSending(t *testing.T) {
 			return nil
 		}
 		s, err := r.run(t.Context(), t, testRows(10_000))
-		if !errors.Is(err, full) || s.Status != Stopped {
+		if !errors.Is(err, full) || s.Status != contact.Stopped {
 			t.Errorf("run ended %s: %v", s.Status, err)
 		}
 		if n := len(r.api.requests); n > 100+3*r.o.Workers {
@@ -329,12 +331,12 @@ func TestReportThatFailsStopsSending(t *testing.T) {
 func TestNothingWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
-			return CreateResult{}, &APIError{Class: Transient, Failure: Failure{Detail: "connection refused"}}, true
+		r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Transient, Failure: contact.Failure{Detail: "connection refused"}}, true
 		}
 		start := time.Now()
 		s, err := r.run(t.Context(), t, testRows(10_000))
-		if err == nil || s.Status != Stopped || !strings.Contains(err.Error(), "connection refused") {
+		if err == nil || s.Status != contact.Stopped || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("run ended %s: %v", s.Status, err)
 		}
 		if took := time.Since(start); took < r.o.GiveUpAfter || took > r.o.GiveUpAfter+2*time.Minute {
@@ -354,9 +356,9 @@ func TestOutageIsSurvived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
 		start := time.Now()
-		r.api.fault = func(string, int, func() string) (CreateResult, error, bool) {
+		r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
 			up := time.Since(start)
-			return CreateResult{}, &APIError{Class: Transient}, up > time.Second && up < 5*time.Minute
+			return contact.CreateResult{}, &contact.APIError{Class: contact.Transient}, up > time.Second && up < 5*time.Minute
 		}
 		s := r.mustComplete(t, testRows(10_000))
 		if s.Created != 10_000 {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"slices"
 	"time"
 )
@@ -25,25 +28,25 @@ func (t *task) creates() bool { return t.op == opCreate }
 
 // admitSync compares a row with what the last sync left. It returns the task
 // where there is something to do, or nil.
-func (e *engine) admitSync(row *Row, before Status) *task {
-	need, entry, err := needOf(row, e.State, e.RefreshAfter)
+func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
+	need, entry, err := change.NeedOf(row, e.State, e.RefreshAfter)
 	if err != nil {
 		return e.notAdmitted(err)
 	}
-	if need == NeedsNothing {
+	if need == change.NeedsNothing {
 		if before.In() {
-			e.Progress.doneBefore.Add(1)
+			e.Progress.DoneBefore.Add(1)
 		} else {
-			e.Progress.outcomes[Unchanged].Add(1)
+			e.Progress.Outcomes[contact.Unchanged].Add(1)
 		}
 		return nil
 	}
-	t := &task{Outcome: Outcome{Row: *row}}
+	t := &task{Outcome: contact.Outcome{Row: *row}}
 	switch need {
-	case NeedsTouch:
+	case change.NeedsTouch:
 		t.op, t.ID, t.touched = opTouch, entry.ID, entry.Touched
 		return t
-	case NeedsUpdate:
+	case change.NeedsUpdate:
 		t.op, t.ID, t.touched, t.revive = opUpdate, entry.ID, entry.Touched, entry.Inactive
 	}
 	if !e.RetryRejected {
@@ -52,12 +55,12 @@ func (e *engine) admitSync(row *Row, before Status) *task {
 			return e.notAdmitted(err)
 		}
 		if why != nil && digest == t.Row.Digest {
-			e.results <- result{kind: refusedBefore, outcome: &Outcome{Row: t.Row, Status: Rejected, Failure: why}}
+			e.results <- result{kind: refusedBefore, outcome: &contact.Outcome{Row: t.Row, Status: contact.Rejected, Failure: why}}
 			return nil
 		}
 	}
 	if bad := e.stamp(t); bad != nil {
-		e.report(invalid(bad))
+		e.report(contact.OutcomeOf(bad))
 		return nil
 	}
 	return t
@@ -76,7 +79,7 @@ func (e *engine) notAdmitted(err error) *task {
 // what the profile is to be and not what is to be added, so that it is made again
 // from the start, with a fresh read where it builds on one.
 func (e *engine) changeRow(t *task) *doubt {
-	var done Status
+	var done contact.Status
 	gone := false
 	err := e.persist(e.Retries, func() (err error) {
 		done, err = e.tryChange(t)
@@ -88,9 +91,9 @@ func (e *engine) changeRow(t *task) *doubt {
 	switch {
 	case errors.Is(err, errNotSent) && t.removes(): // the next run does
 	case err != nil && t.removes():
-		e.results <- result{kind: notRemoved, outcome: &Outcome{Row: t.Row, ID: t.ID, Failure: &asAPIError(err).Failure}}
+		e.results <- result{kind: notRemoved, outcome: &contact.Outcome{Row: t.Row, ID: t.ID, Failure: &contact.AsAPIError(err).Failure}}
 	case err == nil && gone && t.removes():
-		e.settle(t, Deleted, t.ID, false, nil)
+		e.settle(t, contact.Deleted, t.ID, false, nil)
 	case err == nil && gone:
 		return e.createAgain(t)
 	case err == nil:
@@ -98,28 +101,28 @@ func (e *engine) changeRow(t *task) *doubt {
 	case errors.Is(err, errNotSent):
 		e.notSent(t)
 	default:
-		problem := asAPIError(err)
-		if problem.Class == Permanent || problem.Class == Conflict {
-			e.settle(t, Rejected, t.ID, false, &problem.Failure)
+		problem := contact.AsAPIError(err)
+		if problem.Class == contact.Permanent || problem.Class == contact.Conflict {
+			e.settle(t, contact.Rejected, t.ID, false, &problem.Failure)
 		} else {
-			e.settle(t, Failed, t.ID, false, gaveUp(problem, t.Attempts+t.Reads))
+			e.settle(t, contact.Failed, t.ID, false, gaveUp(problem, t.Attempts+t.Reads))
 		}
 	}
 	return nil
 }
 
 func isGone(err error) bool {
-	var problem *APIError
-	return errors.As(err, &problem) && problem.Class == Permanent && problem.HTTP == 404
+	var problem *contact.APIError
+	return errors.As(err, &problem) && problem.Class == contact.Permanent && problem.HTTP == 404
 }
 
 // tryChange makes the requests of an operation once.
-func (e *engine) tryChange(t *task) (Status, error) {
+func (e *engine) tryChange(t *task) (contact.Status, error) {
 	switch t.op {
 	case opDeactivate:
-		return Deactivated, e.patch(t, Profile{Active: new(bool)})
+		return contact.Deactivated, e.patch(t, contact.Profile{Active: new(bool)})
 	case opDelete:
-		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
+		return contact.Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case opTouch:
 		return e.touch(t)
 	}
@@ -143,24 +146,24 @@ func (e *engine) tryChange(t *task) (Status, error) {
 	if err != nil {
 		return 0, err
 	}
-	want, differs := wanted(f, t.Row.Profile, t.revive)
+	want, differs := change.Wanted(f, t.Row.Profile, t.revive)
 	if !differs {
 		t.Changed = f.LastChanged
 		if t.lost || len(t.merge) > 0 {
-			return Updated, nil
+			return contact.Updated, nil
 		}
-		return Unchanged, nil
+		return contact.Unchanged, nil
 	}
-	if n := len(want.AppendUpdateBody(nil)); n > MaxBodyBytes {
-		return 0, &APIError{Class: Permanent, Failure: Failure{
-			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.ID, n, MaxBodyBytes),
+	if n := len(want.AppendUpdateBody(nil)); n > contact.MaxBodyBytes {
+		return 0, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
+			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.ID, n, contact.MaxBodyBytes),
 			Hint:   "shorten the row's longest values, or what the profile holds",
 		}}
 	}
 	if e.KeepPrevious && t.Previous == nil {
-		t.Previous = previousOf(f, want)
+		t.Previous = change.PreviousOf(f, want)
 	}
-	return Updated, e.patch(t, want)
+	return contact.Updated, e.patch(t, want)
 }
 
 // touch changes a profile without changing anything of it, so that it lives
@@ -169,7 +172,7 @@ func (e *engine) tryChange(t *task) (Status, error) {
 // be sent alone: fields that are left out of profile may be lost, and contact ids
 // that others added as well. It is read first where the mapping does not name it,
 // for somebody may have deactivated the profile.
-func (e *engine) touch(t *task) (Status, error) {
+func (e *engine) touch(t *task) (contact.Status, error) {
 	active := t.Row.Profile.Active
 	if active == nil {
 		f, err := e.readTask(t)
@@ -178,16 +181,16 @@ func (e *engine) touch(t *task) (Status, error) {
 		}
 		active = &f.Active
 	}
-	return Updated, e.patch(t, Profile{Active: active})
+	return contact.Updated, e.patch(t, contact.Profile{Active: active})
 }
 
 // readTask reads the profile of a task. One that was touched a moment ago and is
 // not there may only not be shown yet.
-func (e *engine) readTask(t *task) (Found, error) {
+func (e *engine) readTask(t *task) (contact.Found, error) {
 	t.Reads++
 	f, err := e.get(t.ID)
 	if settled := e.Settle - time.Since(t.touched); isGone(err) && settled > 0 {
-		if !sleep(e.ctx.Done(), settled) {
+		if !pace.Sleep(e.ctx.Done(), settled) {
 			return f, errNotSent
 		}
 		t.Reads++
@@ -196,7 +199,7 @@ func (e *engine) readTask(t *task) (Found, error) {
 	return f, err
 }
 
-func (e *engine) patch(t *task, p Profile) error {
+func (e *engine) patch(t *task, p contact.Profile) error {
 	return e.changing(t, func(ctx context.Context) error { return e.API.Update(ctx, t.ID, p) })
 }
 
@@ -206,7 +209,7 @@ func (e *engine) changing(t *task, request func(context.Context) error) error {
 		t.Attempts++
 		return request(ctx)
 	})
-	if err != nil && !errors.Is(err, errNotSent) && asAPIError(err).Class == Ambiguous {
+	if err != nil && !errors.Is(err, errNotSent) && contact.AsAPIError(err).Class == contact.Ambiguous {
 		t.lost = true
 	}
 	return err
@@ -216,13 +219,13 @@ func (e *engine) changing(t *task, request func(context.Context) error) error {
 // expired, or somebody deleted it. The report is told first that it is gone, so
 // that a create whose answer is lost is in doubt like any other.
 func (e *engine) createAgain(t *task) *doubt {
-	if err := e.Report.Gone([]Key{t.Row.Key}); err != nil {
+	if err := e.Report.Gone([]contact.Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil
 	}
 	t.announced = time.Now()
-	if err := e.sending(t.announced, []Key{t.Row.Key}); err != nil {
+	if err := e.sending(t.announced, []contact.Key{t.Row.Key}); err != nil {
 		e.stop(err)
 		e.notSent(t)
 		return nil
@@ -238,10 +241,10 @@ func (e *engine) createAgain(t *task) *doubt {
 
 // adopt makes a profile that holds the contact of a row the row's own. It is true
 // where nothing of it differs, and the row is settled by that.
-func (e *engine) adopt(t *task, f Found, same Status) bool {
+func (e *engine) adopt(t *task, f contact.Found, same contact.Status) bool {
 	t.Found = true
 	t.ID, t.touched = f.ID, f.LastChanged
-	if _, differs := wanted(f, t.Row.Profile, false); !differs && len(t.merge) == 0 {
+	if _, differs := change.Wanted(f, t.Row.Profile, false); !differs && len(t.merge) == 0 {
 		t.Changed = f.LastChanged
 		e.settle(t, same, f.ID, true, nil)
 		return true

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
 	"slices"
 	"strings"
 	"sync"
@@ -15,26 +17,28 @@ import (
 // A memoryState is a State in memory.
 type memoryState struct {
 	mu      sync.Mutex
-	entries map[Key]Entry
+	entries map[contact.Key]change.Entry
 }
 
-func (s *memoryState) Unchanged(k Key, d Digest, since time.Time) (bool, error) {
+func (s *memoryState) Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, known := s.entries[k]
 	return known && e.Digest == d && !e.Inactive && e.Touched.After(since), nil
 }
 
-func (s *memoryState) Entry(k Key) (Entry, bool, error) {
+func (s *memoryState) Entry(k contact.Key) (change.Entry, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.entries[k]
 	return e, ok, nil
 }
 
-func (s *memoryState) Refused(Key) (Digest, *Failure, error) { return Digest{}, nil, nil }
+func (s *memoryState) Refused(contact.Key) (contact.Digest, *contact.Failure, error) {
+	return contact.Digest{}, nil, nil
+}
 
-func (s *memoryState) Entries(after Key, most int) (all []Entry, _ error) {
+func (s *memoryState) Entries(after contact.Key, most int) (all []change.Entry, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.entries {
@@ -42,32 +46,32 @@ func (s *memoryState) Entries(after Key, most int) (all []Entry, _ error) {
 			all = append(all, e)
 		}
 	}
-	slices.SortFunc(all, func(a, b Entry) int { return cmp.Compare(string(a.Key[:]), string(b.Key[:])) })
+	slices.SortFunc(all, func(a, b change.Entry) int { return cmp.Compare(string(a.Key[:]), string(b.Key[:])) })
 	return all[:min(most, len(all))], nil
 }
 
-func (s *memoryState) Record(outcomes ...*Outcome) error {
+func (s *memoryState) Record(outcomes ...*contact.Outcome) error {
 	for _, o := range outcomes {
 		s.record(o)
 	}
 	return nil
 }
 
-func (s *memoryState) record(o *Outcome) {
+func (s *memoryState) record(o *contact.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o.Status {
-	case Created, Updated, Unchanged:
+	case contact.Created, contact.Updated, contact.Unchanged:
 		touched := o.At
 		if !o.Changed.IsZero() {
 			touched = o.Changed
 		}
-		s.entries[o.Row.Key] = Entry{Key: o.Row.Key, ID: o.ID, ContactIDs: o.Row.Profile.ContactIDs, Digest: o.Row.Digest, Touched: touched}
-	case Deactivated:
+		s.entries[o.Row.Key] = change.Entry{Key: o.Row.Key, ID: o.ID, ContactIDs: o.Row.Profile.ContactIDs, Digest: o.Row.Digest, Touched: touched}
+	case contact.Deactivated:
 		e := s.entries[o.Row.Key]
 		e.Inactive = true
 		s.entries[o.Row.Key] = e
-	case Deleted:
+	case contact.Deleted:
 		delete(s.entries, o.Row.Key)
 	}
 }
@@ -81,14 +85,14 @@ func (s *memoryState) Len() int {
 // newSyncRig makes a rig whose runs are those of a nightly sync.
 func newSyncRig() (*rig, *memoryState) {
 	r := newRig()
-	s := &memoryState{entries: map[Key]Entry{}}
+	s := &memoryState{entries: map[contact.Key]change.Entry{}}
 	r.o.State, r.o.RefreshAfter = s, 25*24*time.Hour
 	r.o.Discovery, r.o.Listing = DiscoverAuto, &memoryListing{}
 	return r, s
 }
 
 // night is a run with a report of its own.
-func (r *rig) night(t *testing.T, rows Rows) Summary {
+func (r *rig) night(t *testing.T, rows contact.Rows) contact.Summary {
 	t.Helper()
 	r.report = newMemoryReport(r.api)
 	r.o.Listing = &memoryListing{}
@@ -96,11 +100,11 @@ func (r *rig) night(t *testing.T, rows Rows) Summary {
 }
 
 // changed is testRows with other first names.
-func changedRows(n int) Rows {
-	return func(yield func(Row, error) bool) {
+func changedRows(n int) contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
 		for row := range testRows(n) {
-			row.Profile.Fields = []Field{{"firstname", StringValue("changed")}}
-			row.Digest = DigestOf(row.Profile)
+			row.Profile.Fields = []contact.Field{{Name: "firstname", Value: contact.StringValue("changed")}}
+			row.Digest = contact.DigestOf(row.Profile)
 			if !yield(row, nil) {
 				return
 			}
@@ -162,7 +166,7 @@ func TestUpdatesWhoseAnswersAreLost(t *testing.T) {
 			if len(lost)%2 == 0 {
 				process() // and nobody hears of it
 			}
-			return &APIError{Class: Ambiguous, Failure: Failure{Detail: "lost"}}, true
+			return &contact.APIError{Class: contact.Ambiguous, Failure: contact.Failure{Detail: "lost"}}, true
 		}
 		if s := r.night(t, changedRows(50)); s.Updated != 50 || s.Created != 0 {
 			t.Errorf("%+v", s)
@@ -183,7 +187,7 @@ func TestUpdatesWhoseAnswersAreLost(t *testing.T) {
 func TestNothingIsChangedBeforeItIsAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s := newSyncRig()
-		r.o.Mirror = &Mirror{Missing: MissingDelete, Guard: Guard{Max: 1000, Percent: 100}}
+		r.o.Mirror = &change.Mirror{Missing: change.MissingDelete, Guard: change.Guard{Max: 1000, Percent: 100}}
 		r.night(t, testRows(100))
 		key := map[string]string{}
 		for k, e := range s.entries {
@@ -257,7 +261,7 @@ func TestASyncThatIsInterruptedGoesOn(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		first, err := r.run(ctx, t, changedRows(500))
-		if err != nil || first.Status != Interrupted || first.Updated == 0 {
+		if err != nil || first.Status != contact.Interrupted || first.Updated == 0 {
 			t.Fatalf("%+v, %v", first, err)
 		}
 		second := r.mustComplete(t, changedRows(500))
@@ -276,7 +280,7 @@ func TestTheGuard(t *testing.T) {
 		missing, known int64
 		blocks         bool
 	}{{0, 0, false}, {5, 100, false}, {6, 100, true}, {100, 2000, false}, {101, 100_000, true}, {1, 10, true}} {
-		if got := (Guard{Max: 100, Percent: 5}).Blocks(c.missing, c.known); got != c.blocks {
+		if got := (change.Guard{Max: 100, Percent: 5}).Blocks(c.missing, c.known); got != c.blocks {
 			t.Errorf("%d of %d: %t", c.missing, c.known, got)
 		}
 	}
@@ -284,24 +288,24 @@ func TestTheGuard(t *testing.T) {
 
 func TestWhatARowNeeds(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	entry := Entry{Digest: Digest{1}, Touched: now.Add(-24 * 24 * time.Hour)}
+	entry := change.Entry{Digest: contact.Digest{1}, Touched: now.Add(-24 * 24 * time.Hour)}
 	old, inactive := entry, entry
 	old.Touched = now.Add(-25 * 24 * time.Hour)
 	inactive.Inactive = true
 	for _, c := range []struct {
-		entry  Entry
+		entry  change.Entry
 		known  bool
-		digest Digest
-		want   Need
+		digest contact.Digest
+		want   change.Need
 	}{
-		{Entry{}, false, Digest{1}, NeedsCreate},
-		{entry, true, Digest{1}, NeedsNothing},
-		{entry, true, Digest{2}, NeedsUpdate},
-		{old, true, Digest{1}, NeedsTouch},
-		{old, true, Digest{2}, NeedsUpdate},
-		{inactive, true, Digest{1}, NeedsUpdate},
+		{change.Entry{}, false, contact.Digest{1}, change.NeedsCreate},
+		{entry, true, contact.Digest{1}, change.NeedsNothing},
+		{entry, true, contact.Digest{2}, change.NeedsUpdate},
+		{old, true, contact.Digest{1}, change.NeedsTouch},
+		{old, true, contact.Digest{2}, change.NeedsUpdate},
+		{inactive, true, contact.Digest{1}, change.NeedsUpdate},
 	} {
-		if got := Compare(c.entry, c.known, c.digest, now, 25*24*time.Hour); got != c.want {
+		if got := change.Compare(c.entry, c.known, c.digest, now, 25*24*time.Hour); got != c.want {
 			t.Errorf("%+v with %v: %d, want %d", c.entry, c.digest, got, c.want)
 		}
 	}
@@ -309,33 +313,33 @@ func TestWhatARowNeeds(t *testing.T) {
 
 func TestWhatIsWanted(t *testing.T) {
 	yes, no := true, false
-	found := Found{ContactIDs: []string{"a", "z"}, Active: true, Fields: []Field{
-		{"age", []byte("42")}, {"firstname", []byte(`"A"`)}, {"privacy_policy", []byte(`{"b":1,"a":2}`)},
+	found := contact.Found{ContactIDs: []string{"a", "z"}, Active: true, Fields: []contact.Field{
+		{Name: "age", Value: []byte("42")}, {Name: "firstname", Value: []byte(`"A"`)}, {Name: "privacy_policy", Value: []byte(`{"b":1,"a":2}`)},
 	}}
 	for _, c := range []struct {
-		row    Profile
-		found  func(*Found)
+		row    contact.Profile
+		found  func(*contact.Found)
 		revive bool
 		want   string // empty: nothing
 	}{
-		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"A"`)}}}},
-		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"\u0041"`)}, {"age", []byte("4.2e1")}, {"privacy_policy", []byte(`{"a":2,"b":1}`)}}}},
-		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"firstname", []byte(`"B"`)}}},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"A"`)}}}},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"\u0041"`)}, {Name: "age", Value: []byte("4.2e1")}, {Name: "privacy_policy", Value: []byte(`{"a":2,"b":1}`)}}}},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"B"`)}}},
 			want: `{"profile":{"age":42,"firstname":"B","privacy_policy":{"b":1,"a":2}}}`},
-		{row: Profile{ContactIDs: []string{"a"}, Fields: []Field{{"city", []byte(`"X"`)}}},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "city", Value: []byte(`"X"`)}}},
 			want: `{"profile":{"age":42,"city":"X","firstname":"A","privacy_policy":{"b":1,"a":2}}}`},
-		{row: Profile{ContactIDs: []string{"b", "a"}}, want: `{"contactIds":["a","z","b"]}`},
-		{row: Profile{ContactIDs: []string{"a"}, Active: &no}, want: `{"active":false}`},
-		{row: Profile{ContactIDs: []string{"a"}, Active: &yes}},
-		{row: Profile{ContactIDs: []string{"a"}}, found: func(f *Found) { f.Active = false }},
-		{row: Profile{ContactIDs: []string{"a"}}, found: func(f *Found) { f.Active = false }, revive: true, want: `{"active":true}`},
-		{row: Profile{ContactIDs: []string{"a"}, Active: &no}, found: func(f *Found) { f.Active = false }, revive: true},
+		{row: contact.Profile{ContactIDs: []string{"b", "a"}}, want: `{"contactIds":["a","z","b"]}`},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &no}, want: `{"active":false}`},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &yes}},
+		{row: contact.Profile{ContactIDs: []string{"a"}}, found: func(f *contact.Found) { f.Active = false }},
+		{row: contact.Profile{ContactIDs: []string{"a"}}, found: func(f *contact.Found) { f.Active = false }, revive: true, want: `{"active":true}`},
+		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &no}, found: func(f *contact.Found) { f.Active = false }, revive: true},
 	} {
 		f := found
 		if c.found != nil {
 			c.found(&f)
 		}
-		want, differs := wanted(f, c.row, c.revive)
+		want, differs := change.Wanted(f, c.row, c.revive)
 		if differs != (c.want != "") || differs && string(want.AppendUpdateBody(nil)) != c.want {
 			t.Errorf("%+v: %s, want %s", c.row, want.AppendUpdateBody(nil), c.want)
 		}
@@ -347,12 +351,12 @@ func TestAMirrorThatIsInterruptedGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s := newSyncRig()
 		r.night(t, testRows(400))
-		r.o.Mirror = &Mirror{Missing: MissingDelete, Guard: Guard{Max: 1000, Percent: 100}}
+		r.o.Mirror = &change.Mirror{Missing: change.MissingDelete, Guard: change.Guard{Max: 1000, Percent: 100}}
 		r.report = newMemoryReport(r.api)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		first, err := r.run(ctx, t, testRows(10))
-		if err != nil || first.Status != Interrupted || first.Deleted == 0 || first.Deleted == 390 {
+		if err != nil || first.Status != contact.Interrupted || first.Deleted == 0 || first.Deleted == 390 {
 			t.Fatalf("%+v, %v", first, err)
 		}
 		second := r.mustComplete(t, testRows(10))
@@ -367,7 +371,7 @@ func TestRemovalsThatFailAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, s := newSyncRig()
 		r.night(t, testRows(20))
-		r.o.Mirror = &Mirror{Missing: MissingDeactivate, Guard: Guard{Max: 1000, Percent: 100}}
+		r.o.Mirror = &change.Mirror{Missing: change.MissingDeactivate, Guard: change.Guard{Max: 1000, Percent: 100}}
 		var stubborn string
 		for _, p := range r.api.profiles {
 			if p.p.ContactIDs[0] == testRow(15).Profile.ContactIDs[0] {
@@ -375,11 +379,11 @@ func TestRemovalsThatFailAreTold(t *testing.T) {
 			}
 		}
 		r.api.changeFault = func(what, id string, _ func()) (error, bool) {
-			return &APIError{Class: Permanent, Failure: Failure{HTTP: 400, Detail: "no"}}, id == stubborn
+			return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400, Detail: "no"}}, id == stubborn
 		}
 		r.report = newMemoryReport(r.api)
 		sum, err := r.run(t.Context(), t, testRows(10))
-		if err == nil || !strings.Contains(err.Error(), "1 of 10 contacts") || sum.Status != Stopped || sum.Deactivated != 9 {
+		if err == nil || !strings.Contains(err.Error(), "1 of 10 contacts") || sum.Status != contact.Stopped || sum.Deactivated != 9 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		r.api.changeFault = nil
@@ -395,8 +399,8 @@ func TestAConflictIsNotInDoubt(t *testing.T) {
 		r := discover(DiscoverByLookUp, 20)
 		row := testRow(1)
 		row.Profile.ContactIDs = append(row.Profile.ContactIDs, "c2@example.com")
-		row.Key = KeyOf(row.Profile.ContactIDs)
-		s := r.mustComplete(t, func(yield func(Row, error) bool) { yield(row, nil) })
+		row.Key = contact.KeyOf(row.Profile.ContactIDs)
+		s := r.mustComplete(t, func(yield func(contact.Row, error) bool) { yield(row, nil) })
 		if s.Invalid != 1 || len(r.report.doubtful) != 0 || len(r.rejects.rows) != 1 {
 			t.Errorf("%+v, in doubt: %v", s, r.report.doubtful)
 		}

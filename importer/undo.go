@@ -3,6 +3,8 @@ package importer
 import (
 	"context"
 	"errors"
+	"importer/importer/change"
+	"importer/importer/contact"
 	"iter"
 	"slices"
 	"time"
@@ -19,7 +21,7 @@ import (
 // Of the options it needs API, Report, Keys, Pacer, Log, Progress, Workers,
 // Retries, Settle and GiveUpAfter; State may be set. Requests in flight are
 // awaited when ctx is done.
-func UndoRows(ctx context.Context, parts iter.Seq2[[]WrittenRow, error], o Options, force bool) (Undone, error) {
+func UndoRows(ctx context.Context, parts iter.Seq2[[]change.WrittenRow, error], o Options, force bool) (change.Undone, error) {
 	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
 	e.force = force
@@ -48,8 +50,8 @@ func UndoRows(ctx context.Context, parts iter.Seq2[[]WrittenRow, error], o Optio
 }
 
 // undo announces and undoes some rows.
-func (e *engine) undo(rows []WrittenRow) error {
-	rows = slices.DeleteFunc(rows, func(r WrittenRow) bool { return r.Undo() <= UndoImpossible })
+func (e *engine) undo(rows []change.WrittenRow) error {
+	rows = slices.DeleteFunc(rows, func(r change.WrittenRow) bool { return r.Undo() <= change.UndoImpossible })
 	if e.stopping() {
 		for range rows {
 			e.results <- result{kind: undoLeft}
@@ -59,7 +61,7 @@ func (e *engine) undo(rows []WrittenRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	keys := make([]Key, len(rows))
+	keys := make([]contact.Key, len(rows))
 	for i, r := range rows {
 		keys[i] = r.Key
 	}
@@ -71,8 +73,8 @@ func (e *engine) undo(rows []WrittenRow) error {
 	for _, r := range rows {
 		undoers.Go(func() error {
 			e.undoRow(&task{
-				Outcome: Outcome{ID: r.ID, Row: Row{
-					Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: Profile{ContactIDs: r.ContactIDs},
+				Outcome: contact.Outcome{ID: r.ID, Row: contact.Row{
+					Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: contact.Profile{ContactIDs: r.ContactIDs},
 				}},
 				op: opUndo, touched: r.At, written: &r,
 			})
@@ -85,7 +87,7 @@ func (e *engine) undo(rows []WrittenRow) error {
 var errChangedSince = errors.New("changed since")
 
 func (e *engine) undoRow(t *task) {
-	status, gone := Deleted, false
+	status, gone := contact.Deleted, false
 	err := e.persist(e.Retries, func() (err error) {
 		status, err = e.tryUndo(t)
 		if gone = isGone(err); gone {
@@ -93,13 +95,13 @@ func (e *engine) undoRow(t *task) {
 		}
 		return err
 	})
-	o := &Outcome{Row: t.Row, ID: t.ID, Attempts: t.Attempts, Reads: t.Reads, At: time.Now(), Undone: true}
+	o := &contact.Outcome{Row: t.Row, ID: t.ID, Attempts: t.Attempts, Reads: t.Reads, At: time.Now(), Undone: true}
 	switch {
 	case err == nil && gone && !t.lost:
-		o.Status = Deleted
+		o.Status = contact.Deleted
 		e.results <- result{kind: undoGone, outcome: o}
 	case err == nil && gone:
-		o.Status = Deleted
+		o.Status = contact.Deleted
 		e.results <- result{outcome: o}
 	case err == nil:
 		o.Status = status
@@ -109,37 +111,37 @@ func (e *engine) undoRow(t *task) {
 	case errors.Is(err, errNotSent):
 		e.results <- result{kind: undoLeft}
 	default:
-		o.Failure = &asAPIError(err).Failure
+		o.Failure = &contact.AsAPIError(err).Failure
 		e.results <- result{kind: notRemoved, outcome: o}
 	}
 }
 
 // tryUndo makes the requests of an undo once.
-func (e *engine) tryUndo(t *task) (Status, error) {
+func (e *engine) tryUndo(t *task) (contact.Status, error) {
 	f, err := e.readTask(t)
 	if err != nil {
 		return 0, err
 	}
 	if !t.lost && !e.force && e.changedSince(f, t.written.At) {
-		return 0, &APIError{Class: Permanent, Err: errChangedSince, Failure: Failure{Detail: errChangedSince.Error()}}
+		return 0, &contact.APIError{Class: contact.Permanent, Err: errChangedSince, Failure: contact.Failure{Detail: errChangedSince.Error()}}
 	}
 	switch t.written.Undo() {
-	case UndoDelete:
-		return Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
-	case UndoRestore:
-		want, differs := restored(f, *t.written)
+	case change.UndoDelete:
+		return contact.Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
+	case change.UndoRestore:
+		want, differs := change.Restored(f, *t.written)
 		if !differs {
-			return Updated, nil
+			return contact.Updated, nil
 		}
-		return Updated, e.patch(t, want)
+		return contact.Updated, e.patch(t, want)
 	}
 	yes := true
-	return Updated, e.patch(t, Profile{Active: &yes})
+	return contact.Updated, e.patch(t, contact.Profile{Active: &yes})
 }
 
 // changedSince tells whether somebody changed a profile after our last write, as
 // far as whole seconds and two clocks can tell.
-func (e *engine) changedSince(f Found, wrote time.Time) bool {
+func (e *engine) changedSince(f contact.Found, wrote time.Time) bool {
 	latest := wrote.Add(clockMargin)
 	if skew, ok := e.API.ClockSkew(); ok {
 		latest = latest.Add(skew)

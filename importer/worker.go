@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,7 +16,7 @@ import (
 type task struct {
 	// What is known of its outcome, which settle completes and hands on: nobody
 	// else touches the task from then on.
-	Outcome
+	contact.Outcome
 	announced time.Time // when the report first said that it may be sent: nothing of ours is older
 	failures  int       // of its attempts, what counts against the retries
 	lost      bool      // an answer to one of them was lost
@@ -21,12 +24,12 @@ type task struct {
 
 	// Of a row whose profile is there.
 	op       operation
-	touched  time.Time   // when it was changed last, as far as is known
-	revive   bool        // a mirror had deactivated it
-	doubtful bool        // it was found after a create that was in doubt
-	merge    []string    // contact ids whose profiles are to be merged into it first
-	gone     string      // id of the profile that it had, and that is not there any more
-	written  *WrittenRow // of an undo
+	touched  time.Time          // when it was changed last, as far as is known
+	revive   bool               // a mirror had deactivated it
+	doubtful bool               // it was found after a create that was in doubt
+	merge    []string           // contact ids whose profiles are to be merged into it first
+	gone     string             // id of the profile that it had, and that is not there any more
+	written  *change.WrittenRow // of an undo
 	delays   *backoff.ExponentialBackOff
 }
 
@@ -65,29 +68,29 @@ func (e *engine) send(t *task) *doubt {
 			if created.ID == "" {
 				return &doubt{task: t, why: answerWithoutID, since: time.Now()}
 			}
-			e.settle(t, Created, created.ID, false, nil)
+			e.settle(t, contact.Created, created.ID, false, nil)
 			return nil
 		}
 		if errors.Is(err, errNotSent) {
 			e.notSent(t)
 			return nil
 		}
-		problem := asAPIError(err)
-		if problem.Class != Throttled && !e.breaker.isOpen() {
+		problem := contact.AsAPIError(err)
+		if problem.Class != contact.Throttled && !e.breaker.IsOpen() {
 			t.failures++
 		}
 		switch nextStep(problem.Class, t.failures, e.Retries) {
 		case stepLookUp:
-			if problem.Class == Conflict {
+			if problem.Class == contact.Conflict {
 				return &doubt{task: t, why: conflict, since: time.Now(), cause: problem}
 			}
 			t.lost = true
 			return &doubt{task: t, why: answerLost, since: time.Now(), cause: problem}
 		case stepReject:
-			e.settle(t, Rejected, "", false, &problem.Failure)
+			e.settle(t, contact.Rejected, "", false, &problem.Failure)
 			return nil
 		case stepGiveUp:
-			e.settle(t, Failed, "", false, gaveUp(problem, t.Attempts))
+			e.settle(t, contact.Failed, "", false, gaveUp(problem, t.Attempts))
 			return nil
 		case stepStop:
 			e.stop(withHint(problem))
@@ -106,19 +109,19 @@ func (e *engine) send(t *task) *doubt {
 // pause waits before the next attempt; false when the run is stopping.
 func (e *engine) pause(t *task) bool {
 	if t.delays == nil {
-		t.delays = retryBackOff()
+		t.delays = pace.RetryBackOff()
 	}
-	return sleep(e.ctx.Done(), t.delays.NextBackOff())
+	return pace.Sleep(e.ctx.Done(), t.delays.NextBackOff())
 }
 
 // create sends one create request.
-func (e *engine) create(t *task) (CreateResult, error) {
-	var created CreateResult
+func (e *engine) create(t *task) (contact.CreateResult, error) {
+	var created contact.CreateResult
 	alive := func(now time.Time) error { return e.stillAlive(t.Row.Key, now) }
 	err := e.call(alive, func(ctx context.Context) (err error) {
 		t.Attempts++
 		if t.Attempts > 1 {
-			e.Progress.retries.Add(1)
+			e.Progress.Retries.Add(1)
 		}
 		created, err = e.API.Create(ctx, t.Row.Profile)
 		return err
@@ -131,12 +134,12 @@ func (e *engine) create(t *task) (CreateResult, error) {
 // error of that stops the run. It returns errNotSent where the run stopped before
 // the request; the request itself is not cut short by a stop.
 func (e *engine) call(before func(now time.Time) error, request func(context.Context) error) error {
-	pass, err := e.breaker.wait(e.ctx)
+	pass, err := e.breaker.Wait(e.ctx)
 	if err != nil {
 		return errNotSent
 	}
 	if err := e.limit.Acquire(e.ctx); err != nil {
-		e.breaker.unused(pass)
+		e.breaker.Unused(pass)
 		return errNotSent
 	}
 	var latency time.Duration // 0: not sent
@@ -144,7 +147,7 @@ func (e *engine) call(before func(now time.Time) error, request func(context.Con
 	defer func() { e.limit.Release(latency, answered) }()
 	bought, err := e.Pacer.Wait(e.ctx)
 	if err != nil {
-		e.breaker.unused(pass)
+		e.breaker.Unused(pass)
 		return errNotSent
 	}
 	if before != nil && !e.stopping() {
@@ -154,43 +157,43 @@ func (e *engine) call(before func(now time.Time) error, request func(context.Con
 	}
 	if e.stopping() {
 		e.Pacer.Done(bought, context.Canceled)
-		e.breaker.unused(pass)
+		e.breaker.Unused(pass)
 		return errNotSent
 	}
 
-	e.Progress.requests.Add(1)
-	e.Progress.inFlight.Add(1)
+	e.Progress.Requests.Add(1)
+	e.Progress.InFlight.Add(1)
 	sent := time.Now()
 	err = request(e.sendCtx)
-	e.Progress.inFlight.Add(-1)
+	e.Progress.InFlight.Add(-1)
 	latency = e.Pacer.Done(bought, err).Sub(sent)
 	if err == nil {
 		answered = true
-		e.breaker.done(pass, true)
+		e.breaker.Done(pass, true)
 		return nil
 	}
-	problem := asAPIError(err)
+	problem := contact.AsAPIError(err)
 	switch problem.Class {
-	case Throttled:
+	case contact.Throttled:
 		answered = true
-		e.Progress.throttled.Add(1)
-		e.breaker.unused(pass)
-	case Ambiguous, Transient:
-		if down := e.breaker.done(pass, false); down > 0 {
+		e.Progress.Throttled.Add(1)
+		e.breaker.Unused(pass)
+	case contact.Ambiguous, contact.Transient:
+		if down := e.breaker.Done(pass, false); down > 0 {
 			e.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; look at the network and at the API's state, then run the same command again: it resumes", down.Round(time.Second), problem))
 		}
 	default:
 		answered = true
-		e.breaker.done(pass, true)
+		e.breaker.Done(pass, true)
 	}
 	return problem
 }
 
 // settle reports what became of a row that was sent.
-func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) {
+func (e *engine) settle(t *task, s contact.Status, id string, found bool, why *contact.Failure) {
 	o := &t.Outcome
 	o.Status, o.ID, o.Found, o.Failure = s, id, found, why
-	o.Touched, o.At = t.op == opTouch && s == Updated, time.Now()
+	o.Touched, o.At = t.op == opTouch && s == contact.Updated, time.Now()
 	e.report(o)
 }
 
@@ -198,7 +201,7 @@ func (e *engine) settle(t *task, s Status, id string, found bool, why *Failure) 
 // sent for it can have been processed.
 func (e *engine) notSent(t *task) {
 	if t.doubtful {
-		e.settle(t, Unknown, t.ID, true, &Failure{
+		e.settle(t, contact.Unknown, t.ID, true, &contact.Failure{
 			Detail: "the profile was found, and the run was stopped before it could be compared with the row",
 			Hint:   "the next run of the same command looks it up again",
 		})
@@ -208,14 +211,14 @@ func (e *engine) notSent(t *task) {
 }
 
 // withHint is an error that ends the run, with what to do about it.
-func withHint(problem *APIError) error {
+func withHint(problem *contact.APIError) error {
 	if problem.Hint == "" {
 		return problem
 	}
 	return fmt.Errorf("%w; %s", problem, problem.Hint)
 }
 
-func gaveUp(problem *APIError, attempts int) *Failure {
+func gaveUp(problem *contact.APIError, attempts int) *contact.Failure {
 	f := problem.Failure
 	f.Detail = fmt.Sprintf("gave up after %d attempts, the last with: %s", attempts, f.Detail)
 	f.Hint = "the next run of the same command tries it again"

@@ -3,15 +3,14 @@ package sink
 import (
 	"encoding/json"
 	"fmt"
+	"importer/importer/contact"
 	"io"
 	"strings"
 	"time"
-
-	"importer/importer"
 )
 
 // WriteSummaryJSON writes a summary as one JSON object and a line feed.
-func WriteSummaryJSON(w io.Writer, s importer.Summary) error {
+func WriteSummaryJSON(w io.Writer, s contact.Summary) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(s)
@@ -19,10 +18,10 @@ func WriteSummaryJSON(w io.Writer, s importer.Summary) error {
 
 // Details are what the summary for people says besides the numbers.
 type Details struct {
-	Failures []importer.FailureGroup // why rows are not in, the largest group first
-	Redact   bool                    // quote nothing of the source
-	Again    string                  // the command line of this run; empty: "the same command"
-	Rejects  string                  // the command line that imports the reject file; empty: told in words
+	Failures []contact.FailureGroup // why rows are not in, the largest group first
+	Redact   bool                   // quote nothing of the source
+	Again    string                 // the command line of this run; empty: "the same command"
+	Rejects  string                 // the command line that imports the reject file; empty: told in words
 }
 
 // mostFailures is how many groups of failures a summary shows.
@@ -32,7 +31,7 @@ const mostFailures = 10
 // rows, why some are not in, where that is recorded, and what to do next. The
 // error that stopped a run is not in it: the command prints that on standard
 // error.
-func WriteSummary(w io.Writer, s importer.Summary, d Details) error {
+func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
 	for _, c := range []struct {
@@ -65,7 +64,7 @@ func WriteSummary(w io.Writer, s importer.Summary, d Details) error {
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
-		importer.WriteFailures(&b, d.Failures, mostFailures, !d.Redact)
+		contact.WriteFailures(&b, d.Failures, mostFailures, !d.Redact)
 	}
 	if steps := nextSteps(s, d); len(steps) > 0 {
 		b.WriteString("\nWhat to do next:\n")
@@ -77,16 +76,16 @@ func WriteSummary(w io.Writer, s importer.Summary, d Details) error {
 	return err
 }
 
-func headline(s importer.Summary) string {
+func headline(s contact.Summary) string {
 	took := time.Duration(s.Duration)
 	if took > time.Second {
 		took = took.Round(100 * time.Millisecond)
 	}
 	took = took.Round(time.Millisecond)
 	switch {
-	case s.Status == importer.Interrupted:
+	case s.Status == contact.Interrupted:
 		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
-	case s.Status == importer.Stopped:
+	case s.Status == contact.Stopped:
 		return fmt.Sprintf("Stopped by an error after %v.", took)
 	case s.NotIn() > 0:
 		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
@@ -98,7 +97,7 @@ func headline(s importer.Summary) string {
 	return fmt.Sprintf("Complete after %v: every row is in.", took)
 }
 
-func requestDetails(s importer.Summary) string {
+func requestDetails(s contact.Summary) string {
 	var parts []string
 	if s.Retries != 0 {
 		parts = append(parts, plural(s.Retries, "retry", "retries"))
@@ -116,7 +115,7 @@ func requestDetails(s importer.Summary) string {
 }
 
 // nextSteps are what a person can do about the rows that are not in.
-func nextSteps(s importer.Summary, d Details) []string {
+func nextSteps(s contact.Summary, d Details) []string {
 	const same = "Run the same command again"
 	var steps []string
 	again := false
@@ -129,11 +128,11 @@ func nextSteps(s importer.Summary, d Details) []string {
 		again = true
 		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", plural(s.Failed, "row", "rows")))
 	}
-	if s.Status == importer.Interrupted {
+	if s.Status == contact.Interrupted {
 		again = true
 		steps = append(steps, same+" to go on where it stopped.")
 	}
-	if s.Status == importer.Stopped {
+	if s.Status == contact.Stopped {
 		again = true
 		steps = append(steps, "Mend what stopped it, then run the same command again to go on where it stopped.")
 	}

@@ -1,27 +1,26 @@
 package sink
 
 import (
+	"importer/importer/contact"
 	"strings"
 	"testing"
 	"time"
-
-	"importer/importer"
 )
 
 // The object is that of the contract, member for member.
 func TestSummaryJSON(t *testing.T) {
 	for _, c := range []struct {
-		s    importer.Summary
+		s    contact.Summary
 		want string
 	}{
-		{importer.Summary{}, `{"run":"","status":"","reason":"","read":0,"created":0,"updated":0,"unchanged":0,"existing":0,` +
+		{contact.Summary{}, `{"run":"","status":"","reason":"","read":0,"created":0,"updated":0,"unchanged":0,"existing":0,` +
 			`"duplicate":0,"deactivated":0,"deleted":0,"invalid":0,"rejected":0,"failed":0,"unknown":0,"done_before":0,"pending":0,` +
 			`"requests":0,"retries":0,"throttled":0,"looked_up":0,"duration_s":0.000,"report":"","rejects":""}`},
-		{importer.Summary{
-			Run: "01J", Status: importer.Stopped, Reason: "<no & more>",
-			Counts: importer.Counts{Read: 1, Created: 2, Updated: 3, Unchanged: 4, Existing: 5, Duplicate: 6, Deactivated: 7, Deleted: 8,
+		{contact.Summary{
+			Run: "01J", Status: contact.Stopped, Reason: "<no & more>",
+			Counts: contact.Counts{Read: 1, Created: 2, Updated: 3, Unchanged: 4, Existing: 5, Duplicate: 6, Deactivated: 7, Deleted: 8,
 				Invalid: 9, Rejected: 10, Failed: 11, Unknown: 12, DoneBefore: 13, Pending: 14},
-			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: importer.Seconds(1234567 * time.Microsecond), Report: "r", Rejects: "x",
+			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: contact.Seconds(1234567 * time.Microsecond), Report: "r", Rejects: "x",
 		}, `{"run":"01J","status":"stopped","reason":"<no & more>","read":1,"created":2,"updated":3,"unchanged":4,"existing":5,` +
 			`"duplicate":6,"deactivated":7,"deleted":8,"invalid":9,"rejected":10,"failed":11,"unknown":12,"done_before":13,"pending":14,` +
 			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r","rejects":"x"}`},
@@ -35,16 +34,16 @@ func TestSummaryJSON(t *testing.T) {
 }
 
 func TestSummaryText(t *testing.T) {
-	all := importer.Summary{
-		Status: importer.Complete, Counts: importer.Counts{Read: 300, Created: 290, Duplicate: 4, Invalid: 2, Rejected: 1, Failed: 2, Unknown: 1},
-		Requests: 301, Retries: 1, Throttled: 2, LookedUp: 3, Duration: importer.Seconds(12345 * time.Millisecond),
+	all := contact.Summary{
+		Status: contact.Complete, Counts: contact.Counts{Read: 300, Created: 290, Duplicate: 4, Invalid: 2, Rejected: 1, Failed: 2, Unknown: 1},
+		Requests: 301, Retries: 1, Throttled: 2, LookedUp: 3, Duration: contact.Seconds(12345 * time.Millisecond),
 		Report: "contacts.csv.report.ndjson", Rejects: "contacts.csv.rejects.csv",
 	}
 	var b strings.Builder
 	must(t, WriteSummary(&b, all, Details{
-		Failures: []importer.FailureGroup{
-			{Status: importer.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []importer.FailureExample{{Place: importer.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
-			{Status: importer.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []importer.FailureExample{{Place: importer.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
+		Failures: []contact.FailureGroup{
+			{Status: contact.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
+			{Status: contact.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
 		},
 		Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
 	}))
@@ -81,18 +80,18 @@ What to do next:
 	}
 
 	for _, c := range []struct {
-		s    importer.Summary
+		s    contact.Summary
 		want string // the first line
 		next bool
 	}{
-		{importer.Summary{Status: importer.Complete}, "Complete: there were no rows to import.", false},
-		{importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 2, DoneBefore: 2}}, "Nothing left to do: every row is in.", false},
-		{importer.Summary{Status: importer.Complete, Requests: 2, Counts: importer.Counts{Read: 2, Created: 2}, Duration: importer.Seconds(40 * time.Millisecond)},
+		{contact.Summary{Status: contact.Complete}, "Complete: there were no rows to import.", false},
+		{contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 2, DoneBefore: 2}}, "Nothing left to do: every row is in.", false},
+		{contact.Summary{Status: contact.Complete, Requests: 2, Counts: contact.Counts{Read: 2, Created: 2}, Duration: contact.Seconds(40 * time.Millisecond)},
 			"Complete after 40ms: every row is in.", false},
-		{importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 1, Failed: 1}}, "Complete after 0s: 1 row is not in.", true},
-		{importer.Summary{Status: importer.Interrupted, Counts: importer.Counts{Read: 2, Pending: 2}, Duration: importer.Seconds(90 * time.Second)},
+		{contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Failed: 1}}, "Complete after 0s: 1 row is not in.", true},
+		{contact.Summary{Status: contact.Interrupted, Counts: contact.Counts{Read: 2, Pending: 2}, Duration: contact.Seconds(90 * time.Second)},
 			"Interrupted after 1m30s. What was sent is recorded.", true},
-		{importer.Summary{Status: importer.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
+		{contact.Summary{Status: contact.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
 		var b strings.Builder
 		must(t, WriteSummary(&b, c.s, Details{}))
@@ -105,12 +104,19 @@ What to do next:
 
 func TestSummaryQuotesNothingOfARedactedImport(t *testing.T) {
 	var b strings.Builder
-	must(t, WriteSummary(&b, importer.Summary{Status: importer.Complete, Counts: importer.Counts{Read: 1, Invalid: 1}}, Details{
-		Failures: []importer.FailureGroup{{Status: importer.Invalid, Field: "age", Hint: "not ann@example.com", Count: 1,
-			Examples: []importer.FailureExample{{Place: importer.Place{Source: "c.csv", Line: 7}, ContactIDs: []string{"ann@example.com"}, Detail: "ann@example.com is no number"}}}},
+	must(t, WriteSummary(&b, contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{
+		Failures: []contact.FailureGroup{{Status: contact.Invalid, Field: "age", Hint: "not ann@example.com", Count: 1,
+			Examples: []contact.FailureExample{{Place: contact.Place{Source: "c.csv", Line: 7}, ContactIDs: []string{"ann@example.com"}, Detail: "ann@example.com is no number"}}}},
 		Redact: true,
 	}))
 	if !strings.Contains(b.String(), "c.csv:7") || strings.Contains(b.String(), "ann@") {
 		t.Errorf("got %s", b.String())
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

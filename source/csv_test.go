@@ -2,14 +2,13 @@ package source
 
 import (
 	"bytes"
+	"importer/importer/contact"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"importer/importer"
 )
 
 func TestCSV(t *testing.T) {
@@ -116,7 +115,7 @@ func TestCSVMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := 0
-	var bad []*importer.RowError
+	var bad []*contact.RowError
 	var peak uint64
 	for row, err := range in.Rows() {
 		if err == nil {
@@ -125,7 +124,7 @@ func TestCSVMemory(t *testing.T) {
 				t.Errorf("the last row stands at line %d, want %d", row.Line, rows+4)
 			}
 		} else {
-			bad = append(bad, err.(*importer.RowError))
+			bad = append(bad, err.(*contact.RowError))
 		}
 		if good%1000 == 1 {
 			var m runtime.MemStats

@@ -4,14 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"importer/importer/contact"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
-
-	"importer/importer"
 )
 
 // namedLayouts are dates that are numbers.
@@ -122,9 +121,9 @@ func appendMemory(dst []byte, text, at string, end ...byte) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = hex.AppendEncode(dst, sum[:8])
 	dst = append(dst, `","timestamp":`...)
-	dst = importer.AppendString(dst, at)
+	dst = contact.AppendString(dst, at)
 	dst = append(dst, `,"text":`...)
-	dst = importer.AppendString(dst, text)
+	dst = contact.AppendString(dst, text)
 	dst = append(dst, '}')
 	return append(dst, end...)
 }

@@ -1,12 +1,11 @@
 package source
 
 import (
+	"importer/importer/contact"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-
-	"importer/importer"
 )
 
 // The examples of the cookbook do what it says.
@@ -47,8 +46,8 @@ func TestCookbook(t *testing.T) {
 // A mapping does not change what identifies a row from one run to the next.
 func TestSameRowSameKey(t *testing.T) {
 	m := mapping(t, "contact_ids: [{column: A, lower: true, type: email}, B]\nfields:\n  memories: {column: C, type: memory, timestamp: 2026-01-31T00:00:00Z}\n  x: {expr: 'upper(row[\"C\"])'}")
-	var keys []importer.Key
-	var digests []importer.Digest
+	var keys []contact.Key
+	var digests []contact.Digest
 	for _, content := range []string{"A,B,C\na@example.com,b,c\n", "C,x,A,B\n\nc,,A@EXAMPLE.com,b\n"} {
 		in, err := Open(Options{Paths: []string{writeFile(t, "x.csv", content)}, Mapping: m})
 		if err != nil {

@@ -4,14 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"importer/importer/contact"
 	"slices"
 	"testing"
-
-	"importer/importer"
 )
 
 // fuzz reads content and holds it to what every reader promises: each record is
-// a row or a *importer.RowError, numbered without a gap, on lines that only go
+// a row or a *contact.RowError, numbered without a gap, on lines that only go
 // up, and the input ends by itself. It returns the lines of the records.
 func fuzz(t *testing.T, content []byte, o Options) (lines []int, in *Input) {
 	o.Paths, o.Stdin = []string{"-"}, bytes.NewReader(content)
@@ -29,7 +28,7 @@ func fuzz(t *testing.T, content []byte, o Options) (lines []int, in *Input) {
 		if number++; number == 0 {
 			t.Fatal("a row behind the error that ended the input")
 		}
-		var bad *importer.RowError
+		var bad *contact.RowError
 		line, n := row.Line, row.Number
 		if errors.As(err, &bad) {
 			line, n = bad.Line, bad.Number
@@ -58,7 +57,7 @@ func fuzz(t *testing.T, content []byte, o Options) (lines []int, in *Input) {
 }
 
 // check holds a row to what the engine relies on.
-func check(t *testing.T, row importer.Row) {
+func check(t *testing.T, row contact.Row) {
 	p := row.Profile
 	if len(p.ContactIDs) == 0 || slices.Contains(p.ContactIDs, "") || len(row.Raw) == 0 {
 		t.Errorf("a row without contact id or source: %+v", row)
@@ -78,7 +77,7 @@ func check(t *testing.T, row importer.Row) {
 			t.Errorf("%v in the body %s", err, body)
 		}
 	}
-	if n < 3 || len(body)+24 > importer.MaxBodyBytes {
+	if n < 3 || len(body)+24 > contact.MaxBodyBytes {
 		t.Errorf("a body of %d bytes with %d members", len(body), n)
 	}
 }

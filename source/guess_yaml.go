@@ -2,11 +2,10 @@ package source
 
 import (
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"strings"
 	"time"
-
-	"importer/importer"
 )
 
 func (g *guesser) line(format string, args ...any) { fmt.Fprintf(&g.b, format+"\n", args...) }
@@ -30,7 +29,7 @@ func (g *guesser) from(columns []int) string {
 	return "columns: [" + g.names(columns) + "]"
 }
 
-func quoteYAML(s string) string { return string(importer.StringValue(s)) }
+func quoteYAML(s string) string { return string(contact.StringValue(s)) }
 
 func (g *guesser) write(paths []string) {
 	quoted := make([]string, len(paths))

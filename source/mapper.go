@@ -2,10 +2,9 @@ package source
 
 import (
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"time"
-
-	"importer/importer"
 )
 
 // A record is one record of a file, taken apart. What is of JSON alone is valid
@@ -17,10 +16,10 @@ type record struct {
 
 	cells []string // of CSV, by column
 
-	values []cell           // of JSON, by slot
-	names  []string         // of JSON, by slot: the member's name; empty where there is none
-	exact  bool             // JSON in the API's shape
-	custom []importer.Field // of JSON: members that go to a custom field of their name
+	values []cell          // of JSON, by slot
+	names  []string        // of JSON, by slot: the member's name; empty where there is none
+	exact  bool            // JSON in the API's shape
+	custom []contact.Field // of JSON: members that go to a custom field of their name
 }
 
 func (r *record) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
@@ -52,10 +51,10 @@ func (m *mapper) skips(r *record) bool {
 	return skip
 }
 
-// row makes a row of a record, or a *importer.RowError.
-func (m *mapper) row(r *record) (importer.Row, error) {
+// row makes a row of a record, or a *contact.RowError.
+func (m *mapper) row(r *record) (contact.Row, error) {
 	*m.number++
-	row := importer.Row{Source: m.file.Name, Line: r.line, Number: *m.number, Raw: r.raw}
+	row := contact.Row{Source: m.file.Name, Line: r.line, Number: *m.number, Raw: r.raw}
 	f := r.fault
 	if f == nil {
 		f = m.profile(&row.Profile, r)
@@ -65,29 +64,29 @@ func (m *mapper) row(r *record) (importer.Row, error) {
 		f = checkSize(row.Bytes)
 	}
 	if f != nil {
-		return importer.Row{}, &importer.RowError{
+		return contact.Row{}, &contact.RowError{
 			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs,
 			Field: f.field, Reason: f.reason, Hint: f.hint, Raw: row.Raw,
 		}
 	}
-	row.Key = importer.KeyOf(row.Profile.ContactIDs)
+	row.Key = contact.KeyOf(row.Profile.ContactIDs)
 	return row, nil
 }
 
 // checkSize wants a body of a length that the API takes.
 func checkSize(n int) *fault {
-	if n <= importer.MaxBodyBytes {
+	if n <= contact.MaxBodyBytes {
 		return nil
 	}
 	return &fault{
-		reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, importer.MaxBodyBytes),
+		reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
 		hint:   "shorten its longest field",
 	}
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
 // can be told of a contact.
-func (m *mapper) profile(p *importer.Profile, r *record) *fault {
+func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 	if f := m.contactIDs(p, r); f != nil {
 		return f
 	}
@@ -112,7 +111,7 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 	// One array holds all values. Where escapes make it too small, append moves
 	// on to a new one and the values before stay where they are.
 	values := make([]byte, 0, size)
-	all := make([]importer.Field, 0, len(fields)+len(r.custom))
+	all := make([]contact.Field, 0, len(fields)+len(r.custom))
 	for i := range fields {
 		start := len(values)
 		var f *fault
@@ -120,7 +119,7 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 			return f
 		}
 		if end := len(values); end > start {
-			all = append(all, importer.Field{Name: fields[i].name, Value: values[start:end:end]})
+			all = append(all, contact.Field{Name: fields[i].name, Value: values[start:end:end]})
 		}
 	}
 	p.Fields = all
@@ -131,7 +130,7 @@ func (m *mapper) profile(p *importer.Profile, r *record) *fault {
 				p.Fields = append(p.Fields, f)
 			}
 		}
-		importer.SortFields(p.Fields)
+		contact.SortFields(p.Fields)
 	}
 	return nil
 }
@@ -266,7 +265,7 @@ func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *faul
 
 // contactIDs takes the ids of the first output that has any, or of all where the
 // mapping names them.
-func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
+func (m *mapper) contactIDs(p *contact.Profile, r *record) *fault {
 	for i := range m.file.plan.ids {
 		if f := m.addIDs(p, r, &m.file.plan.ids[i]); f != nil {
 			return f
@@ -282,7 +281,7 @@ func (m *mapper) contactIDs(p *importer.Profile, r *record) *fault {
 }
 
 // addIDs adds the ids that one output gives.
-func (m *mapper) addIDs(p *importer.Profile, r *record, o *output) *fault {
+func (m *mapper) addIDs(p *contact.Profile, r *record, o *output) *fault {
 	if o.kind == list && len(o.slots) > 1 {
 		ids, f := m.items(r, o)
 		addMissing(p, ids...)
@@ -312,7 +311,7 @@ func (m *mapper) addIDs(p *importer.Profile, r *record, o *output) *fault {
 }
 
 // addMissing adds the ids that the profile does not have yet.
-func addMissing(p *importer.Profile, ids ...string) {
+func addMissing(p *contact.Profile, ids ...string) {
 	for _, id := range ids {
 		if id != "" && !slices.Contains(p.ContactIDs, id) {
 			p.ContactIDs = append(p.ContactIDs, id)

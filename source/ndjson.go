@@ -5,14 +5,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"io"
 	"iter"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"importer/importer"
 )
 
 // A jsonReader reads one JSON object a line: the body of a create request,
@@ -177,7 +176,7 @@ func (r *jsonReader) exact(rec *record, all []member, profile jsontext.Value) *f
 				return f
 			}
 			if len(v) > 0 {
-				rec.custom = append(rec.custom, importer.Field{Name: m.name, Value: v})
+				rec.custom = append(rec.custom, contact.Field{Name: m.name, Value: v})
 			}
 		}
 	}
@@ -228,7 +227,7 @@ func (r *jsonReader) flat(rec *record, m member) *fault {
 		return &fault{field: m.name, reason: "the mapping does not name it", hint: "name it in the mapping, or let unnamed be ignore"}
 	case policy == "custom" && !known && internalNameOf(m.name) != "":
 		if name := internalNameOf(m.name); !m.empty() {
-			if slices.ContainsFunc(rec.custom, func(f importer.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
+			if slices.ContainsFunc(rec.custom, func(f contact.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
 				r.plan.maps(name) {
 				return &fault{field: m.name, reason: "another member goes to the field " + name + " too", hint: "name one of them in the mapping"}
 			}
@@ -251,13 +250,13 @@ type member struct {
 }
 
 // field is the member as it stands, in compact form, under a name.
-func (m member) field(name string) importer.Field {
+func (m member) field(name string) contact.Field {
 	if m.isText() {
-		return importer.Field{Name: name, Value: importer.StringValue(m.text)}
+		return contact.Field{Name: name, Value: contact.StringValue(m.text)}
 	}
 	v := m.json()
 	v.Compact() // cannot fail: it was read by a decoder
-	return importer.Field{Name: name, Value: []byte(v)}
+	return contact.Field{Name: name, Value: []byte(v)}
 }
 
 // members yields the members of one JSON object, and an error where there is

@@ -1,12 +1,11 @@
 package source
 
 import (
+	"importer/importer/contact"
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"importer/importer"
 )
 
 func TestNDJSON(t *testing.T) {
@@ -75,7 +74,7 @@ func TestNDJSONLongLines(t *testing.T) {
 	var got []string
 	for row, err := range in.Rows() {
 		if err != nil {
-			bad := err.(*importer.RowError)
+			bad := err.(*contact.RowError)
 			if len(bad.Raw[0]) > 2000 {
 				t.Errorf("%d bytes kept of a line that is too long", len(bad.Raw[0]))
 			}

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"compress/gzip"
+	"importer/importer/contact"
 	"io"
 	"os"
 	"os/exec"
@@ -18,8 +19,6 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/unicode"
-
-	"importer/importer"
 )
 
 func gzipped(s string) string {
@@ -157,7 +156,7 @@ func TestEncodingFoundLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var row importer.Row
+		var row contact.Row
 		for row, err = range in.Rows() {
 			if err != nil {
 				t.Fatal(err)

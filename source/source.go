@@ -1,20 +1,19 @@
 // Package source reads contacts from files: bytes in, rows out.
 //
 //	path, glob, - ──► open ──► text ──► CSV    ──┐
-//	                                └─► NDJSON ──┴─► record ──► mapping ──► importer.Row
+//	                                └─► NDJSON ──┴─► record ──► mapping ──► change.Row
 //
-// A record that cannot be sent is a *importer.RowError and the reading goes on.
+// A record that cannot be sent is a *contact.RowError and the reading goes on.
 // An error of the file itself ends the input. The end of the input is no error.
 package source
 
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"io"
 	"sync"
 	"sync/atomic"
-
-	"importer/importer"
 )
 
 // A Format is how records are written in a file.
@@ -170,8 +169,8 @@ func (in *Input) notice(source, text string) {
 
 // Rows reads all files in their order. Ranging over it again reads the files
 // again; standard input and pipes can be read once.
-func (in *Input) Rows() importer.Rows {
-	return func(yield func(importer.Row, error) bool) {
+func (in *Input) Rows() contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
 		var number int64
 		in.read.Store(0)
 		in.skipped.Store(0)
@@ -184,10 +183,10 @@ func (in *Input) Rows() importer.Rows {
 }
 
 // readFile yields the rows of one file. It is false where the iteration is over.
-func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error) bool) bool {
+func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error) bool) bool {
 	next, done, err := in.reader(f)
 	if err != nil {
-		yield(importer.Row{}, err)
+		yield(contact.Row{}, err)
 		return false
 	}
 	defer done()
@@ -199,7 +198,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(importer.Row, error
 		case err == io.EOF:
 			return true
 		case err != nil:
-			yield(importer.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
+			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
 			return false
 		}
 		if m.skips(&rec) {

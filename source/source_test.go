@@ -3,14 +3,13 @@ package source
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"importer/importer"
 )
 
 // writeFile writes a file for a test.
@@ -39,7 +38,7 @@ func read(t *testing.T, o Options) (rows []string, in *Input) {
 	var number int64
 	for row, err := range in.Rows() {
 		number++
-		var bad *importer.RowError
+		var bad *contact.RowError
 		switch {
 		case errors.As(err, &bad):
 			if bad.Number != number || bad.Hint == "" {
@@ -49,7 +48,7 @@ func read(t *testing.T, o Options) (rows []string, in *Input) {
 		case err != nil:
 			rows = append(rows, "end: "+strings.ReplaceAll(err.Error(), filepath.Dir(o.Paths[0])+"/", ""))
 		default:
-			if row.Number != number || row.Key != importer.KeyOf(row.Profile.ContactIDs) || row.Digest != importer.DigestOf(row.Profile) ||
+			if row.Number != number || row.Key != contact.KeyOf(row.Profile.ContactIDs) || row.Digest != contact.DigestOf(row.Profile) ||
 				row.Bytes != row.Profile.BodyBytes() {
 				t.Errorf("row %d: number %d, key, digest or length wrong", number, row.Number)
 			}

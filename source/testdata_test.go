@@ -3,19 +3,18 @@ package source
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"testing"
-
-	"importer/importer"
 )
 
 func TestContactsAreGood(t *testing.T) {
-	var first map[importer.Key]bool
+	var first map[contact.Key]bool
 	for _, name := range []string{"contacts.csv", "contacts.ndjson"} {
 		in, err := Open(Options{Paths: []string{"../testdata/" + name}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := map[importer.Key]bool{}
+		keys := map[contact.Key]bool{}
 		ids := map[string]int{}
 		for row, err := range in.Rows() {
 			if err != nil {
@@ -102,7 +101,7 @@ func TestBadRows(t *testing.T) {
 			}
 			var got []string
 			for row, err := range in.Rows() {
-				var bad *importer.RowError
+				var bad *contact.RowError
 				switch {
 				case errors.As(err, &bad):
 					got = append(got, fmt.Sprintf("%d %s: %s", bad.Line, bad.Field, bad.Reason))

@@ -2,14 +2,13 @@ package source
 
 import (
 	"fmt"
+	"importer/importer/contact"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"importer/importer"
 )
 
 // A fault is why a record is spoilt.
@@ -97,7 +96,7 @@ func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fa
 	if f != nil {
 		return dst, f
 	}
-	return importer.AppendString(dst, s), nil
+	return contact.AppendString(dst, s), nil
 }
 
 // stringOf is the value of a kind that is a text in JSON.
@@ -132,7 +131,7 @@ func appendList(dst []byte, items []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = importer.AppendString(dst, item)
+		dst = contact.AppendString(dst, item)
 	}
 	return append(dst, ']')
 }

@@ -4,14 +4,13 @@ package main
 
 import (
 	"fmt"
+	"importer/internal/cli"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra/doc"
-
-	"importer/cli"
 )
 
 func main() {

@@ -1,0 +1,72 @@
+package change
+
+import (
+	"importer/importer/contact"
+	"time"
+)
+
+// State is what the last sync left in the API. Implemented by state.State. Its
+// methods may be called from several goroutines, Record from one.
+type State interface {
+	// Unchanged tells whether a row has the digest of its entry, which is active and
+	// was touched after since: Compare would say that it needs nothing. It may also
+	// say no where it would take as long as Entry to tell.
+	Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error)
+	// Entry is what is known of a key; its contact ids may be missing.
+	Entry(k contact.Key) (Entry, bool, error)
+	// Refused is why the API refused a row of that key for good, and the digest of
+	// that row; nil where it did not.
+	Refused(k contact.Key) (contact.Digest, *contact.Failure, error)
+	// Entries returns the next entries behind a key, in the order of keys, so many
+	// at most.
+	Entries(after contact.Key, most int) ([]Entry, error)
+	// Record takes all outcomes that the report has taken since it was last called.
+	Record(outcomes ...*contact.Outcome) error
+	// Len is how many keys are known.
+	Len() int
+}
+
+// An Entry is a contact that a sync left in the API.
+type Entry struct {
+	Key        contact.Key
+	ID         string // of the profile
+	ContactIDs []string
+	Digest     contact.Digest // of the row that was sent last
+	Touched    time.Time      // when the API last changed it, as far as is known; whole seconds
+	Inactive   bool           // a mirror deactivated it, for the source lacks it
+}
+
+// A Need is what has to be sent for a row, as far as the state tells.
+type Need uint8
+
+const (
+	NeedsCreate Need = iota
+	NeedsUpdate      // it has changed, or a mirror had deactivated it
+	NeedsTouch       // it has not, and would expire
+	NeedsNothing
+)
+
+// Compare compares a row with what the last sync left of it, if anything.
+func Compare(entry Entry, known bool, d contact.Digest, now time.Time, refreshAfter time.Duration) Need {
+	switch {
+	case !known:
+		return NeedsCreate
+	case entry.Digest != d || entry.Inactive:
+		return NeedsUpdate
+	case now.Sub(entry.Touched) >= refreshAfter:
+		return NeedsTouch
+	}
+	return NeedsNothing
+}
+
+// needOf compares a row with the state. The entry is that of a row that needs
+// something, where there is one.
+func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry, error) {
+	now := time.Now()
+	same, err := s.Unchanged(row.Key, row.Digest, now.Add(-refreshAfter))
+	if same || err != nil {
+		return NeedsNothing, Entry{}, err
+	}
+	entry, known, err := s.Entry(row.Key)
+	return Compare(entry, known, row.Digest, now, refreshAfter), entry, err
+}

@@ -1,0 +1,57 @@
+package change
+
+import (
+	"importer/importer/contact"
+	"slices"
+)
+
+// A Verdict is what a verification found about one profile.
+type Verdict string
+
+const (
+	VerdictSame    Verdict = "same"
+	VerdictDiffers Verdict = "differs"
+	VerdictMissing Verdict = "missing"
+	// VerdictThere is a profile that is there and that nothing could be compared
+	// with: the source does not hold its row any more, or holds another version.
+	VerdictThere Verdict = "there"
+)
+
+// A Difference is one member of a profile that is not as it was sent.
+type Difference struct {
+	Field    string `json:"field"`    // of the profile, or contactIds, or active
+	Expected string `json:"expected"` // JSON
+	Found    string `json:"found"`    // JSON; empty where there is none
+}
+
+// Verify compares a profile with what was sent for its row: every contact id and
+// field of the row, and active where the row names it. What else the profile
+// holds is nobody's business.
+func Verify(f contact.Found, row contact.Profile) (Verdict, []Difference) {
+	var all []Difference
+	for _, id := range row.ContactIDs {
+		if !slices.Contains(f.ContactIDs, id) {
+			held := contact.Profile{ContactIDs: f.ContactIDs}.AppendContactIDs(nil)
+			all = append(all, Difference{"contactIds", string(contact.StringValue(id)), string(held[len(`"contactIds":`):])})
+		}
+	}
+	if row.Active != nil && *row.Active != f.Active {
+		all = append(all, Difference{"active", boolText(*row.Active), boolText(f.Active)})
+	}
+	for _, field := range row.Fields {
+		if found := f.Field(field.Name); found == nil || !sameValue(found, field.Value) {
+			all = append(all, Difference{field.Name, string(field.Value), string(found)})
+		}
+	}
+	if len(all) > 0 {
+		return VerdictDiffers, all
+	}
+	return VerdictSame, nil
+}
+
+func boolText(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}

@@ -1,0 +1,131 @@
+package contact
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Duplicates says which of several rows with the same contact ids goes in.
+type Duplicates uint8
+
+const (
+	FirstWins Duplicates = iota // the others are duplicate
+	LastWins                    // the others are duplicate; Keys must come from ReadLast
+	NoneTwice                   // the first, and the others are invalid
+)
+
+// ParseDuplicates reads first, last or error.
+func ParseDuplicates(s string) (Duplicates, error) {
+	switch s {
+	case "first":
+		return FirstWins, nil
+	case "last":
+		return LastWins, nil
+	case "error":
+		return NoneTwice, nil
+	}
+	return 0, fmt.Errorf("%q is no way to treat duplicates; want first, last or error", s)
+}
+
+// ReadLast reads the input once and notes in keys where each contact stands last,
+// for a run in which the last of several rows wins.
+func ReadLast(rows Rows, keys *Keys) error {
+	for row, err := range rows {
+		if err == nil {
+			keys.SeeLast(row.Key, row.place())
+		} else if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+			return err
+		}
+	}
+	return nil
+}
+
+// Expect reads the input once and counts its rows, and those of which the report
+// does not know what became: at least as many requests are to be expected, but
+// for those among them that repeat a contact.
+func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
+	for row, err := range rows {
+		if err != nil {
+			if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+				return read, requests, err
+			}
+		} else if s := keys.Status(row.Key); !s.In() || s == Deleted {
+			requests++
+		}
+		read++
+	}
+	return read, requests, nil
+}
+
+// identity tells rows of the same contact apart from others. It has one owner,
+// the feeder.
+type Identity struct {
+	keys   *Keys
+	policy Duplicates
+	// shared are the single contact ids of rows that have several.
+	shared *Keys
+	// LastWins only: the keys that went in from the current line. A JSON array may
+	// hold many records in one.
+	line   Place
+	onLine map[Key]bool
+}
+
+func NewIdentity(keys *Keys, policy Duplicates) *Identity {
+	return &Identity{keys: keys, policy: policy, shared: NewKeys()}
+}
+
+// admit judges a row by those before it: an outcome where it repeats one, or
+// where it has some contact ids in common with another row, but not all.
+func (d *Identity) Admit(row *Row) *Outcome {
+	if d.policy == LastWins {
+		if row.place() != d.line {
+			d.line, d.onLine = row.place(), map[Key]bool{}
+		}
+		if last, _ := d.keys.Place(row.Key); last != d.line || d.onLine[row.Key] {
+			return &Outcome{Row: *row, Status: Duplicate, First: last}
+		}
+		d.onLine[row.Key] = true
+	} else if first, again := d.keys.See(row.Key, row.place()); again {
+		if d.policy == NoneTwice {
+			return d.refuse(row, first, "has the same contact ids as this row", "keep one of the two rows")
+		}
+		return &Outcome{Row: *row, Status: Duplicate, First: first}
+	}
+	return d.overlap(row)
+}
+
+// overlap finds a row that has some of this row's contact ids. Two profiles that
+// share a contact id are a defect in the API, and which row is meant is not for
+// a program to guess.
+func (d *Identity) overlap(row *Row) *Outcome {
+	ids := row.Profile.ContactIDs
+	const reason, hint = "has some of this row's contact ids, but not all", "merge the two rows, or take the contact id they share out of one"
+	if len(ids) == 1 {
+		if other, ok := d.shared.Place(row.Key); ok {
+			return d.refuse(row, other, reason, hint)
+		}
+		return nil
+	}
+	single := make([]Key, len(ids))
+	for i, id := range ids {
+		single[i] = KeyOf([]string{id})
+		other, ok := d.shared.Place(single[i])
+		if !ok {
+			other, ok = d.keys.Place(single[i])
+		}
+		if ok {
+			return d.refuse(row, other, reason, hint)
+		}
+	}
+	for _, k := range single {
+		d.shared.See(k, row.place())
+	}
+	return nil
+}
+
+func (d *Identity) refuse(row *Row, other Place, reason, hint string) *Outcome {
+	return OutcomeOf(&RowError{
+		Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Raw: row.Raw,
+		Field: "contactIds", Reason: fmt.Sprintf("line %d: the row at %s %s", row.Line, other, reason), Hint: hint,
+	})
+}

@@ -1,0 +1,97 @@
+package contact
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Status is what became of a row. The zero value is no status.
+type Status uint8
+
+const (
+	_           Status = iota
+	Created            // the API returned an id, or the profile was found after a doubtful send
+	Updated            // patched
+	Unchanged          // nothing to send
+	Existing           // the contact was there before, and the mode does not change it
+	Duplicate          // the same key earlier in this input
+	Deactivated        // mirror only
+	Deleted            // mirror only
+	Invalid            // refused here, never sent; looked at afresh by every run
+	Rejected           // refused by the API for good; sent again only if the row changed
+	Failed             // gave up after the retries; tried again by the next run
+	Unknown            // may have been created and could not be looked up
+	InDoubt            // announced without an outcome: only between runs, never in a row line
+	statuses           // number of values, for tables
+)
+
+var statusNames = [statuses]string{
+	Created: "created", Updated: "updated", Unchanged: "unchanged", Existing: "existing", Duplicate: "duplicate",
+	Deactivated: "deactivated", Deleted: "deleted", Invalid: "invalid", Rejected: "rejected", Failed: "failed",
+	Unknown: "unknown", InDoubt: "in doubt",
+}
+
+// String is the status as it stands in the report.
+func (s Status) String() string {
+	if s == 0 || s >= statuses {
+		return fmt.Sprintf("Status(%d)", uint8(s))
+	}
+	return statusNames[s]
+}
+
+// ParseStatus reads the status of a row line in the report.
+func ParseStatus(name string) (Status, error) {
+	i := slices.Index(statusNames[:InDoubt], name)
+	if i <= 0 {
+		return 0, fmt.Errorf("unknown status %q", name)
+	}
+	return Status(i), nil
+}
+
+// In tells whether a row of this status is in the API, as it should be.
+func (s Status) In() bool { return s >= Created && s <= Deleted }
+
+// Refused tells whether a person has to act on a row of this status. Such rows
+// stand in the reject file.
+func (s Status) Refused() bool { return s == Invalid || s == Rejected }
+
+// An Outcome is what became of one row, as a row line of the report tells it.
+type Outcome struct {
+	Row      Row // Key and Digest are zero where Status is Invalid
+	Status   Status
+	ID       string   // profile id, 24 characters; empty where the API gave none
+	Found    bool     // the id was found by a look-up, not returned by a create
+	First    Place    // Duplicate only: where the key was seen first
+	Failure  *Failure // why the row is not in; nil where it is
+	Doubt    string   // why the row was in doubt in this run, such as "answer lost"; empty where it was not
+	Attempts int      // requests that were sent in this run to create or change it
+	Reads    int      // requests that read the profile before it was changed
+	Touched  bool     // Updated only: nothing of it changed, so that it does not expire
+	Undone   bool     // what the report says of it was undone
+	// Changed is when the API last changed the profile, as it says; zero where At
+	// is as good.
+	Changed time.Time
+	// Previous is what an update took away, where that is kept: members that it
+	// changed, as they were.
+	Previous *Profile
+	At       time.Time
+}
+
+// A Place is a record of the input, for people.
+type Place struct {
+	Source string
+	Line   int // physical line, from 1
+}
+
+func (p Place) String() string { return fmt.Sprintf("%s:%d", p.Source, p.Line) }
+
+// A Failure is why a row is not in: the member "error" of a row line.
+type Failure struct {
+	HTTP    int    `json:"http,omitempty"`    // status of the answer; 0 where there was none
+	Code    int    `json:"code,omitempty"`    // the API's own code, such as 1005
+	Field   string `json:"field,omitempty"`   // field or column at fault, where it is known
+	Detail  string `json:"detail"`            // what happened, in the API's words or ours
+	TraceID string `json:"traceId,omitempty"` // for the vendor's support
+	Hint    string `json:"hint,omitempty"`    // what to do next
+}

@@ -1,0 +1,233 @@
+package contact
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxBodyBytes is the largest JSON body that is sent. The API documents 60 kB
+// without saying whether that is 60,000 or 61,440 bytes; this is the smaller.
+const MaxBodyBytes = 60_000
+
+// projectIDBytes is the length of a project id, `^[a-z0-9]{24}$`.
+const projectIDBytes = 24
+
+// A Profile is a contact as it is wanted in the API.
+type Profile struct {
+	// ContactIDs are the identities of the contact, in the order of the source,
+	// without repeats and without empty ones. The API needs at least one.
+	ContactIDs []string
+	// Active is sent as the member "active"; nil leaves it out. The API does not
+	// document its default.
+	Active *bool
+	// Fields are the members of "profile", sorted by name, no name twice.
+	Fields []Field
+}
+
+// A Field is one member of a profile: a default field such as "firstname", or a
+// custom one.
+type Field struct {
+	// Name is the internal name of the field in the project's schema.
+	Name string
+	// Value is one compact JSON value in valid UTF-8.
+	Value json.RawMessage
+}
+
+// SortFields brings fields into the order that Profile.Fields wants.
+func SortFields(fields []Field) {
+	slices.SortFunc(fields, func(a, b Field) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Field returns the value of the field of that name, or nil.
+func (p Profile) Field(name string) json.RawMessage {
+	i, ok := slices.BinarySearchFunc(p.Fields, name, func(f Field, name string) int { return cmp.Compare(f.Name, name) })
+	if !ok {
+		return nil
+	}
+	return p.Fields[i].Value
+}
+
+// AppendCreateBody appends the JSON body of a create request: projectId,
+// contactIds, active where it is set, and profile. Nothing else may stand in it:
+// the API is expected to refuse members it does not know.
+func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
+	dst = append(dst, `{"projectId":`...)
+	dst = AppendString(dst, projectID)
+	dst = append(dst, ',')
+	dst = p.AppendContactIDs(dst)
+	if p.Active != nil {
+		dst = append(dst, ',')
+		dst = p.appendActive(dst)
+	}
+	dst = append(dst, ',')
+	dst = p.appendFields(dst)
+	return append(dst, '}')
+}
+
+// AppendUpdateBody appends the JSON body of an update request. A member that is
+// nil is left out, and stays as it is in the API; one that is empty is sent.
+func (p Profile) AppendUpdateBody(dst []byte) []byte {
+	dst = append(dst, '{')
+	start := len(dst)
+	comma := func() {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+	}
+	if p.ContactIDs != nil {
+		dst = p.AppendContactIDs(dst)
+	}
+	if p.Active != nil {
+		comma()
+		dst = p.appendActive(dst)
+	}
+	if p.Fields != nil {
+		comma()
+		dst = p.appendFields(dst)
+	}
+	return append(dst, '}')
+}
+
+func (p Profile) AppendContactIDs(dst []byte) []byte {
+	dst = append(dst, `"contactIds":[`...)
+	for i, id := range p.ContactIDs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, id)
+	}
+	return append(dst, ']')
+}
+
+func (p Profile) appendActive(dst []byte) []byte {
+	dst = append(dst, `"active":`...)
+	return strconv.AppendBool(dst, *p.Active)
+}
+
+func (p Profile) appendFields(dst []byte) []byte {
+	dst = append(dst, `"profile":{`...)
+	for i, f := range p.Fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, f.Name)
+		dst = append(dst, ':')
+		dst = append(dst, f.Value...)
+	}
+	return append(dst, '}')
+}
+
+// BodyBytes is the length in bytes of the body that AppendCreateBody makes for
+// a project id of the documented length.
+func (p Profile) BodyBytes() int {
+	return len(p.AppendCreateBody(make([]byte, 0, 512), "")) + projectIDBytes
+}
+
+// StringValue is s as the JSON value of a field. Invalid UTF-8 becomes the
+// replacement character; sources refuse it before it comes here.
+func StringValue(s string) json.RawMessage { return AppendString(nil, s) }
+
+// AppendString appends s as a JSON string, in the way of StringValue.
+func AppendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			// The error tells of invalid UTF-8, which is replaced all the same.
+			dst, _ = jsontext.AppendQuote(dst, s)
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// plain are the bytes that stand in a JSON string as they are: ASCII but for
+// control characters, the quote and the backslash.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// A Key identifies a contact across files and runs: a 128-bit digest of its
+// sorted contact ids. It never depends on the line number, for files are
+// exported anew, sorted and repaired between runs.
+type Key [16]byte
+
+// A Digest tells a changed profile from an unchanged one: a 128-bit digest of
+// what would be sent.
+type Digest [16]byte
+
+// KeyOf returns the key of a contact with these contact ids, in any order.
+func KeyOf(contactIDs []string) Key {
+	ids := contactIDs
+	if !slices.IsSorted(ids) {
+		ids = slices.Sorted(slices.Values(contactIDs))
+	}
+	// Each id goes in behind its length, so that {"ab"} and {"a","b"} differ.
+	buf := make([]byte, 0, 128)
+	for _, id := range ids {
+		buf = binary.AppendUvarint(buf, uint64(len(id)))
+		buf = append(buf, id...)
+	}
+	sum := sha256.Sum256(buf)
+	return Key(sum[:16])
+}
+
+// DigestOf returns the content digest of a profile. The project is no part of
+// it: a report belongs to one project.
+func DigestOf(p Profile) Digest {
+	d, _ := p.Measure()
+	return d
+}
+
+// Measure returns the content digest of a profile and the length of its create
+// body, which it makes once for both: DigestOf and BodyBytes.
+func (p Profile) Measure() (Digest, int) {
+	body := p.AppendCreateBody(make([]byte, 0, 512), "")
+	sum := sha256.Sum256(body)
+	return Digest(sum[:16]), len(body) + projectIDBytes
+}
+
+// String is the key as it stands in the report: 22 characters of URL-safe
+// base64 without padding.
+func (k Key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
+
+// ParseKey reads what String wrote.
+func ParseKey(s string) (Key, error) {
+	var k Key
+	if err := decode128(k[:], s); err != nil {
+		return Key{}, fmt.Errorf("key %q: %w", s, err)
+	}
+	return k, nil
+}
+
+// String is the digest as it stands in the report, in the form of a key.
+func (d Digest) String() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
+
+// ParseDigest reads what String wrote.
+func ParseDigest(s string) (Digest, error) {
+	var d Digest
+	if err := decode128(d[:], s); err != nil {
+		return Digest{}, fmt.Errorf("digest %q: %w", s, err)
+	}
+	return d, nil
+}
+
+func decode128(dst []byte, s string) error {
+	if len(s) != base64.RawURLEncoding.EncodedLen(len(dst)) {
+		return fmt.Errorf("want %d characters of URL-safe base64", base64.RawURLEncoding.EncodedLen(len(dst)))
+	}
+	_, err := base64.RawURLEncoding.Strict().Decode(dst, []byte(s))
+	return err
+}

@@ -1,0 +1,160 @@
+package contact
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
+)
+
+func TestCreateBody(t *testing.T) {
+	active := false
+	p := Profile{
+		ContactIDs: []string{`a"b@example.com`, "+49 151"},
+		Active:     &active,
+		Fields:     []Field{{"firstname", StringValue("Zoë\n")}, {"tasks", json.RawMessage(`["x","y"]`)}},
+	}
+	const project = "65f0000000000000000000aa"
+	got := string(p.AppendCreateBody(nil, project))
+	want := `{"projectId":"65f0000000000000000000aa","contactIds":["a\"b@example.com","+49 151"],"active":false,` +
+		`"profile":{"firstname":"Zoë\n","tasks":["x","y"]}}`
+	if got != want {
+		t.Errorf("body\n got %s\nwant %s", got, want)
+	}
+	if p.BodyBytes() != len(want) {
+		t.Errorf("BodyBytes is %d, the body has %d bytes", p.BodyBytes(), len(want))
+	}
+	p.Active = nil
+	if body := string(p.AppendCreateBody(nil, project)); strings.Contains(body, "active") {
+		t.Errorf("active is not set, and stands in %s", body)
+	}
+}
+
+func TestKey(t *testing.T) {
+	if KeyOf([]string{"a", "b"}) != KeyOf([]string{"b", "a"}) {
+		t.Error("the order of the contact ids changes the key")
+	}
+	distinct := [][]string{{"ab"}, {"a", "b"}, {"a"}, {"b"}, {"A"}, {"a "}, {}, {""}}
+	seen := map[Key][]string{}
+	for _, ids := range distinct {
+		if other, ok := seen[KeyOf(ids)]; ok {
+			t.Errorf("%q and %q share a key", ids, other)
+		}
+		seen[KeyOf(ids)] = ids
+	}
+}
+
+func TestKeyAndDigestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := KeyOf(rapid.SliceOf(rapid.String()).Draw(t, "ids"))
+		if back, err := ParseKey(k.String()); err != nil || back != k {
+			t.Fatalf("key %s comes back as %s, %v", k, back, err)
+		}
+		d := Digest(k)
+		if back, err := ParseDigest(d.String()); err != nil || back != d {
+			t.Fatalf("digest %s comes back as %s, %v", d, back, err)
+		}
+	})
+	for _, bad := range []string{"", "short", strings.Repeat("A", 23), strings.Repeat("*", 22), strings.Repeat("_", 22)} {
+		if _, err := ParseKey(bad); err == nil {
+			t.Errorf("ParseKey(%q) succeeds", bad)
+		}
+	}
+}
+
+func TestDigestCoversWhatIsSent(t *testing.T) {
+	yes := true
+	base := Profile{ContactIDs: []string{"a"}, Fields: []Field{{"age", json.RawMessage("1")}}}
+	for name, other := range map[string]Profile{
+		"field value": {ContactIDs: []string{"a"}, Fields: []Field{{"age", json.RawMessage("2")}}},
+		"field name":  {ContactIDs: []string{"a"}, Fields: []Field{{"ages", json.RawMessage("1")}}},
+		"contact id":  {ContactIDs: []string{"b"}, Fields: base.Fields},
+		"active":      {ContactIDs: []string{"a"}, Active: &yes, Fields: base.Fields},
+	} {
+		if DigestOf(other) == DigestOf(base) {
+			t.Errorf("another %s leaves the digest as it was", name)
+		}
+	}
+}
+
+// Reports and states hold keys and digests of earlier versions: they never change.
+func TestKeyAndDigestStay(t *testing.T) {
+	yes := true
+	p := Profile{
+		ContactIDs: []string{"zoë@example.com", `"+49" 151\1`},
+		Active:     &yes,
+		Fields:     []Field{{"age", json.RawMessage("36")}, {"firstname", StringValue("Zoë \u2028<&\x7f\x01")}, {"tasks", json.RawMessage(`["x"]`)}},
+	}
+	if got, want := KeyOf(p.ContactIDs).String(), "xWMOcsDKypC2I7fuCLahmg"; got != want {
+		t.Errorf("key %s, want %s", got, want)
+	}
+	if got, want := DigestOf(p).String(), "xGstsWQynNSWnOu-oYqKcw"; got != want {
+		t.Errorf("digest %s, want %s", got, want)
+	}
+}
+
+// AppendString has a way of its own for most texts, with the same result.
+func TestAppendString(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~]*`), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "s")
+		want, _ := jsontext.AppendQuote([]byte("x"), s)
+		if got := AppendString([]byte("x"), s); !bytes.Equal(got, want) {
+			t.Fatalf("%q: got %s, want %s", s, got, want)
+		}
+	})
+}
+
+func TestStatusNames(t *testing.T) {
+	for s := Created; s < InDoubt; s++ {
+		back, err := ParseStatus(s.String())
+		if err != nil || back != s {
+			t.Errorf("status %d: %q comes back as %d, %v", s, s, back, err)
+		}
+	}
+	for _, bad := range []string{"", "in doubt", "Created"} {
+		if s, err := ParseStatus(bad); err == nil {
+			t.Errorf("ParseStatus(%q) = %s, want an error", bad, s)
+		}
+	}
+}
+
+// The summary is read by scripts: its members are fixed.
+func TestSummaryMembers(t *testing.T) {
+	b, err := json.Marshal(Summary{Duration: 1234567890})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"run": "", "status": "", "reason": "", "report": "", "rejects": "", "duration_s": 1.235}
+	for _, n := range []string{"read", "created", "updated", "unchanged", "existing", "duplicate", "deactivated", "deleted", "invalid",
+		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up"} {
+		want[n] = 0.0
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("summary\n got %v\nwant %v", got, want)
+	}
+}
+
+func TestUpdateBody(t *testing.T) {
+	no := false
+	for want, p := range map[string]Profile{
+		`{}`:                             {},
+		`{"active":false}`:               {Active: &no},
+		`{"contactIds":[],"profile":{}}`: {ContactIDs: []string{}, Fields: []Field{}},
+		`{"contactIds":["a","\"b"],"active":false,"profile":{"age":7,"lastname":"L"}}`: {
+			ContactIDs: []string{"a", `"b`}, Active: &no,
+			Fields: []Field{{Name: "age", Value: []byte("7")}, {Name: "lastname", Value: StringValue("L")}},
+		},
+	} {
+		if got := string(p.AppendUpdateBody(nil)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

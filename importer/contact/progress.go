@@ -1,0 +1,50 @@
+package contact
+
+import (
+	"sync/atomic"
+)
+
+// Progress are the counters of a run while it lasts. The engine writes them;
+// whoever shows them polls Snapshot. The zero value is ready.
+type Progress struct {
+	Read       atomic.Int64
+	Outcomes   [statuses]atomic.Int64
+	DoneBefore atomic.Int64
+	Pending    atomic.Int64
+	Requests   atomic.Int64
+	Retries    atomic.Int64
+	Throttled  atomic.Int64
+	LookedUp   atomic.Int64
+	InFlight   atomic.Int64
+	InDoubt    atomic.Int64
+}
+
+// A Snapshot is Progress at one moment. Each counter is right; together they
+// may be a few rows apart while the run lasts.
+type Snapshot struct {
+	Counts
+	Requests  int64
+	Retries   int64
+	Throttled int64
+	LookedUp  int64
+	InFlight  int64 // requests sent and not answered yet
+	InDoubt   int64 // rows that wait for a look-up or are being looked up
+}
+
+// Snapshot reads the counters.
+func (p *Progress) Snapshot() Snapshot {
+	s := Snapshot{
+		Requests: p.Requests.Load(), Retries: p.Retries.Load(), Throttled: p.Throttled.Load(),
+		LookedUp: p.LookedUp.Load(), InFlight: p.InFlight.Load(), InDoubt: p.InDoubt.Load(),
+	}
+	// The outcomes are read before the rows, so that never more rows seem settled
+	// than were read.
+	for status := range statuses {
+		if c := s.Counts.of(status); c != nil {
+			*c = p.Outcomes[status].Load()
+		}
+	}
+	s.DoneBefore, s.Pending = p.DoneBefore.Load(), p.Pending.Load()
+	s.Read = p.Read.Load()
+	return s
+}

@@ -1,0 +1,52 @@
+package contact
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// A Row is one record of a source, mapped and validated.
+type Row struct {
+	Source  string   // file name as given; "-" for standard input
+	Line    int      // physical line on which the record starts, from 1
+	Number  int64    // ordinal of the record in the whole input, from 1
+	Key     Key      // KeyOf(Profile.ContactIDs)
+	Digest  Digest   // DigestOf(Profile)
+	Bytes   int      // Profile.BodyBytes()
+	Profile Profile  // what is wanted in the API
+	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+}
+
+func (r *Row) place() Place { return Place{Source: r.Source, Line: r.Line} }
+
+// Rows are the records of an input in their order. With a *RowError the Row is
+// empty, one record is spoilt, and the iteration goes on; any other error ends
+// the input, and the iteration with it. The end of the input is no error.
+// Ranging over it twice reads the input twice, where it can be.
+type Rows = iter.Seq2[Row, error]
+
+// A RowError is a record that cannot be sent, and why.
+type RowError struct {
+	Source     string
+	Line       int   // physical line on which the record starts, from 1
+	Number     int64 // ordinal of the record in the whole input, from 1
+	ContactIDs []string
+	Field      string // field or column at fault; empty where the whole record is
+	Reason     string // what is wrong, for people
+	Hint       string // what to do about it
+	Raw        []string
+}
+
+func (e *RowError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%d: ", e.Source, e.Line)
+	if e.Field != "" {
+		fmt.Fprintf(&b, "%s: ", e.Field)
+	}
+	b.WriteString(e.Reason)
+	if e.Hint != "" {
+		fmt.Fprintf(&b, " (%s)", e.Hint)
+	}
+	return b.String()
+}

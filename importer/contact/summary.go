@@ -1,0 +1,116 @@
+package contact
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// A RunStatus says how a run ended.
+type RunStatus string
+
+const (
+	Complete    RunStatus = "complete"    // every row was read and tried
+	Interrupted RunStatus = "interrupted" // by a signal
+	Stopped     RunStatus = "stopped"     // by an error; Reason says which
+)
+
+// Counts are the accounts of a run: what became of each row that was read.
+type Counts struct {
+	Read        int64 `json:"read"`
+	Created     int64 `json:"created"`
+	Updated     int64 `json:"updated"`
+	Unchanged   int64 `json:"unchanged"`
+	Existing    int64 `json:"existing"`
+	Duplicate   int64 `json:"duplicate"`
+	Deactivated int64 `json:"deactivated"`
+	Deleted     int64 `json:"deleted"`
+	Invalid     int64 `json:"invalid"`
+	Rejected    int64 `json:"rejected"`
+	Failed      int64 `json:"failed"`
+	Unknown     int64 `json:"unknown"`
+	DoneBefore  int64 `json:"done_before"` // settled by an earlier run
+	Pending     int64 `json:"pending"`     // read, and not tried because the run was stopped
+}
+
+// of returns the counter of a status; nil where rows have no such status.
+func (c *Counts) of(s Status) *int64 {
+	switch s {
+	case Created:
+		return &c.Created
+	case Updated:
+		return &c.Updated
+	case Unchanged:
+		return &c.Unchanged
+	case Existing:
+		return &c.Existing
+	case Duplicate:
+		return &c.Duplicate
+	case Deactivated:
+		return &c.Deactivated
+	case Deleted:
+		return &c.Deleted
+	case Invalid:
+		return &c.Invalid
+	case Rejected:
+		return &c.Rejected
+	case Failed:
+		return &c.Failed
+	case Unknown:
+		return &c.Unknown
+	}
+	return nil
+}
+
+// Settled counts the rows of which nothing more is to be expected in this run.
+// Deactivated and deleted are no part of it: those contacts were in no row that
+// was read.
+func (c Counts) Settled() int64 {
+	return c.Created + c.Updated + c.Unchanged + c.Existing + c.Duplicate + c.Invalid + c.Rejected + c.Failed +
+		c.Unknown + c.DoneBefore + c.Pending
+}
+
+// NotIn counts the rows that were read and are not in the API.
+func (c Counts) NotIn() int64 { return c.Invalid + c.Rejected + c.Failed + c.Unknown + c.Pending }
+
+// Check tells whether every row that was read is accounted for.
+func (c Counts) Check() error {
+	if settled := c.Settled(); settled != c.Read {
+		return fmt.Errorf("the accounts do not add up: %d rows read, %d accounted for; this is a defect of importer, please report it with the report file", c.Read, settled)
+	}
+	return nil
+}
+
+// A Summary is what a run did: the object of --json, and of the end line in the
+// report.
+type Summary struct {
+	Run    string    `json:"run"` // a ULID
+	Status RunStatus `json:"status"`
+	Reason string    `json:"reason"` // why it stopped; empty where it did not
+	Counts
+	Requests  int64   `json:"requests"`   // all that were sent, look-ups and retries included
+	Retries   int64   `json:"retries"`    // attempts after the first
+	Throttled int64   `json:"throttled"`  // answers 429
+	LookedUp  int64   `json:"looked_up"`  // rows that were looked up because they were in doubt
+	Duration  Seconds `json:"duration_s"` // of the run
+	Report    string  `json:"report"`     // path as given
+	Rejects   string  `json:"rejects"`    // path; empty where no row was refused
+}
+
+// Seconds is a duration that JSON shows as seconds with three decimals.
+type Seconds time.Duration
+
+// MarshalJSON writes seconds, such as 12.345.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *Seconds) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*s = Seconds(f * float64(time.Second))
+	return nil
+}

@@ -1,0 +1,141 @@
+package pace
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// A breaker keeps a run from burning its rows' retries while nothing works at
+// all. After threshold failures in a row, without one definite answer between
+// them, it opens: all requests wait, but for one probe at a time at growing
+// distances. A definite answer, even a refusal, closes it. After giveUp without
+// one, open or not, it says that the run is over.
+//
+// Its methods are safe for concurrent use and start no goroutine.
+type Breaker struct {
+	threshold int
+	giveUp    time.Duration
+
+	mu      sync.Mutex
+	streak  int       // failures since the last definite answer
+	since   time.Time // of the first of them
+	open    bool
+	probing bool // one request is on its way while open
+	probeAt time.Time
+	delays  *backoff.ExponentialBackOff
+	changed chan struct{} // closed and made anew when open or probing change
+}
+
+// fewestToGiveUp is how many requests must have failed in a row before a run is
+// over, however far apart they were.
+const fewestToGiveUp = 3
+
+func NewBreaker(threshold int, giveUp time.Duration) *Breaker {
+	return &Breaker{threshold: threshold, giveUp: giveUp, changed: make(chan struct{})}
+}
+
+// A pass allows one request. It must be given back by exactly one of done or
+// unused.
+type pass struct{ probe bool }
+
+// wait blocks while the breaker is open and this request is not its probe.
+func (b *Breaker) Wait(ctx context.Context) (pass, error) {
+	for {
+		b.mu.Lock()
+		if !b.open {
+			b.mu.Unlock()
+			return pass{}, nil
+		}
+		var timer *time.Timer
+		var due <-chan time.Time
+		if !b.probing {
+			pause := time.Until(b.probeAt)
+			if pause <= 0 {
+				b.probing = true
+				b.mu.Unlock()
+				return pass{probe: true}, nil
+			}
+			timer = time.NewTimer(pause)
+			due = timer.C
+		}
+		changed := b.changed
+		b.mu.Unlock()
+
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-due:
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		if err := ctx.Err(); err != nil {
+			return pass{}, err
+		}
+	}
+}
+
+// unused gives back a pass whose request was never sent.
+func (b *Breaker) Unused(p pass) {
+	if !p.probe {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+	b.signal()
+}
+
+// done tells how the request of a pass ended: with a definite answer, or not.
+// It returns for how long nothing has worked when that is too long, else 0.
+func (b *Breaker) Done(p pass, answered bool) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p.probe {
+		b.probing = false
+		defer b.signal()
+	}
+	if answered {
+		if b.open {
+			b.open = false
+			if !p.probe {
+				b.signal()
+			}
+		}
+		b.streak = 0
+		return 0
+	}
+	now := time.Now()
+	if b.streak == 0 {
+		b.since = now
+	}
+	b.streak++
+	switch {
+	case !b.open && b.streak >= b.threshold:
+		b.open = true
+		b.delays = newDelays(firstProbeDelay, mostProbeDelay)
+		b.probeAt = now.Add(b.delays.NextBackOff())
+	case b.open && p.probe:
+		b.probeAt = now.Add(b.delays.NextBackOff())
+	}
+	if down := now.Sub(b.since); b.streak >= fewestToGiveUp && down >= b.giveUp {
+		return down
+	}
+	return 0
+}
+
+// isOpen tells whether requests are held back. A row whose attempt failed
+// meanwhile is not to blame.
+func (b *Breaker) IsOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
+func (b *Breaker) signal() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}

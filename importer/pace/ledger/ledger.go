@@ -1,0 +1,395 @@
+// Package quota shares the request quota of an API among the runs on one
+// machine.
+//
+// The API counts requests by IP address, whichever process sends them. The runs
+// of one user against the same API therefore keep a ledger in the user's cache
+// directory: when requests were answered lately, and how many tokens each live
+// run holds on lease. A run takes tokens from the ledger by the block, so that
+// most requests cost no file access, and gives back what it does not use.
+//
+//	importer/quota/<digest of the base URL>/
+//	    ledger.json      what was sent, and the leases; replaced as a whole
+//	    ledger.lock      held while ledger.json is read and replaced
+//	    run-<id>.lock    held by a run for as long as it lives
+//
+// The kernel drops the lock of a run that dies, however it dies. What such a run
+// held on lease counts as sent when that is noticed, for nobody knows; nothing
+// else of it remains.
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"importer/importer/pace"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// flushAfter is how long the ledger may lag behind, and how long tokens may lie
+	// unused before they are given back.
+	flushAfter = 250 * time.Millisecond
+	// leasedAgain is when to ask again while other runs hold tokens on lease: they
+	// may give some back.
+	leasedAgain = 50 * time.Millisecond
+	// lockedAgain is when to try again while another run holds the lock, which it
+	// mostly does for a tenth of a millisecond; twice that the next time, and so on.
+	lockedAgain    = 200 * time.Microsecond
+	lockedAgainMax = 50 * time.Millisecond
+	// lockPatience is how long to wait for the lock at the beginning and at the end.
+	lockPatience = 5 * time.Second
+	// blocks is into how many leases a quota is divided among several runs, and
+	// blocksAlone for one.
+	blocks      = 50
+	blocksAlone = 20
+	// grains is into how many moments a window is divided.
+	grains = 2000
+)
+
+// A Ledger is one run's access to the shared quota. It implements
+// pace.Ledger. Its methods may be called from many goroutines.
+type Ledger struct {
+	rate  pace.Rate
+	dir   string
+	id    string
+	lock  *flock.Flock // ledger.lock
+	alive *flock.Flock // run-<id>.lock
+
+	mu     sync.Mutex
+	free   int     // leased and not taken
+	out    int     // taken and not done
+	done   []spent // since the last exchange with the file
+	used   bool    // a token was taken since the last flush
+	flush  *time.Timer
+	closed bool
+
+	locked time.Duration // how long the last exchange was put off, because of the lock
+
+	seen   page      // the file, as of the last exchange
+	seenAt time.Time // zero: never
+	runs   int       // live runs, this one included,
+	runsAt time.Time // as of then
+}
+
+var _ pace.Ledger = (*Ledger)(nil)
+
+// Open joins the runs that share the quota of the API at baseURL, in the user's
+// cache directory. rate must have a limit. The caller closes the ledger.
+func Open(baseURL string, rate pace.Rate) (*Ledger, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("the quota cannot be shared with other runs: %w; rate_shared: false does without", err)
+	}
+	return OpenIn(filepath.Join(cache, "importer", "quota"), baseURL, rate)
+}
+
+// OpenIn is Open with another directory than the user's cache directory.
+func OpenIn(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
+	l, err := open(dir, baseURL, rate)
+	if err != nil {
+		return nil, fmt.Errorf("the quota cannot be shared with other runs: %w; rate_shared: false does without", err)
+	}
+	return l, nil
+}
+
+func open(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
+	digest := sha256.Sum256([]byte(strings.TrimRight(baseURL, "/")))
+	dir = filepath.Join(dir, hex.EncodeToString(digest[:8]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	var id [8]byte
+	rand.Read(id[:]) // never fails
+	l := &Ledger{rate: rate, dir: dir, id: hex.EncodeToString(id[:]), runs: 1}
+	l.lock = flock.New(filepath.Join(dir, "ledger.lock"), flock.SetPermissions(0o600))
+	l.alive = flock.New(l.runFile(l.id), flock.SetPermissions(0o600))
+	// Under the ledger's lock, so that nobody takes the new file for that of a dead run.
+	if err := l.lockFile(); err != nil {
+		return nil, err
+	}
+	defer l.lock.Unlock()
+	if ok, err := l.alive.TryLock(); err != nil || !ok {
+		return nil, errors.Join(err, fmt.Errorf("%s is locked by another process", l.runFile(l.id)))
+	}
+	if rate.Quota > 0 {
+		// The others learn how long this run wants to look back.
+		if _, err := l.update(time.Now(), false); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Take takes one token, or returns how long to wait before asking again.
+func (l *Ledger) Take() (time.Duration, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rate.Quota == 0 {
+		return 0, nil
+	}
+	if l.free == 0 {
+		wait, err := l.exchange(time.Now(), true)
+		if err != nil || l.free == 0 {
+			return max(wait, lockedAgain), err
+		}
+	}
+	l.free--
+	l.out++
+	l.used = true
+	l.flushLater()
+	return 0, nil
+}
+
+// Done ends the use of a token: its request was answered just now, or it was
+// never sent.
+func (l *Ledger) Done(sent bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rate.Quota == 0 {
+		return
+	}
+	l.out--
+	if sent {
+		l.done = l.add(l.done, time.Now(), 1)
+	} else {
+		l.free++
+	}
+	l.flushLater()
+}
+
+// Available returns how many tokens this run could take from now until within
+// has passed, if no other run took any.
+func (l *Ledger) Available(within time.Duration) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rate.Quota == 0 {
+		return math.MaxInt32
+	}
+	now := time.Now()
+	if now.Sub(l.seenAt) >= flushAfter {
+		// An error will come again from Take, which reports it.
+		_, _ = l.exchange(now, false)
+	}
+	held := l.free + l.out + l.seen.leasedByOthers(l.id)
+	for _, some := range [][]spent{l.seen.Spent, l.done} {
+		for _, s := range some {
+			if l.leaves(s, now) > within {
+				held += s.count
+			}
+		}
+	}
+	return max(0, l.rate.Quota-held) + l.free
+}
+
+// Runs returns how many runs share the quota, this one included.
+func (l *Ledger) Runs() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now(); now.Sub(l.runsAt) >= time.Second {
+		if locked, err := l.lock.TryLock(); err == nil && locked {
+			l.runs, l.runsAt = 1+len(l.others()), now
+			l.lock.Unlock()
+		}
+	}
+	return l.runs
+}
+
+// Close gives back what this run did not use and leaves the others. A request
+// that is still under way counts as sent now.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	if l.flush != nil {
+		l.flush.Stop()
+	}
+	if l.out > 0 {
+		l.done = l.add(l.done, time.Now(), l.out)
+	}
+	l.free, l.out = 0, 0
+	err := l.lockFile()
+	if err == nil {
+		if l.rate.Quota > 0 {
+			_, err = l.update(time.Now(), false)
+		}
+		// While nobody else looks: a lock file without a lock is that of a dead run.
+		err = errors.Join(err, l.alive.Unlock(), os.Remove(l.runFile(l.id)), l.lock.Unlock())
+	}
+	if err != nil {
+		return fmt.Errorf("shared quota: %w", err)
+	}
+	return nil
+}
+
+// lockFile waits for the lock of the file, but not for a process that sleeps on it.
+func (l *Ledger) lockFile() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	if _, err := l.lock.TryLockContext(ctx, time.Millisecond); err != nil {
+		return fmt.Errorf("%s is locked by another process: %w", l.lock.Path(), err)
+	}
+	return nil
+}
+
+func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+id+".lock") }
+
+// flushLater sees to it that the file learns of what was done.
+func (l *Ledger) flushLater() {
+	if l.flush == nil && !l.closed {
+		after := flushAfter
+		if l.locked > 0 {
+			after = l.locked
+		}
+		l.flush = time.AfterFunc(after, l.flushNow)
+	}
+}
+
+func (l *Ledger) flushNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.flush = nil
+	if l.locked == 0 { // else this is the same flush once more
+		if !l.used {
+			l.free = 0
+		}
+		l.used = false
+	}
+	// An error will come again from Take, which reports it.
+	_, _ = l.exchange(time.Now(), false)
+	if l.locked > 0 || l.out > 0 || l.free > 0 {
+		l.flushLater()
+	}
+}
+
+// exchange tells the file what was done, and leases a block of tokens if that is
+// wanted. Where it gets none, it returns how long to wait before asking again.
+func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
+	locked, err := l.lock.TryLock()
+	if err != nil {
+		return 0, fmt.Errorf("shared quota: %w", err)
+	}
+	if !locked {
+		l.locked = min(max(2*l.locked, lockedAgain), lockedAgainMax)
+		return l.locked, nil
+	}
+	l.locked = 0
+	wait, err := l.update(now, lease)
+	if err = errors.Join(err, l.lock.Unlock()); err != nil {
+		return 0, fmt.Errorf("shared quota: %w", err)
+	}
+	return wait, nil
+}
+
+// update is exchange, under the lock of the file.
+func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
+	p, err := readPage(l.file(), now, l.rate)
+	if err != nil {
+		return 0, err
+	}
+	l.bury(&p, now)
+	p.Spent = append(p.Spent, l.done...)
+	p.prune(l.id, now, l.rate)
+
+	leased := p.leasedByOthers(l.id)
+	held := l.free + l.out + leased
+	next := l.rate.Window
+	if leased > 0 {
+		next = leasedAgain
+	}
+	for _, s := range p.Spent {
+		if d := l.leaves(s, now); d > 0 {
+			held += s.count
+			next = min(next, d)
+		}
+	}
+	if lease {
+		block := max(1, l.rate.Quota/blocks)
+		if _, mine := p.Leases[l.id]; mine && len(p.Leases) == 1 {
+			block = max(1, l.rate.Quota/blocksAlone)
+		}
+		l.free += max(0, min(block, l.rate.Quota-held))
+	}
+	if p.Leases[l.id] = l.free + l.out; l.closed {
+		delete(p.Leases, l.id)
+	}
+	if err := p.write(l.file()); err != nil {
+		return 0, err
+	}
+	l.done = l.done[:0]
+	l.seen, l.seenAt = p, now
+	return next, nil
+}
+
+func (l *Ledger) file() string { return filepath.Join(l.dir, "ledger.json") }
+
+// bury counts what dead runs held on lease as sent now.
+func (l *Ledger) bury(p *page, now time.Time) {
+	if p.leasedByOthers(l.id) == 0 && now.Sub(l.runsAt) < time.Second {
+		return
+	}
+	alive := l.others()
+	l.runs, l.runsAt = 1+len(alive), now
+	for id, leased := range p.Leases {
+		if id != l.id && !alive[id] {
+			p.Spent = l.add(p.Spent, now, leased)
+			delete(p.Leases, id)
+		}
+	}
+}
+
+// others returns the other live runs, and removes the files of the dead. The
+// lock of the file must be held.
+func (l *Ledger) others() map[string]bool {
+	alive := map[string]bool{}
+	files, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
+	for _, name := range files {
+		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(name), "run-"), ".lock")
+		if id == l.id {
+			continue
+		}
+		f := flock.New(name)
+		if dead, err := f.TryLock(); err != nil || !dead {
+			alive[id] = true // or not to be asked: then it is better to count it in
+			continue
+		}
+		f.Unlock()
+		os.Remove(name)
+	}
+	return alive
+}
+
+// leaves returns how long s still counts.
+func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
+	return s.at.Sub(now) + l.rate.Window + l.rate.Margin()
+}
+
+// add adds n requests that were answered at a time. Times are rounded up to a
+// small part of the window, so that the ledger stays small.
+func (l *Ledger) add(to []spent, at time.Time, n int) []spent {
+	grain := max(time.Microsecond, l.rate.Window/grains)
+	up := at.Truncate(grain)
+	if up.Before(at) {
+		up = up.Add(grain)
+	}
+	if last := len(to) - 1; last >= 0 && to[last].at.Equal(up) {
+		to[last].count += n
+		return to
+	}
+	return append(to, spent{up, n})
+}

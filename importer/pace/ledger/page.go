@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"importer/importer/pace"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// A page is what ledger.json holds.
+type page struct {
+	Spent  []spent        `json:"spent"`  // requests that were answered lately
+	Leases map[string]int `json:"leases"` // tokens held by each live run, by its id
+	Keep   time.Duration  `json:"keep"`   // ns: the longest window of these runs
+}
+
+// spent are requests that were answered at one time. In JSON it is the array
+// [microseconds since 1970, count].
+type spent struct {
+	at    time.Time
+	count int
+}
+
+func (s spent) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "[%d,%d]", s.at.UnixMicro(), s.count), nil
+}
+
+func (s *spent) UnmarshalJSON(b []byte) error {
+	var pair [2]int64
+	if err := json.Unmarshal(b, &pair); err != nil {
+		return err
+	}
+	if pair[1] < 0 {
+		return errors.New("a negative count")
+	}
+	s.at, s.count = time.UnixMicro(pair[0]), int(pair[1])
+	return nil
+}
+
+// readPage reads the file. A file that cannot be understood counts as a quota
+// that was used up when it was written: too much rather than too little.
+func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
+	var p page
+	b, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return page{}, err
+	case json.Unmarshal(b, &p) != nil:
+		info, err := os.Stat(name)
+		if err != nil {
+			return page{}, err
+		}
+		p = page{Spent: []spent{{info.ModTime(), rate.Quota}}}
+	}
+	if p.Leases == nil {
+		p.Leases = map[string]int{}
+	}
+	for i := range p.Spent {
+		if p.Spent[i].at.After(now) {
+			p.Spent[i].at = now // rounded up; or the clock was set back
+		}
+	}
+	return p, nil
+}
+
+// write replaces the file.
+func (p *page) write(name string) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	// Under the ledger's lock there is one writer. Not synced: after a power cut the
+	// report tells what this run sent.
+	temporary := name + ".new"
+	if err := os.WriteFile(temporary, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, name)
+}
+
+// prune forgets what counts for no live run, and sorts the rest.
+func (p *page) prune(id string, now time.Time, rate pace.Rate) {
+	own := rate.Window + rate.Margin()
+	if _, mine := p.Leases[id]; len(p.Leases) == 0 || mine && len(p.Leases) == 1 {
+		p.Keep = own
+	}
+	p.Keep = max(p.Keep, own)
+	p.Spent = slices.DeleteFunc(p.Spent, func(s spent) bool { return now.Sub(s.at) >= p.Keep })
+	slices.SortFunc(p.Spent, func(a, b spent) int { return cmp.Compare(a.at.UnixMicro(), b.at.UnixMicro()) })
+	merged := p.Spent[:0]
+	for _, s := range p.Spent {
+		if last := len(merged) - 1; last >= 0 && merged[last].at.Equal(s.at) {
+			merged[last].count += s.count
+		} else {
+			merged = append(merged, s)
+		}
+	}
+	p.Spent = merged
+}
+
+func (p *page) leasedByOthers(id string) int {
+	n := 0
+	for other, leased := range p.Leases {
+		if other != id {
+			n += leased
+		}
+	}
+	return n
+}

@@ -1,0 +1,413 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"importer/importer/contact"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A Pacer says when a request may be sent. Every request buys one token with
+// Wait and reports its end with Done: creates, updates, pages, look-ups and
+// retries alike. Its methods may be called from many goroutines; it has no
+// goroutine of its own.
+//
+// # The quota
+//
+// What must hold is that no window of the server's holds more than the quota.
+// The server counts a request when it arrives, which is some time between Wait
+// and Done, and nobody here knows when: a first request that opens a connection
+// arrives a tenth of a second late, a later one at once. So the pacer counts a
+// request
+//
+//   - from Wait until Done as in the window, however long that takes, and
+//   - from Done for one more window and the margin, less the shortest time that
+//     an answer ever took (no later request can overtake by more than that).
+//
+// Where all requests take the same time, that is the moment of sending, and
+// nothing is lost. The margin is for clocks that run differently and for timers
+// and networks that jitter; see Rate.Margin.
+//
+// # The gate
+//
+// An answer 429, or 503 with Retry-After, closes one gate for everybody. See
+// throttle. Refusals that come again and again cut quota and pace. See learner.
+type Pacer struct {
+	rate    Rate
+	started time.Time // origin of the times in sent
+
+	// turn lets one caller at a time wait for a token. Callers blocked on a
+	// channel are served in their order, so that none starves.
+	turn chan struct{}
+
+	mu       sync.Mutex
+	waiting  int           // callers inside Wait that found no token at once
+	changed  chan struct{} // closed to let sleepers look again; nil: nobody sleeps
+	blind    bool          // a sleeper waits for an answer, not for a time
+	inFlight int           // tokens bought and not done
+	sent     timesQueue    // when requests were done, oldest first, as far as they still count
+	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
+	pace     *rate.Limiter // nil: no pace
+	throttle throttle
+	hint     hint
+	learned  learner // of the quota
+	tempo    learner // of the pace, over ten seconds, or twenty requests
+
+	ledger   Ledger // nil: not shared
+	unshared error
+	askAgain time.Time // when the ledger may have a token
+	counted  time.Time // when the runs that share the pace were counted
+}
+
+// A Ledger shares the limits with other runs on this machine. Implemented by
+// ledger.Ledger. Its methods may be called from many goroutines, and most calls
+// are cheap.
+type Ledger interface {
+	// Take takes one token of the shared quota, or returns how long to wait before
+	// asking again. After an error nothing can be shared any more.
+	Take() (wait time.Duration, err error)
+	// Done ends what Take began: the request was answered now, or never sent.
+	Done(sent bool)
+	// Available returns how many tokens could be taken from now until within has
+	// passed, if no other run took any.
+	Available(within time.Duration) int
+	// Runs returns how many live runs share the limits, this one included.
+	Runs() int
+}
+
+// PacerOptions are what a Pacer may be told besides its rate. The zero value
+// holds good defaults.
+type PacerOptions struct {
+	// MaxRetryAfter bounds what a server may ask for with Retry-After. 0: 10 minutes.
+	MaxRetryAfter time.Duration
+	// Ledger shares the limits with other runs; nil: they are this run's alone. A
+	// quota is shared token by token, a smooth pace in equal parts. If the ledger
+	// fails, the pacer goes on without: see PacerState.Unshared. The caller closes it.
+	Ledger Ledger
+}
+
+// NewPacer returns a pacer that has sent nothing yet.
+func NewPacer(r Rate, opt PacerOptions) *Pacer {
+	p := &Pacer{
+		rate:     r,
+		started:  time.Now(),
+		turn:     make(chan struct{}, 1),
+		throttle: newThrottle(r, opt.MaxRetryAfter),
+		ledger:   opt.Ledger,
+	}
+	if r.Quota > 0 {
+		p.learned = newLearner(r.Quota, r.Window)
+	}
+	if r.Pace > 0 {
+		// A timer cannot serve thousands of wake-ups a second evenly; 10 ms worth of
+		// requests may go at once. Up to 100/s that is one.
+		p.pace = rate.NewLimiter(rate.Limit(r.Pace), max(1, int(r.Pace/100)))
+		window := max(10*time.Second, time.Duration(20/r.Pace*float64(time.Second)))
+		p.tempo = newLearner(int(math.Ceil(r.Pace*window.Seconds())), window)
+	}
+	return p
+}
+
+// Unlimited tells whether neither a quota nor a pace limits the requests.
+func (p *Pacer) Unlimited() bool { return p.rate.Unlimited() }
+
+// Preload counts requests that were sent before this pacer was made, by an
+// earlier run, as far as the window still holds them. The times are those of
+// their answers, or later; times in the future count as now. To be called
+// before the first Wait.
+func (p *Pacer) Preload(answered []time.Time) {
+	if p.rate.Quota == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	times := make([]time.Duration, 0, p.sent.len()+len(answered))
+	for p.sent.len() > 0 {
+		times = append(times, p.sent.at(0))
+		p.sent.pop()
+	}
+	for _, t := range answered {
+		// Times read from a file carry no monotonic clock, so that Sub takes the wall
+		// clock. They may be cut to milliseconds.
+		age := max(0, now.Sub(t)-time.Millisecond)
+		if age < p.hold() {
+			times = append(times, now.Sub(p.started)-age)
+		}
+	}
+	slices.Sort(times)
+	for _, t := range times {
+		p.sent.push(t)
+	}
+}
+
+// Wait blocks until one request may be sent, and buys its token. It returns the
+// moment of that, for Done. The only error is that of ctx, and then nothing was
+// bought.
+//
+// The context should end with the run, not with the request: give the request
+// its own timeout after Wait.
+func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	p.mu.Lock()
+	if p.waiting == 0 {
+		now := time.Now()
+		if p.tryBuy(now) == 0 {
+			p.mu.Unlock()
+			return now, nil
+		}
+	}
+	p.waiting++
+	p.mu.Unlock()
+
+	var bought time.Time
+	err := p.takeTurn(ctx)
+	if err == nil {
+		err = p.sleep(ctx, func(now time.Time) time.Duration {
+			bought = now
+			return p.tryBuy(now)
+		})
+		<-p.turn
+	}
+	p.mu.Lock()
+	p.waiting--
+	p.mu.Unlock()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return bought, nil
+}
+
+func (p *Pacer) takeTurn(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sleep blocks until check, called under the lock, returns 0.
+func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Duration) error {
+	var timer *time.Timer
+	for {
+		p.mu.Lock()
+		d := check(time.Now())
+		if d == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		if p.changed == nil {
+			p.changed = make(chan struct{})
+		}
+		changed := p.changed
+		p.blind = p.blind || d == unknown
+		p.mu.Unlock()
+
+		if timer == nil {
+			timer = time.NewTimer(d)
+			defer timer.Stop()
+		} else {
+			timer.Reset(d)
+		}
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Done reports the end of the request whose token Wait returned at bought, and
+// returns the moment of that. err is what the API said of it: nil, or an
+// *APIError. Each Wait that succeeded needs exactly one Done: until then the
+// request counts as in the window.
+//
+// A request that certainly never left (a Transient error without an answer, or
+// context.Canceled as such, for a caller that did not send at all) gives its
+// token back.
+func (p *Pacer) Done(bought time.Time, err error) (now time.Time) {
+	end, retryAfter := endOf(err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now = time.Now()
+	p.inFlight--
+	if p.ledger != nil && p.rate.Quota > 0 {
+		p.ledger.Done(end != unsent)
+	}
+	if end == unsent {
+		p.throttle.unsure(bought)
+		p.wake()
+		return now
+	}
+	if p.rate.Quota > 0 {
+		p.expire(now)
+		p.sent.push(now.Sub(p.started))
+	}
+	if latency := now.Sub(bought); end != lost && (p.fastest == 0 || latency < p.fastest) {
+		p.fastest = max(1, latency)
+	}
+	switch end {
+	case throttled:
+		burst := p.throttle.refused(now, bought, retryAfter)
+		p.learned.refuse(now.Sub(p.started), burst)
+		p.tempo.refuse(now.Sub(p.started), burst)
+		p.setPace(now)
+	case answered:
+		p.throttle.accepted(bought)
+		p.learned.accept(now.Sub(p.started), bought.Sub(p.started))
+		p.tempo.accept(now.Sub(p.started), bought.Sub(p.started))
+	case lost:
+		p.throttle.unsure(bought)
+	}
+	if p.blind {
+		p.wake()
+	}
+	return now
+}
+
+// ends of a request, as far as the quota is concerned
+type end uint8
+
+const (
+	answered  end = iota
+	lost          // may have arrived
+	throttled     // answered 429, or 503 with Retry-After
+	unsent        // certainly did not arrive
+)
+
+// endOf returns how a request ended, and how long the server asked to wait.
+func endOf(err error) (end, time.Duration) {
+	if err == nil {
+		return answered, 0
+	}
+	var e *contact.APIError
+	if !errors.As(err, &e) {
+		if errors.Is(err, context.Canceled) {
+			return unsent, 0
+		}
+		return lost, 0
+	}
+	switch {
+	case e.Class == contact.Throttled, e.Class == contact.Transient && e.RetryAfter > 0:
+		return throttled, e.RetryAfter
+	case e.Class == contact.Transient && e.HTTP == 0:
+		return unsent, 0
+	case e.HTTP == 0:
+		return lost, 0
+	}
+	return answered, 0
+}
+
+// unknown is how long the pacer lets a caller sleep that waits for an event, not
+// for a time. The event wakes it.
+const unknown = time.Hour
+
+// until returns how long it takes until a token can be bought; 0: now.
+func (p *Pacer) until(now time.Time) time.Duration {
+	d := max(p.throttle.until(now), p.hint.until(now, p.inFlight))
+	if p.rate.Quota > 0 {
+		d = max(d, p.untilQuota(now))
+	}
+	if p.pace != nil {
+		d = max(d, p.untilPace(now))
+	}
+	return d
+}
+
+func (p *Pacer) untilPace(now time.Time) time.Duration {
+	if p.ledger != nil && now.Sub(p.counted) >= time.Second {
+		p.counted = now
+		p.setPace(now)
+	}
+	missing := 1 - p.pace.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	if p.tempo.grow(now.Sub(p.started)) {
+		p.setPace(now)
+	}
+	return 1 + time.Duration(missing/float64(p.pace.Limit())*float64(time.Second))
+}
+
+// setPace makes the smooth pace what was learned of it.
+func (p *Pacer) setPace(now time.Time) {
+	if p.pace == nil {
+		return
+	}
+	pace := min(p.rate.Pace, float64(p.tempo.limit)/p.tempo.window.Seconds())
+	if p.ledger != nil {
+		pace = min(pace, p.rate.Pace/float64(p.ledger.Runs()))
+	}
+	p.pace.SetLimitAt(now, rate.Limit(pace))
+}
+
+func (p *Pacer) untilQuota(now time.Time) time.Duration {
+	p.expire(now)
+	limit := p.learned.limit
+	must := p.sent.len() + p.inFlight + 1 - limit // so many must leave the window first
+	if must > 0 && p.learned.grow(now.Sub(p.started)) {
+		must -= p.learned.limit - limit
+	}
+	switch {
+	case must <= 0:
+		return 0
+	case must > p.sent.len():
+		return unknown // some that are in flight must be answered first
+	}
+	return p.sent.at(must-1) + p.hold() - now.Sub(p.started)
+}
+
+// hold is how long a request stays in the window after its answer.
+func (p *Pacer) hold() time.Duration {
+	return max(1, p.rate.Window+p.rate.Margin()-p.fastest)
+}
+
+// expire forgets what has left the window.
+func (p *Pacer) expire(now time.Time) {
+	limit := now.Sub(p.started) - p.hold()
+	for p.sent.len() > 0 && p.sent.at(0) <= limit {
+		p.sent.pop()
+	}
+}
+
+// tryBuy buys one token and returns 0, or returns how long to wait for it.
+func (p *Pacer) tryBuy(now time.Time) time.Duration {
+	if d := p.until(now); d > 0 {
+		return d
+	}
+	if p.ledger != nil && p.rate.Quota > 0 {
+		d, err := p.ledger.Take()
+		if err != nil {
+			p.ledger, p.unshared = nil, err
+		} else if d > 0 {
+			p.askAgain = now.Add(d)
+			return d
+		}
+	}
+	p.inFlight++
+	if p.pace != nil {
+		p.pace.AllowN(now, 1)
+	}
+	p.throttle.bought()
+	p.hint.request()
+	p.learned.request(now.Sub(p.started))
+	p.tempo.request(now.Sub(p.started))
+	return 0
+}
+
+// wake lets all who sleep look again.
+func (p *Pacer) wake() {
+	if p.changed != nil {
+		close(p.changed)
+		p.changed, p.blind = nil, false
+	}
+}

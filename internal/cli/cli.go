@@ -1,0 +1,113 @@
+// Package cli is what people type: the commands, their flags, and what is
+// printed. A command makes settings of its flags, calls the other packages, and
+// returns an error; main turns that into an exit code.
+package cli
+
+import (
+	"context"
+	"errors"
+	"importer/internal/config"
+	"importer/internal/state"
+	"importer/sink/journal"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Env is what a command gets from the process it runs in.
+type Env struct {
+	Getenv  func(string) string
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Version string
+	Program string // as it was called, for the commands that the summary names; empty: importer
+}
+
+// Execute runs one command line. When the cause of ctx is an *Interrupt, the
+// import awaits what is in flight, records it, and returns that cause.
+func Execute(ctx context.Context, args []string, env Env) error {
+	root := NewCommand(env)
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	return root.ExecuteContext(ctx)
+}
+
+// NewCommand is the command with all its subcommands: to execute it, or to write
+// its manual.
+func NewCommand(env Env) *cobra.Command {
+	root := newImportCommand(env)
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
+		NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	return root
+}
+
+// An Interrupt is a run that was ended by a signal.
+type Interrupt struct{ Signal os.Signal }
+
+func (i *Interrupt) Error() string { return "interrupted by " + i.Signal.String() }
+
+// errNotAllIn is a run that went to its end and left rows out. The summary has
+// said so already.
+var errNotAllIn = errors.New("some rows are not in")
+
+// The exit codes.
+const (
+	exitOK        = 0
+	exitStopped   = 1
+	exitUsage     = 2
+	exitNotAllIn  = 3
+	exitLocked    = 4
+	exitSignalled = 128 // plus the number of the signal
+)
+
+// ExitCode is the exit code of the process for what Execute returned, and
+// whether the error is still to be printed.
+func ExitCode(err error) (code int, print bool) {
+	var interrupt *Interrupt
+	var wrong *config.Error
+	var locked *journal.LockedError
+	var stateLocked *state.LockedError
+	switch {
+	case err == nil:
+		return exitOK, false
+	case errors.As(err, &interrupt):
+		if s, ok := interrupt.Signal.(syscall.Signal); ok {
+			return exitSignalled + int(s), false
+		}
+		return exitStopped, true
+	case errors.Is(err, errNotAllIn):
+		return exitNotAllIn, false
+	case errors.As(err, &locked), errors.As(err, &stateLocked):
+		return exitLocked, true
+	case errors.As(err, &wrong):
+		return exitUsage, true
+	}
+	return exitStopped, true
+}
+
+// usage makes an error of a command line out of err.
+func usage(err error) error { return config.Errorf("%w", err) }
+
+func newVersionCommand(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(env.Stdout, "importer "+env.Version+"\n")
+			return err
+		},
+	}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return config.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}

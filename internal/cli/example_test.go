@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"os"
+	"testing"
+
+	"importer/source"
+)
+
+// The mapping of the example is one that the source accepts.
+func TestExampleMapping(t *testing.T) {
+	text, err := os.ReadFile("../../config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := source.DecodeMapping(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m == nil || len(m.Fields) == 0 {
+		t.Error("the example has no mapping")
+	}
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"github.com/spf13/pflag"
+	"importer/internal/config"
+)
+
+// addConfigFlag makes the flag that settings reads.
+func addConfigFlag(flags *pflag.FlagSet) {
+	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+}
+
+// bindSourceFlags makes the flags that say what is read, for all commands that
+// read rows.
+func bindSourceFlags(flags *pflag.FlagSet, c *config.Config) {
+	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
+	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
+	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
+	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
+}
+
+// bindFlags makes the flags of the import, each bound to its field of c and with
+// the value of that field as its default.
+func bindFlags(flags *pflag.FlagSet, c *config.Config) {
+	bindSourceFlags(flags, c)
+	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
+	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
+	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
+	flags.StringArrayVar(&c.Faults, "fault", c.Faults, "with --sandbox: `FAULT` to inject, as for importer sandbox; may be repeated")
+	flags.Uint64Var(&c.Seed, "seed", c.Seed, "with --sandbox: seed of the faults")
+	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`: N/DURATION for a sliding window, N/s for a smooth pace, both joined by a comma, or unlimited (default "+config.DefaultRate+"; with --sandbox unlimited)")
+	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
+	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")
+	flags.StringVar(&c.MaxErrors, "max-errors", c.MaxErrors, "stop when more rows than `N` or P% were refused; a share is judged from 100 rows on")
+	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
+	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
+	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
+	flags.StringVar(&c.Mode, "mode", c.Mode, "create; upsert also sends what changed; mirror also removes what the source no longer holds")
+	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that upsert and mirror compare the source with")
+	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows")
+	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that the project's schema lacks")
+	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
+	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
+	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
+	flags.BoolVar(&c.DryRun, "dry-run", c.DryRun, "say what an import would do, and write nothing; same as importer check")
+	flags.BoolVar(&c.Verbose, "verbose", c.Verbose, "with --dry-run: say it for each row")
+	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
+	flags.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow http:// to a host that is not this machine")
+	flags.StringVar(&c.Progress, "progress", c.Progress, "auto, bar, plain or none; auto is a bar on a terminal, else a line every 10 s")
+	flags.StringVar(&c.Metrics.Textfile, "metrics-textfile", c.Metrics.Textfile, "`FILE` for the textfile collector of node_exporter, written every 15 s and at the end")
+	flags.StringVar(&c.Metrics.Listen, "listen", c.Metrics.Listen, "`HOST:PORT` of the live page, /metrics and /healthz while the run lasts; without a host this machine only")
+	flags.StringVar((*string)(&c.Notify.URL), "notify", string(c.Notify.URL), "`URL` that the summary is posted to at the end, without contact data")
+	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
+	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
+	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
+}
+
+// settings loads the configuration and lays the flags that were given over it. A
+// command may have fewer flags than the import, and others of its own.
+func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
+	c := config.Default()
+	var err error
+	if f := given.Lookup("config"); f != nil { // importer init makes it
+		if c, err = config.Load(f.Value.String(), getenv); err != nil {
+			return config.Config{}, err
+		}
+	}
+	over := pflag.NewFlagSet("", pflag.ContinueOnError)
+	bindFlags(over, &c)
+	given.Visit(func(f *pflag.Flag) {
+		to := over.Lookup(f.Name)
+		if to == nil || err != nil {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			err = to.Value.(pflag.SliceValue).Replace(list.GetSlice())
+			return
+		}
+		err = to.Value.Set(f.Value.String())
+	})
+	if err != nil {
+		return config.Config{}, err
+	}
+	if len(args) > 0 {
+		if !given.Changed("source") {
+			c.Source.Paths = nil
+		}
+		c.Source.Paths = append(c.Source.Paths, args...)
+	}
+	return c, c.Validate()
+}

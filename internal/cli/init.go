@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"importer/internal/config"
+	"importer/source"
+)
+
+func newInitCommand(env Env) *cobra.Command {
+	shown := config.Default()
+	var output string
+	cmd := &cobra.Command{
+		Use:   "init FILE…",
+		Short: "Look at a file and write a configuration with a guessed mapping",
+		Long: `Look at the header of a file and a sample of its rows, and write a commented
+configuration with the mapping that fits: the columns of exports from HubSpot,
+Salesforce, Pipedrive, Zoho, Google and Outlook are known. What is a guess is
+marked "unsure".
+
+The configuration goes to standard output, and into config.yaml where there is
+none yet. Nothing is overwritten.`,
+		Example: `  importer init contacts.csv
+  importer init contacts.csv -o contacts.yaml`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := settings(cmd.Flags(), args, env.Getenv)
+			if err != nil {
+				return err
+			}
+			o, err := sourceOptions(c, env.Stdin)
+			if err != nil {
+				return err
+			}
+			text, err := source.Guess(o)
+			if err != nil {
+				return usage(err)
+			}
+			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
+		},
+	}
+	bindSourceFlags(cmd.Flags(), &shown)
+	cmd.Flags().StringVarP(&output, "output", "o", config.DefaultFile, "`FILE` to write, which must not exist; - for standard output only")
+	return cmd
+}
+
+// writeConfig writes a new configuration to the file, and to standard output
+// where no file was asked for.
+func writeConfig(env Env, text, path string, asked bool) error {
+	if !asked || path == "-" {
+		if _, err := io.WriteString(env.Stdout, text); err != nil {
+			return err
+		}
+	}
+	if path == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist) && asked:
+		return config.Errorf("%s is there already: name another file with --output, or move it away", path)
+	case errors.Is(err, fs.ErrExist):
+		fmt.Fprintf(env.Stderr, "importer: %s is there already, and was left as it is\n", path)
+		return nil
+	case err != nil:
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", path, path)
+	return nil
+}

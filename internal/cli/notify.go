@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	notifyTimeout = 10 * time.Second // of one attempt
+	notifyFor     = time.Minute      // all attempts
+)
+
+// notifyURL checks where a summary may be posted.
+func notifyURL(text string, insecure bool) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		// The URL is not shown: of many webhooks it is the password.
+		return nil, errors.New("--notify (notify.url) is no URL that begins with https://")
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && !insecure && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
+	}
+	return u, nil
+}
+
+// notify posts the summary as JSON, with one more member, text, which chats show.
+// What is not answered with success is tried again, for a minute. Nothing about a
+// contact is in it: the reason why a run was stopped may quote the source or the
+// API, and is replaced.
+func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summary) error {
+	if s.Status == contact.Stopped {
+		s.Reason = "stopped by an error; the log of the run says which"
+	}
+	body, err := json.Marshal(struct {
+		contact.Summary
+		Text string `json:"text"`
+	}{s, notifyText(s)})
+	if err != nil {
+		return err
+	}
+	client := &http.Client{
+		Timeout: notifyTimeout,
+		// A summary goes where it was sent, and nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		return struct{}{}, post(ctx, client, to, userAgent, body)
+	}, backoff.WithMaxElapsedTime(notifyFor))
+	if err != nil {
+		return fmt.Errorf("telling %s how the run ended: %w", to.Hostname(), err)
+	}
+	return nil
+}
+
+func post(ctx context.Context, client *http.Client, to *url.URL, userAgent string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return backoff.Permanent(errors.New("the URL cannot be used"))
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := client.Do(req)
+	if err != nil {
+		// Without the URL, which may be secret.
+		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return err
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	switch {
+	case resp.StatusCode/100 == 2:
+		return nil
+	case resp.StatusCode/100 == 5 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout:
+		return fmt.Errorf("it answered %s", resp.Status)
+	}
+	return backoff.Permanent(fmt.Errorf("it answered %s; look at --notify", resp.Status))
+}
+
+func notifyText(s contact.Summary) string {
+	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
+	if n := s.NotIn(); n > 0 {
+		text += fmt.Sprintf(", %d not in", n)
+	}
+	return text
+}

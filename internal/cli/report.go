@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"importer/internal/config"
+	"importer/internal/report"
+	"importer/sink/journal"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newReportCommand(env Env) *cobra.Command {
+	var format, output string
+	var purge bool
+	formats := []string{"text", "json", "csv", "html"}
+	cmd := &cobra.Command{
+		Use:   "report REPORT",
+		Short: "Show what a report says: as text, JSON, CSV of ids, or a page",
+		Long: `Show what the report of an import says. It can be read while a run writes it.
+
+  text  outcomes, why rows are not in, requests
+  json  the same for programs
+  csv   contactId,_id,status,line of each profile: what a CRM wants back
+  html  one page that needs nothing else: timeline, latencies, failures, doubts
+
+With --purge it shows nothing, and rewrites the report without contact ids and
+without what its errors quote. The accounts stay: keys, profile ids, statuses,
+places. A run resumes from it as before.`,
+		Example: `  importer report contacts.csv.report.ndjson
+  importer report contacts.csv.report.ndjson --format csv -o ids.csv
+  importer report contacts.csv.report.ndjson --format html -o report.html
+  importer report contacts.csv.report.ndjson --purge`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return config.Errorf("%s takes one report, and got %d arguments", cmd.CommandPath(), len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if purge {
+				if cmd.Flags().Changed("format") || output != "" {
+					return config.Errorf("--purge rewrites the report and shows nothing: leave out --format and --output")
+				}
+				return purgeReport(env.Stdout, args[0])
+			}
+			if !slices.Contains(formats, format) {
+				return config.Errorf("--format is %q; want one of %s", format, strings.Join(formats, ", "))
+			}
+			if sameFile(output, args[0]) {
+				return config.Errorf("--output is the report itself, which would be lost: name another file")
+			}
+			return writeTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, args[0], format) })
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, csv or html")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, instead of standard output")
+	cmd.Flags().BoolVar(&purge, "purge", false, "remove contact data from the report, and keep the accounts")
+	return cmd
+}
+
+// purgeReport removes contact data from a report, and says where there is more.
+func purgeReport(w io.Writer, path string) error {
+	if _, err := os.Stat(path); err != nil { // before a lock is left beside nothing
+		return fmt.Errorf("opening the report: %w", err)
+	}
+	rows, err := journal.Purge(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
+	rejects, err := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
+	if err != nil {
+		return err
+	}
+	aside, err := filepath.Glob(globQuote.Replace(path) + ".[0-9]*")
+	if err != nil {
+		return err
+	}
+	for _, other := range append(rejects, aside...) {
+		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", other)
+	}
+	return nil
+}
+
+var globQuote = strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`)
+
+func writeReport(w io.Writer, path, format string) error {
+	if format == "csv" {
+		return report.WriteIDs(w, path)
+	}
+	a, err := report.Read(path)
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "json":
+		return a.WriteJSON(w)
+	case "html":
+		return a.WriteHTML(w, nil, "")
+	}
+	return a.WriteText(w)
+}
+
+// writeTo has a file written whole, 0600, or nothing of it; with no path it
+// writes to stdout.
+func writeTo(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
+	if path == "" || path == "-" {
+		return write(stdout)
+	}
+	tmp := path + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	err = errors.Join(write(f), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
+}
+
+// sameFile tells whether two paths are one file that is there.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}

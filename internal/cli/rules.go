@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"github.com/rs/zerolog"
+
+	"importer/importer"
+	"importer/importer/contact"
+	"importer/importer/pace"
+	"importer/importer/pace/ledger"
+	"importer/internal/config"
+)
+
+// rules are the settings that have a notation of their own, as it reads.
+type rules struct {
+	rate       pace.Rate
+	maxErrors  importer.MaxErrors
+	duplicates contact.Duplicates
+	discovery  importer.Discovery
+	onConflict importer.OnConflict
+}
+
+// readRules reads them. Every error is a *config.Error that names the setting.
+func readRules(c config.Config) (r rules, err error) {
+	if r.rate, err = pace.ParseRate(c.Rate); err != nil {
+		return r, config.Errorf("--rate (rate): %w", err)
+	}
+	if r.maxErrors, err = importer.ParseMaxErrors(c.MaxErrors); err != nil {
+		return r, config.Errorf("--max-errors (max_errors): %w", err)
+	}
+	if r.duplicates, err = contact.ParseDuplicates(c.Duplicates); err != nil {
+		return r, config.Errorf("duplicates: %w", err)
+	}
+	if r.discovery, err = importer.ParseDiscovery(c.Existing); err != nil {
+		return r, config.Errorf("--existing (existing): %w", err)
+	}
+	if r.onConflict, err = importer.ParseOnConflict(c.OnConflict); err != nil {
+		return r, config.Errorf("on_conflict: %w", err)
+	}
+	return r, nil
+}
+
+// openPacer makes the pacer of a run, which shares its limits with the other runs
+// on this machine where that is wanted and possible. The caller calls leave when
+// the run is over.
+func openPacer(rate pace.Rate, c config.Config, log zerolog.Logger) (pacer *pace.Pacer, leave func() error) {
+	alone := func() error { return nil }
+	if rate.Unlimited() || !c.RateShared || c.Sandbox {
+		return pace.NewPacer(rate, pace.PacerOptions{}), alone
+	}
+	ledger, err := ledger.Open(c.API.BaseURL, rate)
+	if err != nil {
+		log.Warn().Err(err).Msg("this run paces its requests for itself alone")
+		return pace.NewPacer(rate, pace.PacerOptions{}), alone
+	}
+	return pace.NewPacer(rate, pace.PacerOptions{Ledger: ledger}), ledger.Close
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"fmt"
+	"importer/internal/config"
+	"importer/internal/sandbox"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// NewSandboxCommand is `importer sandbox`. It serves until the command's context
+// is done, which is a good end, and logs on the command's standard error.
+func NewSandboxCommand(stdout io.Writer) *cobra.Command {
+	var (
+		o      sandbox.Options
+		addr   string
+		rate   string
+		faults []string
+		ttl    string
+		log    = config.Log{Level: "info", Format: "auto"}
+	)
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Serve the Contact Profiles API on this machine",
+		Long: `Serve the Contact Profiles API v2.0 on this machine, to rehearse an import or to
+test against it: all twelve operations, with faults to inject. Where the
+behaviour of the API is not known, a flag makes the sandbox play either side.
+
+A page for people is at /, the OpenAPI document at /openapi/openapi-viewer.json.
+
+Faults (--fault, repeatable; P is the probability for a request):
+  STATUS:P        answers the status, unprocessed: 500:0.01, 429:0.01, 503:0.01.
+                  Instead of the status one of the API's own codes: 8001:0.01
+  STATUS-after:P  processes and stores, then answers the status: 500-after:0.01
+  drop-before:P   closes the connection, unprocessed
+  drop-after:P    processes and stores, then closes the connection unanswered
+  read-lag:TIME   hides a write from list and get for that long: read-lag:5s`,
+		Example: `  importer sandbox
+  importer sandbox --data sandbox.db --rate 1000/5m
+  importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.Rate, err = sandbox.ParseRate(rate); err != nil {
+				return config.Errorf("--rate: %w", err)
+			}
+			if o.Faults, err = parseFaults(faults); err != nil {
+				return err
+			}
+			if o.TTL, err = parseTTL(ttl); err != nil {
+				return err
+			}
+			stderr := cmd.ErrOrStderr()
+			if o.Log, err = newLogger(stderr, isTerminal(stderr, os.Getenv), isColored(stderr, os.Getenv), log); err != nil {
+				return err
+			}
+			if err := o.Validate(); err != nil {
+				return usage(err)
+			}
+			return serveSandbox(cmd, stdout, addr, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&addr, "addr", "127.0.0.1:8787", "address to listen on; port 0 picks one")
+	f.StringVar(&o.DataFile, "data", "", "SQLite file that keeps the profiles; in memory without it")
+	f.StringVar(&o.APIKey, "api-key", sandbox.DefaultAPIKey, "the key it accepts; not a real one, for it is printed")
+	f.StringVar(&o.ProjectID, "project-id", sandbox.DefaultProjectID, "the project it holds, 24 characters")
+	f.StringVar(&rate, "rate", "off", "quota of a client address: off, or as in 1000/5m")
+	f.StringVar(&o.RetryAfter, "retry-after", sandbox.RetryAfterSeconds, "header of a 429 or an injected 503: seconds, date or none")
+	f.DurationVar(&o.Latency, "latency", 0, "time added to each request")
+	f.StringArrayVar(&faults, "fault", nil, "fault to inject (repeatable), see above")
+	f.Uint64Var(&o.Seed, "seed", 0, "seed of the faults: the same seed loses the same answers")
+	f.StringVar(&o.OnDuplicate, "on-duplicate", sandbox.DuplicateConflict, "create with a contact id that is taken: allow, conflict or return")
+	f.StringVar(&o.Patch, "patch", sandbox.PatchMerge, "what an update does to the profile: merge or replace")
+	f.IntVar(&o.CreateStatus, "create-status", 201, "status of a create: 201 or 200")
+	f.StringVar(&o.UnknownMembers, "unknown-members", sandbox.UnknownReject, "unknown members of a body: reject or ignore")
+	f.StringVar(&o.UnknownFields, "unknown-fields", sandbox.FieldsKeep, "fields outside the schema: keep, drop or reject")
+	f.StringVar(&o.LimitAbove, "limit-above", sandbox.LimitClamp, "a list limit above 100: clamp or reject")
+	f.StringVar(&o.DefaultMedia, "default-media", sandbox.MediaJSON, "media type without Accept: json or hal")
+	f.StringVar(&ttl, "ttl", "720h", "life time of a profile after its last read or change, or off")
+	f.IntVar(&o.MaxBody, "max-body", sandbox.DefaultMaxBody, "largest request body in bytes")
+	f.StringVar(&log.Level, "log-level", log.Level, "level of the log on standard error; debug tells of each request")
+	f.StringVar(&log.Format, "log-format", log.Format, "form of the log: auto, console or json")
+	return cmd
+}
+
+func parseFaults(specs []string) ([]sandbox.Fault, error) {
+	var faults []sandbox.Fault
+	for _, spec := range specs {
+		f, err := sandbox.ParseFault(spec)
+		if err != nil {
+			return nil, config.Errorf("--fault: %w", err)
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+func parseTTL(s string) (time.Duration, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, config.Errorf("--ttl %q: want a time above 0 as in 720h, or off", s)
+	}
+	return d, nil
+}
+
+func serveSandbox(cmd *cobra.Command, stdout io.Writer, addr string, o sandbox.Options) error {
+	server, err := sandbox.Listen(addr, o)
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	defer server.Close() // of no effect after the Close below
+	if _, err := fmt.Fprintf(stdout, "sandbox listening on %s (api key: %s, project id: %s)\n", server.URL, server.APIKey(), server.ProjectID()); err != nil {
+		return err
+	}
+	if !server.Loopback {
+		o.Log.Warn().Str("addr", strings.TrimPrefix(server.URL, "http://")).Msg("other machines can reach the sandbox: it is unencrypted, and anybody with the key can read what is in it")
+	}
+	select {
+	case <-cmd.Context().Done():
+	case err := <-server.Done():
+		if err != nil {
+			return fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	return server.Close()
+}

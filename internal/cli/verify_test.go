@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sandbox"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+type verified struct {
+	Same, Differs, Missing, There, Requests int64
+	Examples                                []verdictLine
+}
+
+func (j *job) verify(code int, more ...string) (verified, *ran) {
+	j.t.Helper()
+	r, stdout := j.command(append([]string{"verify", j.path("r.report.ndjson"), "--rate", "unlimited", "--json"}, more...)...)
+	if r.code != code {
+		j.t.Fatalf("exit code %d, want %d: %s%s", r.code, code, r, stdout)
+	}
+	var v verified
+	if err := json.Unmarshal([]byte(stdout), &v); err != nil {
+		j.t.Fatalf("%v in %q", err, stdout)
+	}
+	return v, r
+}
+
+func TestVerifyFindsWhatDiffersAndWhatIsMissing(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(250)
+	j.must()
+	if v, r := j.verify(exitOK); v.Same != 250 || v.Differs+v.Missing+v.There != 0 || r.all() != 3 || r.of("list") != 3 {
+		t.Errorf("all is well: %+v, %s", v, r)
+	}
+	profiles := j.profiles()
+	j.edit(profiles["c000007@example.com"].ID, contact.Profile{Fields: []contact.Field{{Name: "firstname", Value: []byte(`"Else"`)}, {Name: "location", Value: []byte(`"Köln"`)}}})
+	j.edit(profiles["c000008@example.com"].ID, contact.Profile{Fields: []contact.Field{{Name: "location", Value: []byte(`"Köln"`)}}}) // nobody's business
+	if err := j.client().Delete(t.Context(), profiles["c000009@example.com"].ID); err != nil {
+		t.Fatal(err)
+	}
+	j.rows[20] = contactRow(20, "Changed since")
+	j.write()
+	v, _ := j.verify(exitNotAllIn)
+	if v.Same != 247 || v.Differs != 1 || v.Missing != 1 || v.There != 1 || len(v.Examples) != 2 {
+		t.Errorf("%+v", v)
+	}
+	for _, l := range v.Examples {
+		want := change.Difference{Field: "firstname", Expected: `"Name 7"`, Found: `"Else"`}
+		if l.Verdict == change.VerdictDiffers && (l.ID != profiles["c000007@example.com"].ID || l.Line != 9 || len(l.Differences) != 1 || l.Differences[0] != want) {
+			t.Errorf("%+v", l)
+		}
+		if l.Verdict == change.VerdictMissing && l.ID != profiles["c000009@example.com"].ID {
+			t.Errorf("%+v", l)
+		}
+	}
+	r, text := j.command("verify", j.path("r.report.ndjson"), "--rate", "unlimited")
+	if r.code != exitNotAllIn || !strings.Contains(text, `firstname differs: expected "Name 7", found "Else"`) || !strings.Contains(text, "missing") {
+		t.Errorf("%s\n%s", r, text)
+	}
+}
+
+// Few profiles of a large project are read one by one, and an interrupted
+// verification goes on where it stopped.
+func TestVerifyGoesOnWhereItStopped(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{Latency: 5 * time.Millisecond})
+	j.contacts(2000)
+	j.must("--report", j.path("many.report.ndjson"))
+	j.contacts(2015)
+	if r := j.must(); r.Created != 15 || r.Existing != 2000 {
+		t.Fatal(r)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	begun := len(j.server.Requests())
+	go func() {
+		for len(j.server.Requests()) < begun+6 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(fmt.Errorf("enough"))
+	}()
+	var out bytes.Buffer
+	err := Execute(ctx, []string{"verify", j.path("r.report.ndjson"), "--rate", "unlimited", "--workers", "1"}, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
+		Getenv: func(name string) string {
+			return map[string]string{"COGNIGY_API_KEY": j.server.APIKey()}[name]
+		}})
+	if code, _ := ExitCode(err); code != exitStopped {
+		t.Fatalf("%v, %s", err, out.String())
+	}
+	text, err := os.ReadFile(j.path("r.report.ndjson.verify"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := strings.Count(string(text), "\n")
+	v, r := j.verify(exitOK)
+	if v.Same != 15 || before == 0 || before >= 15 || r.of("get") != 15-before {
+		t.Errorf("%d before, then %+v, %s", before, v, r)
+	}
+	// And the next one begins anew.
+	if v, r := j.verify(exitOK); v.Same != 15 || r.of("get") != 15 {
+		t.Errorf("%+v, %s", v, r)
+	}
+}

@@ -1,0 +1,205 @@
+package cognigy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// An exchange is what is known of a request that did not succeed: the answer, or
+// the transport's error where status is 0.
+type exchange struct {
+	op operation
+	// sent: the request may have reached the server, if only in part.
+	sent bool
+	err  error
+
+	status     int
+	body       []byte // as far as it was read
+	date       string // the headers of these names
+	retryAfter string
+	location   string
+	rate       RateInfo
+	now        time.Time
+
+	key string // to be kept out of all texts
+}
+
+// Sentences for people, who know their settings and not HTTP.
+const (
+	hintBaseURL   = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
+	hintKey       = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
+	hintPlan      = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
+	hintRole      = "the key's user needs the role contact_profile_admin in the project of --project-id"
+	hintProject   = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
+	hintSize      = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
+	hintExists    = "a profile with one of these contact ids is there already"
+	hintWait      = "somebody else behind the same IP address may use the quota too: lower --rate"
+	hintServer    = "the server failed; give the trace id to the vendor's support if it goes on"
+	hintNetwork   = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintProxy     = "look at the user name and password of the proxy in $HTTPS_PROXY"
+	hintTimeout   = "raise --timeout, or lower --workers, if the API is slow"
+	hintCert      = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
+	hintPlainHTTP = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
+	hintRow       = "correct the row and import it again"
+	hintGone      = "the profile is not there: it may have expired or been deleted"
+)
+
+// classify says what a failed exchange means and what may be done about it. It
+// is the only place that does. It is pure: the same exchange, the same error.
+//
+// A request that cannot be told to have had no effect is Ambiguous; a read has
+// none, so that what would be Ambiguous is Transient there.
+func classify(x exchange) *contact.APIError {
+	var e *contact.APIError
+	if x.status == 0 {
+		e = classifyTransport(x)
+	} else {
+		e = classifyAnswer(x)
+	}
+	if e.Class == contact.Ambiguous && x.op.safe {
+		e.Class = contact.Transient
+	}
+	e.Detail = clean(e.Detail, x.key)
+	e.Field = clean(e.Field, x.key)
+	e.TraceID = clean(e.TraceID, x.key)
+	e.Hint = redact(e.Hint, x.key)
+	e.Err = cleanError(e.Err, x.key)
+	return e
+}
+
+func classifyAnswer(x exchange) *contact.APIError {
+	p := parseProblem(x.body)
+	e := &contact.APIError{Failure: contact.Failure{
+		HTTP: x.status, Code: p.code, Field: fieldOf(p.path), Detail: p.describe(x.status, x.body), TraceID: p.traceID,
+	}}
+	retryAfter, retryAfterOK := parseRetryAfter(x.retryAfter, x.date, x.now)
+	e.RetryAfter = retryAfter
+
+	switch status := x.status; {
+	case status/100 == 3:
+		e.Class, e.Hint = contact.Fatal, hintBaseURL
+		e.Detail = "the server redirects, which is not followed"
+		if host := hostOf(x.location); host != "" {
+			e.Detail = "the server redirects to " + host + ", which is not followed"
+		}
+	case status == http.StatusUnauthorized:
+		e.Class, e.Hint = contact.Fatal, hintKey
+	case status == http.StatusPaymentRequired:
+		e.Class, e.Hint = contact.Fatal, hintPlan
+	case status == http.StatusForbidden && !p.ok:
+		e.Class, e.Hint = contact.Fatal, "a proxy or firewall in front of the API refused this, not the API; "+hintNetwork
+	case status == http.StatusForbidden:
+		e.Class, e.Hint = contact.Fatal, hintRole
+	case status == http.StatusProxyAuthRequired:
+		e.Class, e.Hint = contact.Fatal, hintProxy
+	case status == http.StatusMethodNotAllowed, status == http.StatusNotFound && !p.ok && (!x.op.profile || isPage(x.body)):
+		// Not even the path is there.
+		e.Class, e.Hint = contact.Fatal, hintBaseURL
+	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
+		p.ok && !x.op.profile && p.blamesProject():
+		e.Class, e.Hint = contact.Fatal, hintProject
+	case status == http.StatusRequestTimeout:
+		// Said of a request that did not arrive whole, and by some servers of one
+		// that took them too long.
+		e.Class, e.Hint = contact.Ambiguous, hintTimeout
+	case status == http.StatusConflict:
+		e.Class, e.Hint = contact.Conflict, hintExists
+	case status == http.StatusTooManyRequests:
+		e.Class, e.Hint = contact.Throttled, hintWait
+		if !retryAfterOK && x.rate.Known && x.rate.Remaining == 0 {
+			e.RetryAfter = x.rate.Reset
+		}
+	case status/100 == 4:
+		e.Class, e.Hint = contact.Permanent, hintFor(x.op, status, e.Field)
+	case status == http.StatusServiceUnavailable && retryAfterOK:
+		e.Class, e.Hint = contact.Transient, hintServer
+	default:
+		e.Class, e.Hint = contact.Ambiguous, hintServer
+	}
+	return e
+}
+
+// isPage tells whether a body is a page for people: of a proxy, or of a server
+// that knows no such path.
+func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
+
+func hintFor(op operation, status int, field string) string {
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return hintSize
+	case status == http.StatusNotFound && op.profile:
+		return hintGone
+	case field != "":
+		return "correct the column that is mapped to " + strconv.Quote(field) + ", and import the row again; a custom field must be in the project's schema"
+	}
+	return hintRow
+}
+
+// describe is what happened, in the API's words where it has any.
+func (p problem) describe(status int, body []byte) string {
+	switch {
+	case p.detail != "":
+		return p.detail
+	case p.title != "" && p.title != "about:blank":
+		return p.title
+	}
+	name := http.StatusText(status)
+	if name == "" {
+		name = "an unknown status"
+	}
+	if page := clean(htmlText(body), ""); page != "" && !p.ok {
+		return name + ", not from the API: " + page
+	}
+	return name + ", without a reason"
+}
+
+func classifyTransport(x exchange) *contact.APIError {
+	e := &contact.APIError{Class: contact.Transient, Err: x.err}
+	if x.sent {
+		e.Class = contact.Ambiguous
+	}
+	e.Detail = x.err.Error()
+
+	var (
+		dns     *net.DNSError
+		cert    *tls.CertificateVerificationError
+		roots   x509.SystemRootsError
+		record  tls.RecordHeaderError
+		timeout interface{ Timeout() bool }
+	)
+	switch msg := x.err.Error(); {
+	case errors.As(x.err, &cert), errors.As(x.err, &roots):
+		e.Class, e.Hint = contact.Fatal, hintCert
+	case !x.sent && (errors.As(x.err, &record) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
+		e.Class, e.Hint = contact.Fatal, hintPlainHTTP
+	case !x.sent && strings.Contains(msg, http.StatusText(http.StatusProxyAuthRequired)):
+		e.Class, e.Hint = contact.Fatal, hintProxy
+	case errors.As(x.err, &dns):
+		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", dns.Name, dns.Err), hintNetwork
+	case errors.Is(x.err, syscall.ECONNREFUSED):
+		e.Detail, e.Hint = "nobody listens: "+msg, hintNetwork
+	case errors.Is(x.err, context.Canceled):
+		e.Detail = "the request was cancelled"
+	case errors.As(x.err, &timeout) && timeout.Timeout():
+		e.Hint = hintTimeout
+		if !x.sent {
+			e.Detail, e.Hint = "no connection in time: "+msg, hintNetwork
+		}
+	case x.sent:
+		e.Detail, e.Hint = "the connection broke before the answer was there: "+msg, hintNetwork
+	default:
+		e.Hint = hintNetwork
+	}
+	return e
+}

@@ -1,0 +1,266 @@
+package cognigy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"importer/importer/contact"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const testKey = "0123secret4567"
+
+func TestClassifyAnswers(t *testing.T) {
+	const nginx = "<html>\r\n<head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
+	api := func(status, code, detail string) string {
+		return `{"type":"about:blank","title":"Error","status":` + status + `,"detail":"` + detail + `","code":` + code + `,"traceId":"api-trace-1"}`
+	}
+	tests := []struct {
+		name   string
+		op     operation
+		status int
+		after  string
+		body   string
+		class  contact.Class
+		want   contact.Failure // Hint: a part of it
+	}{
+		{"refused field", opCreate, 400, "", api("400", "1005", "field 'x' is not allowed"), contact.Permanent,
+			contact.Failure{Code: 1005, Field: "x", Detail: "field 'x' is not allowed", TraceID: "api-trace-1", Hint: `"x"`}},
+		{"code as a string", opCreate, 400, "", api("400", `"1000"`, "Missing argument"), contact.Permanent,
+			contact.Failure{Code: 1000, Detail: "Missing argument", TraceID: "api-trace-1", Hint: "correct the row"}},
+		{"code that is no number", opCreate, 400, "", api("400", `"E_BAD"`, "no"), contact.Permanent,
+			contact.Failure{Detail: "no", TraceID: "api-trace-1"}},
+		{"field in details", opCreate, 400, "", `{"detail":"invalid","code":1005,"details":{"errors":[{"message":"no","path":"profile.age"}]}}`, contact.Permanent,
+			contact.Failure{Code: 1005, Field: "age", Detail: "invalid"}},
+		{"JSON pointer in details", opCreate, 400, "", `{"detail":"invalid","details":[{"instancePath":"/profile/tasks/0"}]}`, contact.Permanent,
+			contact.Failure{Field: "tasks.0", Detail: "invalid"}},
+		{"rule in detail", opCreate, 400, "", api("400", "1005", "data.contactIds[0] should be string"), contact.Permanent,
+			contact.Failure{Code: 1005, Field: "contactIds", Detail: "data.contactIds[0] should be string", TraceID: "api-trace-1"}},
+		{"title alone", opCreate, 400, "", `{"title":"Bad Request"}`, contact.Permanent, contact.Failure{Detail: "Bad Request"}},
+		{"framework's message", opCreate, 400, "", `{"statusCode":400,"message":"Unexpected token"}`, contact.Permanent,
+			contact.Failure{Detail: "Unexpected token"}},
+		{"truncated problem", opCreate, 400, "", `{"code":1005,"detail":"too old","traceId":"abc`, contact.Permanent,
+			contact.Failure{Code: 1005, Detail: "too old"}},
+		{"problem of another shape", opCreate, 400, "", `["no"]`, contact.Permanent, contact.Failure{Detail: `Bad Request, not from the API: ["no"]`}},
+		{"too large", opCreate, 413, "", api("413", "413", "request entity too large"), contact.Permanent,
+			contact.Failure{Code: 413, Detail: "request entity too large", TraceID: "api-trace-1", Hint: "60 kB"}},
+		{"too large for a proxy", opCreate, 413, "", "<title>413 Request Entity Too Large</title>", contact.Permanent,
+			contact.Failure{Detail: "Request Entity Too Large, not from the API: 413 Request Entity Too Large", Hint: "60 kB"}},
+
+		{"unknown project", opCreate, 404, "", api("404", "1002", "Project not found"), contact.Fatal,
+			contact.Failure{Code: 1002, Detail: "Project not found", TraceID: "api-trace-1", Hint: "--project-id"}},
+		{"unknown project, with its id", opCreate, 400, "", api("400", "1005", "The project with id '65f0000000000000000000aa' does not exist."), contact.Fatal,
+			contact.Failure{Code: 1005, Detail: "The project with id '65f0000000000000000000aa' does not exist.", TraceID: "api-trace-1", Hint: "--project-id"}},
+		{"malformed project id", opList, 400, "", api("400", "1005", "Invalid project id"), contact.Fatal,
+			contact.Failure{Code: 1005, Detail: "Invalid project id", TraceID: "api-trace-1", Hint: "--project-id"}},
+		{"project id in details", opCreate, 400, "", `{"detail":"invalid","details":{"field":"projectId"}}`, contact.Fatal,
+			contact.Failure{Field: "projectId", Detail: "invalid", Hint: "--project-id"}},
+		{"project id against a rule", opCreate, 400, "", api("400", "1005", `'projectId' should match pattern`), contact.Fatal,
+			contact.Failure{Code: 1005, Field: "projectId", Detail: "'projectId' should match pattern", TraceID: "api-trace-1", Hint: "--project-id"}},
+		{"a row's own field of that name", opCreate, 400, "", api("400", "1005", "field 'projectId' is not allowed"), contact.Permanent,
+			contact.Failure{Code: 1005, Field: "projectId", Detail: "field 'projectId' is not allowed", TraceID: "api-trace-1"}},
+		{"a row's own field, by its path", opCreate, 400, "", `{"detail":"invalid","details":{"path":"profile.projectId"}}`, contact.Permanent,
+			contact.Failure{Field: "projectId", Detail: "invalid"}},
+		{"a row that speaks of projects", opCreate, 400, "", api("400", "1005", "profile.memories: 'the project was not found' should be shorter"), contact.Permanent,
+			contact.Failure{Code: 1005, Detail: "profile.memories: 'the project was not found' should be shorter", TraceID: "api-trace-1"}},
+		{"a row's project as a value", opCreate, 400, "", api("400", "1005", "'Project X' is not a valid gender"), contact.Permanent,
+			contact.Failure{Code: 1005, Detail: "'Project X' is not a valid gender", TraceID: "api-trace-1"}},
+		{"a contact of the project", opCreate, 404, "", api("404", "1002", "Contact not found in project 65f0000000000000000000aa"), contact.Permanent,
+			contact.Failure{Code: 1002, Detail: "Contact not found in project 65f0000000000000000000aa", TraceID: "api-trace-1"}},
+
+		{"create, not found", opCreate, 404, "", api("404", "1002", "Not found"), contact.Permanent,
+			contact.Failure{Code: 1002, Detail: "Not found", TraceID: "api-trace-1"}},
+		{"create, no such path", opCreate, 404, "", "<pre>Cannot POST /new/v2.0/profiles</pre>", contact.Fatal,
+			contact.Failure{Detail: "Not Found, not from the API: Cannot POST /new/v2.0/profiles", Hint: "--base-url"}},
+		{"get, not found", opGet, 404, "", "", contact.Permanent, contact.Failure{Detail: "Not Found, without a reason", Hint: "expired"}},
+		{"get, no such path", opGet, 404, "", "<pre>Cannot GET /v2.0/profiles/x</pre>", contact.Fatal,
+			contact.Failure{Detail: "Not Found, not from the API: Cannot GET /v2.0/profiles/x", Hint: "--base-url"}},
+		{"method not allowed", opCreate, 405, "", api("405", "1013", "no"), contact.Fatal,
+			contact.Failure{Code: 1013, Detail: "no", TraceID: "api-trace-1", Hint: "--base-url"}},
+
+		{"wrong key", opCreate, 401, "", api("401", "401", "Unauthorized"), contact.Fatal,
+			contact.Failure{Code: 401, Detail: "Unauthorized", TraceID: "api-trace-1", Hint: "$COGNIGY_API_KEY or api.api_key_file"}},
+		{"plan", opCreate, 402, "", "", contact.Fatal, contact.Failure{Detail: "Payment Required, without a reason", Hint: "plan"}},
+		{"role", opCreate, 403, "", api("403", "403", "Forbidden"), contact.Fatal,
+			contact.Failure{Code: 403, Detail: "Forbidden", TraceID: "api-trace-1", Hint: "contact_profile_admin"}},
+		{"firewall", opCreate, 403, "", "<title>Blocked</title>", contact.Fatal,
+			contact.Failure{Detail: "Forbidden, not from the API: Blocked", Hint: "firewall"}},
+		{"proxy", opCreate, 407, "", "", contact.Fatal, contact.Failure{Detail: "Proxy Authentication Required, without a reason", Hint: "$HTTPS_PROXY"}},
+		{"redirect", opCreate, 302, "", "<a href=x>Found</a>", contact.Fatal,
+			contact.Failure{Detail: "the server redirects, which is not followed", Hint: "--base-url"}},
+
+		{"conflict", opCreate, 409, "", api("409", "1004", "exists"), contact.Conflict,
+			contact.Failure{Code: 1004, Detail: "exists", TraceID: "api-trace-1", Hint: "already"}},
+		{"throttled", opCreate, 429, "7", api("429", "429", "slow down"), contact.Throttled,
+			contact.Failure{Code: 429, Detail: "slow down", TraceID: "api-trace-1", Hint: "--rate"}},
+		{"request timeout", opCreate, 408, "", "", contact.Ambiguous, contact.Failure{Detail: "Request Timeout, without a reason"}},
+
+		{"unavailable, and until when", opCreate, 503, "7", "", contact.Transient, contact.Failure{Detail: "Service Unavailable, without a reason"}},
+		{"unavailable", opCreate, 503, "", "", contact.Ambiguous, contact.Failure{Detail: "Service Unavailable, without a reason"}},
+		{"unavailable, and garbage", opCreate, 503, "soon", "", contact.Ambiguous, contact.Failure{Detail: "Service Unavailable, without a reason"}},
+		{"server error", opCreate, 500, "", api("500", "1008", "oops"), contact.Ambiguous,
+			contact.Failure{Code: 1008, Detail: "oops", TraceID: "api-trace-1", Hint: "support"}},
+		{"server error, empty", opCreate, 500, "", "", contact.Ambiguous, contact.Failure{Detail: "Internal Server Error, without a reason"}},
+		{"gateway", opCreate, 502, "", nginx, contact.Ambiguous,
+			contact.Failure{Detail: "Bad Gateway, not from the API: 502 Bad Gateway"}},
+		{"gateway timeout", opCreate, 504, "", "", contact.Ambiguous, contact.Failure{Detail: "Gateway Timeout, without a reason"}},
+		{"gateway timeout of a read", opList, 504, "", "", contact.Transient, contact.Failure{Detail: "Gateway Timeout, without a reason"}},
+		{"not implemented", opCreate, 501, "", "", contact.Ambiguous, contact.Failure{Detail: "Not Implemented, without a reason"}},
+		{"a status nobody knows", opCreate, 599, "", "", contact.Ambiguous, contact.Failure{Detail: "an unknown status, without a reason"}},
+		{"a switch of protocols", opCreate, 101, "", "", contact.Ambiguous, contact.Failure{Detail: "Switching Protocols, without a reason"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := classify(exchange{op: tt.op, sent: true, status: tt.status, retryAfter: tt.after, body: []byte(tt.body), key: testKey})
+			if e.Class != tt.class {
+				t.Errorf("class %v, want %v", e.Class, tt.class)
+			}
+			if !strings.Contains(e.Hint, tt.want.Hint) || e.Hint == "" {
+				t.Errorf("hint %q does not contain %q", e.Hint, tt.want.Hint)
+			}
+			tt.want.Hint, tt.want.HTTP = e.Hint, tt.status
+			if e.Failure != tt.want {
+				t.Errorf("got  %+v\nwant %+v", e.Failure, tt.want)
+			}
+			if want := map[string]time.Duration{"7": 7 * time.Second}[tt.after]; e.RetryAfter != want {
+				t.Errorf("retry after %v, want %v", e.RetryAfter, want)
+			}
+		})
+	}
+}
+
+func TestClassifyTransportErrors(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	tests := []struct {
+		name   string
+		op     operation
+		sent   bool
+		err    error
+		class  contact.Class
+		detail string
+		hint   string
+	}{
+		{"refused", opCreate, false, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), contact.Transient, "nobody listens", "--base-url"},
+		{"no such host", opCreate, false, dial(&net.DNSError{Err: "no such host", Name: "api.invalid", IsNotFound: true}), contact.Transient, "api.invalid cannot be looked up: no such host", "--base-url"},
+		{"dial timeout", opCreate, false, dial(os.ErrDeadlineExceeded), contact.Transient, "no connection in time", "network"},
+		{"handshake", opCreate, false, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, contact.Transient, "handshake failure", "network"},
+		{"certificate", opCreate, false, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, contact.Fatal, "unknown authority", "certificate"},
+		{"not TLS", opCreate, false, tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, contact.Fatal, "TLS", "scheme"},
+		{"proxy wants a password", opCreate, false, errors.New("Proxy Authentication Required"), contact.Fatal, "Proxy", "$HTTPS_PROXY"},
+		{"cancelled before", opCreate, false, context.Canceled, contact.Transient, "cancelled", ""},
+		{"cancelled after", opCreate, true, context.Canceled, contact.Ambiguous, "cancelled", ""},
+		{"timeout before", opCreate, false, &timeoutError{time.Second}, contact.Transient, "no connection in time", "network"},
+		{"timeout after", opCreate, true, &timeoutError{time.Second}, contact.Ambiguous, "no answer within 1s", "--timeout"},
+		{"end of file", opCreate, true, io.EOF, contact.Ambiguous, "broke", "network"},
+		{"reset", opCreate, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Ambiguous, "reset", "network"},
+		{"reset of a read", opList, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Transient, "reset", "network"},
+		{"unknown before", opCreate, false, errors.New("?"), contact.Transient, "?", "network"},
+		{"unknown after", opCreate, true, errors.New("?"), contact.Ambiguous, "?", "network"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := classify(exchange{op: tt.op, sent: tt.sent, err: tt.err, key: testKey})
+			if e.Class != tt.class {
+				t.Errorf("class %v, want %v", e.Class, tt.class)
+			}
+			if !strings.Contains(e.Detail, tt.detail) || !strings.Contains(e.Hint, tt.hint) {
+				t.Errorf("detail %q, hint %q", e.Detail, e.Hint)
+			}
+			if !errors.Is(e, tt.err) && !errors.As(e, new(tls.RecordHeaderError)) {
+				t.Errorf("%v does not wrap %v", e, tt.err)
+			}
+			if e.HTTP != 0 {
+				t.Errorf("HTTP status %d without an answer", e.HTTP)
+			}
+		})
+	}
+}
+
+func TestClassifyKeepsTheKeyOut(t *testing.T) {
+	bodies := []string{
+		`{"detail":"key ` + testKey + ` is unknown","traceId":"` + testKey + `","details":{"field":"` + testKey + `"}}`,
+		`{"title":"` + testKey + `"}`,
+		`<title>` + testKey + `</title>`,
+		`X-API-Key: ` + testKey,
+		`{"detail":"` + strings.Repeat("x", maxDetailBytes-5) + testKey + `"}`,
+	}
+	for _, body := range bodies {
+		for _, status := range []int{302, 400, 401, 403, 500} {
+			e := classify(exchange{op: opCreate, status: status, body: []byte(body), location: "https://" + testKey + "/", key: testKey})
+			assertNoKey(t, e)
+		}
+	}
+	e := classify(exchange{op: opCreate, sent: true, err: errors.New(`malformed HTTP response "` + testKey + `"`), key: testKey})
+	assertNoKey(t, e)
+}
+
+func assertNoKey(t *testing.T, err error) {
+	t.Helper()
+	var e *contact.APIError
+	if !errors.As(err, &e) {
+		t.Fatalf("%v is no APIError", err)
+	}
+	texts := []string{err.Error(), e.Detail, e.Field, e.TraceID, e.Hint}
+	for inner := e.Err; inner != nil; inner = errors.Unwrap(inner) {
+		texts = append(texts, inner.Error())
+	}
+	for _, s := range texts {
+		if strings.Contains(s, "secret") {
+			t.Errorf("the key is in %q", s)
+		}
+	}
+}
+
+func TestCleanDetails(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{" a\r\n\tb\x00c\x1b[31m ", "a b c [31m"},
+		{"evil\u202egnp.exe", "evilgnp.exe"},
+		{"caf\xe9 Zoë 名前", "caf\ufffd Zoë 名前"},
+		{strings.Repeat("é", 400), strings.Repeat("é", 250) + " …"},
+	}
+	for _, tt := range tests {
+		if got := clean(tt.in, testKey); got != tt.want {
+			t.Errorf("clean(%q) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		value, date string
+		want        time.Duration
+		ok          bool
+	}{
+		{"7", "", 7 * time.Second, true},
+		{" 7 ", "", 7 * time.Second, true},
+		{"0", "", 0, true},
+		{"0.5", "", 500 * time.Millisecond, true},
+		{"-5", "", 0, false},
+		{"259200", "", 72 * time.Hour, true},
+		{"99999999999999999999999", "", 1<<63 - 1, true},
+		{strings.Repeat("9", 400), "", 1<<63 - 1, true},
+		{"inf", "", 0, false},
+		{"soon", "", 0, false},
+		{"1.2.3", "", 0, false},
+		{"", "", 0, false},
+		{"Fri, 01 May 2026 12:00:30 GMT", "", 30 * time.Second, true},
+		{"Fri, 01 May 2026 12:00:30 GMT", "Fri, 01 May 2026 12:00:20 GMT", 10 * time.Second, true},
+		{"Fri, 01 May 2026 12:00:30 GMT", "today", 30 * time.Second, true},
+		{"Friday, 01-May-26 12:00:30 GMT", "", 30 * time.Second, true},
+		{"Fri, 01 May 2026 11:00:00 GMT", "", 0, true},
+	}
+	for _, tt := range tests {
+		got, ok := parseRetryAfter(tt.value, tt.date, now)
+		if got != tt.want || ok != tt.ok {
+			t.Errorf("parseRetryAfter(%q, %q) = %v, %v; want %v, %v", tt.value, tt.date, got, ok, tt.want, tt.ok)
+		}
+	}
+}

@@ -1,0 +1,237 @@
+// Package cognigy is a client of the Cognigy.AI Contact Profiles API v2.0, and
+// the one place that classifies its errors.
+//
+// One call is one HTTP request. Nothing is sent a second time behind the
+// caller's back: an answer that was lost is an error of class Ambiguous, and the
+// engine decides. All policy is in classify, a pure function; do gathers what it
+// needs to know.
+package cognigy
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+const (
+	// DefaultTimeout bounds one request where Options.Timeout is 0.
+	DefaultTimeout = 30 * time.Second
+	// DefaultMaxConns is the number of connections kept where Options.MaxConns is 0.
+	DefaultMaxConns = 16
+
+	// idleTimeout is how long a connection is kept unused. A request that is
+	// written while the server closes its connection is in doubt, and costs a
+	// look-up. Node.js closes after 5 seconds, proxies after 60 or 75: whoever
+	// closes first is never surprised.
+	idleTimeout = 4 * time.Second
+
+	maxAnswerBytes  = 8 << 20  // of a success: a page of 100 profiles of 65 kB, and more
+	maxProblemBytes = 64 << 10 // of an error
+	maxDrainBytes   = 256 << 10
+)
+
+// Options say how to reach the API. BaseURL, APIKey and ProjectID are needed.
+type Options struct {
+	BaseURL   string        // in any form that NormalizeBaseURL takes
+	APIKey    string        // sent in X-API-Key; shown nowhere
+	ProjectID string        // 24 characters, a-z and 0-9
+	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: DefaultTimeout
+	UserAgent string        // such as "importer/1.2"; empty: "importer"
+	// MaxConns is how many connections are kept for the next request: as many as
+	// there are workers. More requests at once open more connections. 0:
+	// DefaultMaxConns.
+	MaxConns int
+	// InsecureHTTP allows http:// to a host that is not this machine. The key and
+	// the contacts then cross the network readable.
+	InsecureHTTP bool
+	// Trust is what TLS is told besides the usual.
+	Trust Trust
+	// OnAnswer, where set, is told of every request that was made, before its call
+	// returns and in the caller's goroutine: it must not block.
+	OnAnswer func(Answer)
+}
+
+// An Answer is what became of one request, for pacing and metrics.
+type Answer struct {
+	Operation string        // such as "create" or "get_schema"
+	Status    int           // 0 where there was none
+	Duration  time.Duration // from before the connection was taken to the end of the answer
+	Rate      RateInfo
+}
+
+// A Client sends requests to one project of one API. Its methods are safe for
+// concurrent use; they start no goroutines that outlive Close.
+type Client struct {
+	key       string
+	projectID string
+	timeout   time.Duration
+	timedOut  error    // the cause of a request's own timeout
+	profiles  *url.URL // of create and list; all others begin with it
+	transport transport
+	onAnswer  func(Answer) // nil: nobody asks
+	clock     skew
+	buffers   buffers
+}
+
+var projectIDForm = regexp.MustCompile(`^[a-z0-9]{24}$`)
+
+// New checks the options and returns a client. It sends nothing.
+//
+// Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY),
+// certificates are verified against the system's roots, redirects are not
+// followed, compressed answers are not asked for. HTTP/1.1 only: a broken
+// connection then leaves one request in doubt, not all that share it.
+func New(o Options) (*Client, error) {
+	base, err := NormalizeBaseURL(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(base + "/new/v2.0/profiles")
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !o.InsecureHTTP {
+		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
+	}
+	key := strings.TrimSpace(o.APIKey)
+	if key == "" {
+		return nil, errors.New("the API key is empty: set $COGNIGY_API_KEY, or api.api_key_file in the configuration")
+	}
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the API key holds a space, a line break or a character outside ASCII: look at $COGNIGY_API_KEY or the file named by api.api_key_file, which must hold the key alone")
+	}
+	if !projectIDForm.MatchString(o.ProjectID) {
+		return nil, fmt.Errorf("the project id %q is not one: it has 24 characters, a-z and 0-9; look at --project-id", o.ProjectID)
+	}
+	if o.Timeout < 0 || o.MaxConns < 0 {
+		return nil, errors.New("a negative timeout or number of connections")
+	}
+	if strings.ContainsFunc(o.UserAgent, unicode.IsControl) {
+		return nil, errors.New("the user agent holds a control character")
+	}
+	c := &Client{
+		key:       key,
+		projectID: o.ProjectID,
+		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
+		profiles:  u,
+		onAnswer:  o.OnAnswer,
+	}
+	header := http.Header{
+		"Accept":     {"application/json"},
+		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
+		"X-Api-Key":  {key},
+	}
+	c.transport = newTransport(u, header, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
+	o.Trust.apply(c.transport)
+	c.timedOut = &timeoutError{c.timeout}
+	return c, nil
+}
+
+// String names the API, so that a client that is logged shows no key.
+func (c *Client) String() string { return "client of " + c.profiles.Host }
+
+// Close closes the connections that are not in use.
+func (c *Client) Close() { c.transport.close() }
+
+// ClockSkew is how far the server's clock is ahead of this machine's, learned
+// from the Date headers of the answers so far; exact to a second, and mostly to
+// less. False where no answer carried one.
+func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
+
+// do sends one request and reads its answer into buf, which must be empty and
+// holds the body afterwards. The error is nil for any 2xx, and an
+// *contact.APIError otherwise. broken is the error that ended the reading of a
+// success early.
+func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
+	x := exchange{op: op, key: c.key}
+	began := time.Now()
+	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, began, c.timeout, c.timedOut})
+	if err != nil {
+		x.err, x.sent = err, sent
+		c.tell(op, 0, time.Since(began), RateInfo{})
+		return nil, classify(x)
+	}
+	limit := int64(maxProblemBytes)
+	success := resp.StatusCode/100 == 2
+	if success {
+		limit = maxAnswerBytes
+	}
+	broken = readUpTo(buf, resp, limit)
+	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
+	x.date = resp.Header.Get("Date")
+	c.clock.learn(x.date, began, x.now)
+	if !success || c.onAnswer != nil {
+		x.rate = parseRate(resp.Header, x.date, x.now)
+	}
+	if !success {
+		x.body = buf.Bytes()
+		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	}
+	_ = resp.Body.Close() // what was to be read is read; the head belongs to the next request from here on
+	c.tell(op, x.status, x.now.Sub(began), x.rate)
+	if success {
+		return broken, nil
+	}
+	return nil, classify(x)
+}
+
+func (c *Client) tell(op operation, status int, took time.Duration, rate RateInfo) {
+	if c.onAnswer != nil {
+		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took, Rate: rate})
+	}
+}
+
+var errTooLarge = errors.New("the answer is too large")
+
+// readUpTo reads the body of an answer whole, so that its connection can be used
+// again. What is beyond the limit is dropped, and the error is errTooLarge.
+func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
+	if n := resp.ContentLength; n > 0 && n < limit && n <= int64(buf.Available()) {
+		b := buf.AvailableBuffer()[:n]
+		got, err := io.ReadFull(resp.Body, b)
+		buf.Write(b[:got])
+		return err
+	}
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
+	if err != nil || int64(buf.Len()) < limit {
+		return err
+	}
+	if n, _ := io.CopyN(io.Discard, resp.Body, maxDrainBytes); n > 0 {
+		return errTooLarge
+	}
+	return nil
+}
+
+// buffers holds the buffers that answers are read into.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *bytes.Buffer {
+	if buf, ok := b.pool.Get().(*bytes.Buffer); ok {
+		buf.Reset()
+		return buf
+	}
+	return bytes.NewBuffer(make([]byte, 0, 1024))
+}
+
+func (b *buffers) put(buf *bytes.Buffer) {
+	if buf.Cap() <= 1<<20 {
+		b.pool.Put(buf)
+	}
+}
+
+// A timeoutError is the end of Options.Timeout.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e *timeoutError) Timeout() bool { return true }
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }

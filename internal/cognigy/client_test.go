@@ -1,0 +1,445 @@
+package cognigy
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const testProject = "65f0000000000000000000aa"
+
+var ada = contact.Profile{
+	ContactIDs: []string{"ada@example.com"},
+	Fields:     []contact.Field{{Name: "firstname", Value: contact.StringValue("Ada")}},
+}
+
+// newClient returns a client of the server at base.
+func newClient(t *testing.T, base string) *Client {
+	t.Helper()
+	c, err := New(Options{BaseURL: base, APIKey: testKey, ProjectID: testProject, Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if overNetHTTP {
+		c.transport = newProxied(http.Header{"Accept": {"application/json"}, "X-Api-Key": {testKey}}, DefaultMaxConns, func(*http.Request) (*url.URL, error) { return nil, nil })
+	}
+	return c
+}
+
+// serve starts a server and returns a client of it.
+func serve(t *testing.T, h http.HandlerFunc) *Client {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return newClient(t, s.URL)
+}
+
+// rawServer answers each connection by hand: conn is called for every one that
+// is accepted, from 0.
+func rawServer(t *testing.T, conn func(n int, c net.Conn)) (base string, accepted *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted = new(atomic.Int64)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			n := int(accepted.Add(1)) - 1
+			wg.Go(func() {
+				defer c.Close()
+				conn(n, c)
+			})
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return "http://" + l.Addr().String(), accepted
+}
+
+// readRequest reads one whole request.
+func readRequest(r *bufio.Reader) (*http.Request, string, error) {
+	req, err := http.ReadRequest(r)
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := io.ReadAll(req.Body)
+	return req, string(body), err
+}
+
+func apiError(t *testing.T, err error, class contact.Class) *contact.APIError {
+	t.Helper()
+	var e *contact.APIError
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v, want an APIError", err)
+	}
+	if e.Class != class {
+		t.Fatalf("class %v, want %v: %v", e.Class, class, err)
+	}
+	assertNoKey(t, err)
+	return e
+}
+
+func apiClass(err error) contact.Class {
+	if e := new(contact.APIError); errors.As(err, &e) {
+		return e.Class
+	}
+	return 99
+}
+
+func TestBrokenConnections(t *testing.T) {
+	answer := func(status int, body string) string {
+		return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
+	}
+	cut := func(s string) string { return s[:len(s)-5] }
+	for name, tt := range map[string]struct {
+		conn func(c net.Conn)
+		read bool // the request is read first
+	}{
+		"dropped before reading": {func(c net.Conn) {}, false},
+		"dropped after reading":  {func(c net.Conn) {}, true},
+		"reset after reading":    {func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, true},
+		"half a status line":     {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 20") }, true},
+		"half the headers":       {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Le") }, true},
+		"not HTTP":               {func(c net.Conn) { io.WriteString(c, "X-API-Key: "+testKey+"\r\n\r\n") }, true},
+		"half an error":          {func(c net.Conn) { io.WriteString(c, cut(answer(500, `{"detail":"oops"}`))) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, accepted := rawServer(t, func(_ int, c net.Conn) {
+				if tt.read {
+					readRequest(bufio.NewReader(c))
+				}
+				tt.conn(c)
+			})
+			_, err := newClient(t, base).Create(context.Background(), ada)
+			if class := apiClass(err); class != contact.Ambiguous && (tt.read || class != contact.Transient) {
+				t.Errorf("class %v: %v", class, err)
+			}
+			assertNoKey(t, err)
+			if n := accepted.Load(); n != 1 {
+				t.Errorf("%d connections, want 1", n)
+			}
+		})
+	}
+	t.Run("half a success", func(t *testing.T) {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			readRequest(bufio.NewReader(c))
+			io.WriteString(c, cut(answer(201, `{"_id":"65f1","profile":{}}`)))
+		})
+		result, err := newClient(t, base).Create(context.Background(), ada)
+		if err != nil || result.ID != "65f1" {
+			t.Errorf("%+v, %v: the create succeeded, and its id was there", result, err)
+		}
+	})
+	t.Run("half a page", func(t *testing.T) {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			readRequest(bufio.NewReader(c))
+			io.WriteString(c, cut(answer(200, `{"items":[],"total":0}`)))
+		})
+		_, err := newClient(t, base).List(context.Background(), contact.ListQuery{})
+		apiError(t, err, contact.Transient)
+	})
+}
+
+// The transport repeats requests of its own accord in some cases. Once a request
+// was written it must not, on a connection used before neither: net/http would
+// repeat a GET then.
+func TestNeverSendsTwice(t *testing.T) {
+	for name, call := range map[string]func(c *Client) error{
+		"create": func(c *Client) error { _, err := c.Create(context.Background(), ada); return err },
+		"list":   func(c *Client) error { _, err := c.List(context.Background(), contact.ListQuery{}); return err },
+	} {
+		for _, end := range []string{"closed", "reset"} {
+			t.Run(name+" "+end, func(t *testing.T) {
+				var requests atomic.Int64
+				base, accepted := rawServer(t, func(_ int, c net.Conn) {
+					r := bufio.NewReader(c)
+					for n := 0; ; n++ {
+						if _, _, err := readRequest(r); err != nil {
+							return
+						}
+						requests.Add(1)
+						if n == 1 {
+							if end == "reset" {
+								c.(*net.TCPConn).SetLinger(0)
+							}
+							return
+						}
+						io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"+`{"items":[]}`)
+					}
+				})
+				c := newClient(t, base)
+				if err := call(c); err != nil {
+					t.Fatal(err)
+				}
+				if err := call(c); err == nil {
+					t.Fatal("no error though the connection was closed")
+				}
+				if requests.Load() != 2 || accepted.Load() != 1 {
+					t.Errorf("%d requests on %d connections, want 2 on 1", requests.Load(), accepted.Load())
+				}
+			})
+		}
+	}
+}
+
+// A connection that the server closed while it was idle costs no request.
+func TestClosedWhileIdle(t *testing.T) {
+	closed := make(chan struct{})
+	var requests atomic.Int64
+	base, accepted := rawServer(t, func(n int, c net.Conn) {
+		if _, _, err := readRequest(bufio.NewReader(c)); err != nil {
+			return
+		}
+		requests.Add(1)
+		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+		if n == 0 {
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+			close(closed)
+		}
+	})
+	c := newClient(t, base)
+	if _, err := c.Create(context.Background(), ada); err != nil {
+		t.Fatal(err)
+	}
+	<-closed
+	if _, err := c.Create(context.Background(), ada); err != nil {
+		// The reset may be noticed after the request was written: then the row is
+		// in doubt, and that must be said.
+		apiError(t, err, contact.Ambiguous)
+		return
+	}
+	if requests.Load() != 2 || accepted.Load() != 2 {
+		t.Errorf("%d requests on %d connections, want 2 on 2", requests.Load(), accepted.Load())
+	}
+}
+
+func TestNothingListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + l.Addr().String()
+	l.Close()
+	_, err = newClient(t, base).Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Detail, "nobody listens") {
+		t.Error(e.Detail)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	release := make(chan struct{})
+	base, _ := rawServer(t, func(_ int, c net.Conn) {
+		readRequest(bufio.NewReader(c))
+		<-release
+	})
+	t.Cleanup(func() { close(release) })
+	c := newClient(t, base)
+	c.timeout = 50 * time.Millisecond
+	c.timedOut = &timeoutError{c.timeout}
+	_, err := c.Create(context.Background(), ada)
+	e := apiError(t, err, contact.Ambiguous)
+	if e.Detail != "no answer within 50ms" || !strings.Contains(e.Hint, "--timeout") || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, hint %q", err, e.Hint)
+	}
+
+	c.timeout = time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err = c.Create(ctx, ada)
+	apiError(t, err, contact.Ambiguous)
+
+	// A request that is cancelled before it begins is certainly not sent.
+	_, err = c.Create(ctx, ada)
+	apiError(t, err, contact.Transient)
+
+	// A handshake that gets no answer: nothing of the request was sent.
+	c = newClient(t, strings.Replace(base, "http:", "https:", 1))
+	c.timeout = 50 * time.Millisecond
+	_, err = c.Create(context.Background(), ada)
+	apiError(t, err, contact.Transient)
+}
+
+func TestTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"_id":"%d"}`, r.ProtoMajor)
+	}))
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, err := newClient(t, s.URL).Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "certificate") {
+		t.Error(e.Hint)
+	}
+
+	c := newClient(t, s.URL)
+	c.transport.(*direct).tls.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	result, err := c.Create(context.Background(), ada)
+	if err != nil || result.ID != "1" {
+		t.Errorf("%+v, %v; want HTTP/1", result, err)
+	}
+
+	c = newClient(t, s.URL)
+	c.transport.(*direct).tls.RootCAs = x509.NewCertPool()
+	_, err = c.Create(context.Background(), ada)
+	apiError(t, err, contact.Fatal)
+
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	_, err = newClient(t, strings.Replace(plain.URL, "http:", "https:", 1)).Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "scheme") {
+		t.Error(e.Hint)
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	var requests atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	t.Cleanup(other.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
+		_, err := c.Create(context.Background(), ada)
+		if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Detail, "redirects to 127.0.0.1,") || e.HTTP != status {
+			t.Error(e)
+		}
+	}
+	if requests.Load() != 0 {
+		t.Error("a redirect was followed")
+	}
+}
+
+func TestProxyFromEnvironment(t *testing.T) {
+	c := newClient(t, "https://api.example.com")
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Header.Get("X-Api-Key") != "" {
+			t.Errorf("%s with headers %v: the proxy must see a CONNECT without the key", r.Method, r.Header)
+		}
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	t.Cleanup(proxy.Close)
+	c.transport = newTransport(c.profiles, http.Header{"X-Api-Key": {testKey}}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
+	_, err := c.Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "$HTTPS_PROXY") {
+		t.Error(e.Hint)
+	}
+}
+
+// Answers of every kind leave the connection usable.
+func TestConnectionsAreReused(t *testing.T) {
+	page := `{"items":[]}`
+	answers := []struct {
+		status int
+		body   string
+	}{
+		{201, `{"_id":"x"}`}, {204, ""}, {500, ""}, {429, `{"detail":"slow"}`}, {200, page},
+		{400, `{"detail":"` + strings.Repeat("x", maxProblemBytes+1000) + `"}`}, {502, "<html>"}, {302, "moved"},
+		{413, "no"}, {200, `{"x":"` + strings.Repeat("x", maxAnswerBytes+1000) + `"}`},
+	}
+	var n atomic.Int64
+	var conns atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		i := int(n.Add(1) - 1)
+		if i >= len(answers) {
+			i %= len(answers) - 1 // the huge answer once
+		}
+		a := answers[i]
+		w.WriteHeader(a.status)
+		io.WriteString(w, a.body)
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c := newClient(t, s.URL)
+	for range 2 * len(answers) {
+		c.Create(context.Background(), ada)
+		c.List(context.Background(), contact.ListQuery{})
+	}
+	if got := n.Load(); got != int64(4*len(answers)) {
+		t.Errorf("%d requests for %d calls", got, 4*len(answers))
+	}
+	if conns.Load() != 1 {
+		t.Errorf("%d connections for requests one after the other, want 1", conns.Load())
+	}
+
+	var wg sync.WaitGroup
+	before := n.Load()
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				c.Create(context.Background(), ada)
+			}
+		})
+	}
+	wg.Wait()
+	if got := n.Load() - before; got != 400 {
+		t.Errorf("%d requests for 400 calls", got)
+	}
+	// A dial that was overtaken by a free connection is kept for later, so that
+	// there may be a few more than requests at once.
+	if conns.Load() > 24 {
+		t.Errorf("%d connections for 8 workers", conns.Load())
+	}
+}
+
+func TestCompressedAnswer(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "" {
+			t.Error("compression was asked for")
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		io.WriteString(w, "\x1f\x8b\x08\x00\x00")
+	})
+	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "" {
+		t.Errorf("%+v, %v", result, err)
+	}
+	_, err := c.List(context.Background(), contact.ListQuery{})
+	apiError(t, err, contact.Fatal)
+}
+
+func TestKeyIsNowhere(t *testing.T) {
+	for _, status := range []int{301, 400, 401, 403, 404, 409, 429, 500, 503} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.String(), testKey) {
+				t.Error("the key is in the URL")
+			}
+			key := r.Header.Get("X-API-Key")
+			w.Header().Set("Location", "https://"+key+".example/?"+key)
+			w.Header().Set("Retry-After", key)
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"detail":"no: %[1]s","traceId":"%[1]s","title":"%[1]s","details":{"field":"%[1]s"}}`, key)
+		})
+		_, err := c.Create(context.Background(), ada)
+		assertNoKey(t, err)
+		_, err = c.List(context.Background(), contact.ListQuery{Filter: "x"})
+		assertNoKey(t, err)
+		if s := fmt.Sprintf("%v %+v", c, *c.profiles); strings.Contains(s, testKey) {
+			t.Error("the key is in the client as it prints")
+		}
+	}
+}

@@ -1,0 +1,383 @@
+// Package config makes one value of all settings: defaults, then the file, then
+// the environment, then the flags, each over the one before. The file is decoded
+// strictly; the result is validated once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config are the settings of an import, under the names of the configuration
+// file. Flags and environment variables set the same fields.
+type Config struct {
+	Source      Source        `yaml:"source"`
+	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
+	API         API           `yaml:"api"`
+	Mode        string        `yaml:"mode"` // create, upsert, mirror
+	Sync        Sync          `yaml:"sync"`
+	Rate        string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates  string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
+	RateShared  bool          `yaml:"rate_shared"`
+	Workers     int           `yaml:"workers"`
+	Retries     int           `yaml:"retries"`
+	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
+	GiveUpAfter time.Duration `yaml:"give_up_after"`
+	Existing    string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
+	OnConflict  string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
+	InDoubt     InDoubt       `yaml:"in_doubt"`
+	Stamp       Stamp         `yaml:"stamp"`
+	Report      Report        `yaml:"report"`
+	Progress    string        `yaml:"progress"`
+	Metrics     Metrics       `yaml:"metrics"`
+	Notify      Notify        `yaml:"notify"`
+	Log         Log           `yaml:"log"`
+
+	// Text is the file itself; nil where there is none.
+	Text []byte `yaml:"-"`
+
+	// By flag only.
+	Sandbox       bool     `yaml:"-"`
+	Faults        []string `yaml:"-"` // of the sandbox
+	Seed          uint64   `yaml:"-"` // of the faults
+	RetryRejected bool     `yaml:"-"`
+	Restart       bool     `yaml:"-"`
+	AllowRemovals bool     `yaml:"-"`
+	DryRun        bool     `yaml:"-"`
+	Verbose       bool     `yaml:"-"`
+	CreateFields  bool     `yaml:"-"`
+	Quiet         bool     `yaml:"-"`
+	JSON          bool     `yaml:"-"`
+	InsecureHTTP  bool     `yaml:"-"`
+}
+
+// Source says what is read, and how.
+type Source struct {
+	Paths  []string `yaml:"paths"`  // files, globs, or "-" for standard input
+	Format string   `yaml:"format"` // auto, csv, ndjson, xlsx
+	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
+	Delimiter string `yaml:"delimiter"`
+	// Encoding is auto, or a name of the IANA registry.
+	Encoding   string `yaml:"encoding"`
+	LazyQuotes bool   `yaml:"lazy_quotes"`
+	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
+}
+
+// Sync says what the modes upsert and mirror do.
+type Sync struct {
+	State        string        `yaml:"state"`
+	RefreshAfter time.Duration `yaml:"refresh_after"` // how long after its last change a profile is touched
+	Missing      string        `yaml:"missing"`       // keep, deactivate, delete
+	Guard        Guard         `yaml:"guard"`
+}
+
+// Guard says how many contacts a mirror removes at most without being allowed to.
+type Guard struct {
+	Max     int     `yaml:"max"`
+	Percent float64 `yaml:"percent"`
+}
+
+// API says where profiles go.
+type API struct {
+	BaseURL    string        `yaml:"base_url"`
+	ProjectID  string        `yaml:"project_id"`
+	APIKeyFile string        `yaml:"api_key_file"`
+	Timeout    time.Duration `yaml:"timeout"` // of one request
+
+	// PEM files; empty: the system's authorities, and no certificate of our own.
+	CAFile         string `yaml:"ca_file"`
+	ClientCertFile string `yaml:"client_cert_file"`
+	ClientKeyFile  string `yaml:"client_key_file"`
+
+	// Key comes from $COGNIGY_API_KEY or APIKeyFile, never from the file itself.
+	Key Secret `yaml:"-"`
+}
+
+// InDoubt says how rows are treated whose answer was lost.
+type InDoubt struct {
+	Settle time.Duration `yaml:"settle"`
+}
+
+// Stamp names the profile field that carries the key of each row.
+type Stamp struct {
+	Field string `yaml:"field"`
+}
+
+// Report says where the report goes, and what stands in it.
+type Report struct {
+	Path   string `yaml:"path"` // empty: beside the working directory, named after the first source
+	Redact bool   `yaml:"redact"`
+	// KeepPrevious writes into the report what updates take away.
+	KeepPrevious bool `yaml:"keep_previous"`
+}
+
+// Metrics says where Prometheus finds the metrics of a run.
+type Metrics struct {
+	Textfile string `yaml:"textfile"` // for node_exporter; empty: none
+	Listen   string `yaml:"listen"`   // HOST:PORT of the live page and /metrics; empty: none
+}
+
+// Notify says who is told how a run ended.
+type Notify struct {
+	URL Secret `yaml:"url"` // of many webhooks it is the password; empty: nobody
+}
+
+// Log says what is logged to standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // trace, debug, info, warn, error
+	Format string `yaml:"format"` // auto, console, json
+}
+
+// A Secret prints as a placeholder, whatever it is printed with.
+type Secret string
+
+func (Secret) String() string               { return "[hidden]" }
+func (Secret) GoString() string             { return "[hidden]" }
+func (Secret) MarshalText() ([]byte, error) { return []byte("[hidden]"), nil }
+
+// DefaultRate is the quota of shared SaaS: 1,000 requests in any 5 minutes, for
+// each IP address.
+const DefaultRate = "1000/5m"
+
+// Default is what holds where nothing is set.
+func Default() Config {
+	return Config{
+		Mode: "create",
+		Sync: Sync{
+			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
+		},
+		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
+		API:         API{Timeout: 30 * time.Second},
+		Duplicates:  "first",
+		RateShared:  true,
+		Workers:     16,
+		Retries:     5,
+		MaxErrors:   "100%",
+		GiveUpAfter: 10 * time.Minute,
+		Existing:    "auto",
+		OnConflict:  "report",
+		InDoubt:     InDoubt{Settle: 30 * time.Second},
+		Progress:    "auto",
+		Log:         Log{Level: "info", Format: "auto"},
+	}
+}
+
+// An Error is a setting that cannot be used. Nothing was sent.
+type Error struct{ err error }
+
+// Errorf makes an Error of a message.
+func Errorf(format string, args ...any) *Error { return &Error{fmt.Errorf(format, args...)} }
+
+func (e *Error) Error() string { return e.err.Error() }
+func (e *Error) Unwrap() error { return e.err }
+
+// DefaultFile is read where no other file is named, if it is there.
+const DefaultFile = "config.yaml"
+
+// Load reads the file over the defaults, and the environment over the file. The
+// file is path, which must then exist, else $IMPORTER_CONFIG, else DefaultFile
+// if it is there. Every error is an *Error.
+func Load(path string, getenv func(string) string) (Config, error) {
+	c := Default()
+	named := true
+	if path == "" {
+		path = getenv("IMPORTER_CONFIG")
+	}
+	if path == "" {
+		path, named = DefaultFile, false
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if err := decode(path, text, &c); err != nil {
+			return Config{}, err
+		}
+		c.Text = text
+	case named || !errors.Is(err, os.ErrNotExist):
+		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
+	}
+	for _, v := range []struct {
+		name string
+		to   *string
+	}{
+		{"COGNIGY_BASE_URL", &c.API.BaseURL},
+		{"COGNIGY_PROJECT_ID", &c.API.ProjectID},
+	} {
+		if s := getenv(v.name); s != "" {
+			*v.to = s
+		}
+	}
+	c.API.Key = Secret(strings.TrimSpace(getenv("COGNIGY_API_KEY")))
+	return c, nil
+}
+
+// keyInFile finds a key that stands in the file itself. It looks at the text
+// and not at the decoded value, so that no error can show the line before it is
+// found.
+var keyInFile = regexp.MustCompile(`(?im)^[^#\n]*?\b(?:x[-_])?api[-_]?key["']?\s*:`)
+
+func decode(path string, text []byte, c *Config) error {
+	if at := keyInFile.FindIndex(text); at != nil {
+		line := 1 + strings.Count(string(text[:at[1]]), "\n")
+		return Errorf("%s:%d: the API key must not stand in the configuration: put it into a file of its own, readable by you alone, and name that file in api.api_key_file, or set $COGNIGY_API_KEY", path, line)
+	}
+	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
+		return Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	var written map[string]any
+	if err := yaml.Unmarshal(text, &written); err != nil {
+		return Errorf("%s: %w", path, err)
+	}
+	keepDefaults(reflect.ValueOf(c).Elem(), reflect.ValueOf(Default()), written)
+	return nil
+}
+
+// keepDefaults gives keys without a value, and a file without keys, the value
+// they would have had if they had not been written at all: to the decoder they
+// are zero.
+func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
+	if written == nil {
+		c.Set(byDefault)
+		return
+	}
+	for i := range c.NumField() {
+		name, _, _ := strings.Cut(c.Type().Field(i).Tag.Get("yaml"), ",")
+		value, ok := written[name]
+		section, _ := value.(map[string]any)
+		switch {
+		case !ok:
+		case value == nil:
+			c.Field(i).Set(byDefault.Field(i))
+		case c.Field(i).Kind() == reflect.Struct:
+			keepDefaults(c.Field(i), byDefault.Field(i), section)
+		}
+	}
+}
+
+// Validate checks the settings, but for those of the API, and completes the rate.
+// Every error is an *Error that names the flag, the key of the file or the
+// variable to set.
+func (c *Config) Validate() error {
+	if len(c.Source.Paths) == 0 {
+		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
+	}
+	for _, choice := range []struct {
+		name, value string
+		of          []string
+	}{
+		{"--mode (mode)", c.Mode, []string{"create", "upsert", "mirror"}},
+		{"sync.missing", c.Sync.Missing, []string{"keep", "deactivate", "delete"}},
+		{"--existing (existing)", c.Existing, []string{"auto", "list", "lookup", "ignore"}},
+		{"on_conflict", c.OnConflict, []string{"report", "first", "merge"}},
+		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
+		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
+		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},
+	} {
+		if !slices.Contains(choice.of, choice.value) {
+			return Errorf("%s is %q; want one of %s", choice.name, choice.value, strings.Join(choice.of, ", "))
+		}
+	}
+	for _, n := range []struct {
+		name        string
+		value       int
+		least, most int
+	}{
+		{"--workers (workers)", c.Workers, 1, 1024},
+		{"--retries (retries)", c.Retries, 0, 100},
+		{"sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return Errorf("%s is %d; want %d to %d", n.name, n.value, n.least, n.most)
+		}
+	}
+	for _, d := range []struct {
+		name        string
+		value       time.Duration
+		least, most time.Duration
+	}{
+		{"--timeout (api.timeout)", c.API.Timeout, 10 * time.Millisecond, time.Hour},
+		{"--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour},
+		{"sync.refresh_after", c.Sync.RefreshAfter, 0, 365 * 24 * time.Hour},
+		{"give_up_after", c.GiveUpAfter, time.Second, 7 * 24 * time.Hour},
+	} {
+		if d.value < d.least || d.value > d.most {
+			return Errorf("%s is %s; want %s to %s", d.name, d.value, d.least, d.most)
+		}
+	}
+	if p := c.Sync.Guard.Percent; !(p >= 0 && p <= 100) {
+		return Errorf("sync.guard.percent is %g; want 0 to 100", p)
+	}
+	switch sync := c.Mode != "create"; {
+	case sync && c.Sync.State == "":
+		return Errorf("--state (sync.state) is empty; --mode %s needs a file for what the last run left", c.Mode)
+	case c.AllowRemovals && c.Mode != "mirror":
+		return Errorf("--allow-removals is for --mode mirror")
+	case !sync && c.OnConflict == "merge":
+		return Errorf("on_conflict is merge, and --mode create changes nothing that is there: use report or first")
+	}
+	if c.Rate == "" {
+		c.Rate = DefaultRate
+		if c.Sandbox {
+			c.Rate = "unlimited"
+		}
+	}
+	if f := c.Stamp.Field; f != "" && !fieldName.MatchString(f) {
+		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
+	}
+	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
+		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
+	}
+	return nil
+}
+
+var (
+	fieldName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
+)
+
+// Validate checks where profiles go, and reads the API key from its file. A
+// command that sends nothing, or only to its own sandbox, does without. Every
+// error is an *Error.
+func (a *API) Validate() error {
+	if a.Key == "" && a.APIKeyFile != "" {
+		key, err := os.ReadFile(a.APIKeyFile)
+		if err != nil {
+			return Errorf("api.api_key_file: %w", err)
+		}
+		a.Key = Secret(strings.TrimSpace(string(key)))
+		if a.Key == "" {
+			return Errorf("api.api_key_file: %s is empty", a.APIKeyFile)
+		}
+	}
+	if len(a.Key) > maxKeyBytes || strings.ContainsFunc(string(a.Key), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Errorf("the API key of $COGNIGY_API_KEY or api.api_key_file is no single word of printable ASCII: look for a line break or a second line in it")
+	}
+	var missing []string
+	if a.BaseURL == "" {
+		missing = append(missing, "the API's URL: --base-url, api.base_url or $COGNIGY_BASE_URL, for example https://api-trial.cognigy.ai")
+	}
+	if a.ProjectID == "" {
+		missing = append(missing, "the project: --project-id, api.project_id or $COGNIGY_PROJECT_ID, 24 characters from the project's address in the browser")
+	}
+	if a.Key == "" {
+		missing = append(missing, "the API key: $COGNIGY_API_KEY, or a file that holds it in api.api_key_file")
+	}
+	if len(missing) > 0 {
+		return Errorf("not set:\n  - %s\nTo try the import without a tenant, add --sandbox.", strings.Join(missing, "\n  - "))
+	}
+	if !projectID.MatchString(a.ProjectID) {
+		return Errorf("--project-id (api.project_id, $COGNIGY_PROJECT_ID) is %q; want 24 characters, a to z and 0 to 9", a.ProjectID)
+	}
+	return nil
+}
+
+// maxKeyBytes bounds the API key: anything larger is not what was meant.
+const maxKeyBytes = 4096

@@ -1,0 +1,230 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, text string, env map[string]string) (Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path, func(name string) string { return env[name] })
+}
+
+func TestFileOverDefaultsAndEnvironmentOverFile(t *testing.T) {
+	c, err := load(t, "workers: 4\napi:\n  base_url: https://file.example\n  timeout: 5s\n", map[string]string{
+		"COGNIGY_BASE_URL": "https://env.example", "COGNIGY_PROJECT_ID": "65f0000000000000000000aa", "COGNIGY_API_KEY": " k \n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Text = nil
+	want := Default()
+	want.Workers = 4
+	want.API = API{BaseURL: "https://env.example", ProjectID: "65f0000000000000000000aa", Timeout: 5 * time.Second, Key: "k"}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("loaded %+v\nwant   %+v", c, want)
+	}
+}
+
+func TestWhichFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	none := func(string) string { return "" }
+	if c, err := Load("", none); err != nil || c.Workers != Default().Workers {
+		t.Errorf("without a file: %v, %v", c, err)
+	}
+	if err := os.WriteFile(DefaultFile, []byte("workers: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Load("", none); err != nil || c.Workers != 3 {
+		t.Errorf("%s is not read: %d workers, %v", DefaultFile, c.Workers, err)
+	}
+	var wrong *Error
+	if _, err := Load("", func(n string) string {
+		return map[string]string{"IMPORTER_CONFIG": "absent.yaml"}[n]
+	}); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "absent.yaml") {
+		t.Errorf("a named file that is not there: %v", err)
+	}
+}
+
+func TestRefusedFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"unknown key":        {"workers: 1\nworkerz: 2\n", []string{"workerz", "2 |"}},
+		"unknown nested key": {"api:\n  url: x\n", []string{"url", "2 |"}},
+		"wrong type":         {"workers: many\n", []string{"1 |", "workers"}},
+		"repeated key":       {"workers: 1\nworkers: 2\n", []string{"workers", "2 |"}},
+		"no YAML":            {"source: [\n", []string{"source"}},
+		"key in the file":    {"workers: 1\napi:\n  api_key: s3cret-key\n", []string{":3:", "api_key_file", "COGNIGY_API_KEY"}},
+		"key, flow style":    {"api: {base_url: x, apiKey: s3cret-key}\n", []string{":1:", "api_key_file"}},
+		"key, quoted":        {"api:\n  'X-API-Key': s3cret-key\n", []string{":2:", "api_key_file"}},
+		"key and an error":   {"nonsense: 1\napi:\n  api_key: s3cret-key\n", []string{":3:"}},
+	} {
+		_, err := load(t, c.text, nil)
+		var wrong *Error
+		if !errors.As(err, &wrong) {
+			t.Errorf("%s: got %v, want an *Error", name, err)
+			continue
+		}
+		for _, part := range c.want {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not contain %q", name, err, part)
+			}
+		}
+		if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: the message shows the API key: %s", name, err)
+		}
+	}
+}
+
+func TestEmptyFileIsTheDefault(t *testing.T) {
+	for _, text := range []string{"", "\n", "# nothing\n", "api:\nworkers:\n", "api:\n  timeout:\n  # base_url: x\n"} {
+		c, err := load(t, text, nil)
+		c.Text = nil
+		if err != nil || !reflect.DeepEqual(c, Default()) {
+			t.Errorf("%q loads as %+v, %v", text, c, err)
+		}
+	}
+}
+
+// valid are settings that Validate accepts.
+func valid() Config {
+	c := Default()
+	c.Source.Paths = []string{"contacts.csv"}
+	c.API = API{BaseURL: "https://api-trial.cognigy.ai", ProjectID: "65f0000000000000000000aa", Key: "k", Timeout: time.Second}
+	return c
+}
+
+// validate checks all, as an import does.
+func validate(c *Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return c.API.Validate()
+}
+
+func TestValidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   []string // parts of the error; none: it is accepted
+	}{
+		"valid":            {func(c *Config) {}, nil},
+		"no source":        {func(c *Config) { c.Source.Paths = nil }, []string{"--source", "source.paths"}},
+		"nothing set":      {func(c *Config) { c.API = API{Timeout: time.Second} }, []string{"--base-url", "--project-id", "$COGNIGY_API_KEY", "--sandbox"}},
+		"no key":           {func(c *Config) { c.API.Key = "" }, []string{"$COGNIGY_API_KEY", "api.api_key_file"}},
+		"key of two lines": {func(c *Config) { c.API.Key = "a\nb" }, []string{"$COGNIGY_API_KEY"}},
+		"project of 23":    {func(c *Config) { c.API.ProjectID = strings.Repeat("a", 23) }, []string{"--project-id", "24 characters"}},
+		"workers":          {func(c *Config) { c.Workers = 0 }, []string{"--workers", "1 to"}},
+		"retries":          {func(c *Config) { c.Retries = -1 }, []string{"--retries"}},
+		"timeout":          {func(c *Config) { c.API.Timeout = 0 }, []string{"--timeout"}},
+		"stamp":            {func(c *Config) { c.Stamp.Field = "import key" }, []string{"stamp.field"}},
+	} {
+		cfg := valid()
+		c.change(&cfg)
+		err := validate(&cfg)
+		var wrong *Error
+		if len(c.want) == 0 && err != nil || len(c.want) > 0 && !errors.As(err, &wrong) {
+			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		for _, part := range c.want {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %q does not contain %q", name, err, part)
+			}
+		}
+	}
+}
+
+func TestDefaultRate(t *testing.T) {
+	c := valid()
+	if err := c.Validate(); err != nil || c.Rate != DefaultRate {
+		t.Errorf("the default rate is %q, %v", c.Rate, err)
+	}
+	c = valid()
+	c.Sandbox = true
+	if err := c.Validate(); err != nil || c.Rate != "unlimited" {
+		t.Errorf("the default rate of a sandbox is %q, %v", c.Rate, err)
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	for name, c := range map[string]struct {
+		content string
+		ok      bool
+	}{
+		"with a line end": {"s3cret-key\r\n", true},
+		"empty":           {"\n", false},
+		"two words":       {"s3cret-key other", false},
+		"large":           {strings.Repeat("s3cret-key", 1000), false},
+	} {
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := valid()
+		cfg.API.Key, cfg.API.APIKeyFile = "", path
+		err := validate(&cfg)
+		if c.ok != (err == nil) || c.ok && string(cfg.API.Key) != "s3cret-key" {
+			t.Errorf("%s: key %q, %v", name, string(cfg.API.Key), err)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: the message shows the API key: %s", name, err)
+		}
+		for _, printed := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg)} {
+			if strings.Contains(printed, "s3cret") {
+				t.Errorf("%s: the key is printed with the settings", name)
+			}
+		}
+	}
+}
+
+// The example documents every key, and loads through the real loader.
+func TestExample(t *testing.T) {
+	const example = "../../config.example.yaml"
+	c, err := Load(example, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.API.APIKeyFile, c.API.Key = "", "k"
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
+		name := key[strings.LastIndex(key, ".")+1:]
+		if !strings.Contains(string(text), name+":") {
+			t.Errorf("%s does not document %s", example, key)
+		}
+	}
+}
+
+// keysOf lists the keys of the file, as in api.base_url.
+func keysOf(t reflect.Type, prefix string) []string {
+	var keys []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "-":
+		case f.Type.Kind() == reflect.Struct:
+			keys = append(keys, keysOf(f.Type, prefix+name+".")...)
+		default:
+			keys = append(keys, prefix+name)
+		}
+	}
+	return keys
+}

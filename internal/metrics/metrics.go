@@ -1,0 +1,177 @@
+// Package metrics tells Prometheus how a run stands, over HTTP while it lasts and
+// as a textfile for node_exporter, which also remembers it afterwards.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"importer/importer/pace"
+	"io/fs"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Metrics are those of one run. Their methods may be called from several
+// goroutines.
+type Metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	lastSuccess prometheus.Gauge
+	running     prometheus.Gauge
+}
+
+const lastSuccessName = "importer_last_success_timestamp_seconds"
+
+// New returns the metrics of a run whose counters are read from p and pacer when
+// they are asked for.
+func New(version string, p *contact.Progress, pacer *pace.Pacer) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "importer_requests_total",
+			Help: "Requests to the API by operation and HTTP status; code 0 is no answer.",
+		}, []string{"op", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "importer_request_duration_seconds",
+			Help:    "How long requests took, from before the connection was taken to the end of the answer.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"op"}),
+		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: lastSuccessName,
+			Help: "When a run last ended with every row in, in Unix time; 0 where none did.",
+		}),
+		running: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "importer_run_in_progress",
+			Help: "1 while a run lasts.",
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "importer_build_info",
+		Help:        "Always 1; the labels tell what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	started := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "importer_run_start_timestamp_seconds",
+		Help: "When the run began, in Unix time.",
+	})
+	started.SetToCurrentTime()
+	m.running.Set(1)
+	m.registry.MustRegister(m.requests, m.duration, m.lastSuccess, m.running, build, started, &snapshots{p, pacer})
+	return m
+}
+
+// Observe counts one request: its operation, the status of its answer, 0 for
+// none, and how long it took.
+func (m *Metrics) Observe(operation string, status int, took time.Duration) {
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	m.duration.WithLabelValues(operation).Observe(took.Seconds())
+}
+
+// End says that the run is over, and whether every row is in.
+func (m *Metrics) End(success bool) {
+	m.running.Set(0)
+	if success {
+		m.lastSuccess.SetToCurrentTime()
+	}
+}
+
+// Handler serves the metrics in the formats that Prometheus asks for.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// WriteTextfile writes the metrics to path, at once: no reader sees half of them.
+// Nothing about a contact is in them, and the file can be read by everybody, for
+// node_exporter runs as another user.
+func (m *Metrics) WriteTextfile(path string) error {
+	if err := prometheus.WriteToTextfile(path, m.registry); err != nil {
+		return fmt.Errorf("writing the metrics: %w", err)
+	}
+	return nil
+}
+
+// Remember takes over from the textfile of an earlier run when a run last
+// succeeded: one that fails must not make that forgotten. A file that is not
+// there is no error.
+func (m *Metrics) Remember(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the metrics of the last run: %w", err)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(string(text)))
+	if err != nil {
+		return fmt.Errorf("reading the metrics of the last run in %s: %w; remove the file if it is not ours", path, err)
+	}
+	for _, metric := range families[lastSuccessName].GetMetric() {
+		m.lastSuccess.Set(metric.GetGauge().GetValue())
+	}
+	return nil
+}
+
+// snapshots reads the counters of the run each time somebody asks.
+type snapshots struct {
+	progress *contact.Progress
+	pacer    *pace.Pacer
+}
+
+var (
+	rows      = prometheus.NewDesc("importer_rows_total", "Rows by what became of them.", []string{"outcome"}, nil)
+	rowsRead  = prometheus.NewDesc("importer_rows_read_total", "Rows read from the source.", nil, nil)
+	retries   = prometheus.NewDesc("importer_retries_total", "Create requests after the first of a row.", nil, nil)
+	throttled = prometheus.NewDesc("importer_throttled_total", "Answers 429.", nil, nil)
+	inFlight  = prometheus.NewDesc("importer_requests_in_flight", "Requests sent and not answered yet.", nil, nil)
+	inDoubt   = prometheus.NewDesc("importer_rows_in_doubt", "Rows that wait for a look-up or are being looked up.", nil, nil)
+	used      = prometheus.NewDesc("importer_quota_window_used", "Requests that the window of the quota holds; no quota: 0.", nil, nil)
+	quota     = prometheus.NewDesc("importer_quota_window_limit", "Requests that the window of the quota may hold at present; no quota: 0.", nil, nil)
+	closed    = prometheus.NewDesc("importer_throttle_closed", "1 while nothing is sent because the API asked to wait.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s *snapshots) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+
+// Collect implements prometheus.Collector.
+func (s *snapshots) Collect(ch chan<- prometheus.Metric) {
+	now, pace := s.progress.Snapshot(), s.pacer.State()
+	counter := func(d *prometheus.Desc, n int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(d *prometheus.Desc, n float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n) }
+	for _, r := range []struct {
+		outcome string
+		n       int64
+	}{
+		{"created", now.Created}, {"updated", now.Updated}, {"unchanged", now.Unchanged}, {"existing", now.Existing},
+		{"duplicate", now.Duplicate}, {"deactivated", now.Deactivated}, {"deleted", now.Deleted}, {"invalid", now.Invalid},
+		{"rejected", now.Rejected}, {"failed", now.Failed}, {"unknown", now.Unknown}, {"done_before", now.DoneBefore}, {"pending", now.Pending},
+	} {
+		counter(rows, r.n, r.outcome)
+	}
+	counter(rowsRead, now.Read)
+	counter(retries, now.Retries)
+	counter(throttled, now.Throttled)
+	gauge(inFlight, float64(now.InFlight))
+	gauge(inDoubt, float64(now.InDoubt))
+	gauge(used, float64(pace.Used))
+	gauge(quota, float64(pace.Quota))
+	shut := 0.0
+	if pace.Throttled {
+		shut = 1
+	}
+	gauge(closed, shut)
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	_ "embed"
+	"html/template"
+	"importer/importer/contact"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Now is how a run stands that lasts, in words.
+type Now struct {
+	Share  float64 // of the input that is settled, 0 to 1; 0 where that is not known
+	Counts string
+	Pace   string
+	Quota  string
+}
+
+//go:embed page.html
+var pageText string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"clean":   contact.Printable,
+	"comma":   func(n int64) string { return humanize.Comma(n) },
+	"comma64": func(n int) string { return humanize.Comma(int64(n)) },
+	"answer":  answerName,
+	"percent": percentName,
+	"brief":   brief,
+	"runs":    func(n int) string { return count(int64(n), "run", "runs") },
+	"when": func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format("2006-01-02 15:04:05")
+	},
+}).Parse(pageText))
+
+type tile struct {
+	Name, N, Meaning, Class string
+}
+
+const (
+	mostShownFailures = 50
+	mostShownRuns     = 30
+)
+
+// WriteHTML writes the account as one page that needs nothing else: no request
+// leaves it, and what strangers wrote is text in it. Without now it is a file to
+// keep; with now it is the page of a run that lasts, and refreshes itself from
+// where it came. The nonce is the one that the page's policy allows.
+func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
+	timeline, err := timelineChart(&a.timeline)
+	if err != nil {
+		return err
+	}
+	latency, err := latencyChart(a.latency)
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Account           *Account
+		Name              string // of the file; where it lies is nobody else's business
+		Now               *Now
+		Nonce             string
+		Last              *Run
+		Class, Reason     string
+		Tiles             []tile
+		Timeline, Latency *chart
+		Requests          []contact.RequestCount
+		Percentiles       []percentile
+		Failures          []contact.FailureGroup
+		MoreFailures      int
+		Endings           []Ending
+		Doubts            []Doubt
+		Runs              []Run
+	}{
+		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(), Timeline: timeline, Latency: latency, Requests: a.Requests(),
+		Percentiles: percentiles(a.latency), Failures: a.Failures(), Endings: a.Endings(), Runs: slices.Clone(a.Runs),
+	}
+	if more := len(v.Failures) - mostShownFailures; more > 0 {
+		v.Failures, v.MoreFailures = v.Failures[:mostShownFailures], more
+	}
+	slices.Reverse(v.Runs)
+	v.Runs = v.Runs[:min(len(v.Runs), mostShownRuns)]
+	v.Doubts = slices.Clone(a.doubts)
+	slices.Reverse(v.Doubts)
+	v.Class = "wait"
+	if v.Last != nil && v.Last.Summary != nil {
+		v.Reason = v.Last.Summary.Reason
+		if v.Last.Summary.Status == contact.Complete {
+			v.Class = "good"
+		}
+	}
+	for _, s := range shown {
+		if n := a.Count(s); n > 0 {
+			v.Tiles = append(v.Tiles, tile{s.String(), humanize.Comma(n), meaning[s], classOf(s)})
+		}
+	}
+	// In memory first: of a template that fails nothing is sent or kept.
+	var b strings.Builder
+	if err := page.Execute(&b, v); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+func classOf(s contact.Status) string {
+	switch {
+	case s.In():
+		return "good"
+	case s == contact.Unknown, s == contact.InDoubt:
+		return "wait"
+	}
+	return "bad"
+}

@@ -1,0 +1,271 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"importer/importer/contact"
+	"importer/sink/journal"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile is what a stranger may write into any field of a source, and a server
+// into any field of an answer.
+const hostile = `</script><script>alerted=1</script><img src=//evil.example/x onerror=alerted=1>"'` + "`${}{{.}}\x1b[2J\u202e\u0000&lt;"
+
+// A writer writes a report the way a run does.
+type writer struct {
+	t      *testing.T
+	report *journal.Report
+	n      int
+}
+
+func begin(t *testing.T, path, run string) *writer {
+	t.Helper()
+	r, err := journal.OpenReport(path, journal.Options{Header: journal.Header{
+		Run: run, Version: "1", Mode: "create", Sources: []string{hostile + ".csv"}, BaseURL: "https://api.example", ProjectID: "65f0000000000000000000aa",
+	}})
+	must(t, err)
+	must(t, r.Begin())
+	return &writer{t: t, report: r}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *writer) row(id string, s contact.Status, change func(*contact.Outcome)) {
+	w.t.Helper()
+	w.n++
+	o := &contact.Outcome{Status: s, Attempts: 1, At: time.Now(), Row: contact.Row{
+		Source: hostile + ".csv", Line: w.n + 1, Number: int64(w.n), Key: contact.KeyOf([]string{id}), Profile: contact.Profile{ContactIDs: []string{id}},
+	}}
+	if s == contact.Created {
+		o.ID = fmt.Sprintf("65f0%020d", w.n)
+	}
+	if change != nil {
+		change(o)
+	}
+	if s != contact.Invalid && s != contact.Duplicate {
+		must(w.t, w.report.Sending([]contact.Key{o.Row.Key}))
+	}
+	must(w.t, w.report.Append(o))
+}
+
+func (w *writer) end(s contact.Summary) {
+	w.t.Helper()
+	must(w.t, w.report.End(s))
+	must(w.t, w.report.Close())
+}
+
+func because(f contact.Failure) func(*contact.Outcome) {
+	return func(o *contact.Outcome) { o.Failure = &f }
+}
+
+// writeExample writes a report of two runs: the first is stopped, the second ends.
+func writeExample(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	w := begin(t, path, "01A")
+	w.row("a", contact.Created, nil)
+	w.row("bad", contact.Invalid, because(contact.Failure{Field: "age", Detail: `"old" is no number`, Hint: "digits"}))
+	w.row("lost", contact.Unknown, func(o *contact.Outcome) { o.Doubt, o.Failure = "answer lost", &contact.Failure{Detail: "stopped"} })
+	w.row("late", contact.Failed, because(contact.Failure{HTTP: 503, Detail: "gave up after 6 attempts"}))
+	must(t, w.report.Sending([]contact.Key{contact.KeyOf([]string{"open"})}))
+	w.end(contact.Summary{Run: "01A", Status: contact.Interrupted})
+
+	w = begin(t, path, "01B")
+	w.row("bad", contact.Invalid, because(contact.Failure{Field: "age", Detail: `"old" is no number`, Hint: "digits"}))
+	w.row("lost", contact.Created, func(o *contact.Outcome) { o.Found, o.Doubt = true, "earlier run" })
+	w.row("late", contact.Created, nil)
+	w.row("open", contact.Created, func(o *contact.Outcome) { o.Doubt = "earlier run"; o.Attempts = 2 })
+	w.row("wrong", contact.Rejected, because(contact.Failure{HTTP: 400, Code: 1005, Field: "age", Detail: "no", TraceID: "T"}))
+	w.row("a", contact.Duplicate, nil)
+	var meter contact.TrafficMeter
+	meter.Begin(time.Now().Add(-3 * time.Second))
+	for range 98 {
+		meter.Observe("create", 201, 80*time.Millisecond)
+	}
+	meter.Observe("create", 429, 2*time.Second)
+	meter.Observe("list", 0, 30*time.Second)
+	traffic, _ := meter.Cut(time.Now())
+	must(t, w.report.Traffic(traffic))
+	w.end(contact.Summary{Run: "01B", Status: contact.Complete, Counts: contact.Counts{Read: 6, Created: 4, Invalid: 1, Rejected: 1}})
+	return path
+}
+
+// The last line of a contact holds; what a later run settled counts as settled,
+// and rows that are no contacts count once, however often they were read.
+func TestAccount(t *testing.T) {
+	a, err := Read(writeExample(t))
+	must(t, err)
+	for s, want := range map[contact.Status]int64{
+		contact.Created: 4, contact.Invalid: 1, contact.Rejected: 1, contact.Duplicate: 1,
+		contact.Failed: 0, contact.Unknown: 0, contact.InDoubt: 0,
+	} {
+		if got := a.Count(s); got != want {
+			t.Errorf("%d contacts or rows are %v, want %d", got, s, want)
+		}
+	}
+	groups := a.Failures()
+	if len(groups) != 2 || groups[0].Count != 1 || groups[1].Count != 1 {
+		t.Errorf("failures %+v", groups)
+	}
+	endings := fmt.Sprint(a.Endings())
+	if want := "[{found, its id adopted 1} {not there, so sent again 1}]"; endings != want {
+		t.Errorf("doubts ended as %s, want %s", endings, want)
+	}
+	if a.State() != "complete" || len(a.Runs) != 2 {
+		t.Errorf("state %s, %d runs", a.State(), len(a.Runs))
+	}
+	p := percentiles(a.latency)
+	if len(p) != 5 || p[0].Took < 80*time.Millisecond || p[0].Took > 86*time.Millisecond || p[4].Took < 30*time.Second {
+		t.Errorf("percentiles %v", p)
+	}
+}
+
+func TestText(t *testing.T) {
+	a, err := Read(writeExample(t))
+	must(t, err)
+	var b strings.Builder
+	must(t, a.WriteText(&b))
+	for _, want := range []string{"2 runs, the latest: complete", "  4  profiles that the API made", "1  invalid: field age", `"old" is no number`, "→ digits",
+		"found, its id adopted", "create, HTTP 429", "list, no answer", "(50 %)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("there is no %q in\n%s", want, b.String())
+		}
+	}
+	if strings.ContainsAny(b.String(), "\x1b\u202e") {
+		t.Errorf("a stranger's control characters reach the terminal: %q", b.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	a, err := Read(writeExample(t))
+	must(t, err)
+	var b strings.Builder
+	must(t, a.WriteJSON(&b))
+	var got struct {
+		State    string
+		Outcomes map[string]int64
+		Failures []struct {
+			N       int
+			Example struct{ Detail string }
+		}
+		Runs []struct{ Run string }
+	}
+	must(t, json.Unmarshal([]byte(b.String()), &got))
+	if got.State != "complete" || got.Outcomes["created"] != 4 || len(got.Failures) != 2 || got.Failures[0].N != 1 || len(got.Runs) != 2 || got.Runs[1].Run != "01B" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	w := begin(t, path, "01A")
+	w.row("=cmd()", contact.Created, nil)
+	w.row("+49 30 123", contact.Created, nil)
+	w.row("no", contact.Rejected, because(contact.Failure{HTTP: 400, Detail: "no"}))
+	w.row("two", contact.Created, func(o *contact.Outcome) { o.Row.Profile.ContactIDs = []string{"two@example.com", "zwei,\"x\""} })
+	w.end(contact.Summary{Status: contact.Complete})
+	var b strings.Builder
+	must(t, WriteIDs(&b, path))
+	want := `contactId,_id,status,line
+'=cmd(),65f000000000000000000001,created,2
++49 30 123,65f000000000000000000002,created,3
+two@example.com,65f000000000000000000004,created,5
+"zwei,""x""",65f000000000000000000004,created,5
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// In sync modes a contact is written again and again; the last line holds.
+func TestIDsOfContactsWrittenTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	key := contact.KeyOf([]string{"a"}).String()
+	text := `{"kind":"run","at":"2026-01-01T00:00:00.000Z"}` + "\n"
+	for i, status := range []string{"created", "updated", "updated"} {
+		text += fmt.Sprintf(`{"kind":"row","key":%q,"contactIds":["a"],"status":%q,"_id":"x","line":%d,"at":"2026-01-01T00:00:00.000Z"}`+"\n", key, status, i+2)
+	}
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	var b strings.Builder
+	must(t, WriteIDs(&b, path))
+	if want := "contactId,_id,status,line\na,x,updated,4\n"; b.String() != want {
+		t.Errorf("got %s", b.String())
+	}
+}
+
+// A report can be read while a run writes it: what is complete is read, and the
+// rest when it is there.
+func TestReaderFollows(t *testing.T) {
+	path := writeExample(t)
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	want, err := Read(path)
+	must(t, err)
+
+	growing := filepath.Join(t.TempDir(), "g.report.ndjson")
+	must(t, os.WriteFile(growing, nil, 0o600))
+	r, err := Open(growing)
+	must(t, err)
+	defer r.Close()
+	a := NewAccount(growing)
+	f, err := os.OpenFile(growing, os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	defer f.Close()
+	for rest := whole; len(rest) > 0; {
+		n := min(len(rest), 97)
+		_, err := f.Write(rest[:n])
+		must(t, err)
+		rest = rest[n:]
+		must(t, r.ReadInto(a))
+	}
+	if a.Lines != want.Lines || a.Count(contact.Created) != want.Count(contact.Created) || a.State() != want.State() {
+		t.Errorf("read as it grew: %d lines, %d created, %s", a.Lines, a.Count(contact.Created), a.State())
+	}
+}
+
+func TestFilesThatAreNoReports(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"empty":      "",
+		"CSV":        "email,age\na@example.com,3\n",
+		"other JSON": `{"a":1}` + "\n",
+		"row first":  `{"kind":"row"}` + "\n",
+		"bad key":    `{"kind":"run"}` + "\n" + `{"kind":"row","key":"short","status":"created"}` + "\n",
+		"bad status": `{"kind":"run"}` + "\n" + `{"kind":"row","key":"short","status":"eaten"}` + "\n",
+	} {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The timeline loses nothing, however long the span.
+func TestTimeline(t *testing.T) {
+	var line Timeline
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	total := 0.0
+	for i := range 5000 {
+		at := start.Add(time.Duration(i*i) * time.Second)
+		line.add(at.Add(-15*time.Second), at, answered, 10)
+		total += 10
+	}
+	sum := 0.0
+	for _, slot := range line.n {
+		sum += slot[answered]
+	}
+	if sum < total-0.01 || sum > total+0.01 || line.used > slots || line.used < slots/2 {
+		t.Errorf("%v of %v answers in %d slots of %v", sum, total, line.used, line.width)
+	}
+}

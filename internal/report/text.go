@@ -1,0 +1,195 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"importer/importer/contact"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// shown are the statuses in the order in which people read them.
+var shown = []contact.Status{
+	contact.Created, contact.Updated, contact.Unchanged, contact.Existing, contact.Deactivated, contact.Deleted,
+	contact.Duplicate, contact.Invalid, contact.Rejected, contact.Failed, contact.Unknown, contact.InDoubt,
+}
+
+// meaning says what a status tells, in a few words.
+var meaning = map[contact.Status]string{
+	contact.Created:     "profiles that the API made",
+	contact.Updated:     "changed in the API",
+	contact.Unchanged:   "in the API as wanted, nothing sent",
+	contact.Existing:    "were there before, left as they are",
+	contact.Deactivated: "switched off: no longer in the source",
+	contact.Deleted:     "removed: no longer in the source",
+	contact.Duplicate:   "rows that repeat an earlier row",
+	contact.Invalid:     "rows refused before sending",
+	contact.Rejected:    "refused by the API",
+	contact.Failed:      "given up after the retries; the next run tries them again",
+	contact.Unknown:     "may be in; the next run looks them up",
+	contact.InDoubt:     "announced without an outcome; the next run looks them up",
+}
+
+// WriteText writes the account for people at a terminal or in a mail.
+func (a *Account) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Report %s\n", contact.Printable(a.Report))
+	if run := a.last(); run != nil {
+		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", contact.Printable(run.Mode), contact.Printable(strings.Join(run.Sources, ", ")), contact.Printable(run.ProjectID), contact.Printable(run.BaseURL))
+	}
+	fmt.Fprintf(&b, "%s, the latest: %s\n\n", count(int64(len(a.Runs)), "run", "runs"), a.State())
+
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, s := range shown {
+		if n := a.Count(s); n > 0 {
+			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s, humanize.Comma(n), meaning[s])
+		}
+	}
+	t.Flush()
+	if failures := a.Failures(); len(failures) > 0 {
+		b.WriteString("\nWhy rows are not in:\n")
+		contact.WriteFailures(&b, failures, 20, true)
+	}
+	if len(a.endings) > 0 {
+		b.WriteString("\nRows in doubt, and how they ended:\n")
+		for _, e := range a.Endings() {
+			fmt.Fprintf(&b, "  %12s  %s\n", humanize.Comma(e.N), e.How)
+		}
+	}
+	if requests := a.Requests(); len(requests) > 0 {
+		b.WriteString("\nRequests:\n")
+		for _, r := range requests {
+			fmt.Fprintf(&b, "  %12s  %s, %s\n", humanize.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
+		}
+		b.WriteString("  answered within")
+		for i, p := range percentiles(a.latency) {
+			if i > 0 {
+				b.WriteString(",")
+			}
+			fmt.Fprintf(&b, " %s (%s)", brief(p.Took), percentName(p.Percent))
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// An Ending is how rows that were in doubt ended, and how many.
+type Ending struct {
+	How string `json:"ended"`
+	N   int64  `json:"n"`
+}
+
+// Endings counts the rows that were in doubt by how they ended.
+func (a *Account) Endings() []Ending {
+	var list []Ending
+	for _, how := range []string{
+		endingOf(contact.Created, true, ""), endingOf(contact.Created, false, ""), endingOf(contact.Created, false, "no id"),
+		endingOf(contact.Existing, false, ""), contact.Rejected.String(), contact.Failed.String(), endingOf(contact.Unknown, false, ""),
+	} {
+		if n := a.endings[how]; n > 0 {
+			list = append(list, Ending{how, n})
+		}
+	}
+	return list
+}
+
+// WriteJSON writes the account as one JSON object.
+func (a *Account) WriteJSON(w io.Writer) error {
+	type latencyMS struct {
+		Percent float64 `json:"percent"`
+		MS      float64 `json:"ms"`
+	}
+	type failure struct {
+		Status  string `json:"status"`
+		HTTP    int    `json:"http,omitempty"`
+		Code    int    `json:"code,omitempty"`
+		Field   string `json:"field,omitempty"`
+		Hint    string `json:"hint,omitempty"`
+		N       int64  `json:"n"`
+		Example struct {
+			Source     string   `json:"source"`
+			Line       int      `json:"line"`
+			ContactIDs []string `json:"contactIds,omitempty"`
+			Detail     string   `json:"detail"`
+		} `json:"example"`
+	}
+	out := struct {
+		Report   string                 `json:"report"`
+		State    string                 `json:"state"`
+		Outcomes map[string]int64       `json:"outcomes"`
+		Failures []failure              `json:"failures"`
+		Doubts   []Ending               `json:"doubts"`
+		Requests []contact.RequestCount `json:"requests"`
+		Latency  []latencyMS            `json:"latency_ms"`
+		Runs     []Run                  `json:"runs"`
+	}{
+		Report: a.Report, State: a.State(), Outcomes: map[string]int64{}, Failures: []failure{}, Doubts: a.Endings(),
+		Requests: a.Requests(), Runs: a.Runs,
+	}
+	for _, s := range shown {
+		out.Outcomes[strings.ReplaceAll(s.String(), " ", "_")] = a.Count(s)
+	}
+	for _, g := range a.Failures() {
+		f := failure{Status: groupName(g), HTTP: g.HTTP, Code: g.Code, Field: g.Field, Hint: g.Hint, N: g.Count}
+		if len(g.Examples) > 0 {
+			e := g.Examples[0]
+			f.Example.Source, f.Example.Line, f.Example.ContactIDs, f.Example.Detail = e.Place.Source, e.Place.Line, e.ContactIDs, e.Detail
+		}
+		out.Failures = append(out.Failures, f)
+	}
+	for _, p := range percentiles(a.latency) {
+		out.Latency = append(out.Latency, latencyMS{p.Percent, float64(p.Took) / float64(time.Millisecond)})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
+
+func groupName(g contact.FailureGroup) string {
+	if g.Status == 0 {
+		return "others"
+	}
+	return g.Status.String()
+}
+
+func answerName(status int) string {
+	if status == 0 {
+		return "no answer"
+	}
+	return fmt.Sprintf("HTTP %d", status)
+}
+
+func percentName(p float64) string {
+	if p == 100 {
+		return "the slowest"
+	}
+	return fmt.Sprintf("%g %%", p)
+}
+
+// brief is a duration with two or three digits.
+func brief(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Microsecond).String()
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return humanize.Comma(n) + " " + many
+}

@@ -1,0 +1,258 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"importer/internal/sandbox"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+func faults(t *testing.T, specs ...string) (list []sandbox.Fault) {
+	t.Helper()
+	for _, spec := range specs {
+		f, err := sandbox.ParseFault(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// What each fault does to a create: the answer, and whether it is stored.
+func TestFaults(t *testing.T) {
+	for spec, want := range map[string]struct{ status, code, profiles int }{
+		"drop-before:1": {0, 0, 0},
+		"drop-after:1":  {0, 0, 1},
+		"500:1":         {500, 1008, 0},
+		"500-after:1":   {500, 1008, 1},
+		"503-after:1":   {503, 503, 1},
+		"400:1":         {400, 400, 0},
+		"1000:1":        {400, 1000, 0},
+		"1005:1":        {400, 1005, 0},
+		"401:1":         {401, 401, 0},
+		"402:1":         {402, 402, 0},
+		"403:1":         {403, 403, 0},
+		"404:1":         {404, 1002, 0},
+		"405:1":         {405, 1013, 0},
+		"409:1":         {409, 1004, 0},
+		"413:1":         {413, 413, 0},
+		"429:1":         {429, 429, 0},
+		"1001:1":        {500, 1001, 0},
+		"1003:1":        {500, 1003, 0},
+		"1006:1":        {500, 1006, 0},
+		"1007:1":        {500, 1007, 0},
+		"1010:1":        {500, 1010, 0},
+		"1011:1":        {500, 1011, 0},
+		"1012:1":        {500, 1012, 0},
+		"2001:1":        {500, 2001, 0},
+		"3000:1":        {500, 3000, 0},
+		"501:1":         {501, 1009, 0},
+		"502:1":         {502, 502, 0},
+		"1999:1":        {502, 1999, 0},
+		"2000:1":        {502, 2000, 0},
+		"503:1":         {503, 503, 0},
+		"504:1":         {504, 504, 0},
+		"8001:1":        {504, 8001, 0},
+	} {
+		t.Run(spec, func(t *testing.T) {
+			s := start(t, sandbox.Options{Faults: faults(t, spec)})
+			body := s.createBody([]string{"a"}, nil)
+			if want.status == 0 {
+				if r, err := s.try("POST", "", body); err == nil {
+					t.Errorf("answered %d %s", r.Status, r.Body)
+				}
+			} else {
+				r := s.wantProblem(want.status, want.code, "POST", "", body)
+				if after := r.Header.Get("Retry-After"); (after != "") != (spec == "429:1" || spec == "503:1") {
+					t.Errorf("Retry-After %q", after)
+				}
+			}
+			profiles := s.Profiles()
+			if len(profiles) != want.profiles {
+				t.Fatalf("%d profiles, want %d", len(profiles), want.profiles)
+			}
+			all := s.Injections()
+			if len(all) != 1 {
+				t.Fatalf("injections %+v", all)
+			}
+			i := all[0]
+			name, _, _ := strings.Cut(spec, ":")
+			if i.Fault != name || i.Operation != "create" || i.Method != "POST" || i.Path != "/v2.0/profiles" || i.Processed != (want.profiles == 1) {
+				t.Errorf("injection %+v", i)
+			}
+			if i.Processed && (i.Status != 201 || i.ProfileID != profiles[0].ID || !slices.Equal(i.ContactIDs, []string{"a"})) {
+				t.Errorf("the lost answer is %+v, of the profile %s", i, profiles[0].ID)
+			}
+			if c := s.Counts(); c.Faults[i.Fault] != 1 || (c.Throttled == 1) != (want.status == 429) {
+				t.Errorf("counts %+v", c)
+			}
+		})
+	}
+}
+
+// Requests with a wrong key or to nowhere are not worth a fault.
+func TestFaultsSpareRefusedRequests(t *testing.T) {
+	s := start(t, sandbox.Options{Faults: faults(t, "drop-before:1")})
+	s.wantProblem(401, 401, "GET", "", "", "X-API-Key", "")
+	s.wantProblem(404, 1002, "GET", "/a/b/c/d", "")
+	if n := len(s.Injections()); n != 0 {
+		t.Errorf("%d injections", n)
+	}
+}
+
+// naiveImport creates profiles with several workers, and sends again whatever
+// was not answered, as an importer without care would do it. It returns how
+// often each contact was sent.
+func naiveImport(s *tenant, rows, workers int) map[string]int {
+	var mu sync.Mutex
+	sent := make(map[string]int)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < rows; i += workers {
+				contact := fmt.Sprintf("contact-%d@example.com", i)
+				for done := false; !done; {
+					r, err := s.try("POST", "", s.createBody([]string{contact}, nil))
+					mu.Lock()
+					sent[contact]++
+					mu.Unlock()
+					done = err == nil && r.Status == 201
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return sent
+}
+
+// Of 1,000 rows none is missing, those whose answer was lost are there twice,
+// and the injections and the log say which.
+func TestDropAfterOfAThousandRows(t *testing.T) {
+	var logged bytesBuffer
+	s := start(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Seed: 1, Faults: faults(t, "drop-after:0.05"), Log: zerolog.New(&logged)})
+	sent := naiveImport(s, 1000, 8)
+	byContact := make(map[string]int)
+	ids := make(map[string]bool)
+	for _, p := range s.Profiles() {
+		byContact[p.ContactIDs[0]]++
+		ids[p.ID] = true
+	}
+	if len(byContact) != 1000 {
+		t.Errorf("%d contacts, want 1000", len(byContact))
+	}
+	lost := make(map[string]int)
+	for _, i := range s.Injections() {
+		if i.Fault != "drop-after" || !i.Processed || i.Status != 201 || !ids[i.ProfileID] {
+			t.Errorf("injection %+v", i)
+		}
+		lost[i.ContactIDs[0]]++
+	}
+	if n := len(s.Injections()); n < 25 || n > 100 {
+		t.Errorf("%d answers lost of about 1050, want about 50", n)
+	}
+	for contact, n := range byContact {
+		if n != 1+lost[contact] || n != sent[contact] {
+			t.Errorf("%s: %d profiles, %d answers lost, sent %d times", contact, n, lost[contact], sent[contact])
+		}
+	}
+	var named int
+	for line := range strings.Lines(logged.String()) {
+		var e struct {
+			Fault, Operation string
+			ProfileID        string `json:"profile_id"`
+			LostStatus       int    `json:"lost_status"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Fault == "drop-after" && e.Operation == "create" && e.LostStatus == 201 && ids[e.ProfileID] {
+			named++
+		}
+		if strings.Contains(line, "@example.com") || strings.Contains(line, s.APIKey()+`"`) {
+			t.Errorf("the log tells a contact or the key: %s", line)
+		}
+	}
+	if named != len(s.Injections()) {
+		t.Errorf("the log names %d lost answers of %d", named, len(s.Injections()))
+	}
+}
+
+// The same seed loses the same answers, whatever the order in which the requests
+// arrive.
+func TestFaultsRepeat(t *testing.T) {
+	run := func(seed uint64, workers int) map[string]int {
+		s := start(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Seed: seed, Faults: faults(t, "drop-before:0.03", "drop-after:0.03", "500-after:0.03", "503:0.03")})
+		naiveImport(s, 150, workers)
+		befell := make(map[string]int)
+		for _, i := range s.Injections() {
+			befell[i.Fault+" "+strings.Join(i.ContactIDs, " ")]++
+		}
+		return befell
+	}
+	a, b, other := fmt.Sprint(run(7, 1)), fmt.Sprint(run(7, 16)), fmt.Sprint(run(8, 1))
+	if a != b {
+		t.Errorf("the same seed: %s\nand with more workers: %s", a, b)
+	}
+	if a == other {
+		t.Error("another seed loses the same answers")
+	}
+}
+
+// A lost answer of any operation leaves its work done.
+func TestDropAfterOfOtherOperations(t *testing.T) {
+	s := start(t, sandbox.Options{Faults: faults(t, "drop-after:0.5"), Seed: 3})
+	var id string
+	for range 100 { // until one is answered or refused: both mean it is there
+		if r, err := s.try("POST", "", s.createBody([]string{"a", "b"}, nil)); err == nil && (r.Status == http.StatusCreated || r.Status == http.StatusConflict) {
+			id = s.Profiles()[0].ID
+			break
+		}
+	}
+	if id == "" {
+		t.Fatal("no create was answered")
+	}
+	for _, tt := range []struct{ operation, method, target, body string }{
+		{"update", "PATCH", "/" + id, `{"active":false}`},
+		{"removeContactId", "POST", "/" + id + "/contactids/remove", `{"contactId":"b"}`},
+		{"delete", "DELETE", "/" + id, ""},
+	} {
+		before := len(s.Injections())
+		for range 100 {
+			s.try(tt.method, tt.target, tt.body)
+			if all := s.Injections(); len(all) > before && all[len(all)-1].Operation == tt.operation && all[len(all)-1].Processed {
+				break
+			}
+		}
+		if len(s.Injections()) == before {
+			t.Errorf("%s: no answer was lost in 100", tt.operation)
+		}
+	}
+	if n := len(s.Profiles()); n != 0 {
+		t.Errorf("%d profiles after all", n)
+	}
+}
+
+// A bytesBuffer may be written by several goroutines.
+type bytesBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *bytesBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *bytesBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

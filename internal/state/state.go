@@ -1,0 +1,493 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"zombiezen.com/go/sqlite"
+)
+
+// Options say what a state is about.
+type Options struct {
+	BaseURL   string
+	ProjectID string
+}
+
+// A State is what the last sync left in the API: for each key its profile, the
+// digest that was sent last, and when it was touched last. It is a SQLite file,
+// readable by its owner alone, locked while it is open. It implements
+// change.State; its methods may be called from several goroutines.
+//
+// What is recorded is committed in batches, together with the place in the
+// report up to which it goes: what a crash kept out of the file is read from
+// there.
+type State struct {
+	path    string
+	options Options
+	lock    *flock.Flock
+
+	mu          sync.Mutex   // over what follows
+	conn        *sqlite.Conn // the only one; nil when it is closed
+	n           int
+	open        bool // a transaction
+	uncommitted int
+	committed   time.Time
+	report      string // that is recorded from
+	position    func() int64
+
+	// The active contacts that were touched after since, but for those that were
+	// recorded later; empty until asked for often enough.
+	unchanged contact.RowSet
+	since     time.Time
+	asked     int // how often Unchanged was, since
+}
+
+// When what was recorded is committed, at the latest.
+const (
+	mostUncommitted = 5000
+	commitEvery     = time.Second
+)
+
+// applicationID marks the file as a state of the importer.
+const applicationID = 0x494d5354
+
+// migrations lead from one version of the schema to the next. A file says in its
+// user_version how many of them it has seen. None is ever changed.
+var migrations = []string{
+	`CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+	CREATE TABLE contact (
+		key         BLOB PRIMARY KEY,
+		id          TEXT NOT NULL,
+		digest      BLOB NOT NULL,    -- of the row that was sent last
+		touched     INTEGER NOT NULL, -- when the API last changed it, as far as is known, in Unix seconds
+		inactive    INTEGER NOT NULL, -- the source lacks it, and it was deactivated for that
+		contact_ids TEXT NOT NULL     -- JSON array
+	) WITHOUT ROWID;
+	CREATE UNIQUE INDEX contact_by_id ON contact (id);
+	CREATE TABLE refused (
+		key     BLOB PRIMARY KEY,
+		digest  BLOB NOT NULL, -- of the row that the API refused
+		failure TEXT NOT NULL  -- JSON
+	) WITHOUT ROWID;`,
+}
+
+// Open opens or creates the state at path. Its errors are a *LockedError where
+// another run holds it, a *MismatchError where it is of another project, or one
+// of the file. The caller closes it.
+func Open(path string, o Options) (_ *State, err error) {
+	lock := flock.New(path + ".lock")
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the state %s: %w; it needs a folder that can be written to: choose one with --state", path, err)
+	}
+	if !ok {
+		return nil, &LockedError{State: path}
+	}
+	s := &State{path: path, options: o, lock: lock, committed: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	// SQLite gives its own files the mode of the database.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("the state: %w", err)
+	}
+	abs, err := filepath.Abs(path) // so that no name means anything special
+	if err != nil {
+		return nil, err
+	}
+	if s.conn, err = sqlite.OpenConn(abs, sqlite.OpenReadWrite); err != nil {
+		return nil, s.wrap(err)
+	}
+	s.conn.SetBusyTimeout(time.Second)
+	if err = runAll(s.conn, settings); err != nil {
+		return nil, s.wrap(err)
+	}
+	if err := s.prepare(); err != nil {
+		var other *MismatchError
+		if errors.As(err, &other) {
+			return nil, err
+		}
+		return nil, s.wrap(err)
+	}
+	return s, nil
+}
+
+const settings = `
+PRAGMA locking_mode = exclusive;
+PRAGMA journal_mode = wal;
+PRAGMA synchronous = normal;
+PRAGMA cache_size = -8000;`
+
+// Empty is a state that knows nobody and lies in no file. The caller closes it.
+func Empty(o Options) (_ *State, err error) {
+	s := &State{path: "in memory", options: o, committed: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if s.conn, err = sqlite.OpenConn(":memory:", sqlite.OpenReadWrite); err != nil {
+		return nil, err
+	}
+	return s, s.prepare()
+}
+
+func (s *State) wrap(err error) error {
+	return fmt.Errorf("the state %s: %w; without it, the next run makes it anew from the reports and from what the project holds", s.path, err)
+}
+
+// prepare brings the schema up to date, and looks whether the state is of this
+// project.
+func (s *State) prepare() error {
+	var version, application, tables int
+	for query, to := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &application, "SELECT count(*) FROM sqlite_schema": &tables} {
+		if err := s.number(query, to); err != nil {
+			return err
+		}
+	}
+	if tables > 0 && application != applicationID {
+		return errors.New("this is no state of the importer")
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("it has version %d, and this program knows versions up to %d: use a newer one", version, len(migrations))
+	}
+	for ; version < len(migrations); version++ {
+		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
+		if err := runAll(s.conn, step); err != nil {
+			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
+		}
+	}
+	for _, m := range []struct{ name, what, now string }{
+		{"base_url", "base URL", s.options.BaseURL}, {"project_id", "project", s.options.ProjectID},
+	} {
+		was, err := s.meta(m.name)
+		if err != nil {
+			return err
+		}
+		if was == "" {
+			err = s.setMeta(m.name, m.now)
+		} else if was != m.now {
+			err = &MismatchError{State: s.path, What: m.what, Was: was, Now: m.now}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.number("SELECT count(*) FROM contact", &s.n)
+}
+
+func (s *State) number(query string, to *int) error {
+	return run(s.conn, query, func(stmt *sqlite.Stmt) error {
+		*to = stmt.ColumnInt(0)
+		return nil
+	})
+}
+
+func (s *State) meta(name string) (value string, err error) {
+	err = run(s.conn, "SELECT value FROM meta WHERE name = ?", func(stmt *sqlite.Stmt) error {
+		value = stmt.ColumnText(0)
+		return nil
+	}, name)
+	return value, err
+}
+
+func (s *State) setMeta(name, value string) error {
+	return run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, name, value)
+}
+
+// BaseURL and ProjectID are those of the project that it is about.
+func (s *State) BaseURL() string   { return s.options.BaseURL }
+func (s *State) ProjectID() string { return s.options.ProjectID }
+
+// Len is how many contacts the state knows.
+func (s *State) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
+}
+
+// Entry implements change.State. The contact ids are not read.
+func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Key = k
+	err = run(s.conn, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		known = true
+		e.ID = stmt.ColumnText(0)
+		stmt.ColumnBytes(1, e.Digest[:])
+		e.Touched = time.Unix(stmt.ColumnInt64(2), 0)
+		e.Inactive = stmt.ColumnBool(3)
+		return nil
+	}, k[:])
+	return e, known, s.wrapRead(err)
+}
+
+const (
+	// All contacts are read when one in so many was asked for.
+	scanAfter = 16
+	// What was read serves for so long: until then none of them is due to be touched.
+	scanServes = time.Hour
+)
+
+// Unchanged implements change.State. A look-up takes ten times as long as
+// reading a contact in passing. So when it is asked often, it reads all once, and
+// keeps in memory which rows are as they were: 11 bytes for each.
+func (s *State) Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked++; since.After(s.since) {
+		if s.asked < s.n/scanAfter {
+			return false, nil
+		}
+		if err := s.scan(since.Add(scanServes)); err != nil {
+			return false, s.wrap(err)
+		}
+	}
+	return s.unchanged.Has(k, d), nil
+}
+
+// scan fills the set of those that are unchanged.
+func (s *State) scan(since time.Time) error {
+	s.unchanged.Free()
+	s.unchanged, s.since, s.asked = contact.NewRowSet(s.n), since, 0
+	return run(s.conn, "SELECT key, digest FROM contact WHERE touched > ? AND inactive = 0", func(stmt *sqlite.Stmt) error {
+		var k contact.Key
+		var d contact.Digest
+		stmt.ColumnBytes(0, k[:])
+		stmt.ColumnBytes(1, d[:])
+		s.unchanged.Add(k, d)
+		return nil
+	}, since.Unix())
+}
+
+func (s *State) wrapRead(err error) error {
+	if err == nil {
+		return nil
+	}
+	return s.wrap(err)
+}
+
+// Entries implements change.State.
+func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
+		e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
+		stmt.ColumnBytes(0, e.Key[:])
+		stmt.ColumnBytes(2, e.Digest[:])
+		all = append(all, e)
+		return json.Unmarshal(blob(stmt, 5), &all[len(all)-1].ContactIDs)
+	}, after[:], most)
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	return all, nil
+}
+
+// Refused implements change.State.
+func (s *State) Refused(k contact.Key) (digest contact.Digest, why *contact.Failure, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = run(s.conn, "SELECT digest, failure FROM refused WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		stmt.ColumnBytes(0, digest[:])
+		return json.Unmarshal(blob(stmt, 1), &why)
+	}, k[:])
+	return digest, why, s.wrapRead(err)
+}
+
+// Record implements change.State.
+func (s *State) Record(outcomes ...*contact.Outcome) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range outcomes {
+		if err := s.record(o); err != nil {
+			return s.wrap(err)
+		}
+	}
+	s.uncommitted += len(outcomes)
+	// Not before all are recorded: the report holds all of them.
+	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
+		return s.commit()
+	}
+	return nil
+}
+
+func (s *State) record(o *contact.Outcome) error {
+	key := o.Row.Key
+	switch o.Status {
+	case contact.Created, contact.Updated, contact.Unchanged:
+		if o.ID == "" {
+			return nil // not known which profile it is: the next run finds it
+		}
+		ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+		if err != nil {
+			return err
+		}
+		touched := o.At
+		if !o.Changed.IsZero() {
+			touched = o.Changed
+		}
+		// A contact whose ids have changed has a new key and its old profile.
+		gone, err := s.alter("DELETE FROM contact WHERE id = ? OR key = ? RETURNING key, digest", o.ID, key[:])
+		if err != nil {
+			return err
+		}
+		s.n -= gone
+		if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids) VALUES (?, ?, ?, ?, 0, ?)",
+			key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids)); err != nil {
+			return err
+		}
+		s.n++
+		return s.exec("DELETE FROM refused WHERE key = ?", key[:])
+	case contact.Deactivated:
+		_, err := s.alter("UPDATE contact SET inactive = 1, touched = ? WHERE key = ? RETURNING key, digest", o.At.Unix(), key[:])
+		return err
+	case contact.Deleted:
+		gone, err := s.alter("DELETE FROM contact WHERE key = ? RETURNING key, digest", key[:])
+		if err != nil {
+			return err
+		}
+		s.n -= gone
+	case contact.Rejected:
+		why, err := json.Marshal(o.Failure)
+		if err != nil {
+			return err
+		}
+		return s.exec("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", key[:], o.Row.Digest[:], string(why))
+	}
+	return nil
+}
+
+// exec changes the state, within the open transaction.
+func (s *State) exec(query string, values ...any) error {
+	return s.change(query, nil, values...)
+}
+
+// alter changes or deletes contacts with a query that returns the key and the
+// digest of each of them, and says how many they were.
+func (s *State) alter(query string, values ...any) (contacts int, err error) {
+	err = s.change(query, func(stmt *sqlite.Stmt) error {
+		var k contact.Key
+		var d contact.Digest
+		stmt.ColumnBytes(0, k[:])
+		stmt.ColumnBytes(1, d[:])
+		s.unchanged.Remove(k, d)
+		contacts++
+		return nil
+	}, values...)
+	return contacts, err
+}
+
+func (s *State) change(query string, row func(*sqlite.Stmt) error, values ...any) error {
+	if !s.open {
+		if err := run(s.conn, "BEGIN", nil); err != nil {
+			return err
+		}
+		s.open = true
+	}
+	return run(s.conn, query, row, values...)
+}
+
+// Commit brings what was recorded into the file.
+func (s *State) Commit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commit()
+}
+
+func (s *State) commit() error {
+	s.uncommitted, s.committed = 0, time.Now()
+	if s.report != "" && s.position != nil {
+		if err := s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)",
+			s.report, strconv.FormatInt(s.position(), 10)); err != nil {
+			return s.wrap(err)
+		}
+	}
+	if !s.open {
+		return nil
+	}
+	s.open = false
+	return s.wrapRead(run(s.conn, "COMMIT", nil))
+}
+
+// From says which report is recorded from now on, by the id of its first run,
+// and how long it is at each commit.
+func (s *State) From(report string, position func() int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report, s.position = report, position
+}
+
+// Holds is how much of a report was recorded, in bytes.
+func (s *State) Holds(report string) (bytes int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, err := s.meta("report")
+	if err != nil {
+		return 0, s.wrap(err)
+	}
+	if was != report {
+		return 0, nil
+	}
+	text, err := s.meta("report_bytes")
+	if err != nil {
+		return 0, s.wrap(err)
+	}
+	bytes, err = strconv.ParseInt(text, 10, 64)
+	return bytes, s.wrapRead(err)
+}
+
+// Close commits what was recorded, and frees the state.
+func (s *State) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.commit(), s.release())
+}
+
+func (s *State) release() error {
+	var errs []error
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+		s.conn = nil
+	}
+	s.unchanged.Free()
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// A LockedError says that another run holds the state.
+type LockedError struct{ State string }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the state %s is in use by another process; wait until that run has ended, or choose another state with --state", e.State)
+}
+
+// A MismatchError says that a state belongs to another project.
+type MismatchError struct {
+	State string
+	What  string // "project" or "base URL"
+	Was   string // in the state
+	Now   string // in this run
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("the state %s belongs to another project: its %s is %q, and this run's is %q; choose another state with --state",
+		e.State, e.What, e.Was, e.Now)
+}

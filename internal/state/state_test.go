@@ -1,0 +1,309 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func open(t *testing.T, path string) *State {
+	t.Helper()
+	s, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func outcome(n int, status contact.Status, digest byte) *contact.Outcome {
+	p := contact.Profile{ContactIDs: []string{fmt.Sprint("c", n)}}
+	return &contact.Outcome{
+		Row:    contact.Row{Key: contact.KeyOf(p.ContactIDs), Digest: contact.Digest{0: digest, 15: digest}, Profile: p},
+		Status: status, ID: fmt.Sprintf("%024d", n), At: time.Unix(1e9, 0),
+	}
+}
+
+func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	record := func(o *contact.Outcome) {
+		t.Helper()
+		if err := s.Record(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		record(outcome(i, contact.Created, 1))
+	}
+	record(outcome(1, contact.Updated, 2))
+	record(outcome(2, contact.Deactivated, 1))
+	record(outcome(3, contact.Deleted, 1))
+	record(outcome(4, contact.Failed, 3))
+	record(outcome(5, contact.Unknown, 3))
+	refused := outcome(6, contact.Rejected, 3)
+	refused.Failure = &contact.Failure{HTTP: 400, Detail: "no"}
+	record(refused)
+	moved := outcome(7, contact.Updated, 4)
+	moved.Row.Profile.ContactIDs = []string{"c7", "more"}
+	moved.Row.Key = contact.KeyOf(moved.Row.Profile.ContactIDs)
+	moved.Changed = time.Unix(5e8, 0)
+	record(moved)
+
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+	for range 2 { // before and after it was closed
+		if s.Len() != 9 {
+			t.Errorf("knows %d, want 9", s.Len())
+		}
+		for i, want := range []struct {
+			digest   byte
+			inactive bool
+			known    bool
+		}{{1, false, true}, {2, false, true}, {1, true, true}, {0, false, false}, {1, false, true}, {1, false, true}, {1, false, true}, {0, false, false}, {1, false, true}} {
+			k := outcome(i, 0, 0).Row.Key
+			e, known, err := s.Entry(k)
+			if err != nil || known != want.known || known && (e.Digest[0] != want.digest || e.Inactive != want.inactive || e.ID != fmt.Sprintf("%024d", i) || e.Touched.Unix() != 1e9) {
+				t.Errorf("%d: %+v, %t, %v; want %+v", i, e, known, err, want)
+			}
+		}
+		if e, known, err := s.Entry(moved.Row.Key); err != nil || !known || e.ID != moved.ID || e.Touched.Unix() != 5e8 {
+			t.Errorf("the contact that has another id: %+v, %t, %v", e, known, err)
+		}
+		if d, why, err := s.Refused(refused.Row.Key); err != nil || d != refused.Row.Digest || !reflect.DeepEqual(why, refused.Failure) {
+			t.Errorf("refused: %v, %+v, %v", d, why, err)
+		}
+		if _, why, err := s.Refused(outcome(1, 0, 0).Row.Key); err != nil || why != nil {
+			t.Errorf("not refused: %+v, %v", why, err)
+		}
+		var all []change.Entry
+		var after contact.Key
+		for {
+			part, err := s.Entries(after, 4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(part) == 0 {
+				break
+			}
+			all, after = append(all, part...), part[len(part)-1].Key
+		}
+		if len(all) != 9 {
+			t.Errorf("%d entries, want 9", len(all))
+		}
+		for _, e := range all {
+			if contact.KeyOf(e.ContactIDs) != e.Key {
+				t.Errorf("%+v: the contact ids are of another key", e)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	size := int64(100)
+	s.From("run 1", func() int64 { return size })
+	if err := s.Record(outcome(1, contact.Created, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	size = 200
+	if n, err := s.Holds("run 1"); err != nil || n != 100 {
+		t.Errorf("holds %d, %v; want 100", n, err)
+	}
+	if n, err := s.Holds("run 2"); err != nil || n != 0 {
+		t.Errorf("of another report it holds %d, %v", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if n, err := s.Holds("run 1"); err != nil || n != 200 {
+		t.Errorf("holds %d, %v; want 200", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStateIsLockedAndBelongsToAProject(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	var locked *LockedError
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"}); !errors.As(err, &locked) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var other *MismatchError
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) {
+		t.Errorf("another project: %v", err)
+	}
+	if err := open(t, path).Close(); err != nil {
+		t.Errorf("after a mismatch: %v", err)
+	}
+}
+
+func TestStateRefusesOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("this is no database, and long enough to tell that it is none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(text, Options{}); err == nil {
+		t.Error("a text file was taken")
+	}
+	newer := filepath.Join(dir, "newer.db")
+	s := open(t, newer)
+	if err := run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(newer, Options{BaseURL: "https://x", ProjectID: "p"}); err == nil {
+		t.Error("a file of a newer version was taken")
+	}
+}
+
+// What Unchanged says is what the entry says, whether all contacts were read or
+// not, and whatever is recorded meanwhile.
+func TestUnchangedIsWhatTheEntrySays(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const n = 100
+	record := func(o *contact.Outcome) {
+		t.Helper()
+		if err := s.Record(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		o := outcome(i, contact.Created, 1)
+		o.At = o.At.Add(time.Duration(i) * time.Minute)
+		record(o)
+	}
+	record(outcome(7, contact.Deactivated, 1))
+	// since is when those that are due now were touched last; of late, those that
+	// will be due soon, which a scan leaves out, are no longer looked up.
+	look := func(since time.Time) (yes int) {
+		t.Helper()
+		for i := range n {
+			for digest := range byte(3) {
+				o := outcome(i, 0, digest)
+				e, known, err := s.Entry(o.Row.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := change.Compare(e, known, o.Row.Digest, since.Add(time.Hour), time.Hour) == change.NeedsNothing
+				got, err := s.Unchanged(o.Row.Key, o.Row.Digest, since)
+				if err != nil || got && !want {
+					t.Fatalf("%d with the digest %d at %v: %t, %v; the entry is %+v", i, digest, since, got, err, e)
+				}
+				if got {
+					yes++
+				}
+			}
+		}
+		return yes
+	}
+	at := time.Unix(1e9, 0).Add(-2 * time.Hour)
+	if got := look(at); got < 90 || got > n-1 {
+		t.Errorf("%d are unchanged, want most of %d: the first ones are not looked for in all", got, n-1)
+	}
+	if got := look(at); got != n-1 {
+		t.Errorf("%d are unchanged, want %d", got, n-1)
+	}
+	record(outcome(1, contact.Updated, 2))
+	record(outcome(2, contact.Deactivated, 1))
+	record(outcome(3, contact.Deleted, 1))
+	moved := outcome(4, contact.Updated, 1)
+	moved.Row.Key = outcome(n, 0, 0).Row.Key
+	record(moved)
+	if got := look(at); got != n-5 {
+		t.Errorf("%d are unchanged, want %d", got, n-5)
+	}
+	// A quarter of them are due now, and of the others those within the hour are
+	// left to Entry.
+	if got := look(at.Add(2*time.Hour + 25*time.Minute)); got < 10 || got > n-5-25 {
+		t.Errorf("%d are unchanged of %d", got, n-5-25)
+	}
+}
+
+func BenchmarkEntry(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "s.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const n = 100_000
+	for i := range n {
+		if err := s.Record(outcome(i, contact.Created, 1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	keys := make([]contact.Key, n)
+	for i := range keys {
+		keys[i] = outcome(i, 0, 0).Row.Key
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, ok, err := s.Entry(keys[i%n]); err != nil || !ok {
+			b.Fatal(err, ok)
+		}
+	}
+}
+
+// What the report took with one write is committed as one, or a crash in between
+// would lose the rest of it: the place in the report is behind all of it.
+func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	recorded := 0
+	s.From("run 1", func() int64 {
+		if s.n != recorded {
+			t.Errorf("committed with %d of %d contacts", s.n, recorded)
+		}
+		return int64(recorded)
+	})
+	for range 3 {
+		var batch []*contact.Outcome
+		for range 64 {
+			recorded++
+			batch = append(batch, outcome(recorded, contact.Created, 1))
+		}
+		s.committed = time.Now().Add(-time.Hour) // a commit is due with the first
+		if err := s.Record(batch...); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
+			t.Errorf("holds %d of %d, %v", n, recorded, err)
+		}
+	}
+}

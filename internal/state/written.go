@@ -1,0 +1,201 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// Written is what a report says was written, key by key. It lies in a file
+// without a name that ends with the process, so that memory does not grow with
+// the report. It has one owner at a time.
+type Written struct {
+	conn *sqlite.Conn
+	open bool
+}
+
+const writtenSchema = `
+PRAGMA journal_mode = off;
+PRAGMA synchronous = off;
+CREATE TABLE written (
+	key         BLOB PRIMARY KEY,
+	id          TEXT NOT NULL,
+	digest      BLOB NOT NULL,
+	status      INTEGER NOT NULL, -- the last one
+	created     INTEGER NOT NULL, -- the report says that it was
+	touched     INTEGER NOT NULL, -- it was never changed but by being touched
+	at          INTEGER NOT NULL, -- when it was written last, in Unix milliseconds
+	previous    TEXT,             -- JSON: what updates took away, as it was before the first
+	contact_ids TEXT NOT NULL,
+	source      TEXT NOT NULL,
+	line        INTEGER NOT NULL,
+	seen        INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;`
+
+// NewWritten makes an empty table. The caller closes it.
+func NewWritten() (*Written, error) {
+	conn, err := temporary(writtenSchema)
+	if err != nil {
+		return nil, fmt.Errorf("a file for what the report says: %w", err)
+	}
+	return &Written{conn: conn}, nil
+}
+
+// Close removes the table.
+func (w *Written) Close() error {
+	conn := w.conn
+	w.conn = nil
+	return conn.Close()
+}
+
+func (w *Written) exec(query string, values ...any) error {
+	if !w.open {
+		if err := run(w.conn, "BEGIN", nil); err != nil {
+			return err
+		}
+		w.open = true
+	}
+	return run(w.conn, query, nil, values...)
+}
+
+// Record takes the next outcome of the report.
+func (w *Written) Record(o *contact.Outcome) error {
+	key := o.Row.Key
+	if o.Undone {
+		return w.exec("DELETE FROM written WHERE key = ?", key[:])
+	}
+	switch o.Status {
+	case contact.Created, contact.Updated, contact.Unchanged, contact.Deactivated, contact.Deleted:
+	default:
+		return nil
+	}
+	if o.ID == "" {
+		return nil
+	}
+	var was struct {
+		id       string
+		created  bool
+		touched  bool
+		at       int64
+		previous string // "" for nothing
+	}
+	known := false
+	if err := run(w.conn, "SELECT id, created, touched, at, previous FROM written WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		known = true
+		was.id, was.created, was.touched = stmt.ColumnText(0), stmt.ColumnBool(1), stmt.ColumnBool(2)
+		was.at, was.previous = stmt.ColumnInt64(3), stmt.ColumnText(4)
+		return nil
+	}, key[:]); err != nil {
+		return err
+	}
+	at, created, touched := o.At.UnixMilli(), o.Status == contact.Created, o.Touched || o.Status == contact.Unchanged
+	previous := was.previous
+	if o.Status == contact.Unchanged {
+		at = max(was.at, o.Changed.UnixMilli()) // nothing was written
+	}
+	if known && was.id == o.ID {
+		created, touched = created || was.created, touched && was.touched
+	} else {
+		previous = ""
+	}
+	if o.Previous != nil {
+		var err error
+		if previous, err = mergePrevious(previous, o.Previous); err != nil {
+			return err
+		}
+	}
+	ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+	if err != nil {
+		return err
+	}
+	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,nullif(?, ''),?,?,?)",
+		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, previous, string(ids), o.Row.Source, o.Row.Line)
+}
+
+// mergePrevious keeps of each member what it was before the first update.
+func mergePrevious(first string, next *contact.Profile) (string, error) {
+	p := *next
+	if first != "" {
+		var older contact.Profile
+		if err := json.Unmarshal([]byte(first), &older); err != nil {
+			return "", err
+		}
+		if older.ContactIDs != nil {
+			p.ContactIDs = older.ContactIDs
+		}
+		if older.Active != nil {
+			p.Active = older.Active
+		}
+		for _, f := range next.Fields {
+			if older.Field(f.Name) == nil {
+				older.Fields = append(older.Fields, f)
+				contact.SortFields(older.Fields)
+			}
+		}
+		p.Fields = older.Fields
+	}
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line, seen"
+
+// Get is what was written for a key.
+func (w *Written) Get(k contact.Key) (change.WrittenRow, bool, error) {
+	all, err := w.query("SELECT "+writtenColumns+" FROM written WHERE key = ?", k[:])
+	if err != nil || len(all) == 0 {
+		return change.WrittenRow{}, false, err
+	}
+	return all[0], true, nil
+}
+
+// Rows returns the next rows behind a key, in the order of keys, so many at most.
+func (w *Written) Rows(after contact.Key, most int) ([]change.WrittenRow, error) {
+	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? ORDER BY key LIMIT ?", after[:], most)
+}
+
+// Unseen is as Rows, of those that See was not told of.
+func (w *Written) Unseen(after contact.Key, most int) ([]change.WrittenRow, error) {
+	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? AND seen = 0 ORDER BY key LIMIT ?", after[:], most)
+}
+
+// See notes that a key was dealt with.
+func (w *Written) See(k contact.Key) error {
+	return w.exec("UPDATE written SET seen = 1 WHERE key = ?", k[:])
+}
+
+// Len is how many keys are in it.
+func (w *Written) Len() (n int, err error) {
+	err = run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
+		n = stmt.ColumnInt(0)
+		return nil
+	})
+	return n, err
+}
+
+func (w *Written) query(query string, values ...any) (all []change.WrittenRow, err error) {
+	err = run(w.conn, query, func(stmt *sqlite.Stmt) error {
+		r := change.WrittenRow{
+			ID: stmt.ColumnText(1), Status: contact.Status(stmt.ColumnInt(3)), Created: stmt.ColumnBool(4), Touched: stmt.ColumnBool(5),
+			At: time.UnixMilli(stmt.ColumnInt64(6)), Place: contact.Place{Source: stmt.ColumnText(9), Line: stmt.ColumnInt(10)}, Seen: stmt.ColumnBool(11),
+		}
+		stmt.ColumnBytes(0, r.Key[:])
+		stmt.ColumnBytes(2, r.Digest[:])
+		if err := json.Unmarshal(blob(stmt, 8), &r.ContactIDs); err != nil {
+			return err
+		}
+		if !stmt.ColumnIsNull(7) {
+			r.Previous = &contact.Profile{}
+			if err := json.Unmarshal(blob(stmt, 7), r.Previous); err != nil {
+				return err
+			}
+		}
+		all = append(all, r)
+		return nil
+	}, values...)
+	return all, err
+}

@@ -1,0 +1,43 @@
+package journal
+
+import "fmt"
+
+// A LockedError says that another run holds the report.
+type LockedError struct {
+	Report string
+	PID    int // process id of the holder; 0 where it could not be read
+}
+
+func (e *LockedError) Error() string {
+	holder := "another process"
+	if e.PID != 0 {
+		holder = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("the report %s is in use by %s; wait until that run has ended, or choose another report with --report", e.Report, holder)
+}
+
+// A MismatchError says that a report belongs to another import.
+type MismatchError struct {
+	Report string
+	What   string // "project", "base URL" or "mode"
+	Was    string // in the report
+	Now    string // in this run
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("the report %s belongs to another import: its %s is %q, and this run's is %q; choose another report with --report, or move this one aside and begin anew with --restart",
+		e.Report, e.What, e.Was, e.Now)
+}
+
+// A CorruptError says that a complete line of a report cannot be read, or that
+// it contradicts the lines before it.
+type CorruptError struct {
+	Report string
+	Line   int // from 1
+	Reason string
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the report %s cannot be resumed: line %d %s; restore the report from a copy; if only a line of the kind \"row\" is damaged, deleting that line is safe, its row is then looked up; --restart moves the report aside and sends every row again",
+		e.Report, e.Line, e.Reason)
+}

@@ -1,0 +1,115 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/gofrs/flock"
+)
+
+// lockFile is a lock beside the report, <report>.lock. It is not the report
+// itself that is locked: --restart moves the report away, Windows would keep
+// others from reading a locked file, and the process id of the holder needs a
+// place. The operating system frees the lock of a dead process.
+type lockFile struct {
+	flock *flock.Flock
+}
+
+// lockReport takes the lock of a report, or returns a *LockedError at once.
+func lockReport(report string) (*lockFile, error) {
+	path := realPath(report) + ".lock"
+	for {
+		l := &lockFile{flock: flock.New(path)}
+		ok, err := l.flock.TryLock()
+		if err != nil {
+			return nil, fmt.Errorf("locking the report %s: %w; the report needs a folder that can be written to: choose one with --report", report, err)
+		}
+		if !ok {
+			return nil, &LockedError{Report: report, PID: readPID(path)}
+		}
+		// A holder removes the file before it unlocks it. Was it open here by
+		// then, this lock is on a file that has no name any more.
+		if l.named() {
+			if err := writePID(path); err != nil {
+				return nil, errors.Join(fmt.Errorf("locking the report %s: %w", report, err), l.unlock())
+			}
+			return l, nil
+		}
+		if err := l.flock.Unlock(); err != nil {
+			return nil, fmt.Errorf("locking the report %s: %w", report, err)
+		}
+	}
+}
+
+// unlock frees the lock and removes its file.
+func (l *lockFile) unlock() error {
+	if runtime.GOOS == "windows" {
+		// An open file cannot be removed there. Where another run has opened it
+		// since, it stays, and is that run's to remove.
+		err := l.flock.Unlock()
+		_ = os.Remove(l.flock.Path())
+		return err
+	}
+	return errors.Join(os.Remove(l.flock.Path()), l.flock.Unlock())
+}
+
+// named tells whether the locked file is still the one of that name.
+func (l *lockFile) named() bool {
+	held, err := l.flock.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(l.flock.Path())
+	return err == nil && os.SameFile(held, now)
+}
+
+// pidOffset is where the process id stands in the lock file. Windows lets nobody
+// else read the first byte, for that is the one that is locked.
+const pidOffset = 1
+
+func writePID(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(pidOffset)
+	if err == nil {
+		_, err = f.WriteAt(fmt.Appendln(nil, os.Getpid()), pidOffset)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// readPID is the process id in a lock file, or 0.
+func readPID(path string) int {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.NewSectionReader(f, pidOffset, 20))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(b)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// realPath resolves symbolic links, so that two names of one report are one lock.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
+}

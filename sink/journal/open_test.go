@@ -1,0 +1,273 @@
+package journal
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestAnotherImport(t *testing.T) {
+	path := reportPath(t)
+	must(t, begun(t, path, options()).Close())
+	before := readLines(t, path)
+	for what, change := range map[string]func(*Header){
+		"project":  func(h *Header) { h.ProjectID = "65f0000000000000000000bb" },
+		"base URL": func(h *Header) { h.BaseURL = "https://other.example.com" },
+		"mode":     func(h *Header) { h.Mode = "upsert" },
+	} {
+		o := options()
+		change(&o.Header)
+		_, err := OpenReport(path, o)
+		mismatch, ok := errors.AsType[*MismatchError](err)
+		if !ok || mismatch.What != what || !strings.Contains(err.Error(), "--restart") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	o := options()
+	o.Header.Sources, o.Header.Run, o.Header.Version = []string{"other.csv"}, "01JOTHER", "2"
+	must(t, open(t, path, o).Close())
+	if got := readLines(t, path); len(got) != len(before) || got[0] != before[0] {
+		t.Errorf("the report was changed: %q", got)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	path := reportPath(t)
+	o := options()
+	o.Restart, o.Window = true, time.Hour
+	must(t, os.WriteFile(path+".2", []byte("someone's"), 0o600))
+	for n, aside := range []string{"", ".1", ".3"} {
+		r := begun(t, path, o)
+		if r.Runs() != 0 || r.Keys().Len() != 0 {
+			t.Error("the old report is not aside")
+		}
+		// The quota does not begin anew.
+		sent := 0
+		for _, n := range r.Sent() {
+			sent += n
+		}
+		if sent != min(n, 1) {
+			t.Errorf("restart %d: %d requests in the window", n, sent)
+		}
+		must(t, r.Sending(keys(fmt.Sprint(n))))
+		must(t, r.Append(outcome(fmt.Sprint(n), contact.Created)))
+		must(t, r.Close())
+		if aside == "" {
+			continue
+		}
+		if got := readLines(t, path+aside); !strings.Contains(got[1], key(fmt.Sprint(n-1)).String()) {
+			t.Errorf("%s holds %q", aside, got)
+		}
+	}
+	// What cannot be read can be restarted.
+	must(t, os.WriteFile(path, []byte("no report\n"), 0o600))
+	if _, err := OpenReport(path, options()); err == nil {
+		t.Error("garbage was opened")
+	}
+	must(t, open(t, path, o).Close())
+}
+
+func TestWhatIsNoReport(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, []byte(content), 0o644))
+		return path
+	}
+	notes := file("notes", "half a thought")
+	for path, want := range map[string]string{
+		dir:                             "is a folder",
+		os.DevNull:                      "is no ordinary file",
+		filepath.Join(dir, "none", "r"): "a folder that can be written to",
+		notes:                           "line 1 is no line of a report",
+		file("csv", "email\na@b.c\n"):   "line 1 is no JSON object",
+		file("json", "{\"a\":1}\n"):     `line 1 has no member "kind"`,
+		file("long", strings.Repeat(" ", maxLine+1)): "line 1 is longer than",
+		filepath.Join(notes, "r"):                    "not a directory",
+	} {
+		if runtime.GOOS == "windows" && want == "not a directory" {
+			continue
+		}
+		_, err := OpenReport(path, options())
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+		if _, err := os.Lstat(path + ".lock"); err == nil {
+			t.Errorf("%s: the lock file is still there", path)
+		}
+	}
+	if b, _ := os.ReadFile(notes); string(b) != "half a thought" {
+		t.Errorf("somebody's file was changed to %q", b)
+	}
+}
+
+func TestReadOnlyFolder(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o500))
+	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+	if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
+		f.Close()
+		t.Skip("permissions do not bind this user")
+	}
+	_, err := OpenReport(filepath.Join(dir, "r"), options())
+	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "--report") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTmpfsFull(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("no tmpfs can be mounted here: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	path := filepath.Join(dir, "r.report.ndjson")
+	r := begun(t, path, options())
+	written := 0
+	var err error
+	for err == nil {
+		id := fmt.Sprint(written)
+		if err = r.Sending(keys(id)); err == nil {
+			if err = r.Append(outcome(id, contact.Created)); err == nil {
+				written++
+			}
+		}
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("error %v", err)
+	}
+	r.Close()
+	if r, err = OpenReport(path, options()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Keys().Count(contact.Created); got != written || written == 0 {
+		t.Errorf("%d created, want %d", got, written)
+	}
+	r.Close()
+}
+
+func TestLockOfTwoHandles(t *testing.T) {
+	path := reportPath(t)
+	r := begun(t, path, options())
+	link := filepath.Join(t.TempDir(), "link")
+	names := []string{path}
+	if os.Symlink(path, link) == nil {
+		names = append(names, link)
+	}
+	for _, name := range names {
+		_, err := OpenReport(name, options())
+		locked, ok := errors.AsType[*LockedError](err)
+		if !ok || locked.PID != os.Getpid() || locked.Report != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, r.Append(outcome("a", contact.Existing))) // the refused one changed nothing
+	must(t, r.Close())
+	must(t, open(t, path, options()).Close())
+}
+
+// Many take the lock and free it at once, each removing the file; never do two
+// have it together.
+func TestLockIsExclusive(t *testing.T) {
+	path := reportPath(t)
+	holders := make(chan struct{}, 1) // never closed
+	done := make(chan error)          // never closed
+	for range 8 {
+		go func() {
+			for range 200 {
+				l, err := lockReport(path)
+				if _, ok := errors.AsType[*LockedError](err); ok {
+					continue
+				}
+				if err != nil {
+					done <- err
+					return
+				}
+				select {
+				case holders <- struct{}{}:
+				default:
+					done <- errors.New("two hold the lock")
+					return
+				}
+				<-holders
+				if err := l.unlock(); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+const holderEnv = "SINK_TEST_HOLD_REPORT"
+
+// TestMain lets a test start this binary as another process that holds a report
+// until its standard input ends, or until it is killed.
+func TestMain(m *testing.M) {
+	path := os.Getenv(holderEnv)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	r, err := OpenReport(path, options())
+	if err == nil {
+		err = r.Begin()
+	}
+	if err == nil {
+		err = r.Sending(keys("a"))
+	}
+	fmt.Println("open:", err)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	r.Close()
+	os.Exit(0)
+}
+
+func TestLockOfAnotherProcess(t *testing.T) {
+	path := reportPath(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), holderEnv+"="+path)
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "open: <nil>\n" {
+		t.Fatalf("the other process says %q", line)
+	}
+
+	_, err = OpenReport(path, options())
+	locked, ok := errors.AsType[*LockedError](err)
+	if !ok || locked.PID != cmd.Process.Pid || !strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
+		t.Errorf("%v, want process %d", err, cmd.Process.Pid)
+	}
+
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
+	if _, err := os.Stat(path + ".lock"); err != nil {
+		t.Errorf("the killed process left no lock file, and the next lines prove nothing: %v", err)
+	}
+	r := open(t, path, options())
+	if got := r.Keys().Status(key("a")); got != contact.InDoubt {
+		t.Errorf("what the killed process announced is %v", got)
+	}
+}

@@ -1,0 +1,343 @@
+package rejects
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"importer/internal/files"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// rejectColumns stand behind the original ones. A source that ends in them is a
+// reject file that was fed back.
+var rejectColumns = [...]string{"_line", "_status", "_field", "_error", "_hint"}
+
+// A RejectSource is what the reject file has to know of a source.
+type RejectSource struct {
+	Name   string   // as in the rows
+	Header []string // the columns in original order and spelling; nil for NDJSON
+}
+
+// Rejects is the reject file of a run: the rows that a person has to act on, in
+// the form of their source. It implements contact.Rejects. Rows of CSV sources
+// go to <report without .report.ndjson>.rejects.csv, those of NDJSON sources to
+// the same name with .ndjson.
+//
+// They are written to a temporary file beside it, 0600, which Commit moves over
+// the reject file of the run before. One goroutine at a time may use it.
+type Rejects struct {
+	sources   map[string]RejectSource
+	columns   []string // of all CSV sources, in order of first appearance
+	delimiter rune
+	csv, json rejectFile
+
+	place map[string][]int // by source: where each of its columns stands in columns
+	cells []string         // reused
+	line  []byte           // reused
+}
+
+// OpenRejects prepares the reject file of a report. It refuses a source that is
+// the reject file itself: the rows in it that are not read would be lost when the
+// file is replaced. Nothing is written before the first row is refused. The
+// caller ends it with Commit or Discard.
+//
+// The delimiter is the one that was asked for, so that the file is read with the
+// same flags as its source; 0 is a comma, as a file named .csv is read by default.
+func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
+	base := strings.TrimSuffix(report, ".report.ndjson") + ".rejects"
+	r := &Rejects{
+		sources: make(map[string]RejectSource, len(sources)),
+		place:   make(map[string][]int, len(sources)),
+		csv:     rejectFile{path: base + ".csv"},
+		json:    rejectFile{path: base + ".ndjson"},
+
+		delimiter: cmp.Or(delimiter, ','),
+	}
+	for _, s := range sources {
+		for _, path := range []string{r.csv.path, r.json.path} {
+			if sameFile(s.Name, path) {
+				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
+			}
+		}
+		r.sources[s.Name] = s
+		r.place[s.Name] = r.placeColumns(s.Header)
+	}
+	return r, nil
+}
+
+// Reject implements contact.Rejects.
+func (r *Rejects) Reject(o *contact.Outcome) error {
+	source, ok := r.sources[o.Row.Source]
+	if !ok {
+		return fmt.Errorf("refusing row %d of %s: it is no source of this run; this is a defect of importer", o.Row.Number, o.Row.Source)
+	}
+	f := &r.csv
+	if source.Header == nil {
+		f = &r.json
+	}
+	if err := r.write(f, o); err != nil {
+		return fmt.Errorf("writing the reject file %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Commit moves what was refused over the reject file of the run before, or
+// removes that where nothing was refused. It returns the paths of the reject
+// files there are, CSV first.
+func (r *Rejects) Commit() ([]string, error) {
+	var paths []string
+	var errs []error
+	for _, f := range []*rejectFile{&r.csv, &r.json} {
+		there, err := f.commit()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("writing the reject file %s: %w", f.path, err))
+		}
+		if there {
+			paths = append(paths, f.path)
+		}
+	}
+	return paths, errors.Join(errs...)
+}
+
+// Discard removes what was written since OpenRejects, and leaves the reject file
+// of the run before. After Commit it does nothing.
+func (r *Rejects) Discard() error { return errors.Join(r.csv.discard(), r.json.discard()) }
+
+// placeColumns finds the place of each column of a header, and adds the columns
+// that no source had before. Of columns of one name the first goes with the
+// first, the second with the second.
+func (r *Rejects) placeColumns(header []string) []int {
+	place := make([]int, len(header))
+	for i, name := range header {
+		at := -1
+		for j, column := range r.columns {
+			if column == name && !slices.Contains(place[:i], j) {
+				at = j
+				break
+			}
+		}
+		if at < 0 {
+			at = len(r.columns)
+			r.columns = append(r.columns, name)
+		}
+		place[i] = at
+	}
+	return place
+}
+
+func (r *Rejects) write(f *rejectFile, o *contact.Outcome) error {
+	fresh, err := f.open()
+	if err != nil {
+		return err
+	}
+	if f == &r.json {
+		r.line = appendRejectJSON(r.line[:0], o)
+		_, err := f.buf.Write(r.line)
+		return err
+	}
+	w := csv.NewWriter(f.buf)
+	w.Comma = r.delimiter
+	if fresh {
+		r.cells = append(append(r.cells[:0], r.columns...), rejectColumns[:]...)
+		if err := w.Write(r.cells); err != nil {
+			return err
+		}
+	}
+	if err := w.Write(r.record(o)); err != nil {
+		return err
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// record is the CSV record of a refused row.
+func (r *Rejects) record(o *contact.Outcome) []string {
+	raw, place := o.Row.Raw, r.place[o.Row.Source]
+	r.cells = r.cells[:0]
+	if len(raw) == len(place) {
+		r.cells = append(r.cells, make([]string, len(r.columns))...)
+		for i, cell := range raw {
+			r.cells[place[i]] = guard(cell)
+		}
+	} else {
+		// A row of too many or too few cells stays one: nobody knows which of them
+		// belongs under which column, and fed back as it is it has to be refused again.
+		for _, cell := range raw {
+			r.cells = append(r.cells, guard(cell))
+		}
+		if len(raw) == len(r.columns) {
+			r.cells = append(r.cells, "")
+		}
+	}
+	f := failure(o)
+	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), guard(f.Field), guard(reason(f)), guard(f.Hint))
+}
+
+// guard keeps a spreadsheet from running a cell as a formula: it puts an
+// apostrophe before it. Cells that have one already get another, so that taking
+// one away gives the original.
+func guard(cell string) string {
+	const formula = "=+-@\t\r"
+	if cell == "" {
+		return cell
+	}
+	if strings.IndexByte(formula, cell[0]) >= 0 ||
+		cell[0] == '\'' && len(cell) > 1 && strings.IndexByte(formula+"'", cell[1]) >= 0 {
+		return "'" + cell
+	}
+	return cell
+}
+
+// appendRejectJSON appends the refused row as it was, with the reject members
+// behind its own. What is no JSON object becomes the member _raw of one.
+func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
+	raw := strings.Join(o.Row.Raw, "\n")
+	b, ok := appendMembers(append(b, '{'), raw)
+	if !ok {
+		b = append(b[:0], `{"_raw":`...)
+		b = contact.AppendString(b, raw)
+	}
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	f := failure(o)
+	b = append(b, `"_line":`...)
+	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
+	for i, value := range [...]string{o.Status.String(), f.Field, reason(f), f.Hint} {
+		b = append(b, `,"`...)
+		b = append(b, rejectColumns[i+1]...)
+		b = append(b, `":`...)
+		b = contact.AppendString(b, value)
+	}
+	return append(b, "}\n"...)
+}
+
+// appendMembers appends the members of a JSON object but for the reject members
+// of an earlier run. It is false where raw is no JSON object.
+func appendMembers(b []byte, raw string) ([]byte, bool) {
+	d := jsontext.NewDecoder(strings.NewReader(raw), jsontext.AllowDuplicateNames(true))
+	if d.PeekKind() != '{' {
+		return b, false
+	}
+	_, err := d.ReadToken()
+	for first := true; err == nil && d.PeekKind() == '"'; {
+		var name, value jsontext.Value
+		if name, err = d.ReadValue(); err != nil {
+			break
+		}
+		text, _ := jsontext.AppendUnquote(nil, name) // valid: the decoder took it
+		keep := !slices.Contains(rejectColumns[:], string(text))
+		if keep {
+			if !first {
+				b = append(b, ',')
+			}
+			first = false
+			b = append(append(b, name...), ':')
+		}
+		if value, err = d.ReadValue(); err != nil {
+			break
+		}
+		if keep {
+			// Without line breaks, for the object has to stand on one line.
+			if err = value.Compact(); err == nil {
+				b = append(b, value...)
+			}
+		}
+	}
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	if err == nil {
+		_, err = d.ReadToken() // nothing may follow
+	}
+	return b, err == io.EOF
+}
+
+// failure is why a row is not in; never nil.
+func failure(o *contact.Outcome) *contact.Failure {
+	if o.Failure == nil {
+		return &contact.Failure{}
+	}
+	return o.Failure
+}
+
+// reason is a failure in one text, with the status of the answer and the trace id.
+func reason(f *contact.Failure) string { return (&contact.APIError{Failure: *f}).Error() }
+
+// A rejectFile is a file that is written beside its path and then moved there.
+type rejectFile struct {
+	path string
+	tmp  *os.File
+	buf  *bufio.Writer
+}
+
+// open makes the temporary file where there is none yet, and tells so.
+func (f *rejectFile) open() (bool, error) {
+	if f.tmp != nil {
+		return false, nil
+	}
+	// One name and not a random one: what a killed run left is overwritten. The
+	// lock of the report keeps others away.
+	tmp, err := os.OpenFile(f.path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return false, err
+	}
+	f.tmp, f.buf = tmp, bufio.NewWriter(tmp)
+	return true, nil
+}
+
+// commit tells whether there is a reject file afterwards.
+func (f *rejectFile) commit() (bool, error) {
+	if f.tmp == nil {
+		err := os.Remove(f.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return false, err
+	}
+	err := f.buf.Flush()
+	if err == nil {
+		err = f.tmp.Sync()
+	}
+	err = errors.Join(err, f.tmp.Close())
+	tmp := f.tmp.Name()
+	f.tmp = nil
+	if err != nil {
+		return false, errors.Join(err, os.Remove(tmp))
+	}
+	if err := os.Rename(tmp, f.path); err != nil {
+		return false, fmt.Errorf("%w; the refused rows are in %s", err, tmp)
+	}
+	return true, files.SyncDir(filepath.Dir(f.path))
+}
+
+func (f *rejectFile) discard() error {
+	if f.tmp == nil {
+		return nil
+	}
+	tmp := f.tmp.Name()
+	err := f.tmp.Close()
+	f.tmp = nil
+	return errors.Join(err, os.Remove(tmp))
+}
+
+// sameFile tells whether two paths are one file that is there.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
