@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"importer/internal/sandbox"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -98,32 +100,25 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	}
 }
 
-// copySource copies what the commands of the documents need, so that what they
-// leave behind lies nowhere in the way. The contacts are also where a document
-// without a folder names them.
+// copySource copies what the commands of the documents need: the files of the
+// repository, and nothing that was left beside them by whoever tried the program
+// here. The contacts are also where a document without a folder names them.
 func copySource(t *testing.T, dir string) {
 	t.Helper()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if path != "." && (strings.HasPrefix(path, ".") || path == "bin" || strings.HasPrefix(path, "dist")) {
-				return fs.SkipDir
-			}
-			return os.MkdirAll(filepath.Join(dir, path), 0o755)
-		}
-		if !d.Type().IsRegular() || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
+	for _, path := range repositoryFiles(t) {
 		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed, and not committed yet
 		}
-		return os.WriteFile(filepath.Join(dir, path), text, 0o644)
-	})
-	if err != nil {
-		t.Fatal(err)
+		if err == nil {
+			err = os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, path), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	text, err := os.ReadFile("testdata/contacts.csv")
 	for _, name := range []string{"contacts.csv", "crm.csv"} {
@@ -135,3 +130,32 @@ func copySource(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// repositoryFiles names the files that git tracks, but for tests; where this is no
+// checkout, those of an unpacked archive.
+func repositoryFiles(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	if out, err := exec.Command("git", "ls-files", "-z").Output(); err == nil && len(out) > 0 {
+		all = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	} else {
+		err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && path != "." && (strings.HasPrefix(path, ".") || path == "bin" || strings.HasPrefix(path, "dist")):
+				return fs.SkipDir
+			case d.Type().IsRegular() && !leftBehind.MatchString(path):
+				all = append(all, path)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return slices.DeleteFunc(all, func(path string) bool { return strings.HasSuffix(path, "_test.go") })
+}
+
+// leftBehind are the names of what the program writes into the folder it runs in.
+var leftBehind = regexp.MustCompile(`\.report\.ndjson|\.rejects\.|\.check\.csv|\.state\.db|^config\.yaml$`)
