@@ -230,34 +230,35 @@ func (v *verification) find(ctx context.Context, id string) (f contact.Found, th
 }
 
 // list reads the whole list where that costs less than so many reads. The first
-// page says how long it is.
-func (v *verification) list(ctx context.Context, reads int) (err error) {
-	const pageSize = 100
+// page says how long it is. What a list that does not end has told by then is
+// used all the same, and the rest is read one by one.
+func (v *verification) list(ctx context.Context, reads int) error {
 	if reads <= 1 {
 		return nil
 	}
-	q := contact.ListQuery{Limit: pageSize}
-	for {
-		var page contact.ListPage
-		if err := pace.Request(ctx, v.pacer, &v.progress, v.c.Retries, func(ctx context.Context) (err error) {
+	asked := 0
+	for page, err := range change.Pages(func(q contact.ListQuery) (page contact.ListPage, err error) {
+		asked++
+		err = pace.Request(ctx, v.pacer, &v.progress, v.c.Retries, func(ctx context.Context) (err error) {
 			page, err = v.client.List(ctx, q)
 			return err
-		}); err != nil {
+		})
+		return page, err
+	}, contact.ListQuery{}) {
+		switch {
+		case errors.Is(err, change.ErrEndless):
+			v.log.Warn().Err(err).Msg("the rest is read one by one")
+			return nil
+		case err != nil:
 			return err
-		}
-		if q.Cursor == "" {
-			if page.Total/pageSize >= reads {
-				return nil // one by one is cheaper
-			}
+		case v.listed == nil && page.Total/change.PageSize >= reads:
+			return nil // one by one is cheaper
+		case v.listed == nil:
 			v.listed = &state.Listing{}
 		}
-		if _, err := v.listed.Add(page.Profiles); err != nil {
+		if _, err := v.listed.Add(page.Profiles); err != nil || asked >= reads {
 			return err
 		}
-		if page.Next == "" || page.Next == q.Cursor || len(page.Profiles) == 0 {
-			break
-		}
-		q.Cursor = page.Next
 	}
 	return nil
 }

@@ -8,7 +8,14 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/sandbox"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +111,62 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 	// And the next one begins anew.
 	if v, r := j.verify(exitOK); v.Same != 15 || r.of("get") != 15 {
 		t.Errorf("%+v, %s", v, r)
+	}
+}
+
+// A list whose cursors never end, or go in a circle, costs no more than reading the
+// profiles one by one, and what it did not tell is read so.
+func TestVerifyDoesNotFollowAListWithoutEnd(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	to, err := url.Parse(j.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	next := func() string { return "" }
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		cursor := next()
+		if r.Request.Method != http.MethodGet || r.Request.URL.Path != "/new/v2.0/profiles" || cursor == "" {
+			return nil
+		}
+		pages++
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		var page map[string]any
+		if err := json.Unmarshal(b, &page); err != nil {
+			return err
+		}
+		page["nextCursor"] = cursor
+		if b, err = json.Marshal(page); err != nil {
+			return err
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+		return nil
+	}
+	director := proxy.Director
+	proxy.Director = func(r *http.Request) {
+		director(r)
+		if next() != "" { // the sandbox knows only its own cursors
+			r.URL.RawQuery = "limit=100"
+		}
+	}
+	front := httptest.NewServer(proxy)
+	defer front.Close()
+	j.args[slices.Index(j.args, j.server.URL)] = front.URL
+	j.contacts(120)
+	j.must()
+	for name, cursor := range map[string]func() string{
+		"cursors without end": func() string { return fmt.Sprint("page-", pages) },
+		"a circle of two":     func() string { return fmt.Sprint("page-", pages%2) },
+		"one and the same":    func() string { return "page" },
+	} {
+		pages, next = 0, cursor
+		if v, r := j.verify(exitOK); v.Same != 120 || pages > 120 || r.of("get") != 20 {
+			t.Errorf("%s: %d pages, %+v, %s", name, pages, v, r)
+		}
 	}
 }

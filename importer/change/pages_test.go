@@ -1,0 +1,70 @@
+package change
+
+import (
+	"errors"
+	"fmt"
+	"importer/importer/contact"
+	"strconv"
+	"testing"
+)
+
+func TestPages(t *testing.T) {
+	profiles := []contact.Found{{ID: "one"}}
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		name  string
+		next  func(n int) string // the cursor in page n, from 1
+		empty int                // the page without profiles
+		fails int                // the page that cannot be read
+		want  int                // pages
+		err   error
+	}{
+		{name: "one page", next: func(int) string { return "" }, want: 1},
+		{name: "three pages", next: func(n int) string { return []string{"b", "c", ""}[n-1] }, want: 3},
+		{name: "an empty page is the last", next: strconv.Itoa, empty: 2, want: 2},
+		{name: "a page that points to itself", next: func(n int) string { return "b" }, want: 2, err: ErrEndless},
+		{name: "cursors without end", next: strconv.Itoa, want: maxPages + 1, err: ErrEndless},
+		{name: "an error", next: strconv.Itoa, fails: 3, want: 2, err: broken},
+	} {
+		asked, cursor := 0, ""
+		list := func(q contact.ListQuery) (contact.ListPage, error) {
+			asked++
+			if q.Limit != PageSize || q.Filter != "x" || q.Cursor != cursor {
+				t.Fatalf("%s: page %d is asked for with %+v, want the cursor %q", c.name, asked, q, cursor)
+			}
+			if asked == c.fails {
+				return contact.ListPage{}, broken
+			}
+			cursor = c.next(asked)
+			page := contact.ListPage{Profiles: profiles, Next: cursor}
+			if asked == c.empty {
+				page.Profiles = nil
+			}
+			return page, nil
+		}
+		pages := 0
+		var last error
+		for _, err := range Pages(list, contact.ListQuery{Filter: "x"}) {
+			if last = err; err == nil {
+				pages++
+			}
+		}
+		if pages != c.want || !errors.Is(last, c.err) {
+			t.Errorf("%s: %d pages and %v, want %d and %v", c.name, pages, last, c.want, c.err)
+		}
+		if c.err == ErrEndless && contact.AsAPIError(last).Class != contact.Permanent {
+			t.Errorf("%s: the class is %s", c.name, contact.AsAPIError(last).Class)
+		}
+	}
+	// Who stops early asks for nothing more.
+	asked := 0
+	for range Pages(func(contact.ListQuery) (contact.ListPage, error) {
+		asked++
+		return contact.ListPage{Profiles: profiles, Next: fmt.Sprint(asked)}, nil
+	}, contact.ListQuery{}) {
+		break
+	}
+	if asked != 1 {
+		t.Errorf("%d pages were asked for", asked)
+	}
+}
