@@ -2,8 +2,9 @@ package importer
 
 import (
 	"context"
-	"importer/importer/contact"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // API is what the engine needs of the Contact Profiles API. Implemented by

@@ -1,8 +1,9 @@
 package importer
 
 import (
-	"importer/importer/contact"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 var benchProfile = contact.Profile{ContactIDs: []string{"contact17.89abcdef@example.com"}, Fields: []contact.Field{

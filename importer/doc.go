@@ -1,19 +1,30 @@
-// Package importer is the domain and the engine of the import.
+// Package importer is the engine: one run from rows to outcomes.
 //
-// It knows what a Profile, a Row and an Outcome are, and how rows travel from a
-// source through the Contact Profiles API into a report:
+//	source ──► reader ──► feeder ──► workers ──► recorder ──► journal
+//	                        │          │  ▲         ▲
+//	                        ▼          ▼  │         │
+//	                       lane of doubt ─┴─────────┘
 //
-//	source ──► reader ──► feeder ──► workers ──► recorder ──► report
-//	                        │           │  ▲
-//	                        │           ▼  │ send again
-//	                        └──────► in doubt ──► recorder
+// The feeder announces rows in the journal before any of them can reach the API,
+// and hands them to the workers. A worker takes a row from step to step (way.go),
+// as a table says from what each step brought (step.go), until it is settled. A row
+// of which it is not known whether the API has it is parked in the lane of doubt
+// (doubt.go) until it is looked up, and goes on from there. The recorder alone
+// counts and appends outcomes.
 //
-// The feeder announces rows in the report before any of them can reach the API.
-// A row whose answer was lost is in doubt: it is looked up before it is sent
-// again. The recorder alone counts and appends outcomes.
+//	run.go       Run, its goroutines and channels
+//	feeder.go    reads, admits, announces, hands out
+//	step.go      the policy: what follows on what is known of a row
+//	way.go       a row from step to step: create, read, update, delete
+//	lookup.go    who holds a contact id, and whether we made that profile
+//	presence.go  who is in the project before anybody is created
+//	request.go   when one request may leave, and the reads that are asked again
+//	doubt.go     the lane of doubt
+//	recorder.go  counts, and appends to the journal
+//	mirror.go    what the source no longer holds
+//	undo.go      takes back what a run wrote
 //
-// The package imports no sibling. What it needs of the others it declares as
-// interfaces: API, Report, Rejects. It reads no clock and no random source but
-// those of the standard library, so that testing/synctest runs it in virtual
-// time.
+// What it needs of its siblings it declares as interfaces: API, Journal, Rejects,
+// Listing, and State in package change. It reads no clock and no random source but
+// those of the standard library, so that testing/synctest runs it in virtual time.
 package importer

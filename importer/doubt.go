@@ -2,49 +2,17 @@ package importer
 
 import (
 	"container/heap"
-	"errors"
-	"fmt"
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// A doubt is a row of which it is not known whether the API has it.
-type doubt struct {
-	task  *task
-	why   doubtCause
-	cause *contact.APIError // nil where no answer of this run is the cause
-	// since is when the request can have been processed at the latest, as far as is
-	// known: from then on reads may lag behind for Settle.
-	since    time.Time
-	looks    int  // look-ups that found nothing
-	failures int  // look-ups that failed since the last that did not
-	counted  bool // as a row that was looked up
-	next     time.Time
-}
-
-type doubtCause uint8
-
 const (
-	fromEarlierRun  doubtCause = iota // announced, and no outcome
-	answerLost                        // an ambiguous error
-	conflict                          // 409: the contact is there
-	answerWithoutID                   // a create that succeeded and did not say which profile it made
-)
-
-// doubtNames stand in the report.
-var doubtNames = [...]string{
-	fromEarlierRun: "earlier run", answerLost: "answer lost", conflict: "conflict", answerWithoutID: "no id",
-}
-
-const (
-	// mostDoubts is how many doubtful rows are held. When there are more, the
+	// maxDoubts is how many doubtful rows are held. When there are more, the
 	// workers wait: an API that loses this many answers needs no more requests.
-	mostDoubts = 4096
-	// mostLookers is how many look-ups run at once.
-	mostLookers = 8
+	maxDoubts = 4096
+	// maxLookers is how many look-ups run at once.
+	maxLookers = 8
 )
 
 // lookTimes are when a doubtful row is looked at, as shares of the settling
@@ -63,17 +31,29 @@ func nextLook(since time.Time, settle time.Duration, looks int, now time.Time) t
 	return at(i)
 }
 
+// park gives a row to the lane of doubt, until its next look-up is due.
+func (e *engine) park(t *task) {
+	if t.did != look { // a new doubt
+		t.since, t.looks = time.Now(), 0
+	}
+	t.did, t.got = park, ok
+	t.nextAt = nextLook(t.since, e.Settle, t.looks, time.Now())
+}
+
 // settleDoubts is the lane of the doubtful rows. It takes them as they come,
 // has each looked up when its time is there, and ends when no more can come and
 // none is left. When the run stops, those that are left become unknown.
 func (e *engine) settleDoubts() {
-	looks := make(chan *doubt)  // closed below, when the lane is empty
-	looked := make(chan *doubt) // what is left of each: nil where it is settled
+	looks := make(chan *task)  // closed below, when the lane is empty
+	looked := make(chan *task) // nil where it is settled
 	var lookers errgroup.Group
-	for range min(e.Workers, mostLookers) {
+	for range min(e.Workers, maxLookers) {
 		lookers.Go(func() error {
-			for d := range looks {
-				looked <- e.lookAgain(d)
+			for t := range looks {
+				if !e.run(t) {
+					t = nil
+				}
+				looked <- t
 			}
 			return nil
 		})
@@ -85,16 +65,16 @@ func (e *engine) settleDoubts() {
 	for in != nil || len(waiting)+busy > 0 {
 		e.Progress.InDoubt.Store(int64(len(waiting) + busy))
 		source := in
-		if len(waiting)+busy >= mostDoubts {
+		if len(waiting)+busy >= maxDoubts {
 			source = nil
 		}
-		var due chan *doubt
-		var head *doubt
+		var due chan *task
+		var head *task
 		var timer *time.Timer
 		var later <-chan time.Time
 		if len(waiting) > 0 {
 			head = waiting[0]
-			if pause := time.Until(head.next); pause <= 0 || stop == nil {
+			if pause := time.Until(head.nextAt); pause <= 0 || stop == nil {
 				due = looks
 			} else {
 				timer = time.NewTimer(pause)
@@ -102,20 +82,19 @@ func (e *engine) settleDoubts() {
 			}
 		}
 		select {
-		case d, ok := <-source:
+		case t, ok := <-source:
 			if !ok {
 				in = nil
 				break
 			}
-			d.next = nextLook(d.since, e.Settle, 0, time.Now())
-			heap.Push(&waiting, d)
+			heap.Push(&waiting, t)
 		case due <- head:
 			heap.Pop(&waiting)
 			busy++
-		case d := <-looked:
+		case t := <-looked:
 			busy--
-			if d != nil {
-				heap.Push(&waiting, d)
+			if t != nil {
+				heap.Push(&waiting, t)
 			}
 		case <-later:
 		case <-stop:
@@ -130,141 +109,17 @@ func (e *engine) settleDoubts() {
 	_ = lookers.Wait() // lookers return no error
 }
 
-// lookAgain looks a doubtful row up once and acts on what it finds. It returns
-// the doubt that is left, with the time of its next look, or nil.
-func (e *engine) lookAgain(d *doubt) *doubt {
-	t := d.task
-	t.Doubt = doubtNames[d.why]
-	if !d.counted {
-		d.counted = true
-		e.Progress.LookedUp.Add(1)
-	}
-	decides := !time.Now().Before(d.since.Add(e.Settle))
-	found, err := e.lookUp(t)
-	if err != nil {
-		return e.lookFailed(d, err)
-	}
-	d.failures = 0
-	if found != nil {
-		status := contact.Existing
-		if found.ours && (d.why != conflict || t.lost) {
-			status = contact.Created
-		}
-		if e.State != nil {
-			return e.adoptDoubtful(t, found.found, status)
-		}
-		e.settle(t, status, found.id, true, nil)
-		return nil
-	}
-	d.looks++
-	if !decides {
-		d.next = nextLook(d.since, e.Settle, d.looks, time.Now())
-		return d
-	}
-
-	switch d.why {
-	case conflict:
-		// The API says that it is there, and does not show it. Either way the row
-		// needs nothing more.
-		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).
-			Msg("the API refused the contact as there already, and no look-up finds it")
-		e.settle(t, contact.Existing, "", false, nil)
-		return nil
-	case answerWithoutID:
-		e.settle(t, contact.Created, "", false, nil)
-		return nil
-	}
-	if t.failures > e.Retries {
-		e.settle(t, contact.Failed, "", false, gaveUp(d.cause, t.Attempts))
-		return nil
-	}
-	if next := e.send(t); next != nil {
-		next.next = nextLook(next.since, e.Settle, 0, time.Now())
-		return next
-	}
-	return nil
-}
-
-// adoptDoubtful settles a row of a sync whose profile was found. The content may
-// be of an earlier version of the row.
-func (e *engine) adoptDoubtful(t *task, f contact.Found, status contact.Status) *doubt {
-	if status == contact.Existing {
-		status = contact.Unchanged
-	}
-	t.doubtful = true
-	if e.adopt(t, f, status) {
-		return nil
-	}
-	if err := e.Report.Changing([]contact.Key{t.Row.Key}); err != nil {
-		e.stop(err)
-		e.notSent(t)
-		return nil
-	}
-	d := e.changeRow(t)
-	if d != nil {
-		d.next = nextLook(d.since, e.Settle, 0, time.Now())
-	}
-	return d
-}
-
-// lookFailed decides about a row whose look-up failed.
-func (e *engine) lookFailed(d *doubt, err error) *doubt {
-	t := d.task
-	if errors.Is(err, errNotSent) {
-		e.undecided(d, &contact.Failure{Detail: "the run was stopped before the contact could be looked up"})
-		return nil
-	}
-	problem := contact.AsAPIError(err)
-	if problem.Class != contact.Throttled && !e.breaker.IsOpen() {
-		d.failures++
-	}
-	switch {
-	case problem.Class == contact.Fatal:
-		e.stop(withHint(problem))
-		e.undecided(d, &problem.Failure)
-		return nil
-	case problem.Class == contact.Permanent || d.failures > e.Retries:
-		f := problem.Failure
-		f.Detail = fmt.Sprintf("the contact could not be looked up: %s", f.Detail)
-		e.undecided(d, &f)
-		return nil
-	}
-	if t.delays == nil {
-		t.delays = pace.RetryBackOff()
-	}
-	d.next = time.Now().Add(t.delays.NextBackOff())
-	return d
-}
-
-// undecided ends a doubt that this run cannot settle. A row that is known to be
-// in needs no more than that.
-func (e *engine) undecided(d *doubt, why *contact.Failure) {
-	switch d.why {
-	case answerWithoutID:
-		e.settle(d.task, contact.Created, "", false, nil)
-	case conflict:
-		if !d.task.lost {
-			e.settle(d.task, contact.Existing, "", false, nil)
-			return
-		}
-		fallthrough
-	default:
-		why.Hint = "it may be in the API; the next run of the same command looks it up again"
-		e.settle(d.task, contact.Unknown, "", false, why)
-	}
-}
-
 // A doubtHeap is ordered by the time of the next look.
-type doubtHeap []*doubt
+type doubtHeap []*task
 
 func (h doubtHeap) Len() int           { return len(h) }
-func (h doubtHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+func (h doubtHeap) Less(i, j int) bool { return h[i].nextAt.Before(h[j].nextAt) }
 func (h doubtHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *doubtHeap) Push(x any)        { *h = append(*h, x.(*doubt)) }
+func (h *doubtHeap) Push(x any)        { *h = append(*h, x.(*task)) }
 func (h *doubtHeap) Pop() any {
 	last := len(*h) - 1
-	d := (*h)[last]
+	t := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	return d
+	return t
 }

@@ -3,12 +3,13 @@ package importer
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/contact"
 )
 
 var lostAnswer = &contact.APIError{Class: contact.Ambiguous, Failure: contact.Failure{Detail: "connection broken"}}
@@ -268,7 +269,7 @@ func TestReportIsNotSilentWhenARowIsSent(t *testing.T) {
 			r.api.fault = func(id string, attempt int, _ func() string) (contact.CreateResult, error, bool) {
 				r.report.mu.Lock()
 				defer r.report.mu.Unlock()
-				if silence := time.Since(r.report.lastLine); silence > mostSilence {
+				if silence := time.Since(r.report.lastLine); silence > maxSilence {
 					t.Errorf("%s: attempt %d for %s left %s after the last line", name, attempt, id, silence)
 				}
 				if attempt > 1 {
@@ -285,7 +286,7 @@ func TestReportIsNotSilentWhenARowIsSent(t *testing.T) {
 }
 
 // A row in doubt is not sent again before reads show what a killed run sent
-// last, which was up to mostSilence after its last line.
+// last, which was up to maxSilence after its last line.
 func TestReadsCatchUpAfterAKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
@@ -294,7 +295,7 @@ func TestReadsCatchUpAfterAKill(t *testing.T) {
 		k := testRow(1).Key
 		r.report.announced[k], r.report.doubtful[k] = time.Now(), true
 		r.report.lastAlive = time.Now()
-		time.Sleep(mostSilence - time.Millisecond)
+		time.Sleep(maxSilence - time.Millisecond)
 		r.api.add(testRow(1).Profile, time.Now())
 		if s := r.mustComplete(t, testRows(1)); s.Created != 1 || s.Requests == 0 {
 			t.Errorf("%+v", s)
@@ -306,8 +307,8 @@ func TestReadsCatchUpAfterAKill(t *testing.T) {
 func TestSentUntil(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct{ last, want time.Time }{
-		{now.Add(-time.Hour), now.Add(-time.Hour + mostSilence)},
-		{now.Add(-mostSilence / 2), now},
+		{now.Add(-time.Hour), now.Add(-time.Hour + maxSilence)},
+		{now.Add(-maxSilence / 2), now},
 		{now.Add(time.Hour), now}, // the clock was set back
 	} {
 		if got := sentUntil(c.last, now); !got.Equal(c.want) {

@@ -3,10 +3,12 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"runtime"
 	"slices"
 	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // An item is one record on its way from the source to the feeder.
@@ -18,7 +20,7 @@ type item struct {
 // readRows reads the source. An error that ends the input early goes to
 // inputErr; what was read before is imported all the same.
 func (e *engine) readRows(rows contact.Rows) {
-	defer close(e.read)
+	defer close(e.records)
 	for row, err := range rows {
 		it := item{row: row}
 		if err != nil {
@@ -30,12 +32,12 @@ func (e *engine) readRows(rows contact.Rows) {
 			it = item{bad: bad}
 		}
 		select {
-		case e.read <- it:
+		case e.records <- it:
 			continue // without a wait, which costs more
 		default:
 		}
 		select {
-		case e.read <- it:
+		case e.records <- it:
 		case <-e.ctx.Done():
 			return
 		}
@@ -43,9 +45,9 @@ func (e *engine) readRows(rows contact.Rows) {
 }
 
 const (
-	// mostBatch is the most rows announced at once: the fsync is paid once for all
+	// maxBatch is the most rows announced at once: the fsync is paid once for all
 	// of them, and a crash leaves no more than these, and those in flight, in doubt.
-	mostBatch = 512
+	maxBatch = 512
 	// batchSpan is how long a batch is to last at the current pace.
 	batchSpan = time.Second
 	// linger is how long the first row of a batch waits for others when the source
@@ -55,147 +57,172 @@ const (
 	paceCheck = 100 * time.Millisecond
 )
 
-// feed turns what was read into work: it settles what needs no request, gathers
-// the rest into batches, announces each batch in the report, and hands its rows
-// to the workers while it gathers the next.
+// A feeder turns what was read into work: it settles what needs no request,
+// gathers the rest into batches, announces each batch in the journal, and hands its
+// rows to the workers while it gathers the next.
 //
 // Where pace or quota limit the requests, a batch is announced only when all rows
 // of the one before are with a worker and some of its rows may go now. Where
 // nothing does, it is announced while the second half of the one before is handed
-// out, for an fsync takes as long as hundreds of rows. So what a crash leaves in
-// doubt is one batch at most, or one and a half without a limit, and the rows that
-// the workers hold or are about to take.
+// out, because an fsync takes as long as hundreds of rows. So what a crash leaves
+// in doubt is one batch at most, or one and a half without a limit, and the rows
+// that the workers hold or are about to take.
+type feeder struct {
+	*engine
+	records  <-chan item // nil: the input is at its end
+	gathered []*task     // not announced yet
+	coming   []*task     // being announced
+	ready    []*task     // announced
+
+	announced chan error       // that coming is on disk, or why not
+	waited    <-chan time.Time // when the gathered rows have waited long enough for others
+	due       bool             // they have
+}
+
+// feed is the feeder from the first record to the last. It closes work.
 func (e *engine) feed() {
 	defer close(e.work)
-
-	var ready, gathered []*task // announced; not announced yet
-	var coming []*task          // being announced
-	announced := make(chan error, 1)
-	var waited <-chan time.Time // when the gathered rows have waited long enough for others
-	due := false                // they have
-	unlimited := e.Pacer.Unlimited()
-	read := e.read
-	for {
-		if e.stopping() {
-			break
+	f := &feeder{engine: e, records: e.records, announced: make(chan error, 1)}
+	for !e.stopping() {
+		f.handOut()
+		if f.mayAnnounce() && f.announceNext() {
+			continue
 		}
-		ready = e.handOut(ready)
-		if coming == nil && len(gathered) > 0 && (len(ready) == 0 || unlimited && len(ready) <= mostBatch/2) {
-			if budget := min(e.Pacer.Available(batchSpan), mostBatch); budget == 0 {
-				e.tellWait()
-				waited = time.After(paceCheck)
-			} else if due || read == nil || len(gathered) >= budget {
-				n := min(budget, len(gathered))
-				batch, err := e.meet(gathered[:n:n], len(gathered))
-				gathered = gathered[n:]
-				waited, due = nil, false
-				if err != nil {
-					gathered = slices.Concat(batch, gathered)
-					e.stop(err)
-					break
-				}
-				if len(batch) > 0 {
-					coming = batch
-					go func() { announced <- e.announce(batch) }()
-				}
-				continue
-			} else if waited == nil {
-				waited = time.After(linger)
-			}
-		}
-		if read == nil && len(ready)+len(coming)+len(gathered) == 0 {
+		if f.records == nil && len(f.ready)+len(f.coming)+len(f.gathered) == 0 {
 			return
 		}
+		f.await()
+	}
+	f.giveBack()
+}
 
-		var work chan *task
-		var head *task
-		if len(ready) > 0 {
-			work, head = e.work, ready[0]
-		}
-		source := read
-		if len(gathered) >= mostBatch {
-			source = nil
-		}
-		select {
-		case it, open := <-source:
-			if gathered, open = e.takeIn(it, open, gathered); !open {
-				read = nil
-			}
-		case work <- head:
-			ready = ready[1:]
-			runtime.Gosched() // other workers take theirs, and what they leave room for goes at once
-		case err := <-announced:
-			ready, coming = append(ready, coming...), nil
-			if err != nil {
-				e.stop(err)
-			}
-		case <-waited:
-			waited, due = nil, true
-		case <-e.ctx.Done():
-		}
-	}
+// mayAnnounce tells whether the next batch may be announced, as far as the one
+// before it is concerned.
+func (f *feeder) mayAnnounce() bool {
+	return f.coming == nil && len(f.gathered) > 0 && (len(f.ready) == 0 || f.Pacer.Unlimited() && len(f.ready) <= maxBatch/2)
+}
 
-	// Stopped: every row that was taken from the source is accounted for. What the
-	// reader still holds was not read, as far as the run is concerned.
-	if coming != nil {
-		if err := <-announced; err != nil {
-			e.stop(err)
+// announceNext has a batch announced where the pacer lets some of it go now, and
+// where it is full or has waited long enough. It is true where it took any.
+func (f *feeder) announceNext() bool {
+	budget := min(f.Pacer.Available(batchSpan), maxBatch)
+	switch {
+	case budget == 0:
+		f.logWait()
+		f.waited = time.After(paceCheck)
+		return false
+	case !f.due && f.records != nil && len(f.gathered) < budget:
+		if f.waited == nil {
+			f.waited = time.After(linger)
 		}
-		ready = append(ready, coming...)
+		return false
 	}
-	for _, t := range ready {
-		e.results <- result{kind: announcedOnly, outcome: &t.Outcome}
+	n := min(budget, len(f.gathered))
+	batch, err := f.meet(f.gathered[:n:n], len(f.gathered))
+	f.gathered = f.gathered[n:]
+	f.waited, f.due = nil, false
+	if err != nil {
+		f.gathered = slices.Concat(batch, f.gathered)
+		f.stop(err)
+		return true
 	}
-	for range gathered {
-		e.results <- result{kind: notTried}
+	if len(batch) > 0 {
+		f.coming = batch
+		go func() { f.announced <- f.announce(batch) }()
+	}
+	return true
+}
+
+// await waits for what happens first: a record, a worker, the journal, the time,
+// or the end of the run.
+func (f *feeder) await() {
+	var work chan<- *task
+	var head *task
+	if len(f.ready) > 0 {
+		work, head = f.work, f.ready[0]
+	}
+	records := f.records
+	if len(f.gathered) >= maxBatch {
+		records = nil
+	}
+	select {
+	case it, open := <-records:
+		f.drain(it, open)
+	case work <- head:
+		f.ready = f.ready[1:]
+		runtime.Gosched() // other workers take theirs, and what they leave room for goes at once
+	case err := <-f.announced:
+		f.ready, f.coming = append(f.ready, f.coming...), nil
+		if err != nil {
+			f.stop(err)
+		}
+	case <-f.waited:
+		f.waited, f.due = nil, true
+	case <-f.ctx.Done():
 	}
 }
 
-// handOut gives tasks to workers as long as none has to be waited for, and
-// returns the others.
-func (e *engine) handOut(tasks []*task) []*task {
-	for len(tasks) > 0 {
+// giveBack accounts for every row that was taken from the source, when the run was
+// stopped. What the reader still holds was not read, as far as the run is
+// concerned.
+func (f *feeder) giveBack() {
+	if f.coming != nil {
+		if err := <-f.announced; err != nil {
+			f.stop(err)
+		}
+		f.ready = append(f.ready, f.coming...)
+	}
+	for _, t := range f.ready {
+		f.results <- result{kind: announcedOnly, outcome: &t.Outcome}
+	}
+	for range f.gathered {
+		f.results <- result{kind: notTried}
+	}
+}
+
+// handOut gives rows to workers as long as none has to be waited for.
+func (f *feeder) handOut() {
+	for len(f.ready) > 0 {
 		select {
-		case e.work <- tasks[0]:
-			tasks = tasks[1:]
+		case f.work <- f.ready[0]:
+			f.ready = f.ready[1:]
 		default:
-			return tasks
+			return
 		}
 	}
-	return tasks
 }
 
-// takeIn admits a record that was read, and those that are there behind it, as
-// far as a batch goes. It is false where the input is at its end.
-func (e *engine) takeIn(it item, open bool, gathered []*task) ([]*task, bool) {
+// drain admits a record that was read, and those that are there behind it, as far
+// as a batch goes.
+func (f *feeder) drain(it item, open bool) {
 	for n := 1; open; n++ {
-		e.Progress.Read.Add(1)
-		if t := e.admit(&it); t != nil {
-			gathered = append(gathered, t)
+		f.Progress.Read.Add(1)
+		if t := f.admit(&it); t != nil {
+			f.gathered = append(f.gathered, t)
 		}
-		if len(gathered) >= mostBatch || n >= cap(e.read) {
-			return gathered, true
+		if len(f.gathered) >= maxBatch || n >= cap(f.records) {
+			return
 		}
 		select {
-		case it, open = <-e.read:
+		case it, open = <-f.records:
 		default:
-			return gathered, true
+			return
 		}
 	}
-	return gathered, false
+	f.records = nil
 }
 
-// tellWait logs, once for each time, that the run waits for the pacer.
-func (e *engine) tellWait() {
+// logWait logs, once for each time, that the run waits for the pacer.
+func (e *engine) logWait() {
 	state := e.Pacer.State()
-	if state.Unshared != nil && !e.toldUnshared {
-		e.toldUnshared = true
+	if state.Unshared != nil && !e.unsharedLogged {
+		e.unsharedLogged = true
 		e.Log.Warn().Err(state.Unshared).Msg("the quota is no longer shared with other runs on this machine")
 	}
-	if time.Until(state.Until) < time.Second || !state.Until.After(e.toldUntil.Add(time.Second)) {
+	if time.Until(state.Until) < time.Second || !state.Until.After(e.waitLogged.Add(time.Second)) {
 		return
 	}
-	e.toldUntil = state.Until
+	e.waitLogged = state.Until
 	text := "waiting for the quota"
 	if state.Throttled {
 		text = "the API asked to wait"
@@ -207,13 +234,13 @@ func (e *engine) tellWait() {
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it *item) *task {
 	if it.bad != nil {
-		e.report(contact.OutcomeOf(it.bad))
+		e.settle(contact.OutcomeOf(it.bad))
 		return nil
 	}
 	row := &it.row
 	if o := e.identity.Admit(row); o != nil {
 		o.At = time.Now()
-		e.report(o)
+		e.settle(o)
 		return nil
 	}
 	status := e.Keys.Status(row.Key)
@@ -223,11 +250,9 @@ func (e *engine) admit(it *item) *task {
 	switch status {
 	case 0, contact.Failed, contact.Deleted: // deleted by an undo
 	case contact.Rejected:
-		before, err := e.Report.Before(row.Key)
+		before, err := e.Journal.Before(row.Key)
 		if err != nil {
-			e.stop(err)
-			e.results <- result{kind: notTried}
-			return nil
+			return e.notAdmitted(err)
 		}
 		if before.Row.Digest == row.Digest && !e.RetryRejected {
 			before.Row = *row
@@ -235,30 +260,90 @@ func (e *engine) admit(it *item) *task {
 			return nil
 		}
 	case contact.InDoubt, contact.Unknown:
-		t := &task{Outcome: contact.Outcome{Row: *row}}
-		t.announced, t.lost = e.Report.AnnouncedAt(row.Key), true
-		// It was announced, so it was not too large then; if a stamp makes it so now,
-		// the API says so.
-		_ = e.stamp(t)
-		e.doubts <- &doubt{task: t, why: fromEarlierRun, since: sentUntil(e.Report.LastAlive(), time.Now())}
+		e.resumeDoubt(row)
 		return nil
 	default:
 		e.Progress.DoneBefore.Add(1)
 		return nil
 	}
-	t := &task{Outcome: contact.Outcome{Row: *row}}
+	return e.stamped(e.newTask(row, creating))
+}
+
+// resumeDoubt gives a row that an earlier run left in doubt to the lane.
+func (e *engine) resumeDoubt(row *contact.Row) {
+	way := creating
+	if e.State != nil {
+		way = upserting
+	}
+	t := e.newTask(row, way)
+	t.announced, t.lost, t.doubt = e.Journal.AnnouncedAt(row.Key), true, earlierRun
+	// It was announced, so it was not too large then; if a stamp makes it so now,
+	// the API says so.
+	_ = e.stamp(t)
+	t.since = sentUntil(e.Journal.LastAlive(), time.Now())
+	t.did, t.got = park, ok
+	t.nextAt = nextLook(t.since, e.Settle, 0, time.Now())
+	e.doubts <- t
+}
+
+// stamped is the task of a row that is to be sent; nil where its stamp makes it
+// too long.
+func (e *engine) stamped(t *task) *task {
 	if bad := e.stamp(t); bad != nil {
-		e.report(contact.OutcomeOf(bad))
+		e.settle(contact.OutcomeOf(bad))
 		return nil
 	}
 	return t
+}
+
+// admitSync compares a row with what the last sync left. It returns the task
+// where there is something to do, or nil.
+func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
+	need, entry, err := change.NeedOf(row, e.State, e.RefreshAfter)
+	if err != nil {
+		return e.notAdmitted(err)
+	}
+	if need == change.NeedsNothing {
+		if before.In() {
+			e.Progress.DoneBefore.Add(1)
+		} else {
+			e.Progress.Outcomes[contact.Unchanged].Add(1)
+		}
+		return nil
+	}
+	t := e.newTask(row, upserting)
+	t.ID, t.touched = entry.ID, entry.Touched
+	switch need {
+	case change.NeedsTouch:
+		t.table, t.touch = touching, true
+		return t
+	case change.NeedsUpdate:
+		t.table, t.revive = updating, entry.Inactive
+	}
+	if !e.RetryRejected {
+		digest, why, err := e.State.Refused(t.Row.Key)
+		if err != nil {
+			return e.notAdmitted(err)
+		}
+		if why != nil && digest == t.Row.Digest {
+			e.results <- result{kind: refusedBefore, outcome: &contact.Outcome{Row: t.Row, Status: contact.Rejected, Failure: why}}
+			return nil
+		}
+	}
+	return e.stamped(t)
+}
+
+func (e *engine) notAdmitted(err error) *task {
+	e.stop(err)
+	e.results <- result{kind: notTried}
+	return nil
 }
 
 // sentUntil is when an earlier run can have sent its last request, which wrote
 // its last line at that time. A clock that was set back since does not make it
 // later than now.
 func sentUntil(lastLine, now time.Time) time.Time {
-	if last := lastLine.Add(mostSilence); last.Before(now) {
+	if last := lastLine.Add(maxSilence); last.Before(now) {
 		return last
 	}
 	return now
@@ -278,7 +363,7 @@ func (e *engine) announce(tasks []*task) error {
 		}
 	}
 	if len(changes) > 0 {
-		if err := e.Report.Changing(changes); err != nil {
+		if err := e.Journal.Changing(changes); err != nil {
 			return err
 		}
 		e.wrote(now)
@@ -289,24 +374,24 @@ func (e *engine) announce(tasks []*task) error {
 	return e.sending(now, creates)
 }
 
-// mostSilence is how old the last line of the report may be when a create
+// maxSilence is how old the last line of the journal may be when a create
 // request leaves. After a kill that line is the last sign of life that the next
 // run has, and it lets reads catch up from then on. Where requests wait long for
 // the quota, for a server that is down or for a look-up, no line is written
 // meanwhile.
-const mostSilence = time.Second
+const maxSilence = time.Second
 
 // stillAlive announces the row of a create request that is about to leave once
-// more, where the report has been silent for long.
+// more, where the journal has been silent for long.
 func (e *engine) stillAlive(k contact.Key, now time.Time) error {
-	if now.Sub(e.started)-time.Duration(e.lastLine.Load()) < mostSilence {
+	if now.Sub(e.started)-time.Duration(e.lastLine.Load()) < maxSilence {
 		return nil
 	}
 	return e.sending(time.Now(), []contact.Key{k})
 }
 
 func (e *engine) sending(now time.Time, keys []contact.Key) error {
-	if err := e.Report.Sending(keys); err != nil {
+	if err := e.Journal.Sending(keys); err != nil {
 		return err
 	}
 	e.wrote(now)
@@ -327,4 +412,13 @@ func (e *engine) stamp(t *task) *contact.RowError {
 			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, contact.MaxBodyBytes), Hint: "shorten a field of this row"}
 	}
 	return nil
+}
+
+// sendRows is one worker: it sends rows until there are no more.
+func (e *engine) sendRows() {
+	for t := range e.work {
+		if e.run(t) {
+			e.doubts <- t
+		}
+	}
 }

@@ -2,11 +2,12 @@ package importer
 
 import (
 	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"importer/importer/contact"
 )
 
 // rowsOf are rows with these contact ids, joined by spaces, one a line from 2.

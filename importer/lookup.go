@@ -1,35 +1,53 @@
 package importer
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"strings"
 	"time"
-)
 
-// A match is what a look-up found for a row.
-type match struct {
-	id    string
-	ours  bool // this report's runs made it
-	found contact.Found
-}
+	"importer/importer/change"
+	"importer/importer/contact"
+)
 
 // clockMargin is how much older than its announcement a profile may seem and
 // still be ours: its creation time is cut to whole seconds, and so is what is
 // known of the server's clock.
 const clockMargin = 2 * time.Second
 
-// lookUp looks for the contact of a row in the API. It returns nil where nobody
-// has its first contact id: a create that succeeded would have stored all of
-// them.
-func (e *engine) lookUp(t *task) (*match, error) {
-	ids := t.Row.Profile.ContactIDs
-	found, err := e.find(ids[0])
+// look looks a row in doubt up, by its first contact id: a create that succeeded
+// would have stored all of them.
+func (e *engine) look(t *task) answer {
+	if t.Doubt == "" {
+		e.Progress.LookedUp.Add(1)
+	}
+	t.Doubt = t.doubt.String()
+	readsCaughtUp := !time.Now().Before(t.since.Add(e.Settle))
+	answer := nobody
+	err := e.ask(e.Retries, func() (err error) {
+		answer, err = e.lookUp(t)
+		return err
+	})
+	switch {
+	case errors.Is(err, errNotSent):
+		return stopped
+	case err != nil:
+		t.problem = contact.AsAPIError(err)
+		return refused
+	case answer == nobody && !readsCaughtUp:
+		t.looks++
+		return nobodyYet
+	}
+	return answer
+}
+
+// lookUp tells whether somebody, and who, is the contact of a row in doubt. Where
+// the API said that it is there already, it is not ours, unless an earlier answer
+// was lost.
+func (e *engine) lookUp(t *task) (answer, error) {
+	found, err := e.findExactly(t.Row.Profile.ContactIDs[0])
 	if err != nil || len(found) == 0 {
-		return nil, err
+		return nobody, err
 	}
 	if len(found) > 1 {
 		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).Int("profiles", len(found)).
@@ -37,21 +55,26 @@ func (e *engine) lookUp(t *task) (*match, error) {
 	}
 	slices.SortFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	for _, f := range found {
-		ours, err := e.ours(t, f)
+		mine, err := e.isOurs(t, f)
 		if err != nil {
-			return nil, err
+			return nobody, err
 		}
-		if ours {
-			return &match{id: f.ID, ours: true, found: f}, nil
+		if mine {
+			t.adopt(f)
+			if t.made = t.doubt != conflicted; t.made {
+				return ours, nil
+			}
+			return somebody, nil
 		}
 	}
-	return &match{id: found[0].ID, found: found[0]}, nil
+	t.adopt(found[0])
+	return somebody, nil
 }
 
-// ours tells whether a profile that holds the row's contact was made by a run of
+// isOurs tells whether a profile that holds the row's contact was made by a run of
 // this report: by its stamp where there is one, else because it holds all of the
 // row's contact ids and is no older than the announcement.
-func (e *engine) ours(t *task, f contact.Found) (bool, error) {
+func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
 	if e.StampField != "" {
 		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
 	}
@@ -78,7 +101,7 @@ func (e *engine) ours(t *task, f contact.Found) (bool, error) {
 	return !f.CreatedAt.Before(oldest), nil
 }
 
-// find returns all profiles that hold exactly this contact id.
+// findExactly returns all profiles that hold exactly this contact id.
 //
 // The API has no look-up. Its filter is free text, which may be read as a
 // substring or as a regular expression; special characters may find nothing or
@@ -86,7 +109,7 @@ func (e *engine) ours(t *task, f contact.Found) (bool, error) {
 // believed for plain ids only: for others the member query is asked, then the
 // filter with the longest plain part of the id. Where the API refuses to filter
 // at all, the whole list is read.
-func (e *engine) find(contactID string) ([]contact.Found, error) {
+func (e *engine) findExactly(contactID string) ([]contact.Found, error) {
 	plain := longestPlain(contactID)
 	queries := []contact.ListQuery{{Filter: contactID}}
 	if plain != contactID {
@@ -144,10 +167,8 @@ func longestPlain(contactID string) string {
 // listAll follows the pages of a query and keeps what holds the contact id. A
 // profile that shows up on two pages counts once.
 func (e *engine) listAll(q contact.ListQuery, contactID string) ([]contact.Found, error) {
-	q.Limit = pageSize
 	var found []contact.Found
-	for pages := 0; ; pages++ {
-		page, err := e.list(q)
+	for page, err := range change.Pages(e.list, q) {
 		if err != nil {
 			return found, err
 		}
@@ -157,36 +178,6 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) ([]contact.Found
 				found = append(found, f)
 			}
 		}
-		if page.Next == "" || len(page.Profiles) == 0 {
-			return found, nil
-		}
-		if page.Next == q.Cursor || pages > mostPages {
-			return found, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
-				Detail: fmt.Sprintf("the list of profiles does not end: page %d points to itself or beyond %d pages", pages+1, mostPages)}}
-		}
-		q.Cursor = page.Next
 	}
-}
-
-const (
-	pageSize  = 100     // the most that the API gives in one page
-	mostPages = 100_000 // ten million profiles: beyond that the cursor goes in a circle
-)
-
-func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
-	var page contact.ListPage
-	err := e.call(nil, func(ctx context.Context) (err error) {
-		page, err = e.API.List(ctx, q)
-		return err
-	})
-	return page, err
-}
-
-func (e *engine) get(id string) (contact.Found, error) {
-	var f contact.Found
-	err := e.call(nil, func(ctx context.Context) (err error) {
-		f, err = e.API.Get(ctx, id)
-		return err
-	})
-	return f, err
+	return found, nil
 }

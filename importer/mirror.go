@@ -2,10 +2,11 @@ package importer
 
 import (
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
 
 	"golang.org/x/sync/errgroup"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // removeMissing removes what the source no longer holds, when all rows are
@@ -44,30 +45,26 @@ func (e *engine) remove(entries []change.Entry) error {
 	if len(entries) == 0 || e.stopping() {
 		return nil
 	}
-	op := opDeactivate
+	way := deactivating
 	if e.Mirror.Missing == change.MissingDelete {
-		op = opDelete
+		way = deleting
 	}
 	keys := make([]contact.Key, len(entries))
 	for i, n := range entries {
 		keys[i] = n.Key
 	}
-	if err := e.Report.Changing(keys); err != nil {
+	if err := e.Journal.Changing(keys); err != nil {
 		return err
 	}
 	var removers errgroup.Group
 	removers.SetLimit(e.Workers)
 	for _, n := range entries {
 		removers.Go(func() error {
-			e.changeRow(&task{
-				Outcome: contact.Outcome{ID: n.ID, Row: contact.Row{Key: n.Key, Digest: n.Digest, Profile: contact.Profile{ContactIDs: n.ContactIDs}}},
-				op:      op, touched: n.Touched,
-			})
+			t := e.newTask(&contact.Row{Key: n.Key, Digest: n.Digest, Profile: contact.Profile{ContactIDs: n.ContactIDs}}, way)
+			t.ID, t.touched, t.want = n.ID, n.Touched, contact.Profile{Active: new(bool)}
+			e.run(t)
 			return nil
 		})
 	}
 	return removers.Wait()
 }
-
-// removes tells whether a task is about a contact that the source lacks.
-func (t *task) removes() bool { return t.op == opDeactivate || t.op == opDelete }

@@ -1,36 +1,9 @@
 package importer
 
 import (
-	"importer/importer/contact"
 	"testing"
 	"time"
 )
-
-func TestNextStep(t *testing.T) {
-	for _, c := range []struct {
-		class    contact.Class
-		failures int
-		retries  int
-		want     step
-	}{
-		{contact.Permanent, 1, 5, stepReject},
-		{contact.Fatal, 1, 5, stepStop},
-		{contact.Throttled, 0, 0, stepAgain},
-		{contact.Throttled, 99, 5, stepAgain}, // throttling is nobody's failure
-		{contact.Transient, 1, 5, stepRetry},
-		{contact.Transient, 5, 5, stepRetry},
-		{contact.Transient, 6, 5, stepGiveUp},
-		{contact.Transient, 1, 0, stepGiveUp},
-		{contact.Conflict, 1, 5, stepLookUp},
-		{contact.Ambiguous, 1, 5, stepLookUp},
-		{contact.Ambiguous, 99, 0, stepLookUp}, // even the last attempt may have been processed
-		{contact.Class(0), 1, 5, stepLookUp},   // the zero value never retries
-	} {
-		if got := nextStep(c.class, c.failures, c.retries); got != c.want {
-			t.Errorf("nextStep(%s, %d, %d) = %d, want %d", c.class, c.failures, c.retries, got, c.want)
-		}
-	}
-}
 
 func TestNextLook(t *testing.T) {
 	const settle = 20 * time.Second

@@ -3,8 +3,6 @@ package importer
 import (
 	"context"
 	"fmt"
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +10,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 // A fakeAPI is the API in memory: virtual time cannot pass through sockets. It
@@ -201,8 +202,8 @@ func (f *fakeAPI) count(contactID string) int {
 	return n
 }
 
-// A memoryReport is a journal in memory. Like a file, it outlives the run.
-type memoryReport struct {
+// A memoryJournal is a journal in memory. Like a file, it outlives the run.
+type memoryJournal struct {
 	api       *fakeAPI
 	mu        sync.Mutex
 	outcomes  []*contact.Outcome
@@ -215,11 +216,11 @@ type memoryReport struct {
 	fail      func() error // asked before each write
 }
 
-func newMemoryReport(api *fakeAPI) *memoryReport {
-	return &memoryReport{api: api, last: map[contact.Key]*contact.Outcome{}, announced: map[contact.Key]time.Time{}, doubtful: map[contact.Key]bool{}}
+func newMemoryReport(api *fakeAPI) *memoryJournal {
+	return &memoryJournal{api: api, last: map[contact.Key]*contact.Outcome{}, announced: map[contact.Key]time.Time{}, doubtful: map[contact.Key]bool{}}
 }
 
-func (r *memoryReport) Sending(keys []contact.Key) error {
+func (r *memoryJournal) Sending(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
@@ -241,7 +242,7 @@ func (r *memoryReport) Sending(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryReport) Changing(keys []contact.Key) error {
+func (r *memoryJournal) Changing(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
@@ -258,7 +259,7 @@ func (r *memoryReport) Changing(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryReport) Gone(keys []contact.Key) error {
+func (r *memoryJournal) Gone(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range keys {
@@ -267,7 +268,7 @@ func (r *memoryReport) Gone(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryReport) Unsent(keys []contact.Key) error {
+func (r *memoryJournal) Unsent(keys []contact.Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range keys {
@@ -277,7 +278,7 @@ func (r *memoryReport) Unsent(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryReport) Append(outcomes ...*contact.Outcome) error {
+func (r *memoryJournal) Append(outcomes ...*contact.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, o := range outcomes {
@@ -296,15 +297,15 @@ func (r *memoryReport) Append(outcomes ...*contact.Outcome) error {
 	return nil
 }
 
-func (r *memoryReport) Before(k contact.Key) (*contact.Outcome, error) {
+func (r *memoryJournal) Before(k contact.Key) (*contact.Outcome, error) {
 	o := *r.last[k]
 	return &o, nil
 }
-func (r *memoryReport) AnnouncedAt(k contact.Key) time.Time { return r.announced[k] }
-func (r *memoryReport) LastAlive() time.Time                { return r.lastAlive }
+func (r *memoryJournal) AnnouncedAt(k contact.Key) time.Time { return r.announced[k] }
+func (r *memoryJournal) LastAlive() time.Time                { return r.lastAlive }
 
 // keys is what a replay of the report would give.
-func (r *memoryReport) keys() *contact.Keys {
+func (r *memoryJournal) keys() *contact.Keys {
 	keys := contact.NewKeys()
 	for k, o := range r.last {
 		keys.Set(k, o.Status)
@@ -341,7 +342,7 @@ func testRows(n int) contact.Rows {
 // A rig is a run and everything around it.
 type rig struct {
 	api     *fakeAPI
-	report  *memoryReport
+	report  *memoryJournal
 	rejects *memoryRejects
 	o       Options
 	keys    *contact.Keys // of the next run; nil: those of the report
@@ -368,7 +369,7 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows contact.Rows) (contact
 	if r.keys == nil {
 		r.keys = r.report.keys()
 	}
-	o.API, o.Report, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &contact.Progress{}, zerolog.Nop()
+	o.API, o.Journal, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &contact.Progress{}, zerolog.Nop()
 	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {

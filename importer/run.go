@@ -3,22 +3,21 @@ package importer
 import (
 	"context"
 	"errors"
-	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
-	"importer/importer/pace"
-	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 // Options are what a run needs. Unless said otherwise every field must be set.
 type Options struct {
 	API     API
-	Report  Report
+	Journal Journal
 	Rejects Rejects
 	Keys    *contact.Keys // replayed from the report; the run owns it until it returns
 	Pacer   *pace.Pacer   // every request buys a token of it
@@ -111,21 +110,21 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		identity: contact.NewIdentity(o.Keys, o.Duplicates),
 		census:   change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
 
-		read:    make(chan item, 64),
+		records: make(chan item, 64),
 		work:    make(chan *task, atHand),
-		doubts:  make(chan *doubt),
+		doubts:  make(chan *task),
 		results: make(chan result, 64),
 
 		inputErr: make(chan error, 1),
 		started:  time.Now(),
 	}
-	e.lastLine.Store(int64(-mostSilence))
+	e.lastLine.Store(int64(-maxSilence))
 	return e, cancel
 }
 
 // An engine is one run. Its channels and who closes them:
 //
-//	read     readRows → feed          closed by readRows
+//	records  readRows → feed          closed by readRows
 //	work     feed → sendRows          closed by feed
 //	doubts   feed, sendRows → lane    closed when those have ended
 //	results  all → record             closed by the lane, the last to end
@@ -137,24 +136,24 @@ type engine struct {
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight
 
-	read    chan item
+	records chan item
 	work    chan *task
-	doubts  chan *doubt
+	doubts  chan *task
 	results chan result
 
 	refused atomic.Int64 // rows that this run refused
 
 	inputErr chan error // what ended the input early; sent before read is closed
 
-	known acquaintance
+	presence presence
 
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by feed.
-	identity     *contact.Identity
-	toldUntil    time.Time // that the run waits, until then
-	toldUnshared bool
+	identity       *contact.Identity
+	waitLogged     time.Time // that the run waits, until then
+	unsharedLogged bool
 
 	// Owned by record.
 	lines      []*contact.Outcome // reused
@@ -167,156 +166,10 @@ type engine struct {
 	force bool // undo what was changed since as well
 }
 
-// A result is what the recorder counts: one for each row that was read, but for
-// those that need nothing, which the feeder counts.
-type result struct {
-	outcome *contact.Outcome
-	kind    resultKind
-	release bool // settled without a request after it was announced: it is not in doubt
-}
-
-type resultKind uint8
-
-const (
-	settled       resultKind = iota // by this run: append it
-	refusedBefore                   // by an earlier run, and unchanged: for the reject file only
-	notTried                        // the run was stopped before it was announced
-	undoGone                        // undo: the profile was not there any more
-	undoKept                        // undo: it was changed since
-	undoLeft                        // undo: not tried
-	notRemoved                      // no row, but a contact that a mirror could not remove
-	announcedOnly                   // the run was stopped after it was announced and before it was sent
-)
-
 // stop ends the run: nothing new is sent. The first cause holds.
 func (e *engine) stop(cause error) { e.cancel(cause) }
 
 func (e *engine) stopping() bool { return e.ctx.Err() != nil }
-
-// mostRecorded bounds how many results are recorded with one write.
-const mostRecorded = 64
-
-// record counts and appends what became of each row, until all others have
-// ended. It never stops receiving, so that nobody who sends is left waiting.
-func (e *engine) record() {
-	var batch []result
-	for r := range e.results {
-		// What comes in the meantime goes with it: one write to the report for all.
-		runtime.Gosched()
-		for batch = append(batch[:0], r); len(batch) < mostRecorded; batch = append(batch, r) {
-			var ok bool
-			if r, ok = e.another(); !ok {
-				break
-			}
-		}
-		e.append(batch)
-		for _, r := range batch {
-			e.count(r)
-		}
-		clear(batch)
-	}
-	if len(e.unsent) > 0 {
-		if err := e.Report.Unsent(e.unsent); err != nil {
-			e.stop(err)
-		}
-	}
-}
-
-// another returns a result that is there already.
-func (e *engine) another() (result, bool) {
-	select {
-	case r, ok := <-e.results:
-		return r, ok
-	default:
-		return result{}, false
-	}
-}
-
-func (e *engine) count(r result) {
-	switch r.kind {
-	case notRemoved:
-		e.notRemoved++
-		e.Log.Warn().Str("_id", r.outcome.ID).Str("error", r.outcome.Failure.Detail).Msg("a profile could not be changed")
-		return
-	case undoLeft:
-		e.undone.Left++
-		return
-	case undoKept:
-		e.undone.Kept++
-		e.Log.Info().Str("_id", r.outcome.ID).Msg("kept: the profile was changed since")
-		return
-	case undoGone:
-		e.undone.Gone++
-	case notTried:
-		e.Progress.Pending.Add(1)
-		return
-	case announcedOnly:
-		e.Progress.Pending.Add(1)
-		e.unsent = append(e.unsent, r.outcome.Row.Key)
-		return
-	case settled, refusedBefore:
-	}
-	e.Progress.Outcomes[r.outcome.Status].Add(1)
-	e.census.Spare(r.outcome)
-	if r.release {
-		e.unsent = append(e.unsent, r.outcome.Row.Key)
-	}
-	if r.outcome.Status.Refused() {
-		e.reject(r.outcome)
-	}
-}
-
-// append hands outcomes to the report. A report that failed keeps what it is
-// given for a last attempt, so it is given all.
-func (e *engine) append(batch []result) {
-	e.lines = e.lines[:0]
-	for _, r := range batch {
-		if r.kind == settled || r.kind == undoGone {
-			e.lines = append(e.lines, r.outcome)
-		}
-	}
-	if len(e.lines) == 0 {
-		return
-	}
-	if err := e.Report.Append(e.lines...); err != nil {
-		e.stop(err)
-		return
-	}
-	e.wrote(e.lines[len(e.lines)-1].At)
-	if e.State == nil {
-		return
-	}
-	if err := e.State.Record(e.lines...); err != nil {
-		e.stop(err)
-	}
-}
-
-// wrote notes that the report got a line with this time.
-func (e *engine) wrote(at time.Time) { e.lastLine.Store(int64(at.Sub(e.started))) }
-
-func (e *engine) reject(o *contact.Outcome) {
-	if err := e.Rejects.Reject(o); err != nil {
-		e.stop(err)
-	}
-}
-
-// report hands an outcome of this run to the recorder. A run that refuses too
-// many rows is stopped here, before the recorder knows, so that no more requests
-// than those in flight follow. What an earlier run refused does not count.
-func (e *engine) report(o *contact.Outcome) { e.hand(result{outcome: o}) }
-
-func (e *engine) hand(r result) {
-	o := r.outcome
-	if o.Status.Refused() {
-		refused := e.refused.Add(1)
-		// The recorder may not have counted all of these yet.
-		settled := max(refused, e.Progress.Snapshot().Settled())
-		if e.MaxErrors.exceeded(refused, settled) {
-			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, settled, e.MaxErrors))
-		}
-	}
-	e.results <- r
-}
 
 // inputFailed is what ended the input early; nil where it was read to its end.
 // Everything that was read has gone through by then, so the reader has ended.

@@ -3,13 +3,14 @@ package importer
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 func TestEveryRowIsCreatedAndASecondRunSendsNothing(t *testing.T) {
@@ -54,7 +55,7 @@ func TestNothingIsSentBeforeItIsAnnounced(t *testing.T) {
 		if creates != 4000 {
 			t.Errorf("%d creates, want 4000", creates)
 		}
-		if most := slices.Max(r.report.batches); most > mostBatch || most < 100 {
+		if most := slices.Max(r.report.batches); most > maxBatch || most < 100 {
 			t.Errorf("the largest batch had %d rows, want some hundreds", most)
 		}
 	})

@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // A memoryState is a State in memory.

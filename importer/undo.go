@@ -3,22 +3,23 @@ package importer
 import (
 	"context"
 	"errors"
-	"importer/importer/change"
-	"importer/importer/contact"
 	"iter"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // UndoRows undoes what was written for these rows, which come in parts: deletes
 // what was created, and brings back what updates and a mirror took away. What
 // was changed since it was written is kept, unless force. Each change is announced
-// in the report and recorded there, so that an undo that was interrupted goes on
+// in the journal and recorded there, so that an undo that was interrupted goes on
 // where it stopped, and a second one finds nothing to do.
 //
-// Of the options it needs API, Report, Keys, Pacer, Log, Progress, Workers,
+// Of the options it needs API, Journal, Keys, Pacer, Log, Progress, Workers,
 // Retries, Settle and GiveUpAfter; State may be set. Requests in flight are
 // awaited when ctx is done.
 func UndoRows(ctx context.Context, parts iter.Seq2[[]change.WrittenRow, error], o Options, force bool) (change.Undone, error) {
@@ -65,78 +66,46 @@ func (e *engine) undo(rows []change.WrittenRow) error {
 	for i, r := range rows {
 		keys[i] = r.Key
 	}
-	if err := e.Report.Changing(keys); err != nil {
+	if err := e.Journal.Changing(keys); err != nil {
 		return err
 	}
 	var undoers errgroup.Group
 	undoers.SetLimit(e.Workers)
 	for _, r := range rows {
 		undoers.Go(func() error {
-			e.undoRow(&task{
-				Outcome: contact.Outcome{ID: r.ID, Row: contact.Row{
-					Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: contact.Profile{ContactIDs: r.ContactIDs},
-				}},
-				op: opUndo, touched: r.At, written: &r,
-			})
+			way := undoingChange
+			if r.Undo() == change.UndoDelete {
+				way = undoingCreate
+			}
+			t := e.newTask(&contact.Row{
+				Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: contact.Profile{ContactIDs: r.ContactIDs},
+			}, way)
+			t.ID, t.touched, t.written, t.Undone = r.ID, r.At, &r, true
+			e.run(t)
 			return nil
 		})
 	}
 	return undoers.Wait()
 }
 
-var errChangedSince = errors.New("changed since")
-
-func (e *engine) undoRow(t *task) {
-	status, gone := contact.Deleted, false
-	err := e.persist(e.Retries, func() (err error) {
-		status, err = e.tryUndo(t)
-		if gone = isGone(err); gone {
-			return nil
-		}
-		return err
-	})
-	o := &contact.Outcome{Row: t.Row, ID: t.ID, Attempts: t.Attempts, Reads: t.Reads, At: time.Now(), Undone: true}
-	switch {
-	case err == nil && gone && !t.lost:
-		o.Status = contact.Deleted
-		e.results <- result{kind: undoGone, outcome: o}
-	case err == nil && gone:
-		o.Status = contact.Deleted
-		e.results <- result{outcome: o}
-	case err == nil:
-		o.Status = status
-		e.results <- result{outcome: o}
-	case errors.Is(err, errChangedSince):
-		e.results <- result{kind: undoKept, outcome: o}
-	case errors.Is(err, errNotSent):
-		e.results <- result{kind: undoLeft}
-	default:
-		o.Failure = &contact.AsAPIError(err).Failure
-		e.results <- result{kind: notRemoved, outcome: o}
-	}
-}
-
-// tryUndo makes the requests of an undo once.
-func (e *engine) tryUndo(t *task) (contact.Status, error) {
-	f, err := e.readTask(t)
-	if err != nil {
-		return 0, err
-	}
+// readUndo works out what takes back what was written for a row, now that its
+// profile was read.
+func (e *engine) readUndo(t *task, f contact.Found) answer {
 	if !t.lost && !e.force && e.changedSince(f, t.written.At) {
-		return 0, &contact.APIError{Class: contact.Permanent, Err: errChangedSince, Failure: contact.Failure{Detail: errChangedSince.Error()}}
+		return changed
 	}
+	differ := true
 	switch t.written.Undo() {
-	case change.UndoDelete:
-		return contact.Deleted, e.changing(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case change.UndoRestore:
-		want, differs := change.Restored(f, *t.written)
-		if !differs {
-			return contact.Updated, nil
-		}
-		return contact.Updated, e.patch(t, want)
+		t.want, differ = change.Restored(f, *t.written)
+	case change.UndoActivate:
+		yes := true
+		t.want = contact.Profile{Active: &yes}
 	}
-	yes := true
-	return contact.Updated, e.patch(t, contact.Profile{Active: &yes})
+	if !differ {
+		return same
+	}
+	return differs
 }
 
 // changedSince tells whether somebody changed a profile after our last write, as

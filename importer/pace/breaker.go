@@ -37,17 +37,17 @@ func NewBreaker(threshold int, giveUp time.Duration) *Breaker {
 	return &Breaker{threshold: threshold, giveUp: giveUp, changed: make(chan struct{})}
 }
 
-// A pass allows one request. It must be given back by exactly one of done or
-// unused.
-type pass struct{ probe bool }
+// A Pass allows one request. It must be given back by exactly one of Done or
+// Unused.
+type Pass struct{ probe bool }
 
-// wait blocks while the breaker is open and this request is not its probe.
-func (b *Breaker) Wait(ctx context.Context) (pass, error) {
+// Wait blocks while the breaker is open and this request is not its probe.
+func (b *Breaker) Wait(ctx context.Context) (Pass, error) {
 	for {
 		b.mu.Lock()
 		if !b.open {
 			b.mu.Unlock()
-			return pass{}, nil
+			return Pass{}, nil
 		}
 		var timer *time.Timer
 		var due <-chan time.Time
@@ -56,7 +56,7 @@ func (b *Breaker) Wait(ctx context.Context) (pass, error) {
 			if pause <= 0 {
 				b.probing = true
 				b.mu.Unlock()
-				return pass{probe: true}, nil
+				return Pass{probe: true}, nil
 			}
 			timer = time.NewTimer(pause)
 			due = timer.C
@@ -73,13 +73,13 @@ func (b *Breaker) Wait(ctx context.Context) (pass, error) {
 			timer.Stop()
 		}
 		if err := ctx.Err(); err != nil {
-			return pass{}, err
+			return Pass{}, err
 		}
 	}
 }
 
-// unused gives back a pass whose request was never sent.
-func (b *Breaker) Unused(p pass) {
+// Unused gives back a pass whose request was never sent.
+func (b *Breaker) Unused(p Pass) {
 	if !p.probe {
 		return
 	}
@@ -89,9 +89,9 @@ func (b *Breaker) Unused(p pass) {
 	b.signal()
 }
 
-// done tells how the request of a pass ended: with a definite answer, or not.
+// Done tells how the request of a pass ended: with a definite answer, or not.
 // It returns for how long nothing has worked when that is too long, else 0.
-func (b *Breaker) Done(p pass, answered bool) time.Duration {
+func (b *Breaker) Done(p Pass, answered bool) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p.probe {
@@ -127,7 +127,7 @@ func (b *Breaker) Done(p pass, answered bool) time.Duration {
 	return 0
 }
 
-// isOpen tells whether requests are held back. A row whose attempt failed
+// IsOpen tells whether requests are held back. A row whose attempt failed
 // meanwhile is not to blame.
 func (b *Breaker) IsOpen() bool {
 	b.mu.Lock()

@@ -31,7 +31,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		}
 
 		// Ten requests wait; one at a time is let through as a probe.
-		passes := make(chan pass)
+		passes := make(chan Pass)
 		for range 10 {
 			go func() {
 				p, err := b.Wait(ctx)

@@ -199,7 +199,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	})
 	defer unhook() // no longer of interest
 	options := importer.Options{
-		API: client, Report: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
+		API: client, Journal: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
 		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
 		GiveUpAfter: c.GiveUpAfter, MaxErrors: rules.maxErrors, StampField: c.Stamp.Field, Duplicates: rules.duplicates,
 		Discovery: rules.discovery, OnConflict: rules.onConflict, Listing: listing,

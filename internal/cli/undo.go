@@ -106,7 +106,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) (err error) {
 			return errors.Join(err, known.close())
 		}
 		o := importer.Options{
-			API: b.client, Report: report, Keys: report.Keys(), Pacer: b.pacer, Log: b.log, Progress: &b.progress,
+			API: b.client, Journal: report, Keys: report.Keys(), Pacer: b.pacer, Log: b.log, Progress: &b.progress,
 			Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter,
 		}
 		if known.state != nil {

@@ -3,12 +3,12 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"math"
 	"slices"
 	"sync/atomic"
-	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // Discovery is how a run learns, before its first create, who is in the project
@@ -63,9 +63,9 @@ type Listing interface {
 	Len() int
 }
 
-// An acquaintance is what a run knows of who is in the project. The feeder owns
-// it, but for what is atomic.
-type acquaintance struct {
+// A presence is what a run knows of who is in the project. The feeder owns it, but
+// for what is atomic.
+type presence struct {
 	asked  bool         // the project was asked how many profiles it holds
 	empty  bool         // it held none before the first create
 	pages  int64        // what the list costs, in requests
@@ -82,20 +82,20 @@ type acquaintance struct {
 // up until that has cost as much as the list would have: together never more
 // than twice the cheaper of the two.
 func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
-	if e.Discovery == DiscoverNobody || e.known.empty || !slices.ContainsFunc(batch, (*task).creates) {
+	if e.Discovery == DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).creates) {
 		return batch, nil
 	}
-	if !e.known.listed.Load() {
-		if err := e.ask(waiting); err != nil {
+	if !e.presence.listed.Load() {
+		if err := e.learnPresence(waiting); err != nil {
 			return batch, err
 		}
 	}
 	switch {
-	case e.known.empty:
+	case e.presence.empty:
 		return batch, nil
-	case !e.known.listed.Load():
+	case !e.presence.listed.Load():
 		for _, t := range batch {
-			t.lookFirst = t.creates()
+			t.unmet = t.creates()
 		}
 		return batch, nil
 	}
@@ -106,8 +106,11 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 			if err != nil {
 				return slices.Concat(left, batch[i:]), err
 			}
-			if len(found) > 0 && e.recognize(t, found) {
-				continue
+			if len(found) > 0 {
+				t.did, t.got = find, e.recognize(t, found)
+				if e.runLocal(t) {
+					continue
+				}
 			}
 		}
 		left = append(left, t)
@@ -115,120 +118,162 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 	return left, nil
 }
 
-// ask learns how large the project is, and reads the list where that is the way.
-func (e *engine) ask(waiting int) error {
-	if e.State != nil && e.State.Len() > 0 && (e.Discovery == DiscoverByLookUp ||
-		e.Discovery == DiscoverAuto && int64(waiting)+e.known.spent.Load() < int64(e.State.Len()/pageSize)) {
+// learnPresence asks how large the project is, and reads the list where that is
+// the way.
+func (e *engine) learnPresence(waiting int) error {
+	rows := int64(waiting) + e.presence.spent.Load()
+	if e.State != nil && e.State.Len() > 0 && e.looksUp(rows, int64(e.State.Len()/change.PageSize)) {
 		return nil // it is known to hold that many
 	}
 	var first *contact.ListPage
-	if !e.known.asked {
-		page, err := e.page(contact.ListQuery{Limit: pageSize})
+	if !e.presence.asked {
+		page, err := e.page(contact.ListQuery{Limit: change.PageSize})
 		if err != nil {
 			return fmt.Errorf("the project cannot be asked who is in it: %w; --existing ignore skips that", err)
 		}
 		first = &page
 		total := max(page.Total, len(page.Profiles))
-		e.known.asked = true
-		e.known.empty = total == 0
-		e.known.pages = int64((total + pageSize - 1) / pageSize)
-		if !e.known.empty {
+		e.presence.asked = true
+		e.presence.empty = total == 0
+		e.presence.pages = int64((total + change.PageSize - 1) / change.PageSize)
+		if !e.presence.empty {
 			e.Log.Info().Int("profiles", total).Msg("the project is not empty: contacts that are there are found before they are created")
 		}
 	}
-	if e.known.empty {
+	if e.presence.empty {
 		return nil
 	}
-	dear := e.known.pages
+	pages := e.presence.pages
 	if first != nil {
-		dear-- // the first page is there
+		pages-- // the first page is there
 	}
-	if e.Discovery == DiscoverByLookUp || e.Discovery == DiscoverAuto && int64(waiting)+e.known.spent.Load() < dear {
+	if e.looksUp(rows, pages) {
 		return nil
 	}
 	if err := e.listProject(first); err != nil {
 		return fmt.Errorf("the profiles of the project cannot be listed: %w; --existing lookup looks each contact up instead", err)
 	}
-	e.known.listed.Store(true)
+	e.presence.listed.Store(true)
 	return nil
 }
 
-// mostPasses is how often the list is read from its beginning. The order of a
-// list is not documented, nor what its cursors do while profiles are added: what
-// one pass missed the next one finds.
-const mostPasses = 3
+// looksUp tells whether so many rows are looked up, because a list of so many
+// pages costs more.
+func (e *engine) looksUp(rows, pages int64) bool {
+	return e.Discovery == DiscoverByLookUp || e.Discovery == DiscoverAuto && rows < pages
+}
+
+// maxPasses is how often the list is read from its beginning. The order of a list
+// is not documented, nor what its cursors do while profiles are added: what one
+// pass missed the next one finds.
+const maxPasses = 3
 
 // listProject reads the whole list of the project, after its first page where
 // that is there.
 func (e *engine) listProject(first *contact.ListPage) error {
-	for range mostPasses {
-		total, added, err := e.listOnce(first)
-		if err != nil || e.Listing.Len() >= total || added == 0 {
-			return err
+	list := func(q contact.ListQuery) (contact.ListPage, error) {
+		if first != nil {
+			page := *first
+			first = nil
+			return page, nil
 		}
-		first = nil
+		return e.page(q)
+	}
+	for range maxPasses {
+		total, added := 0, 0
+		for page, err := range change.Pages(list, contact.ListQuery{}) {
+			if err != nil {
+				return err
+			}
+			n, err := e.Listing.Add(page.Profiles)
+			if err != nil {
+				return err
+			}
+			total, added = page.Total, added+n
+		}
+		if e.Listing.Len() >= total || added == 0 {
+			return nil
+		}
 	}
 	return nil
-}
-
-func (e *engine) listOnce(page *contact.ListPage) (total, added int, err error) {
-	q := contact.ListQuery{Limit: pageSize}
-	for pages := 0; ; pages++ {
-		if page == nil {
-			p, err := e.page(q)
-			if err != nil {
-				return 0, 0, err
-			}
-			page = &p
-		}
-		n, err := e.Listing.Add(page.Profiles)
-		if err != nil {
-			return 0, 0, err
-		}
-		added += n
-		if page.Next == "" || len(page.Profiles) == 0 {
-			return page.Total, added, nil
-		}
-		if page.Next == q.Cursor || pages > mostPages {
-			return 0, 0, errors.New("the list does not end")
-		}
-		q.Cursor, page = page.Next, nil
-	}
 }
 
 // page reads one page of the list, and tries again what may be for as long as
 // the breaker does not give up: without the list nothing can go on.
 func (e *engine) page(q contact.ListQuery) (contact.ListPage, error) {
 	var page contact.ListPage
-	err := e.persist(math.MaxInt, func() (err error) {
+	err := e.ask(math.MaxInt, func() (err error) {
 		page, err = e.list(q)
 		return err
 	})
 	return page, err
 }
 
-// recognize decides about a row of which profiles were found that hold one of
-// its contact ids. It is true where the row is settled by that.
-func (e *engine) recognize(t *task, found []contact.Found) bool {
+// find looks for the contact of a row before it is created.
+func (e *engine) find(t *task) answer {
+	if !t.unmet {
+		return nobody
+	}
+	t.unmet = false
+	found, err := e.holders(t.Row.Profile.ContactIDs)
+	switch problem, failed := errors.AsType[*contact.APIError](err); {
+	case err == nil:
+		return e.recognize(t, found)
+	case errors.Is(err, errNotSent):
+		return stopped
+	case failed:
+		t.problem = problem
+		return exhausted
+	}
+	e.stop(err)
+	return stopped
+}
+
+// holders are the profiles that hold any of these contact ids: of the list, where
+// that was read.
+func (e *engine) holders(contactIDs []string) (found []contact.Found, err error) {
+	if e.presence.listed.Load() {
+		return e.Listing.Find(contactIDs)
+	}
+	for _, id := range contactIDs {
+		if slices.ContainsFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }) {
+			continue
+		}
+		e.presence.spent.Add(lookUpCost(id))
+		var more []contact.Found
+		if err := e.ask(e.Retries, func() (err error) {
+			more, err = e.findExactly(id)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
+}
+
+// recognize decides which of the profiles that hold one of its contact ids is the
+// row's.
+func (e *engine) recognize(t *task, found []contact.Found) answer {
 	found = slices.DeleteFunc(found, func(f contact.Found) bool { return f.ID == t.gone })
 	if len(found) == 0 {
-		return false
+		return nobody
 	}
 	holder, others := holderOf(t.Row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		e.hand(result{release: !t.announced.IsZero(), outcome: &contact.Outcome{
-			Row: t.Row, Status: contact.Invalid, Failure: conflictOf(holder, others), At: time.Now(),
-		}})
-		return true
-	}
-	if e.State == nil {
-		e.settle(t, contact.Existing, holder.ID, true, nil)
-		return true
+		t.problem = &contact.APIError{Class: contact.Permanent, Failure: conflictOf(holder, others)}
+		return several
 	}
 	if e.OnConflict == ConflictMerge {
-		t.merge = toMerge(t.Row.Profile.ContactIDs, holder, others)
+		t.merging = toMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
-	return e.adopt(t, holder, contact.Unchanged)
+	t.adopt(holder)
+	return somebody
+}
+
+// adopt makes a profile that holds the contact of a row the row's own.
+func (t *task) adopt(f contact.Found) {
+	t.ID, t.found, t.Found, t.touched = f.ID, f, true, f.LastChanged
 }
 
 // holderOf picks the profile that a row with these contact ids is about, of
@@ -263,51 +308,16 @@ func toMerge(contactIDs []string, holder contact.Found, others []contact.Found) 
 	return merge
 }
 
-func conflictOf(holder contact.Found, others []contact.Found) *contact.Failure {
+func conflictOf(holder contact.Found, others []contact.Found) contact.Failure {
 	ids := holder.ID
 	for _, f := range others {
 		ids += ", " + f.ID
 	}
-	return &contact.Failure{
+	return contact.Failure{
 		Field:  "contactIds",
 		Detail: fmt.Sprintf("the contact ids of this row belong to %d profiles: %s", len(others)+1, ids),
 		Hint:   "merge the profiles or take contact ids out of the row; on_conflict: first takes the profile with the first of them, merge (with --mode upsert or mirror) merges them",
 	}
-}
-
-// lookUpFirst looks for the contact of a row before it is created, in the list
-// where that was read. It is true where the row is settled.
-func (e *engine) lookUpFirst(t *task) bool {
-	if e.known.listed.Load() {
-		found, err := e.Listing.Find(t.Row.Profile.ContactIDs)
-		if err != nil {
-			e.stop(err)
-			e.notSent(t)
-			return true
-		}
-		return len(found) > 0 && e.recognize(t, found)
-	}
-	var found []contact.Found
-	for _, id := range t.Row.Profile.ContactIDs {
-		if slices.ContainsFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }) {
-			continue
-		}
-		e.known.spent.Add(lookUpCost(id))
-		var more []contact.Found
-		err := e.persist(e.Retries, func() (err error) {
-			more, err = e.find(id)
-			return err
-		})
-		if err != nil {
-			e.unsettled(t, err, "the contact could not be looked up")
-			return true
-		}
-		found = append(found, more...)
-	}
-	if len(found) == 0 {
-		return false
-	}
-	return e.recognize(t, found)
 }
 
 // lookUpCost is how many requests it takes to find nobody with a contact id.
@@ -320,50 +330,4 @@ func lookUpCost(contactID string) int64 {
 		return 3
 	}
 	return 2
-}
-
-// persist makes requests again that may be repeated, whatever became of them,
-// until they succeed or so many retries are used up. Its error is then that of the
-// last, or errNotSent. A fatal one stops the run.
-func (e *engine) persist(retries int, request func() error) error {
-	delays, failures := pace.RetryBackOff(), 0
-	for {
-		err := request()
-		if err == nil || errors.Is(err, errNotSent) {
-			return err
-		}
-		problem := contact.AsAPIError(err)
-		if problem.Class != contact.Throttled && !e.breaker.IsOpen() {
-			failures++
-		}
-		switch problem.Class {
-		case contact.Throttled:
-			continue
-		case contact.Fatal:
-			e.stop(withHint(problem))
-			return errNotSent
-		case contact.Permanent, contact.Conflict:
-			return problem
-		}
-		if failures > retries {
-			return problem
-		}
-		if !pace.Sleep(e.ctx.Done(), delays.NextBackOff()) {
-			return errNotSent
-		}
-		e.Progress.Retries.Add(1)
-	}
-}
-
-// unsettled ends a row that was announced and certainly not created, for a
-// request about it failed for good.
-func (e *engine) unsettled(t *task, err error, what string) {
-	if errors.Is(err, errNotSent) {
-		e.notSent(t)
-		return
-	}
-	f := contact.AsAPIError(err).Failure
-	f.Detail = fmt.Sprintf("%s: %s", what, f.Detail)
-	f.Hint = "the next run of the same command tries it again"
-	e.settle(t, contact.Failed, "", false, &f)
 }

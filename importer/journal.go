@@ -1,18 +1,20 @@
 package importer
 
 import (
-	"importer/importer/contact"
 	"time"
+
+	"importer/importer/contact"
 )
 
-// Report is the journal that the run writes and resumes from. Implemented by
-// journal.Report. Its methods may be called from several goroutines.
+// Journal is what the run writes and resumes from; users call it the report.
+// Implemented by package journal. Its methods may be called from several
+// goroutines.
 //
 // After an error of any method every later call returns that error, and the run
-// must stop sending: what the report took since the last successful Sending may
+// must stop sending: what the journal took since the last successful Sending may
 // be lost. It keeps what Append and Unsent are still given for a last attempt
 // when it is closed.
-type Report interface {
+type Journal interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
 	// all that was appended before, and may from then on reach the API.
 	Sending(keys []contact.Key) error

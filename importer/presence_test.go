@@ -3,12 +3,14 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
 )
 
 // A memoryListing is a Listing in memory.
@@ -96,7 +98,7 @@ func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 	for _, c := range []struct{ profiles, rows int }{{50, 3}, {2000, 5}, {2000, 60}, {5000, 30}, {150, 1000}} {
 		synctest.Test(t, func(t *testing.T) {
 			r := discover(DiscoverAuto, c.profiles)
-			r.api.pageSize = pageSize
+			r.api.pageSize = change.PageSize
 			first := c.profiles + 1 // none of the rows is there
 			s := r.mustComplete(t, func(yield func(contact.Row, error) bool) {
 				for i := range c.rows {
@@ -105,7 +107,7 @@ func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 					}
 				}
 			})
-			list, lookUp := (c.profiles+pageSize-1)/pageSize, c.rows
+			list, lookUp := (c.profiles+change.PageSize-1)/change.PageSize, c.rows
 			if got := int(s.Requests - s.Created); got > 1+2*min(list, lookUp) {
 				t.Errorf("%d profiles, %d rows: %d requests to learn who is there; the list costs %d, look-ups %d",
 					c.profiles, c.rows, got, list, lookUp)

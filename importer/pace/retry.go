@@ -1,0 +1,151 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"importer/importer/contact"
+)
+
+// A Verdict is what may be done after a request failed.
+type Verdict uint8
+
+const (
+	Final     Verdict = iota // the same request is not made again
+	AtOnce                   // again, as soon as the pacer allows: it was throttled, which is nobody's failure
+	Later                    // again, after a pause: it was certainly not processed
+	Exhausted                // it could be made again, and was made often enough
+)
+
+// A Retry is the policy by which requests are made again, and what it has seen so
+// far of one row or one request. It has one owner at a time.
+type Retry struct {
+	Max      int // attempts after the first; 0 is none
+	failures int // that count against Max
+	delays   *backoff.ExponentialBackOff
+}
+
+// After notes that an attempt failed, and says what may be done. A failure that
+// does not count is nobody's fault: nothing works at the moment.
+func (r *Retry) After(c contact.Class, counts bool) Verdict {
+	if c != contact.Throttled && counts {
+		r.failures++
+	}
+	return verdict(c, r.Spent())
+}
+
+// Spent tells whether no attempt is left.
+func (r *Retry) Spent() bool { return r.failures > r.Max }
+
+// Wait pauses before the next attempt: exponential back-off with full jitter. It
+// is false where ctx ended first.
+func (r *Retry) Wait(ctx context.Context) bool {
+	if r.delays == nil {
+		r.delays = newDelays(firstRetryDelay, mostRetryDelay)
+	}
+	return Sleep(ctx.Done(), r.delays.NextBackOff())
+}
+
+// verdict is the policy. Whatever may have been processed, and whatever is not
+// known, is never made again blindly.
+func verdict(c contact.Class, spent bool) Verdict {
+	switch {
+	case c == contact.Throttled:
+		return AtOnce
+	case c == contact.Transient && spent:
+		return Exhausted
+	case c == contact.Transient:
+		return Later
+	}
+	return Final
+}
+
+// Do makes a request until it succeeds, fails for good, or has failed too often;
+// the error is then that of the last attempt. Where ctx ends during a pause it is
+// that of ctx, joined to the last one. Any error that is no *APIError ends it at
+// once. Both functions may be nil: counts says whether a failure counts, again is
+// called before an attempt that follows a pause.
+func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), request func() error) error {
+	for {
+		err := request()
+		problem, failed := errors.AsType[*contact.APIError](err)
+		if !failed {
+			return err
+		}
+		switch r.After(problem.Class, counts == nil || counts()) {
+		case AtOnce:
+			continue
+		case Later:
+			if !r.Wait(ctx) {
+				return errors.Join(problem, context.Cause(ctx))
+			}
+		default:
+			return problem
+		}
+		if again != nil {
+			again()
+		}
+	}
+}
+
+// Request makes one request outside of a run: it buys a token for each attempt,
+// counts it, and tries again what was certainly not processed, up to retries
+// times. An error of the API is an *APIError; the only other error is that of
+// ctx. The request itself is not cut short by ctx.
+func Request(ctx context.Context, pacer *Pacer, progress *contact.Progress, retries int, request func(context.Context) error) error {
+	retry := Retry{Max: retries}
+	return retry.Do(ctx, nil, func() { progress.Retries.Add(1) }, func() error {
+		bought, err := pacer.Wait(ctx)
+		if err != nil {
+			return err
+		}
+		progress.Requests.Add(1)
+		err = request(context.WithoutCancel(ctx))
+		pacer.Done(bought, err)
+		if err == nil {
+			return nil
+		}
+		problem := contact.AsAPIError(err)
+		if problem.Class == contact.Throttled {
+			progress.Throttled.Add(1)
+		}
+		return problem
+	})
+}
+
+// newDelays returns a schedule of pauses between attempts: exponential back-off
+// with full jitter, so that rows which failed together do not come back
+// together. Each pause lies between 0 and twice the interval of its turn.
+func newDelays(first, most time.Duration) *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     first,
+		RandomizationFactor: 1,
+		Multiplier:          2,
+		MaxInterval:         most,
+	}
+}
+
+const (
+	firstRetryDelay = 250 * time.Millisecond
+	mostRetryDelay  = 15 * time.Second
+	firstProbeDelay = 500 * time.Millisecond
+	mostProbeDelay  = 30 * time.Second
+)
+
+// Sleep waits. It is false where done was closed first.
+func Sleep(done <-chan struct{}, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,67 @@
+package pace
+
+import (
+	"testing"
+	"time"
+
+	"importer/importer/contact"
+)
+
+func TestDelaysGrowWithFullJitter(t *testing.T) {
+	const draws = 2000
+	for attempt := range 8 {
+		interval := min(firstRetryDelay<<attempt, mostRetryDelay)
+		var least, most time.Duration = time.Hour, 0
+		for range draws {
+			delays := newDelays(firstRetryDelay, mostRetryDelay)
+			for range attempt {
+				delays.NextBackOff()
+			}
+			d := delays.NextBackOff()
+			least, most = min(least, d), max(most, d)
+		}
+		if least < 0 || most > 2*interval {
+			t.Errorf("pause %d lies within %s … %s, want within 0 … %s", attempt, least, most, 2*interval)
+		}
+		if least > interval/10 || most < 19*interval/10 {
+			t.Errorf("pause %d lies within %s … %s: no full jitter over 0 … %s", attempt, least, most, 2*interval)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		class    contact.Class
+		failures int // this one included
+		retries  int
+		want     Verdict
+	}{
+		{contact.Permanent, 1, 5, Final},
+		{contact.Fatal, 1, 5, Final},
+		{contact.Throttled, 0, 0, AtOnce},
+		{contact.Throttled, 99, 5, AtOnce}, // throttling is nobody's failure
+		{contact.Transient, 1, 5, Later},
+		{contact.Transient, 5, 5, Later},
+		{contact.Transient, 6, 5, Exhausted},
+		{contact.Transient, 1, 0, Exhausted},
+		{contact.Conflict, 1, 5, Final},
+		{contact.Ambiguous, 1, 5, Final},
+		{contact.Ambiguous, 99, 0, Final}, // even the last attempt may have been processed
+		{contact.Class(0), 1, 5, Final},   // the zero value never retries
+	} {
+		r := Retry{Max: c.retries}
+		var got Verdict
+		for range max(1, c.failures) {
+			got = r.After(c.class, true)
+		}
+		if got != c.want {
+			t.Errorf("after %d failures of %d, %s: %d, want %d", c.failures, c.retries, c.class, got, c.want)
+		}
+	}
+	r := Retry{Max: 0}
+	for range 10 {
+		if got := r.After(contact.Transient, false); got != Later {
+			t.Fatalf("a failure that does not count: %d, want %d", got, Later)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package importer
+
+import (
+	"slices"
+
+	"importer/importer/contact"
+)
+
+// The way of a row is a loop: each step brings an answer, and a table says from
+// the two what the next step is, until the row is settled. This file is the whole
+// policy, without clock and without I/O; way.go carries the steps out.
+
+// A step is what is done for a row.
+type step uint16
+
+const (
+	begin   step = 1 << iota // nothing yet
+	find                     // look for who holds its contact ids, before it is created
+	create                   // send a create
+	park                     // leave it to the lane of doubt until its next look-up is due
+	look                     // look it up, because it is in doubt
+	compare                  // compare it with the profile that was found
+	tell                     // tell the journal that a row in doubt becomes a change
+	merge                    // merge the other profiles that hold its contact ids
+	read                     // read its profile
+	write                    // update its profile
+	remove                   // delete its profile
+	renew                    // its profile is gone: tell the journal, and announce a create
+	finish                   // it is settled
+)
+
+// local are the steps that send nothing and wait for nothing.
+const local = begin | compare | finish
+
+// An answer is what a step brought. Rules name several by or.
+type answer uint32
+
+const (
+	ok        answer = 1 << iota // what was to be done is done
+	nobody                       // no profile holds the contact ids
+	nobodyYet                    // and reads may still lag behind writes
+	somebody                     // one profile is the row's: it was there before
+	ours                         // one profile is the row's: runs of this journal made it
+	several                      // several profiles hold contact ids of the row
+	same                         // the profile is as it is wanted
+	differs                      // it is not
+	changed                      // somebody changed it since
+	unnamed                      // it was created, and the answer did not say which profile it is
+	conflict                     // refused, because the contact is there already
+	refused                      // refused for good
+	again                        // not processed: everybody is asked to slow down
+	later                        // to be done again, after a pause
+	exhausted                    // it was tried often enough
+	lost                         // it may have been processed
+	gone                         // the profile is not there
+	stopped                      // not sent: the run is stopping
+)
+
+// failedLook is every way in which a look-up can fail.
+const failedLook = refused | conflict | exhausted | stopped | lost
+
+// A doubt is why it is not known whether the API has a row.
+type doubt uint8
+
+const (
+	earlierRun doubt = 1 << iota // announced by an earlier run, and no outcome
+	answerLost                   // an ambiguous error
+	conflicted                   // 409: the contact is there
+	overtaken                    // 409, after an answer was lost: it may be there because of us
+	withoutID                    // a create that succeeded and did not say which profile it made
+	adopted                      // not any more: its profile was found, and is to be compared with the row
+	undoubted  = 0
+)
+
+// String is the doubt as it stands in the journal.
+func (d doubt) String() string {
+	switch d {
+	case earlierRun:
+		return "earlier run"
+	case answerLost:
+		return "answer lost"
+	case conflicted, overtaken:
+		return "conflict"
+	case withoutID:
+		return "no id"
+	}
+	return ""
+}
+
+// A move is what is done next.
+type move struct {
+	do     step
+	pause  bool           // first, as the retry policy says
+	end    resultKind     // of finish
+	status contact.Status // of finish, where the row gets one
+}
+
+// A rule says what follows on some answers to a step. The first rule that fits is
+// the one.
+type rule struct {
+	did  step
+	got  answer
+	in   doubt // of rows in one of these doubts only; 0: of all
+	then move
+}
+
+// A table is what is done about a kind of row.
+type table []rule
+
+func do(s step) move                     { return move{do: s} }
+func afterPause(s step) move             { return move{do: s, pause: true} }
+func settleAs(s contact.Status) move     { return move{do: finish, end: settled, status: s} }
+func endAs(kind resultKind) move         { return move{do: finish, end: kind} }
+func (m move) with(kind resultKind) move { m.end = kind; return m }
+
+// next is the move that follows on what is known of a row. That nothing follows
+// is a defect of a table, which its test finds; such a row is given back.
+func (t table) next(did step, got answer, in doubt) move {
+	for _, r := range t {
+		if r.did&did != 0 && r.got&got != 0 && (r.in == undoubted || r.in&in != 0) {
+			return r.then
+		}
+	}
+	return endAs(announcedOnly)
+}
+
+// creating is the table of mode create: who is there stays as it is.
+var creating = table{
+	{begin, ok, undoubted, do(find)},
+	{find, nobody, undoubted, do(create)},
+	{find, somebody, undoubted, settleAs(contact.Existing)},
+	{find, several, undoubted, settleAs(contact.Invalid)},
+	{find, refused | conflict | exhausted | lost, undoubted, settleAs(contact.Failed)},
+
+	{create, ok, undoubted, settleAs(contact.Created)},
+	{create, unnamed | conflict | lost, undoubted, do(park)},
+	{create, refused, undoubted, settleAs(contact.Rejected)},
+	{create, again, undoubted, do(create)},
+	{create, later, undoubted, afterPause(create)},
+	{create, exhausted, undoubted, settleAs(contact.Failed)},
+	{find | create, stopped, undoubted, endAs(announcedOnly)},
+
+	{park, ok, undoubted, do(look)},
+	{look, ours, undoubted, settleAs(contact.Created)},
+	{look, somebody, undoubted, settleAs(contact.Existing)},
+	{look, nobodyYet, undoubted, do(park)},
+	// The API says that it is there, and does not show it: it needs nothing more.
+	{look, nobody, conflicted | overtaken, settleAs(contact.Existing)},
+	{look, nobody | failedLook, withoutID, settleAs(contact.Created)},
+	{look, failedLook, conflicted, settleAs(contact.Existing)},
+	{look, nobody, undoubted, do(create)},
+	{look, failedLook, undoubted, settleAs(contact.Unknown)},
+}
+
+// updating is the table of a row whose profile is known: read it, and send what
+// differs.
+var updating = slices.Concat(
+	table{
+		{begin, ok, undoubted, do(merge)},
+		{find, somebody, undoubted, do(compare)},
+		{look, ours | somebody, undoubted, do(compare)},
+		{compare, same, undoubted, settleAs(contact.Unchanged)},
+		{compare, ours, undoubted, settleAs(contact.Created)}, // as it is wanted, and made by us
+		{compare, differs, adopted, do(tell)},
+		{compare, differs, undoubted, do(merge)},
+		{tell, ok, undoubted, do(merge)},
+		{merge, ok, undoubted, do(read)},
+		{read, same, undoubted, settleAs(contact.Unchanged)},
+		{read, ok, undoubted, settleAs(contact.Updated)}, // an update whose answer was lost made it so
+		{read, differs, undoubted, do(write)},
+		{write, ok, undoubted, settleAs(contact.Updated)},
+		{merge, again, undoubted, do(merge)},
+		{merge, later, undoubted, afterPause(merge)},
+	},
+	changes,
+	creating, // of those whose profile is gone
+)
+
+// changes are the rules of all that change a profile which is there.
+//
+// None of these requests has to be looked up when its answer is lost: each says
+// what the profile is to be and not what is to be added, so that it is made again
+// from the start, with a fresh read where it builds on one.
+var changes = table{
+	{read | write | remove, again, undoubted, do(read)},
+	{read | write | remove, later, undoubted, afterPause(read)},
+	{merge | read | write, gone, undoubted, do(renew)},
+	{renew, ok, undoubted, do(find)},
+	{merge | read | write, refused, undoubted, settleAs(contact.Rejected)},
+	{merge | read | write, exhausted, undoubted, settleAs(contact.Failed)},
+	{tell | merge | read | write | renew, stopped, adopted, settleAs(contact.Unknown)},
+	{tell | merge | read | write | renew, stopped, undoubted, endAs(announcedOnly)},
+}
+
+// upserting is the table of a row that is created, or brought up to date where
+// somebody has its contact ids.
+var upserting = slices.Concat(table{{begin, ok, undoubted, do(find)}}, updating)
+
+// touching changes nothing of a profile, so that it does not expire.
+var touching = slices.Concat(
+	table{
+		{begin, ok, undoubted, do(read)},
+		{read, differs, undoubted, do(write)},
+		{write, ok, undoubted, settleAs(contact.Updated)},
+	},
+	changes,
+)
+
+// deactivating and deleting are what a mirror does with who is missing.
+var (
+	deactivating = slices.Concat(
+		table{
+			{begin, ok, undoubted, do(write)},
+			{write, ok, undoubted, settleAs(contact.Deactivated)},
+			{write, again, undoubted, do(write)},
+			{write, later, undoubted, afterPause(write)},
+		},
+		removals,
+	)
+	deleting = slices.Concat(
+		table{
+			{begin, ok, undoubted, do(remove)},
+			{remove, again, undoubted, do(remove)},
+			{remove, later, undoubted, afterPause(remove)},
+		},
+		removals,
+	)
+	removals = table{
+		{remove, ok, undoubted, settleAs(contact.Deleted)},
+		{write | remove, gone, undoubted, settleAs(contact.Deleted)},
+		{write | remove, refused | exhausted, undoubted, endAs(notRemoved)},
+		{write | remove, stopped, undoubted, endAs(dropped)}, // the next run does it
+	}
+)
+
+// undoing takes back what a run wrote. What was changed since is kept.
+var (
+	undoingCreate = slices.Concat(table{{read, differs, undoubted, do(remove)}}, undoing)
+	undoingChange = slices.Concat(table{{read, differs, undoubted, do(write)}}, undoing)
+
+	undoing = slices.Concat(
+		table{
+			{begin, ok, undoubted, do(read)},
+			{read, same, undoubted, settleAs(contact.Updated)},
+			{read, ok, undoubted, settleAs(contact.Deleted)}, // a delete whose answer was lost did it
+			{read, changed, undoubted, endAs(undoKept)},
+			{write, ok, undoubted, settleAs(contact.Updated)},
+			{remove, ok, undoubted, settleAs(contact.Deleted)},
+			{read | write | remove, gone, undoubted, settleAs(contact.Deleted).with(undoGone)},
+			{read | write | remove, refused | exhausted, undoubted, endAs(notRemoved)},
+			{read | write | remove, stopped, undoubted, endAs(undoLeft)},
+		},
+		changes[:2],
+	)
+)

@@ -1,0 +1,204 @@
+package importer
+
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+
+	"importer/importer/contact"
+)
+
+var (
+	allTables = map[string]table{
+		"creating": creating, "updating": updating, "upserting": upserting, "touching": touching,
+		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
+	}
+	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "tell", "merge", "read", "write", "remove", "renew", "finish"}
+	// brings are the answers that each step can bring.
+	brings = map[step]answer{
+		begin:   ok,
+		find:    nobody | somebody | several | exhausted | stopped,
+		create:  ok | unnamed | conflict | refused | again | later | exhausted | lost | stopped,
+		park:    ok,
+		look:    nobody | nobodyYet | somebody | ours | refused | stopped,
+		compare: same | ours | differs,
+		tell:    ok | stopped,
+		merge:   ok | gone | refused | again | later | exhausted | stopped,
+		read:    ok | same | differs | gone | refused | again | later | exhausted | stopped,
+		write:   ok | gone | refused | again | later | exhausted | stopped,
+		remove:  ok | gone | refused | again | later | exhausted | stopped,
+		renew:   ok | stopped,
+	}
+)
+
+func name(s step) string { return stepNames[bits.TrailingZeros16(uint16(s))] }
+
+// each ranges over the answers of a set.
+func each(set answer) (all []answer) {
+	for ; set != 0; set &= set - 1 {
+		all = append(all, set&-set)
+	}
+	return all
+}
+
+// Whatever a step brings, every table that leads to it says what follows.
+func TestEveryAnswerHasAMove(t *testing.T) {
+	for tableName, way := range allTables {
+		type state struct {
+			did step
+			in  doubt
+		}
+		seen := map[state]bool{}
+		var visit func(state)
+		visit = func(s state) {
+			if seen[s] {
+				return
+			}
+			seen[s] = true
+			answers := brings[s.did]
+			switch {
+			case s.did != read:
+			case tableName == "touching":
+				answers &^= ok | same // a touch always has something to write
+			case tableName[:4] == "undo":
+				answers |= changed
+			}
+			for _, got := range each(answers) {
+				m := way.next(s.did, got, s.in)
+				if m == endAs(announcedOnly) && got != stopped {
+					t.Errorf("%s: nothing follows on answer %b to %s in doubt %q", tableName, got, name(s.did), s.in)
+				}
+				if m.do == finish {
+					if m.end == settled && m.status == 0 {
+						t.Errorf("%s: %s settles a row without a status", tableName, name(s.did))
+					}
+					continue
+				}
+				next := state{m.do, s.in}
+				switch {
+				case s.did == renew && got == ok:
+					continue // and upserting takes over
+				case m.do == create || m.do == renew:
+					next.in = undoubted
+				case s.did == look && m.do == compare:
+					next.in = adopted
+				}
+				if m.do != park || s.did == look {
+					visit(next)
+					continue
+				}
+				for _, why := range []doubt{answerLost, conflicted, overtaken, withoutID} {
+					visit(state{park, why})
+				}
+			}
+		}
+		visit(state{begin, undoubted})
+		if way.next(park, ok, earlierRun).do == look {
+			visit(state{park, earlierRun})
+		}
+	}
+}
+
+func TestMoves(t *testing.T) {
+	for _, c := range []struct {
+		way  string
+		did  step
+		got  answer
+		in   doubt
+		want string
+	}{
+		// Nobody is created who was not looked for.
+		{"creating", begin, ok, undoubted, "find"},
+		{"upserting", begin, ok, undoubted, "find"},
+		{"creating", find, nobody, undoubted, "create"},
+		{"creating", find, somebody, undoubted, "existing"},
+		{"upserting", find, somebody, undoubted, "compare"},
+		{"creating", find, several, undoubted, "invalid"},
+		{"creating", find, exhausted, undoubted, "failed"},
+		// A create that may have been processed is never sent again before a look.
+		{"creating", create, lost, undoubted, "park"},
+		{"creating", create, unnamed, undoubted, "park"},
+		{"creating", create, conflict, undoubted, "park"},
+		{"creating", create, later, undoubted, "pause, create"},
+		{"creating", create, again, undoubted, "create"},
+		{"creating", create, refused, undoubted, "rejected"},
+		{"creating", create, exhausted, undoubted, "failed"},
+		{"creating", create, stopped, undoubted, "given back"},
+		// In doubt: as long as reads may lag behind, "nobody" says nothing.
+		{"creating", look, nobodyYet, answerLost, "park"},
+		{"creating", look, nobody, answerLost, "create"},
+		{"creating", look, nobody, earlierRun, "create"},
+		{"creating", look, nobody, conflicted, "existing"},
+		{"creating", look, nobody, overtaken, "existing"},
+		{"creating", look, nobody, withoutID, "created"},
+		{"creating", look, ours, answerLost, "created"},
+		{"creating", look, somebody, answerLost, "existing"},
+		{"upserting", look, ours, answerLost, "compare"},
+		{"creating", look, refused, answerLost, "unknown"},
+		{"creating", look, stopped, earlierRun, "unknown"},
+		{"creating", look, refused, overtaken, "unknown"},
+		{"creating", look, refused, conflicted, "existing"},
+		{"creating", look, stopped, withoutID, "created"},
+		// What becomes a change is announced as one.
+		{"upserting", compare, differs, adopted, "tell"},
+		{"upserting", compare, differs, undoubted, "merge"},
+		{"upserting", compare, ours, adopted, "created"},
+		{"upserting", compare, same, adopted, "unchanged"},
+		{"upserting", write, stopped, adopted, "unknown"},
+		{"upserting", write, stopped, undoubted, "given back"},
+		// A change is made again from a fresh read.
+		{"updating", begin, ok, undoubted, "merge"},
+		{"updating", merge, ok, undoubted, "read"},
+		{"updating", read, differs, undoubted, "write"},
+		{"updating", read, same, undoubted, "unchanged"},
+		{"updating", read, ok, undoubted, "updated"},
+		{"updating", write, ok, undoubted, "updated"},
+		{"updating", write, later, undoubted, "pause, read"},
+		{"updating", write, again, undoubted, "read"},
+		{"updating", write, gone, undoubted, "renew"},
+		{"updating", read, gone, undoubted, "renew"},
+		{"updating", renew, ok, undoubted, "find"},
+		{"touching", begin, ok, undoubted, "read"},
+		{"touching", write, ok, undoubted, "updated"},
+		{"touching", read, gone, undoubted, "renew"},
+		// What a mirror removes.
+		{"deactivating", begin, ok, undoubted, "write"},
+		{"deactivating", write, ok, undoubted, "deactivated"},
+		{"deactivating", write, gone, undoubted, "deleted"},
+		{"deactivating", write, later, undoubted, "pause, write"},
+		{"deleting", begin, ok, undoubted, "remove"},
+		{"deleting", remove, ok, undoubted, "deleted"},
+		{"deleting", remove, refused, undoubted, "not removed"},
+		{"deleting", remove, stopped, undoubted, "dropped"},
+		// An undo looks before it takes back.
+		{"undoingCreate", begin, ok, undoubted, "read"},
+		{"undoingCreate", read, differs, undoubted, "remove"},
+		{"undoingCreate", read, changed, undoubted, "kept"},
+		{"undoingCreate", remove, later, undoubted, "pause, read"},
+		{"undoingCreate", read, gone, undoubted, "gone: deleted"},
+		{"undoingCreate", read, ok, undoubted, "deleted"},
+		{"undoingChange", read, differs, undoubted, "write"},
+		{"undoingChange", read, same, undoubted, "updated"},
+		{"undoingChange", write, exhausted, undoubted, "not removed"},
+		{"undoingChange", write, stopped, undoubted, "left"},
+	} {
+		if got := describe(allTables[c.way].next(c.did, c.got, c.in)); got != c.want {
+			t.Errorf("%s: after %s (%b, in doubt %q) comes %q, want %q", c.way, name(c.did), c.got, c.in, got, c.want)
+		}
+	}
+}
+
+func describe(m move) string {
+	ends := map[resultKind]string{
+		announcedOnly: "given back", notRemoved: "not removed", dropped: "dropped", undoKept: "kept", undoLeft: "left", undoGone: "gone: " + contact.Deleted.String(),
+	}
+	switch {
+	case m.do == finish && m.end == settled:
+		return m.status.String()
+	case m.do == finish:
+		return ends[m.end]
+	case m.pause:
+		return fmt.Sprint("pause, ", name(m.do))
+	}
+	return name(m.do)
+}
