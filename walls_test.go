@@ -7,10 +7,12 @@ import (
 	"testing"
 )
 
-// The walls of the house: every arrow points down, at importer/contact, which
-// imports nothing of ours, and from cli at all. What is imported by way of others
-// counts. The sandbox shares nothing with anybody.
+// The walls of the house: every arrow points down, at importer/contact, and from cli
+// at all. What is imported by way of others counts. The leaves, which import nothing
+// of ours and hold no type that two packages could hand each other, are open to
+// all. But for them the sandbox shares nothing with anybody.
 func TestWalls(t *testing.T) {
+	leaves := []string{"internal/files", "internal/names", "internal/rejectfile", "internal/words"}
 	mayImport := map[string][]string{
 		"importer/contact":     {},
 		"importer/pace":        {"importer/contact"},
@@ -19,15 +21,20 @@ func TestWalls(t *testing.T) {
 		"importer":             {"importer/contact", "importer/pace", "importer/change"},
 		"source":               {"importer/contact"},
 		"sink":                 {"importer/contact"},
-		"sink/journal":         {"importer/contact", "internal/files"},
-		"sink/rejects":         {"importer/contact", "internal/files"},
-		"internal/files":       {},
+		"sink/journal":         {"importer/contact"},
+		"sink/rejects":         {"importer/contact"},
 		"internal/config":      {},
 		"internal/sandbox":     {},
 		"internal/cognigy":     {"importer/contact"},
 		"internal/state":       {"importer/contact", "importer/change"},
 		"internal/report":      {"importer/contact"},
 		"internal/metrics":     {"importer/contact", "importer/pace"},
+	}
+	for pkg := range mayImport {
+		mayImport[pkg] = append(mayImport[pkg], leaves...)
+	}
+	for _, leaf := range leaves {
+		mayImport[leaf] = nil
 	}
 	all := goList(t, "-f", "{{.ImportPath}}", "./...")
 	for name, allowed := range mayImport {

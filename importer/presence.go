@@ -9,6 +9,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // Discovery is how a run learns, before its first create, who is in the project
@@ -26,10 +27,8 @@ var discoveryNames = [...]string{"ignore", "auto", "list", "lookup"}
 
 // ParseDiscovery reads the value of --existing.
 func ParseDiscovery(s string) (Discovery, error) {
-	if i := slices.Index(discoveryNames[:], s); i >= 0 {
-		return Discovery(i), nil
-	}
-	return 0, fmt.Errorf("%q is none of auto, list, lookup, ignore", s)
+	i, err := words.Choice(s, discoveryNames[:]...)
+	return Discovery(i), err
 }
 
 // OnConflict is what becomes of a row whose contact ids belong to several
@@ -46,10 +45,8 @@ var onConflictNames = [...]string{"report", "first", "merge"}
 
 // ParseOnConflict reads the setting on_conflict.
 func ParseOnConflict(s string) (OnConflict, error) {
-	if i := slices.Index(onConflictNames[:], s); i >= 0 {
-		return OnConflict(i), nil
-	}
-	return 0, fmt.Errorf("%q is none of first, merge, report", s)
+	i, err := words.Choice(s, onConflictNames[:]...)
+	return OnConflict(i), err
 }
 
 // Listing keeps the profiles of a project that were listed. Implemented by

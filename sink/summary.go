@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"io"
 	"strings"
 	"time"
@@ -100,13 +101,13 @@ func headline(s contact.Summary) string {
 func requestDetails(s contact.Summary) string {
 	var parts []string
 	if s.Retries != 0 {
-		parts = append(parts, plural(s.Retries, "retry", "retries"))
+		parts = append(parts, words.Plural(s.Retries, "retry", "retries"))
 	}
 	if s.Throttled != 0 {
 		parts = append(parts, fmt.Sprintf("%d throttled", s.Throttled))
 	}
 	if s.LookedUp != 0 {
-		parts = append(parts, fmt.Sprintf("%s looked up", plural(s.LookedUp, "row", "rows")))
+		parts = append(parts, fmt.Sprintf("%s looked up", words.Plural(s.LookedUp, "row", "rows")))
 	}
 	if parts == nil {
 		return ""
@@ -122,11 +123,11 @@ func nextSteps(s contact.Summary, d Details) []string {
 	if s.Unknown != 0 {
 		again = true
 		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
-			plural(s.Unknown, "row", "rows")))
+			words.Plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {
 		again = true
-		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", plural(s.Failed, "row", "rows")))
+		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", words.Plural(s.Failed, "row", "rows")))
 	}
 	if s.Status == contact.Interrupted {
 		again = true
@@ -140,7 +141,7 @@ func nextSteps(s contact.Summary, d Details) []string {
 		steps[len(steps)-1] += "\n      " + d.Again
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {
-		step := fmt.Sprintf("%s refused.", plural(refused, "row was", "rows were"))
+		step := fmt.Sprintf("%s refused.", words.Plural(refused, "row was", "rows were"))
 		if s.Rejects != "" {
 			step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", s.Rejects)
 			if d.Rejects != "" {
@@ -154,11 +155,4 @@ func nextSteps(s contact.Summary, d Details) []string {
 	return steps
 }
 
-func areNotIn(n int64) string { return plural(n, "row is", "rows are") + " not in" }
-
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
+func areNotIn(n int64) string { return words.Plural(n, "row is", "rows are") + " not in" }

@@ -6,6 +6,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"importer/internal/rejectfile"
+	"importer/internal/words"
 	"io"
 	"slices"
 	"strings"
@@ -16,9 +18,6 @@ import (
 
 // maxColumns bounds the header: a first line of more columns is hardly one.
 const maxColumns = 2000
-
-// rejectColumns are what a reject file has behind the original columns.
-var rejectColumns = []string{"_line", "_status", "_field", "_error", "_hint"}
 
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
@@ -51,7 +50,7 @@ func (f *file) columns(header []string) error {
 	if len(header) > maxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
 	}
-	if n := len(header) - len(rejectColumns); n > 0 && slices.Equal(header[n:], rejectColumns) {
+	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
@@ -75,7 +74,7 @@ func (f *file) finish(rec *record) {
 	if f.rejects {
 		// A spoilt row may have more or fewer cells than the header. What the writer
 		// added stands at its end.
-		added := len(rejectColumns)
+		added := len(rejectfile.Columns)
 		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isNumber(rec.cells[n])) {
 			if rec.fault == nil && stillMisquoted(rec.cells[:n], rec.cells[n+rejectedFor]) {
 				rec.fault = &fault{
@@ -86,7 +85,7 @@ func (f *file) finish(rec *record) {
 			rec.cells = rec.cells[:n]
 		}
 		for i, cell := range rec.cells {
-			rec.cells[i] = unguard(cell)
+			rec.cells[i] = rejectfile.Unguard(cell)
 		}
 	}
 	rec.raw = rec.cells
@@ -132,7 +131,7 @@ func newCSVReader(text io.Reader, f *file) *csvReader {
 	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead)}
 	c.columns = len(f.Header)
 	if f.rejects {
-		c.columns += len(rejectColumns)
+		c.columns += len(rejectfile.Columns)
 	}
 	if f.sepLine {
 		t.skipLine()
@@ -232,18 +231,9 @@ func trimNewlines(b []byte) []byte {
 	return b
 }
 
-// unguard undoes what the writer of a reject file does to cells that a
-// spreadsheet would run as a formula: it puts an apostrophe before them.
-func unguard(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r'", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
-}
-
 func ragged(fields, columns int) *fault {
 	return &fault{
-		reason: fmt.Sprintf("the row has %s and the header %d", plural(fields, "field"), columns),
+		reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
 		hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
 	}
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"importer/internal/rejectfile"
 	"strings"
 	"unicode"
 )
@@ -93,8 +94,8 @@ func columnName(header []string, i int) string {
 	switch {
 	case i < len(header) && strings.TrimSpace(header[i]) != "":
 		return header[i]
-	case i >= len(header) && i-len(header) < len(rejectColumns):
-		return rejectColumns[i-len(header)]
+	case i >= len(header) && i-len(header) < len(rejectfile.Columns):
+		return rejectfile.Columns[i-len(header)]
 	}
 	return fmt.Sprintf("column %d", i+1)
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (g *guesser) write(paths []string) {
 	for i, p := range paths {
 		quoted[i] = quoteYAML(p)
 	}
-	g.line("# Guessed from the header of %s and its first %s. What is marked", g.file.Name, plural(g.rows, "row"))
+	g.line("# Guessed from the header of %s and its first %s. What is marked", g.file.Name, words.Plural(g.rows, "row", "rows"))
 	g.line("# \"unsure\" wants a look. Show what becomes of a row: importer preview --row 1")
 	g.line("source:")
 	g.line("  paths: [%s]", strings.Join(quoted, ", "))

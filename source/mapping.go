@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"importer/internal/names"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -151,9 +151,6 @@ var types = map[string]kind{
 	"list": list, "date": date, "json": anyJSON, "memory": memory,
 }
 
-// internalName is what the API allows: letters, digits, underscore.
-var internalName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-
 // Validate checks the mapping as far as it can be without a source. Its errors
 // are *MappingErrors.
 func (m *Mapping) Validate() error {
@@ -216,7 +213,7 @@ func (m *Mapping) compile(resolve resolver) (*compiled, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
 		path := "$.mapping.fields." + name
-		if !internalName.MatchString(name) {
+		if !names.IsField(name) {
 			return nil, mappingError("$.mapping.fields", "%q is no internal name of a profile field: letters, digits and underscores only", name)
 		}
 		v := m.Fields[name]

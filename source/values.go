@@ -377,11 +377,3 @@ func show(s string) string {
 	}
 	return strconv.Quote(s)
 }
-
-// plural is "1 field" or "2 fields".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"importer/internal/rejectfile"
 	"io"
 	"slices"
 	"strings"
@@ -142,7 +143,7 @@ func (r *sheetReader) next(rec *record) error {
 	}
 	width := len(r.file.Header)
 	if r.file.rejects {
-		width += len(rejectColumns)
+		width += len(rejectfile.Columns)
 	}
 	if len(cells) > width {
 		rec.fault = &fault{

@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"slices"
 )
 
@@ -19,10 +20,8 @@ var missingNames = [...]string{"keep", "deactivate", "delete"}
 
 // ParseMissing reads the setting sync.missing.
 func ParseMissing(s string) (Missing, error) {
-	if i := slices.Index(missingNames[:], s); i >= 0 {
-		return Missing(i), nil
-	}
-	return 0, fmt.Errorf("%q is none of keep, deactivate, delete", s)
+	i, err := words.Choice(s, missingNames[:]...)
+	return Missing(i), err
 }
 
 func (m Missing) String() string { return missingNames[m] }

@@ -3,6 +3,7 @@ package contact
 import (
 	"errors"
 	"fmt"
+	"importer/internal/words"
 )
 
 // Duplicates says which of several rows with the same contact ids goes in.
@@ -16,15 +17,8 @@ const (
 
 // ParseDuplicates reads first, last or error.
 func ParseDuplicates(s string) (Duplicates, error) {
-	switch s {
-	case "first":
-		return FirstWins, nil
-	case "last":
-		return LastWins, nil
-	case "error":
-		return NoneTwice, nil
-	}
-	return 0, fmt.Errorf("%q is no way to treat duplicates; want first, last or error", s)
+	i, err := words.Choice(s, "first", "last", "error")
+	return Duplicates(i), err
 }
 
 // ReadLast reads the input once and notes in keys where each contact stands last,

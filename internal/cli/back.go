@@ -10,12 +10,12 @@ import (
 	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/internal/words"
 	"importer/sink/journal"
 	"io"
 	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
@@ -165,7 +165,7 @@ func (b *lookBack) show(of int64, done func() int64) (stop func()) {
 				return
 			case <-tick.C:
 				fmt.Fprintf(b.env.Stderr, "importer: %s of %s profiles; %s requests\n",
-					humanize.Comma(done()), humanize.Comma(of), humanize.Comma(b.progress.Snapshot().Requests))
+					words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))
 			}
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"importer/importer/change"
@@ -20,6 +19,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/internal/words"
 	"importer/sink/journal"
 	"importer/source"
 )
@@ -357,7 +357,7 @@ func (k *checker) print(p *change.Plan, used int, took time.Duration, fields []s
 	fmt.Fprintf(&b, "  %-12s %10d\n", "rows read", p.Read)
 	fmt.Fprintf(&b, "  %-12s %10d  (at least; %v at %s)\n", "requests", p.Requests, least.Round(time.Second), k.rate)
 	if p.LargestBody > 0 {
-		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", humanize.Comma(int64(p.LargestBody)), humanize.Comma(contact.MaxBodyBytes))
+		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
 	for i, f := range fields {
 		name := ""

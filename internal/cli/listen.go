@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"importer/internal/config"
 	"importer/internal/metrics"
+	"importer/internal/names"
 	"importer/internal/report"
 	stdlog "log"
 	"net"
@@ -95,7 +96,7 @@ func ownNameOnly(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !names.IsLoopback(host) {
 			http.Error(w, "this server answers as localhost only", http.StatusMisdirectedRequest)
 			return
 		}

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/names"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -28,7 +28,7 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 		// The URL is not shown: of many webhooks it is the password.
 		return nil, errors.New("--notify (notify.url) is no URL that begins with https://")
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && !insecure && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if u.Scheme == "http" && !insecure && !names.IsLoopback(u.Hostname()) {
 		return nil, fmt.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
 	}
 	return u, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"importer/importer/contact"
+	"importer/internal/files"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -197,7 +198,7 @@ var errAny = errors.New("any")
 func TestWriteTo(t *testing.T) {
 	path := t.TempDir() + "/out.html"
 	err := writeTo(path, io.Discard, func(w io.Writer) error { _, err := io.WriteString(w, "half"); return errors.Join(err, errAny) })
-	if !errors.Is(err, errAny) || sameFile(path, path) || sameFile(path+".tmp", path+".tmp") {
+	if !errors.Is(err, errAny) || files.SameFile(path, path) || files.SameFile(path+".tmp", path+".tmp") {
 		t.Errorf("a file that could not be written whole: %v", err)
 	}
 }

@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"importer/internal/config"
+	"importer/internal/files"
 	"importer/internal/report"
+	"importer/internal/words"
 	"importer/sink/journal"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +18,6 @@ import (
 func newReportCommand(env Env) *cobra.Command {
 	var format, output string
 	var purge bool
-	formats := []string{"text", "json", "csv", "html"}
 	cmd := &cobra.Command{
 		Use:   "report REPORT",
 		Short: "Show what a report says: as text, JSON, CSV of ids, or a page",
@@ -49,10 +48,10 @@ places. A run resumes from it as before.`,
 				}
 				return purgeReport(env.Stdout, args[0])
 			}
-			if !slices.Contains(formats, format) {
-				return config.Errorf("--format is %q; want one of %s", format, strings.Join(formats, ", "))
+			if _, err := words.Choice(format, "text", "json", "csv", "html"); err != nil {
+				return config.Errorf("--format %w", err)
 			}
-			if sameFile(output, args[0]) {
+			if files.SameFile(output, args[0]) {
 				return config.Errorf("--output is the report itself, which would be lost: name another file")
 			}
 			return writeTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, args[0], format) })
@@ -109,31 +108,12 @@ func writeReport(w io.Writer, path, format string) error {
 
 // writeTo has a file written whole, 0600, or nothing of it; with no path it
 // writes to stdout.
-func writeTo(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
+func writeTo(path string, stdout io.Writer, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		return write(stdout)
 	}
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := files.Replace(path, write); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	err = errors.Join(write(f), f.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
 	return nil
-}
-
-// sameFile tells whether two paths are one file that is there.
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }

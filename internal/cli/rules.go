@@ -28,13 +28,13 @@ func readRules(c config.Config) (r rules, err error) {
 		return r, config.Errorf("--max-errors (max_errors): %w", err)
 	}
 	if r.duplicates, err = contact.ParseDuplicates(c.Duplicates); err != nil {
-		return r, config.Errorf("duplicates: %w", err)
+		return r, config.Errorf("duplicates %w", err)
 	}
 	if r.discovery, err = importer.ParseDiscovery(c.Existing); err != nil {
-		return r, config.Errorf("--existing (existing): %w", err)
+		return r, config.Errorf("--existing (existing) %w", err)
 	}
 	if r.onConflict, err = importer.ParseOnConflict(c.OnConflict); err != nil {
-		return r, config.Errorf("on_conflict: %w", err)
+		return r, config.Errorf("on_conflict %w", err)
 	}
 	return r, nil
 }

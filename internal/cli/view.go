@@ -6,11 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/config"
+	"importer/internal/words"
 	"importer/source"
 )
 
@@ -82,11 +81,11 @@ func (v view) done() string {
 	total, exact := v.rows(s)
 	switch {
 	case total == 0:
-		return humanize.Comma(s.Settled()) + " rows"
+		return words.Comma(s.Settled()) + " rows"
 	case exact:
-		return fmt.Sprintf("%s of %s rows", humanize.Comma(s.Settled()), humanize.Comma(total))
+		return fmt.Sprintf("%s of %s rows", words.Comma(s.Settled()), words.Comma(total))
 	}
-	return fmt.Sprintf("%s of about %s rows", humanize.Comma(s.Settled()), humanize.Comma(total))
+	return fmt.Sprintf("%s of about %s rows", words.Comma(s.Settled()), words.Comma(total))
 }
 
 // A part is a number with its name, and the colour in which it is shown.
@@ -111,7 +110,7 @@ func (v view) outcomes() []part {
 		{s.InDoubt, "in doubt", yellow},
 	} {
 		if c.n > 0 {
-			parts = append(parts, part{humanize.Comma(c.n) + " " + c.name, c.color})
+			parts = append(parts, part{words.Comma(c.n) + " " + c.name, c.color})
 		}
 	}
 	return parts
@@ -194,7 +193,7 @@ func (v view) quota() string {
 	if s.Quota == 0 {
 		return ""
 	}
-	return fmt.Sprintf("quota %s of %s", humanize.Comma(int64(s.Used)), humanize.Comma(int64(s.Quota)))
+	return fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota))
 }
 
 // line is all of it in one line.

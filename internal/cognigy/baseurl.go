@@ -3,7 +3,6 @@ package cognigy
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -64,16 +63,6 @@ func trimPath(path string) string {
 		}
 		path = trimmed
 	}
-}
-
-// isLoopback tells whether what is sent to a host, without its port, stays on
-// this machine.
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 // hostOf is the host of a URL without its port, for messages; empty where s is

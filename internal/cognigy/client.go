@@ -13,10 +13,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/internal/names"
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -83,8 +83,6 @@ type Client struct {
 	buffers   buffers
 }
 
-var projectIDForm = regexp.MustCompile(`^[a-z0-9]{24}$`)
-
 // New checks the options and returns a client. It sends nothing.
 //
 // Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY),
@@ -100,7 +98,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base URL: %w", err)
 	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) && !o.InsecureHTTP {
+	if u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP {
 		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
 	}
 	key := strings.TrimSpace(o.APIKey)
@@ -110,7 +108,7 @@ func New(o Options) (*Client, error) {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the API key holds a space, a line break or a character outside ASCII: look at $COGNIGY_API_KEY or the file named by api.api_key_file, which must hold the key alone")
 	}
-	if !projectIDForm.MatchString(o.ProjectID) {
+	if !names.IsProject(o.ProjectID) {
 		return nil, fmt.Errorf("the project id %q is not one: it has 24 characters, a-z and 0-9; look at --project-id", o.ProjectID)
 	}
 	if o.Timeout < 0 || o.MaxConns < 0 {

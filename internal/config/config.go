@@ -6,10 +6,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"importer/internal/names"
+	"importer/internal/words"
 	"os"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -281,8 +282,8 @@ func (c *Config) Validate() error {
 		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
 		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},
 	} {
-		if !slices.Contains(choice.of, choice.value) {
-			return Errorf("%s is %q; want one of %s", choice.name, choice.value, strings.Join(choice.of, ", "))
+		if _, err := words.Choice(choice.value, choice.of...); err != nil {
+			return Errorf("%s %w", choice.name, err)
 		}
 	}
 	for _, n := range []struct {
@@ -329,7 +330,7 @@ func (c *Config) Validate() error {
 			c.Rate = "unlimited"
 		}
 	}
-	if f := c.Stamp.Field; f != "" && !fieldName.MatchString(f) {
+	if f := c.Stamp.Field; f != "" && !names.IsField(f) {
 		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
 	}
 	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
@@ -337,11 +338,6 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
-
-var (
-	fieldName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	projectID = regexp.MustCompile(`^[a-z0-9]{24}$`)
-)
 
 // Validate checks where profiles go, and reads the API key from its file. A
 // command that sends nothing, or only to its own sandbox, does without. Every
@@ -373,7 +369,7 @@ func (a *API) Validate() error {
 	if len(missing) > 0 {
 		return Errorf("not set:\n  - %s\nTo try the import without a tenant, add --sandbox.", strings.Join(missing, "\n  - "))
 	}
-	if !projectID.MatchString(a.ProjectID) {
+	if !names.IsProject(a.ProjectID) {
 		return Errorf("--project-id (api.project_id, $COGNIGY_PROJECT_ID) is %q; want 24 characters, a to z and 0 to 9", a.ProjectID)
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// syncDir makes the names in a folder durable.
+// SyncDir makes the names in a folder durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

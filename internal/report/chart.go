@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"importer/internal/words"
 	"math"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/go-analyze/charts"
 )
 
@@ -103,7 +103,7 @@ func draw(data [][]float64, labels, names []string, colors []charts.Color) (*cha
 		}
 		o.ValueFormatter = func(f float64) string {
 			if f >= 1000 {
-				return humanize.Comma(int64(f))
+				return words.Comma(int64(f))
 			}
 			return fmt.Sprintf("%.3g", f)
 		}

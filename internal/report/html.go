@@ -4,13 +4,12 @@ import (
 	_ "embed"
 	"html/template"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/dustin/go-humanize"
 )
 
 // Now is how a run stands that lasts, in words.
@@ -26,12 +25,12 @@ var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clean":   contact.Printable,
-	"comma":   func(n int64) string { return humanize.Comma(n) },
-	"comma64": func(n int) string { return humanize.Comma(int64(n)) },
+	"comma":   words.Comma[int64],
+	"comma64": words.Comma[int],
 	"answer":  answerName,
 	"percent": percentName,
 	"brief":   brief,
-	"runs":    func(n int) string { return count(int64(n), "run", "runs") },
+	"runs":    func(n int) string { return words.Plural(n, "run", "runs") },
 	"when": func(t time.Time) string {
 		if t.IsZero() {
 			return ""
@@ -98,7 +97,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	}
 	for _, s := range shown {
 		if n := a.Count(s); n > 0 {
-			v.Tiles = append(v.Tiles, tile{s.String(), humanize.Comma(n), meaning[s], classOf(s)})
+			v.Tiles = append(v.Tiles, tile{s.String(), words.Comma(n), meaning[s], classOf(s)})
 		}
 	}
 	// In memory first: of a template that fails nothing is sent or kept.

@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/dustin/go-humanize"
 )
 
 // shown are the statuses in the order in which people read them.
@@ -41,12 +40,12 @@ func (a *Account) WriteText(w io.Writer) error {
 	if run := a.last(); run != nil {
 		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", contact.Printable(run.Mode), contact.Printable(strings.Join(run.Sources, ", ")), contact.Printable(run.ProjectID), contact.Printable(run.BaseURL))
 	}
-	fmt.Fprintf(&b, "%s, the latest: %s\n\n", count(int64(len(a.Runs)), "run", "runs"), a.State())
+	fmt.Fprintf(&b, "%s, the latest: %s\n\n", words.Plural(len(a.Runs), "run", "runs"), a.State())
 
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range shown {
 		if n := a.Count(s); n > 0 {
-			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s, humanize.Comma(n), meaning[s])
+			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s, words.Comma(n), meaning[s])
 		}
 	}
 	t.Flush()
@@ -57,13 +56,13 @@ func (a *Account) WriteText(w io.Writer) error {
 	if len(a.endings) > 0 {
 		b.WriteString("\nRows in doubt, and how they ended:\n")
 		for _, e := range a.Endings() {
-			fmt.Fprintf(&b, "  %12s  %s\n", humanize.Comma(e.N), e.How)
+			fmt.Fprintf(&b, "  %12s  %s\n", words.Comma(e.N), e.How)
 		}
 	}
 	if requests := a.Requests(); len(requests) > 0 {
 		b.WriteString("\nRequests:\n")
 		for _, r := range requests {
-			fmt.Fprintf(&b, "  %12s  %s, %s\n", humanize.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
+			fmt.Fprintf(&b, "  %12s  %s, %s\n", words.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
 		}
 		b.WriteString("  answered within")
 		for i, p := range percentiles(a.latency) {
@@ -185,11 +184,4 @@ func brief(d time.Duration) string {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(100 * time.Microsecond).String()
-}
-
-func count(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return humanize.Comma(n) + " " + many
 }

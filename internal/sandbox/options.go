@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"fmt"
+	"importer/internal/words"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,8 +121,8 @@ func (o Options) withDefaults() (Options, error) {
 		if *c.value == "" {
 			*c.value = c.values[0]
 		}
-		if !slices.Contains(c.values, *c.value) {
-			return o, fmt.Errorf("%s %q: want %s", c.name, *c.value, strings.Join(c.values, " or "))
+		if _, err := words.Choice(*c.value, c.values...); err != nil {
+			return o, fmt.Errorf("%s %w", c.name, err)
 		}
 	}
 	if o.APIKey == "" {

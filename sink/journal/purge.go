@@ -10,7 +10,6 @@ import (
 	"importer/internal/files"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -47,27 +46,15 @@ func Purge(path string) (rows int64, err error) {
 		return 0, fmt.Errorf("opening the report: %w", err)
 	}
 	defer in.Close()
-	tmp := path + ".tmp"
-	out, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	err = files.Replace(path, func(w io.Writer) error {
+		var err error
+		rows, err = purge(w, in)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("purging the report %s: %w", path, err)
 	}
-	w := bufio.NewWriter(out)
-	rows, err = purge(w, in)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = out.Sync()
-	}
-	err = errors.Join(err, out.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return 0, errors.Join(fmt.Errorf("purging the report %s, which stays as it was: %w", path, err), os.Remove(tmp))
-	}
-	return rows, files.SyncDir(filepath.Dir(path))
+	return rows, nil
 }
 
 func purge(w io.Writer, r io.Reader) (rows int64, err error) {

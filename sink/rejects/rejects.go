@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"importer/importer/contact"
 	"importer/internal/files"
+	"importer/internal/rejectfile"
 	"io"
 	"io/fs"
 	"os"
@@ -18,10 +19,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// rejectColumns stand behind the original ones. A source that ends in them is a
-// reject file that was fed back.
-var rejectColumns = [...]string{"_line", "_status", "_field", "_error", "_hint"}
 
 // A RejectSource is what the reject file has to know of a source.
 type RejectSource struct {
@@ -66,7 +63,7 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 	}
 	for _, s := range sources {
 		for _, path := range []string{r.csv.path, r.json.path} {
-			if sameFile(s.Name, path) {
+			if files.SameFile(s.Name, path) {
 				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
 			}
 		}
@@ -149,7 +146,7 @@ func (r *Rejects) write(f *rejectFile, o *contact.Outcome) error {
 	w := csv.NewWriter(f.buf)
 	w.Comma = r.delimiter
 	if fresh {
-		r.cells = append(append(r.cells[:0], r.columns...), rejectColumns[:]...)
+		r.cells = append(append(r.cells[:0], r.columns...), rejectfile.Columns[:]...)
 		if err := w.Write(r.cells); err != nil {
 			return err
 		}
@@ -168,35 +165,20 @@ func (r *Rejects) record(o *contact.Outcome) []string {
 	if len(raw) == len(place) {
 		r.cells = append(r.cells, make([]string, len(r.columns))...)
 		for i, cell := range raw {
-			r.cells[place[i]] = guard(cell)
+			r.cells[place[i]] = rejectfile.Guard(cell)
 		}
 	} else {
 		// A row of too many or too few cells stays one: nobody knows which of them
 		// belongs under which column, and fed back as it is it has to be refused again.
 		for _, cell := range raw {
-			r.cells = append(r.cells, guard(cell))
+			r.cells = append(r.cells, rejectfile.Guard(cell))
 		}
 		if len(raw) == len(r.columns) {
 			r.cells = append(r.cells, "")
 		}
 	}
 	f := failure(o)
-	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), guard(f.Field), guard(reason(f)), guard(f.Hint))
-}
-
-// guard keeps a spreadsheet from running a cell as a formula: it puts an
-// apostrophe before it. Cells that have one already get another, so that taking
-// one away gives the original.
-func guard(cell string) string {
-	const formula = "=+-@\t\r"
-	if cell == "" {
-		return cell
-	}
-	if strings.IndexByte(formula, cell[0]) >= 0 ||
-		cell[0] == '\'' && len(cell) > 1 && strings.IndexByte(formula+"'", cell[1]) >= 0 {
-		return "'" + cell
-	}
-	return cell
+	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), rejectfile.Guard(f.Field), rejectfile.Guard(reason(f)), rejectfile.Guard(f.Hint))
 }
 
 // appendRejectJSON appends the refused row as it was, with the reject members
@@ -216,7 +198,7 @@ func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
 	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
 	for i, value := range [...]string{o.Status.String(), f.Field, reason(f), f.Hint} {
 		b = append(b, `,"`...)
-		b = append(b, rejectColumns[i+1]...)
+		b = append(b, rejectfile.Columns[i+1]...)
 		b = append(b, `":`...)
 		b = contact.AppendString(b, value)
 	}
@@ -237,7 +219,7 @@ func appendMembers(b []byte, raw string) ([]byte, bool) {
 			break
 		}
 		text, _ := jsontext.AppendUnquote(nil, name) // valid: the decoder took it
-		keep := !slices.Contains(rejectColumns[:], string(text))
+		keep := !slices.Contains(rejectfile.Columns[:], string(text))
 		if keep {
 			if !first {
 				b = append(b, ',')
@@ -330,14 +312,4 @@ func (f *rejectFile) discard() error {
 	err := f.tmp.Close()
 	f.tmp = nil
 	return errors.Join(err, os.Remove(tmp))
-}
-
-// sameFile tells whether two paths are one file that is there.
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
 }

@@ -121,29 +121,6 @@ func TestRaggedRowsStayRagged(t *testing.T) {
 	}
 }
 
-// unguard is what a source does to the cells of a reject file.
-func unguard(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte("=+-@\t\r'", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
-}
-
-func FuzzGuard(f *testing.F) {
-	for _, cell := range []string{"", "'", "=1+1", "+4930123456", "-5", "@a", "\tx", "\rx", "'=1", "''", "'''=", "O'Neill", "'quoted'"} {
-		f.Add(cell)
-	}
-	f.Fuzz(func(t *testing.T, cell string) {
-		guarded := guard(cell)
-		if guarded != "" && strings.IndexByte("=+-@\t\r", guarded[0]) >= 0 {
-			t.Errorf("%q runs as a formula", guarded)
-		}
-		if got := unguard(guarded); got != cell {
-			t.Errorf("%q comes back as %q", cell, got)
-		}
-	})
-}
-
 func TestFormulasAreHarmless(t *testing.T) {
 	r, base := rejects(t, 0, RejectSource{Name: "contacts.csv", Header: []string{"phone"}})
 	o := refused("contacts.csv", 2, `=HYPERLINK("http://evil")`)

@@ -1,0 +1,32 @@
+// Package names tells what names may look like that a person gives: those of a
+// project, of a profile field, and of a host.
+package names
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+var (
+	project = regexp.MustCompile(`^[a-z0-9]{24}$`)
+	field   = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+)
+
+// IsProject tells whether s can be the id of a project: 24 characters, a to z and 0
+// to 9.
+func IsProject(s string) bool { return project.MatchString(s) }
+
+// IsField tells whether s can be the internal name of a profile field, which is
+// what the API allows: letters, digits, underscores.
+func IsField(s string) bool { return field.MatchString(s) }
+
+// IsLoopback tells whether what is sent to a host, without its port, stays on
+// this machine.
+func IsLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
