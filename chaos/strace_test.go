@@ -17,13 +17,7 @@ import (
 // that began after that has ended.
 func TestSystemCalls(t *testing.T) {
 	t.Parallel()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is not installed; on Debian and Ubuntu: apt-get install strace")
-	}
-	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("strace may not trace here: %v: %s", err, out)
-	}
+	strace := findStrace(t)
 	const rows = 600
 	server := newSandbox(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Seed: 1},
 		"500-after:0.05", "drop-after:0.05", "500:0.05", "429:0.01")
@@ -57,6 +51,72 @@ func TestSystemCalls(t *testing.T) {
 		t.Errorf("%d fsyncs", c.fsyncs)
 	}
 	t.Logf("%d create requests, each after the fsync of its announcement; %d fsyncs", c.creates, c.fsyncs)
+}
+
+func findStrace(t *testing.T) string {
+	t.Helper()
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed; on Debian and Ubuntu: apt-get install strace")
+	}
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace may not trace here: %v: %s", err, out)
+	}
+	return strace
+}
+
+// A sync sets the report of the run before aside when the state holds what it says,
+// on disk: nobody reads it again.
+func TestSystemCallsOfASync(t *testing.T) {
+	t.Parallel()
+	strace := findStrace(t)
+	server := newSandbox(t, sandbox.Options{})
+	dir := t.TempDir()
+	writeContacts(t, filepath.Join(dir, "contacts.csv"), 100)
+	args := []string{"--mode", "upsert", "--source", "contacts.csv", "--state", "s.db", "--rate", "unlimited", "--settle", "100ms"}
+	run(t, dir, apiOf(server), 0, args...)
+	for _, name := range []string{"s.db", "s.db.lock"} { // the next run makes it anew from the report
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trace := filepath.Join(dir, "trace.txt")
+	p := launch(t, exec.Command(strace, append([]string{"-f", "-y", "-s", "0", "-o", trace, "-e", "signal=none",
+		"-e", "trace=write,pwrite64,fsync,fdatasync,rename,renameat,renameat2", command}, args...)...), dir, apiOf(server))
+	p.exit(t, 0)
+	b, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	onFile := regexp.MustCompile(`^(\d+) +(\w+)\(\d+<([^>]+)>`)
+	dirty := map[string]bool{}     // files of the state that were written and not synced since
+	syncing := map[string]string{} // by thread: the file
+	written, aside := 0, 0
+	for line := range bytes.Lines(b) {
+		m := onFile.FindStringSubmatch(string(line))
+		thread, _, _ := strings.Cut(string(line), " ")
+		switch {
+		case strings.Contains(string(line), " rename"):
+			aside++
+			if len(dirty) > 0 || written == 0 {
+				t.Errorf("after %d writes to the state the report is set aside, and not on disk are %v: %s", written, dirty, line)
+			}
+		case m == nil && syncing[thread] != "" && strings.HasSuffix(string(line), "= 0\n"):
+			delete(dirty, syncing[thread])
+			delete(syncing, thread)
+		case m == nil || !strings.HasPrefix(filepath.Base(m[3]), "s.db"):
+		case strings.HasSuffix(m[2], "sync") && strings.HasSuffix(string(line), "= 0\n"):
+			delete(dirty, m[3])
+		case strings.HasSuffix(m[2], "sync"):
+			syncing[thread] = m[3]
+		default:
+			written++
+			dirty[m[3]] = true
+		}
+	}
+	if aside != 1 {
+		t.Errorf("%d files were renamed, want the report", aside)
+	}
 }
 
 // calls are what a trace has shown so far. A call that another thread interrupts

@@ -118,6 +118,7 @@ func requestDetails(s contact.Summary) string {
 // nextSteps are what a person can do about the rows that are not in.
 func nextSteps(s contact.Summary, d Details) []string {
 	const same = "Run the same command again"
+	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
 	var steps []string
 	again := false
 	if s.Unknown != 0 {
@@ -142,13 +143,14 @@ func nextSteps(s contact.Summary, d Details) []string {
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {
 		step := fmt.Sprintf("%s refused.", words.Plural(refused, "row was", "rows were"))
-		if s.Rejects != "" {
-			step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", s.Rejects)
-			if d.Rejects != "" {
-				step += ":\n      " + d.Rejects
-			} else {
-				step += "."
-			}
+		switch {
+		case s.Rejects == "":
+		case s.Status != contact.Complete:
+			step += fmt.Sprintf(" %s holds those of this run so far, with the reason; a run that goes to its end writes all of them.", s.Rejects)
+		case d.Rejects == "":
+			step += fmt.Sprintf(correct+".", s.Rejects)
+		default:
+			step += fmt.Sprintf(correct+":\n      %s", s.Rejects, d.Rejects)
 		}
 		steps = append(steps, step)
 	}

@@ -102,6 +102,16 @@ What to do next:
 	}
 }
 
+// The reject file of a run that did not complete is not one to correct.
+func TestSummaryOfARunThatDidNotComplete(t *testing.T) {
+	var b strings.Builder
+	must(t, WriteSummary(&b, contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
+		Details{Rejects: "importer --source c.rejects.csv.tmp"}))
+	if !strings.Contains(b.String(), "c.rejects.csv.tmp holds those of this run so far") || strings.Contains(b.String(), "--source") {
+		t.Errorf("got %s", b.String())
+	}
+}
+
 func TestSummaryQuotesNothingOfARedactedImport(t *testing.T) {
 	var b strings.Builder
 	must(t, WriteSummary(&b, contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{

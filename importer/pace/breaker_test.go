@@ -85,6 +85,24 @@ func TestBreakerGivesUp(t *testing.T) {
 	})
 }
 
+// Two requests that failed far apart are no proof that nothing works: a slow pace
+// sends few.
+func TestBreakerGivesUpAfterThreeFailuresAtLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBreaker(10, 10*time.Minute)
+		for n := 1; n <= 3; n++ {
+			p, err := b.Wait(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if down := b.Done(p, false); (down > 0) != (n == 3) {
+				t.Errorf("failure %d: down for %s", n, down)
+			}
+			time.Sleep(time.Hour)
+		}
+	})
+}
+
 func TestBreakerWaitIsCancellable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBreaker(1, time.Hour)

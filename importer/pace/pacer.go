@@ -311,31 +311,44 @@ func endOf(err error) (end, time.Duration) {
 // for a time. The event wakes it.
 const unknown = time.Hour
 
-// until returns how long it takes until a token can be bought; 0: now.
+// until returns how long it takes until a token can be bought; 0: now. It changes
+// nothing: see adapt.
 func (p *Pacer) until(now time.Time) time.Duration {
 	d := max(p.throttle.until(now), p.hint.until(now, p.inFlight))
 	if p.rate.Quota > 0 {
 		d = max(d, p.untilQuota(now))
 	}
-	if p.pace != nil {
-		d = max(d, p.untilPace(now))
+	if short := p.short(now); short > 0 {
+		d = max(d, 1+time.Duration(short/float64(p.pace.Limit())*float64(time.Second)))
 	}
 	return d
 }
 
-func (p *Pacer) untilPace(now time.Time) time.Duration {
+// short is how much of a token the pace is short of; 0 or less where it allows a
+// request, or there is none.
+func (p *Pacer) short(now time.Time) float64 {
+	if p.pace == nil {
+		return 0
+	}
+	return 1 - p.pace.TokensAt(now)
+}
+
+// adapt forgets what has left the window, and changes the limits where it is time
+// for that: a request that has to wait for one lets it grow.
+func (p *Pacer) adapt(now time.Time) {
+	if p.rate.Quota > 0 {
+		p.expire(now)
+		if p.mustLeave() > 0 {
+			p.learned.grow(now.Sub(p.started))
+		}
+	}
 	if p.ledger != nil && now.Sub(p.counted) >= time.Second {
 		p.counted = now
 		p.setPace(now)
 	}
-	missing := 1 - p.pace.TokensAt(now)
-	if missing <= 0 {
-		return 0
-	}
-	if p.tempo.grow(now.Sub(p.started)) {
+	if p.short(now) > 0 && p.tempo.grow(now.Sub(p.started)) {
 		p.setPace(now)
 	}
-	return 1 + time.Duration(missing/float64(p.pace.Limit())*float64(time.Second))
 }
 
 // setPace makes the smooth pace what was learned of it.
@@ -350,13 +363,11 @@ func (p *Pacer) setPace(now time.Time) {
 	p.pace.SetLimitAt(now, rate.Limit(pace))
 }
 
+// mustLeave is how many requests must leave the window before the next one.
+func (p *Pacer) mustLeave() int { return p.sent.len() + p.inFlight + 1 - p.learned.limit }
+
 func (p *Pacer) untilQuota(now time.Time) time.Duration {
-	p.expire(now)
-	limit := p.learned.limit
-	must := p.sent.len() + p.inFlight + 1 - limit // so many must leave the window first
-	if must > 0 && p.learned.grow(now.Sub(p.started)) {
-		must -= p.learned.limit - limit
-	}
+	must := p.mustLeave()
 	switch {
 	case must <= 0:
 		return 0
@@ -373,14 +384,17 @@ func (p *Pacer) hold() time.Duration {
 
 // expire forgets what has left the window.
 func (p *Pacer) expire(now time.Time) {
-	limit := now.Sub(p.started) - p.hold()
-	for p.sent.len() > 0 && p.sent.at(0) <= limit {
+	for range p.left(now) {
 		p.sent.pop()
 	}
 }
 
+// left is how many of the requests in sent have left the window.
+func (p *Pacer) left(now time.Time) int { return p.sent.before(now.Sub(p.started) - p.hold()) }
+
 // tryBuy buys one token and returns 0, or returns how long to wait for it.
 func (p *Pacer) tryBuy(now time.Time) time.Duration {
+	p.adapt(now)
 	if d := p.until(now); d > 0 {
 		return d
 	}

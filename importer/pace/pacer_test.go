@@ -394,3 +394,34 @@ func BenchmarkPacer(b *testing.B) {
 		})
 	}
 }
+
+// Who looks at a pacer changes nothing: the limit grows, and what was sent is
+// forgotten, with the requests and not with those who watch them.
+func TestStateChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(mustRate(t, "100/10s"), PacerOptions{})
+		p.learned.limit = 50 // as after refusals
+		for i := range 50 {
+			bought, err := p.Wait(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i < 20 { // the others are not answered yet
+				p.Done(bought, nil)
+			}
+		}
+		if s := p.State(); s.Used != 50 || s.Quota != 50 {
+			t.Errorf("used %d of %d, want 50 of 50", s.Used, s.Quota)
+		}
+		for range 100 {
+			time.Sleep(time.Second)
+			p.State()
+		}
+		if p.sent.len() != 20 || p.learned.limit != 50 {
+			t.Errorf("after it was looked at, %d requests are held and the limit is %d; want 20 and 50", p.sent.len(), p.learned.limit)
+		}
+		if s := p.State(); s.Used != 30 || s.Quota != 50 || !s.Until.IsZero() {
+			t.Errorf("long after the last answer: %+v", s)
+		}
+	})
+}

@@ -48,7 +48,7 @@ type PacerState struct {
 	Unshared  error     // why the limits are shared no longer, where they were to be
 }
 
-// State returns what the pacer does at the moment.
+// State returns what the pacer does at the moment. It changes nothing of that.
 func (p *Pacer) State() PacerState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +63,7 @@ func (p *Pacer) State() PacerState {
 		s.Runs = p.ledger.Runs()
 	}
 	if p.rate.Quota > 0 {
-		s.Used, s.Quota = p.sent.len()+p.inFlight, p.learned.limit
+		s.Used, s.Quota = p.sent.len()-p.left(now)+p.inFlight, p.learned.limit
 	}
 	return s
 }

@@ -163,7 +163,6 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	if err != nil {
 		return usage(err)
 	}
-	defer func() { err = errors.Join(err, rejects.Discard()) }()
 
 	listing := &state.Listing{}
 	defer func() { err = errors.Join(err, listing.Close()) }()
@@ -213,7 +212,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 	}
 	summary.Run, summary.Report = run, reportPath
 	summary.Duration = contact.Seconds(time.Since(started))
-	rejectFiles, rejectsErr := rejects.Commit()
+	rejectFiles, rejectsErr := rejects.Commit(err == nil && summary.Status == contact.Complete)
 	err = errors.Join(err, rejectsErr)
 	summary.Rejects = strings.Join(rejectFiles, ", ")
 	if err != nil {

@@ -127,10 +127,12 @@ func Open(path string, o Options) (_ *State, err error) {
 	return s, nil
 }
 
+// With synchronous = full a commit is on disk when it returns: the report that was
+// recorded may then be set aside.
 const settings = `
 PRAGMA locking_mode = exclusive;
 PRAGMA journal_mode = wal;
-PRAGMA synchronous = normal;
+PRAGMA synchronous = full;
 PRAGMA cache_size = -8000;`
 
 // Empty is a state that knows nobody and lies in no file. The caller closes it.
@@ -403,7 +405,7 @@ func (s *State) change(query string, row func(*sqlite.Stmt) error, values ...any
 	return run(s.conn, query, row, values...)
 }
 
-// Commit brings what was recorded into the file.
+// Commit brings what was recorded into the file, on disk before it returns.
 func (s *State) Commit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

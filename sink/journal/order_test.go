@@ -164,7 +164,7 @@ func TestAnnouncementsAreOnDiskBeforeRequestsArrive(t *testing.T) {
 		}
 	}
 	s, err := importer.Run(t.Context(), input, importer.Options{
-		API: client, Report: report, Rejects: nil, Keys: report.Keys(), Pacer: pace.NewPacer(rate, pace.PacerOptions{}),
+		API: client, Journal: report, Rejects: nil, Keys: report.Keys(), Pacer: pace.NewPacer(rate, pace.PacerOptions{}),
 		Log: zerolog.Nop(), Progress: &contact.Progress{}, Workers: 16, Retries: 5, Settle: 300 * time.Millisecond,
 		GiveUpAfter: time.Minute, MaxErrors: all,
 	})

@@ -32,7 +32,8 @@ type RejectSource struct {
 // the same name with .ndjson.
 //
 // They are written to a temporary file beside it, 0600, which Commit moves over
-// the reject file of the run before. One goroutine at a time may use it.
+// the reject file of the run before. One goroutine at a time may use it. A killed
+// run leaves the temporary file, and the next one overwrites it.
 type Rejects struct {
 	sources   map[string]RejectSource
 	columns   []string // of all CSV sources, in order of first appearance
@@ -46,8 +47,8 @@ type Rejects struct {
 
 // OpenRejects prepares the reject file of a report. It refuses a source that is
 // the reject file itself: the rows in it that are not read would be lost when the
-// file is replaced. Nothing is written before the first row is refused. The
-// caller ends it with Commit or Discard.
+// file is replaced. Nothing is opened or written before the first row is refused;
+// the caller ends it with Commit.
 //
 // The delimiter is the one that was asked for, so that the file is read with the
 // same flags as its source; 0 is a comma, as a file named .csv is read by default.
@@ -62,7 +63,7 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 		delimiter: cmp.Or(delimiter, ','),
 	}
 	for _, s := range sources {
-		for _, path := range []string{r.csv.path, r.json.path} {
+		for _, path := range []string{r.csv.path, r.json.path, r.csv.path + suffix, r.json.path + suffix} {
 			if files.SameFile(s.Name, path) {
 				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
 			}
@@ -89,27 +90,25 @@ func (r *Rejects) Reject(o *contact.Outcome) error {
 	return nil
 }
 
-// Commit moves what was refused over the reject file of the run before, or
-// removes that where nothing was refused. It returns the paths of the reject
-// files there are, CSV first.
-func (r *Rejects) Commit() ([]string, error) {
+// Commit moves what was refused over the reject file of the run before, or removes
+// that where nothing was refused. A run that did not complete has not seen all rows:
+// it replaces and removes nothing, and where there is a reject file already, what it
+// refused stays in the temporary file. Commit returns the paths of the files that
+// hold what this run refused, CSV first.
+func (r *Rejects) Commit(complete bool) ([]string, error) {
 	var paths []string
 	var errs []error
 	for _, f := range []*rejectFile{&r.csv, &r.json} {
-		there, err := f.commit()
+		path, err := f.commit(complete)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("writing the reject file %s: %w", f.path, err))
 		}
-		if there {
-			paths = append(paths, f.path)
+		if path != "" {
+			paths = append(paths, path)
 		}
 	}
 	return paths, errors.Join(errs...)
 }
-
-// Discard removes what was written since OpenRejects, and leaves the reject file
-// of the run before. After Commit it does nothing.
-func (r *Rejects) Discard() error { return errors.Join(r.csv.discard(), r.json.discard()) }
 
 // placeColumns finds the place of each column of a header, and adds the columns
 // that no source had before. Of columns of one name the first goes with the
@@ -257,6 +256,18 @@ func failure(o *contact.Outcome) *contact.Failure {
 // reason is a failure in one text, with the status of the answer and the trace id.
 func reason(f *contact.Failure) string { return (&contact.APIError{Failure: *f}).Error() }
 
+// suffix is that of the temporary file.
+const suffix = ".tmp"
+
+// remove removes a file that may be there.
+func remove(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // A rejectFile is a file that is written beside its path and then moved there.
 type rejectFile struct {
 	path string
@@ -271,7 +282,7 @@ func (f *rejectFile) open() (bool, error) {
 	}
 	// One name and not a random one: what a killed run left is overwritten. The
 	// lock of the report keeps others away.
-	tmp, err := os.OpenFile(f.path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	tmp, err := os.OpenFile(f.path+suffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return false, err
 	}
@@ -279,37 +290,29 @@ func (f *rejectFile) open() (bool, error) {
 	return true, nil
 }
 
-// commit tells whether there is a reject file afterwards.
-func (f *rejectFile) commit() (bool, error) {
+// commit returns where the refused rows are; empty where there are none.
+func (f *rejectFile) commit(complete bool) (string, error) {
 	if f.tmp == nil {
-		err := os.Remove(f.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+		if !complete {
+			return "", nil
 		}
-		return false, err
+		return "", errors.Join(remove(f.path), remove(f.path+suffix))
 	}
 	err := f.buf.Flush()
 	if err == nil {
 		err = f.tmp.Sync()
 	}
-	err = errors.Join(err, f.tmp.Close())
 	tmp := f.tmp.Name()
-	f.tmp = nil
-	if err != nil {
-		return false, errors.Join(err, os.Remove(tmp))
+	if err = errors.Join(err, f.tmp.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(tmp))
+	}
+	if !complete {
+		if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
+			return tmp, nil
+		}
 	}
 	if err := os.Rename(tmp, f.path); err != nil {
-		return false, fmt.Errorf("%w; the refused rows are in %s", err, tmp)
+		return "", fmt.Errorf("%w; the refused rows are in %s", err, tmp)
 	}
-	return true, files.SyncDir(filepath.Dir(f.path))
-}
-
-func (f *rejectFile) discard() error {
-	if f.tmp == nil {
-		return nil
-	}
-	tmp := f.tmp.Name()
-	err := f.tmp.Close()
-	f.tmp = nil
-	return errors.Join(err, os.Remove(tmp))
+	return f.path, files.SyncDir(filepath.Dir(f.path))
 }

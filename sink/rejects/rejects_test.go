@@ -27,13 +27,12 @@ func rejects(t *testing.T, delimiter rune, sources ...RejectSource) (r *Rejects,
 	base = filepath.Join(t.TempDir(), "contacts.csv")
 	r, err := OpenRejects(base+".report.ndjson", delimiter, sources)
 	must(t, err)
-	t.Cleanup(func() { must(t, r.Discard()) })
 	return r, base + ".rejects"
 }
 
 func commit(t *testing.T, r *Rejects, want ...string) {
 	t.Helper()
-	got, err := r.Commit()
+	got, err := r.Commit(true)
 	must(t, err)
 	if !slices.Equal(got, want) {
 		t.Errorf("reject files %q, want %q", got, want)
@@ -164,12 +163,8 @@ func TestRejectsReplaceThoseOfTheRunBefore(t *testing.T) {
 	must(t, r.Reject(refused("contacts.csv", 2, "first")))
 	commit(t, r, base+".csv")
 
-	// Discarded, or killed: the old one stays.
+	// Killed: the old one stays.
 	r, err := OpenRejects(report, 0, []RejectSource{source})
-	must(t, err)
-	must(t, r.Reject(refused("contacts.csv", 2, "discarded")))
-	must(t, r.Discard())
-	r, err = OpenRejects(report, 0, []RejectSource{source})
 	must(t, err)
 	must(t, r.Reject(refused("contacts.csv", 2, "killed")))
 	if got := readFile(t, base+".csv"); !strings.Contains(got, "first") {
@@ -189,6 +184,43 @@ func TestRejectsReplaceThoseOfTheRunBefore(t *testing.T) {
 	r, err = OpenRejects(report, 0, []RejectSource{source})
 	must(t, err)
 	commit(t, r)
+	if left, _ := filepath.Glob(base + "*"); left != nil {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// A run that did not complete replaces and removes nothing, and what it refused is
+// there all the same.
+func TestRejectsOfARunThatDidNotComplete(t *testing.T) {
+	source := RejectSource{Name: "contacts.csv", Header: []string{"email"}}
+	r, base := rejects(t, 0, source)
+	report := strings.TrimSuffix(base, ".rejects") + ".report.ndjson"
+	incomplete := func(row string, want ...string) {
+		t.Helper()
+		r, err := OpenRejects(report, 0, []RejectSource{source})
+		must(t, err)
+		if row != "" {
+			must(t, r.Reject(refused("contacts.csv", 2, row)))
+		}
+		got, err := r.Commit(false)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q and %v, want %q", got, err, want)
+		}
+	}
+	incomplete("")
+	incomplete("first", base+".csv") // there was none
+	incomplete("")
+	incomplete("second", base+".csv.tmp")
+	if got := readFile(t, base+".csv"); !strings.Contains(got, "first") {
+		t.Errorf("the reject file of the run before is %s", got)
+	}
+	if got := readFile(t, base+".csv.tmp"); !strings.Contains(got, "second") {
+		t.Errorf("what the run that did not complete refused is %s", got)
+	}
+	if _, err := OpenRejects(report, 0, []RejectSource{{Name: base + ".csv.tmp", Header: []string{"email"}}}); err == nil {
+		t.Error("a source that is the temporary file is read")
+	}
+	commit(t, r) // complete, and nothing refused
 	if left, _ := filepath.Glob(base + "*"); left != nil {
 		t.Errorf("left: %q", left)
 	}
@@ -215,7 +247,7 @@ func TestRejectFileThatCannotBeWritten(t *testing.T) {
 	// A folder in the way at the end: the rows are kept, and the error says where.
 	must(t, os.MkdirAll(filepath.Join(base+".csv", "x"), 0o700))
 	must(t, r.Reject(refused("contacts.csv", 2, "a")))
-	if paths, err := r.Commit(); err == nil || !strings.Contains(err.Error(), base+".csv.tmp") || paths != nil {
+	if paths, err := r.Commit(true); err == nil || !strings.Contains(err.Error(), base+".csv.tmp") || paths != nil {
 		t.Errorf("%q, error %v", paths, err)
 	}
 	if got := readFile(t, base+".csv.tmp"); !strings.Contains(got, "a,2,invalid") {

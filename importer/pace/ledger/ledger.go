@@ -1,4 +1,4 @@
-// Package quota shares the request quota of an API among the runs on one
+// Package ledger shares the request quota of an API among the runs on one
 // machine.
 //
 // The API counts requests by IP address, whichever process sends them. The runs
@@ -118,8 +118,10 @@ func open(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
 		return nil, err
 	}
 	defer l.lock.Unlock()
-	if ok, err := l.alive.TryLock(); err != nil || !ok {
-		return nil, errors.Join(err, fmt.Errorf("%s is locked by another process", l.runFile(l.id)))
+	if ok, err := l.alive.TryLock(); err != nil {
+		return nil, err
+	} else if !ok {
+		return nil, fmt.Errorf("%s is locked by another process", l.runFile(l.id))
 	}
 	if rate.Quota > 0 {
 		// The others learn how long this run wants to look back.
@@ -238,10 +240,11 @@ func (l *Ledger) Close() error {
 func (l *Ledger) lockFile() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	if _, err := l.lock.TryLockContext(ctx, time.Millisecond); err != nil {
-		return fmt.Errorf("%s is locked by another process: %w", l.lock.Path(), err)
+	_, err := l.lock.TryLockContext(ctx, time.Millisecond)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s has been locked by another process for %v", l.lock.Path(), lockPatience)
 	}
-	return nil
+	return err
 }
 
 func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+id+".lock") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"importer/importer/pace"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -313,6 +314,29 @@ func TestLedgerFails(t *testing.T) {
 	if s := p.State(); s.Unshared == nil || s.Used != 1 {
 		t.Errorf("state with a broken ledger: %+v", s)
 	}
+}
+
+// Messages say what happened: nobody holds the lock of a folder that is gone.
+func TestMessages(t *testing.T) {
+	dir := t.TempDir()
+	gone := openLedger(t, dir, rate)
+	if err := os.RemoveAll(gone.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "another process") {
+		t.Errorf("closing a ledger whose folder is gone: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := openLedger(t, dir, rate)
+		other := flock.New(l.lock.Path())
+		if ok, err := other.TryLock(); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		defer other.Unlock()
+		if err := l.Close(); err == nil || !strings.Contains(err.Error(), l.lock.Path()+" has been locked by another process for 5s") {
+			t.Errorf("closing a ledger that is locked: %v", err)
+		}
+	})
 }
 
 // While another process holds the lock and does nothing, a caller can still be
