@@ -30,8 +30,6 @@ var (
 	opUpdate    = operation{name: "update", method: http.MethodPatch, profile: true}
 	opDelete    = operation{name: "delete", method: http.MethodDelete, profile: true}
 	opMerge     = operation{name: "merge", method: http.MethodPost, profile: true}
-	opUnmerge   = operation{name: "unmerge", method: http.MethodPost, profile: true}
-	opRemoveID  = operation{name: "remove_contact_id", method: http.MethodPost, profile: true}
 	opGetSchema = operation{name: "get_schema", method: http.MethodGet, safe: true}
 	opSetSchema = operation{name: "set_schema", method: http.MethodPut}
 )
@@ -133,19 +131,6 @@ func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error
 		return "", err
 	}
 	return scanID(buf.Bytes()), nil
-}
-
-// Unmerge takes a contact id out of a merged profile again.
-func (c *Client) Unmerge(ctx context.Context, id, contactID string) error {
-	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
-	return c.change(ctx, opUnmerge, id, "/unmerge", body, nil)
-}
-
-// RemoveContactID takes a contact id away from a profile. What becomes of a
-// profile without any is not documented.
-func (c *Client) RemoveContactID(ctx context.Context, id, contactID string) error {
-	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
-	return c.change(ctx, opRemoveID, id, "/contactids/remove", body, nil)
 }
 
 // change sends an operation on one profile. The answer goes to buf; nil where it
