@@ -42,18 +42,11 @@ func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateR
 	defer c.buffers.put(out)
 	defer c.buffers.put(buf)
 	body := p.AppendCreateBody(out.AvailableBuffer(), c.projectID)
-	broken, err := c.do(ctx, opCreate, c.profiles, body, buf)
+	_, err := c.do(ctx, opCreate, c.profiles, body, buf)
 	if err != nil {
 		return contact.CreateResult{}, err
 	}
-	var id string
-	if broken == nil {
-		id = lastID(buf.Bytes())
-	}
-	if id == "" {
-		id = scanID(buf.Bytes())
-	}
-	return contact.CreateResult{ID: id}, nil
+	return contact.CreateResult{ID: idOf(buf.Bytes())}, nil
 }
 
 // List reads one page of the project's profiles. A page in any form but the
@@ -130,7 +123,7 @@ func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error
 	if err := c.change(ctx, opMerge, id, "/merge", body, buf); err != nil {
 		return "", err
 	}
-	return scanID(buf.Bytes()), nil
+	return idOf(buf.Bytes()), nil
 }
 
 // change sends an operation on one profile. The answer goes to buf; nil where it
