@@ -37,9 +37,6 @@ func (p *Pacer) Remaining(requests int64) time.Duration {
 	defer p.mu.Unlock()
 	now := time.Now()
 	d := p.throttle.closedFor(now)
-	if requests > int64(p.hint.left(now, now)) {
-		d = max(d, p.hint.resets.Sub(now))
-	}
 	if p.rate.Quota > 0 {
 		d = max(d, p.remainingQuota(now, requests))
 	}

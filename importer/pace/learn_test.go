@@ -17,7 +17,6 @@ type quotaServer struct {
 	offset  time.Duration //
 	strict  bool          // refused requests count, too
 	say     func(rest time.Duration) time.Duration
-	tell    func(RateInfo) // of every answer; nil: nothing
 	latency func() time.Duration
 
 	mu       sync.Mutex
@@ -30,15 +29,12 @@ type quotaServer struct {
 func (s *quotaServer) serve() error {
 	latency := s.latency()
 	time.Sleep(latency / 2)
-	info, err := s.handle()
+	err := s.handle()
 	time.Sleep(latency - latency/2)
-	if s.tell != nil {
-		s.tell(info)
-	}
 	return err
 }
 
-func (s *quotaServer) handle() (RateInfo, error) {
+func (s *quotaServer) handle() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -59,13 +55,12 @@ func (s *quotaServer) handle() (RateInfo, error) {
 	if !s.fixed && len(s.counted) > 0 {
 		opens = s.counted[0].Add(s.window)
 	}
-	info := RateInfo{Remaining: max(0, quota-len(s.counted)), Reset: wholeSeconds(opens.Sub(now))}
 	if full {
 		s.refused = append(s.refused, now)
-		return info, refusal(s.say(opens.Sub(now)))
+		return refusal(s.say(opens.Sub(now)))
 	}
 	s.accepted = append(s.accepted, now)
-	return info, nil
+	return nil
 }
 
 // bursts returns when bursts of refusals began: refusals no more than gap apart

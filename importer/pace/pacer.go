@@ -54,7 +54,6 @@ type Pacer struct {
 	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
 	pace     *rate.Limiter // nil: no pace
 	throttle throttle
-	hint     hint
 	learned  learner // of the quota
 	tempo    learner // of the pace, over ten seconds, or twenty requests
 
@@ -314,7 +313,7 @@ const unknown = time.Hour
 // until returns how long it takes until a token can be bought; 0: now. It changes
 // nothing: see adapt.
 func (p *Pacer) until(now time.Time) time.Duration {
-	d := max(p.throttle.until(now), p.hint.until(now, p.inFlight))
+	d := p.throttle.until(now)
 	if p.rate.Quota > 0 {
 		d = max(d, p.untilQuota(now))
 	}
@@ -412,7 +411,6 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 		p.pace.AllowN(now, 1)
 	}
 	p.throttle.bought()
-	p.hint.request()
 	p.learned.request(now.Sub(p.started))
 	p.tempo.request(now.Sub(p.started))
 	return 0

@@ -19,7 +19,7 @@ func (p *Pacer) Available(within time.Duration) int {
 	if closed > within {
 		return 0
 	}
-	n := p.hint.left(now, now.Add(within))
+	n := plenty
 	if p.rate.Quota > 0 {
 		p.expire(now)
 		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())

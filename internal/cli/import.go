@@ -123,12 +123,7 @@ func runImport(ctx context.Context, c config.Config, env Env, line commandLine) 
 		Trust:   trusted,
 		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
 		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
-		OnAnswer: func(a cognigy.Answer) {
-			if a.Rate.Known && a.Rate.Reset > 0 {
-				pacer.Observe(pace.RateInfo{Remaining: a.Rate.Remaining, Reset: a.Rate.Reset})
-			}
-			watch.answered(a)
-		},
+		OnAnswer: watch.answered,
 	})
 	if err != nil {
 		return usage(err)

@@ -123,122 +123,23 @@ func unixSeconds(s int64) time.Time {
 // maxIDBytes bounds an id. The documented ones have 24.
 const maxIDBytes = 128
 
-// lastID is what scanID finds where "_id" is the last member of a whole object,
-// as in the documented answer to a create: it is read from the end then. Empty
-// where it stands elsewhere, or not so plainly.
-func lastID(b []byte) string {
-	// A quote behind a colon or a comma has no backslash before it, so that it
-	// begins a text. What begins with it ends the object that the last brace closes.
-	const member = `"_id":"`
-	rest, ok := bytes.CutSuffix(b, []byte(`"}`))
-	at := bytes.LastIndexByte(rest, '"') + 1
-	if !ok || at <= len(member) || b[0] != '{' {
+// idOf is the "_id" of the profile in an answer to a create or a merge; empty
+// where there is none that is a plain string. It is there in an answer that broke
+// off behind it, too.
+func idOf(answer []byte) string {
+	var wire struct {
+		ID string `json:"_id"`
+	}
+	_ = unmarshal(answer, &wire) // the error is about what stands behind the id, or there is none
+	if !validID(wire.ID) {
 		return ""
 	}
-	before := rest[:at]
-	if !bytes.HasSuffix(before, []byte(member)) || before[at-len(member)-1] != ',' && at > len(member)+1 || !validID(rest[at:]) {
-		return ""
-	}
-	return string(rest[at:])
-}
-
-// scanID finds the member "_id" of an object without decoding the rest, which it
-// takes for well-formed as far as it is there. Empty where the text is no object,
-// ends before the id, or has another form of id than a plain string.
-func scanID(b []byte) string {
-	i := skipSpace(b, 0)
-	if i >= len(b) || b[i] != '{' {
-		return ""
-	}
-	for {
-		i = skipSpace(b, i+1)
-		end := skipString(b, i)
-		if end < 0 {
-			return ""
-		}
-		isID := string(b[i:end]) == `"_id"`
-		if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
-			return ""
-		}
-		i = skipSpace(b, i+1)
-		if isID {
-			return plainString(b, i)
-		}
-		if i = skipSpace(b, skipValue(b, i)); i >= len(b) || b[i] != ',' {
-			return ""
-		}
-	}
-}
-
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// skipString returns where the string that begins at i ends, or -1.
-func skipString(b []byte, i int) int {
-	if i >= len(b) || b[i] != '"' {
-		return -1
-	}
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return -1
-}
-
-// skipValue returns where the value that begins at i ends; len(b) where it does
-// not.
-func skipValue(b []byte, i int) int {
-	depth := 0
-	for i < len(b) {
-		switch b[i] {
-		case '"':
-			end := skipString(b, i)
-			if end < 0 {
-				return len(b)
-			}
-			if i = end; depth == 0 {
-				return i
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',':
-			if depth == 0 {
-				return i
-			}
-		}
-		i++
-	}
-	return i
-}
-
-// plainString is the string that begins at i, if it can be an id.
-func plainString(b []byte, i int) string {
-	end := skipString(b, i)
-	if end < 0 || !validID(b[i+1:end-1]) {
-		return ""
-	}
-	return string(b[i+1 : end-1])
+	return wire.ID
 }
 
 // validID tells whether an id can stand in a path as it is. The documented ones
 // are 24 characters, a-z and 0-9.
-func validID[T string | []byte](id T) bool {
+func validID(id string) bool {
 	for i := range len(id) {
 		c := id[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c == '-' || c == '_') {

@@ -75,11 +75,11 @@ func answerCreates(c net.Conn) {
 	}
 }
 
-func BenchmarkScanID(b *testing.B) {
+func BenchmarkIDOf(b *testing.B) {
 	answer := []byte(benchAnswer)
 	b.ReportAllocs()
 	for b.Loop() {
-		if scanID(answer) == "" {
+		if idOf(answer) == "" {
 			b.Fatal("no id")
 		}
 	}

@@ -29,7 +29,6 @@ type exchange struct {
 	date       string // the headers of these names
 	retryAfter string
 	location   string
-	rate       RateInfo
 	now        time.Time
 
 	key string // to be kept out of all texts
@@ -117,9 +116,6 @@ func classifyAnswer(x exchange) *contact.APIError {
 		e.Class, e.Hint = contact.Conflict, hintExists
 	case status == http.StatusTooManyRequests:
 		e.Class, e.Hint = contact.Throttled, hintWait
-		if !retryAfterOK && x.rate.Known && x.rate.Remaining == 0 {
-			e.RetryAfter = x.rate.Reset
-		}
 	case status/100 == 4:
 		e.Class, e.Hint = contact.Permanent, hintFor(x.op, status, e.Field)
 	case status == http.StatusServiceUnavailable && retryAfterOK:

@@ -66,7 +66,6 @@ type Answer struct {
 	Operation string        // such as "create" or "get_schema"
 	Status    int           // 0 where there was none
 	Duration  time.Duration // from before the connection was taken to the end of the answer
-	Rate      RateInfo
 }
 
 // A Client sends requests to one project of one API. Its methods are safe for
@@ -156,7 +155,7 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, began, c.timeout, c.timedOut})
 	if err != nil {
 		x.err, x.sent = err, sent
-		c.tell(op, 0, time.Since(began), RateInfo{})
+		c.tell(op, 0, time.Since(began))
 		return nil, classify(x)
 	}
 	limit := int64(maxProblemBytes)
@@ -168,24 +167,21 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
 	x.date = resp.Header.Get("Date")
 	c.clock.learn(x.date, began, x.now)
-	if !success || c.onAnswer != nil {
-		x.rate = parseRate(resp.Header, x.date, x.now)
-	}
 	if !success {
 		x.body = buf.Bytes()
 		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 	}
 	_ = resp.Body.Close() // what was to be read is read; the head belongs to the next request from here on
-	c.tell(op, x.status, x.now.Sub(began), x.rate)
+	c.tell(op, x.status, x.now.Sub(began))
 	if success {
 		return broken, nil
 	}
 	return nil, classify(x)
 }
 
-func (c *Client) tell(op operation, status int, took time.Duration, rate RateInfo) {
+func (c *Client) tell(op operation, status int, took time.Duration) {
 	if c.onAnswer != nil {
-		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took, Rate: rate})
+		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took})
 	}
 }
 

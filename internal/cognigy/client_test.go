@@ -443,3 +443,40 @@ func TestKeyIsNowhere(t *testing.T) {
 		}
 	}
 }
+
+func TestOnAnswer(t *testing.T) {
+	status := 201
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.WriteHeader(status)
+	})
+	var got []Answer
+	c, err := New(Options{BaseURL: "http://" + s.profiles.Host, APIKey: testKey, ProjectID: testProject, OnAnswer: func(a Answer) {
+		if a.Duration <= 0 || a.Duration > time.Minute {
+			t.Errorf("duration %v", a.Duration)
+		}
+		a.Duration = 0
+		got = append(got, a)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx := context.Background()
+	c.Create(ctx, ada)
+	status = 500
+	c.Delete(ctx, profileID)
+	c.Delete(ctx, "no id") // not sent
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	c.GetSchema(cancelled)
+	want := []Answer{{Operation: "create", Status: 201}, {Operation: "delete", Status: 500}, {Operation: "get_schema"}}
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("got %+v, want %+v", got[i], want[i])
+		}
+	}
+}

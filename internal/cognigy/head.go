@@ -65,12 +65,8 @@ func parsePlainHead(b []byte) (h head, size int, ok bool) {
 			}
 		case 't', 'u', 'r', 'l':
 			// Transfer-Encoding, Trailer, Upgrade; and what may be asked for:
-			// RateLimit-*, Retry-After, Location.
+			// Retry-After, Location.
 			return head{}, size, false
-		case 'x':
-			if len(name) > 6 && bytes.EqualFold(name[:6], []byte("X-Rate")) {
-				return head{}, size, false
-			}
 		}
 	}
 	return h, size, h.length >= 0

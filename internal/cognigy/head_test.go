@@ -27,7 +27,6 @@ var otherHeads = []string{
 	"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 7\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n",
-	"HTTP/1.1 200 OK\r\nX-RateLimit-Remaining: 0\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nRateLimit: limit=1\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
 }
@@ -65,7 +64,7 @@ func FuzzPlainHead(f *testing.F) {
 			resp.Close || len(resp.TransferEncoding) > 0 || len(b)-len(rest) != size {
 			t.Fatalf("%q: %+v, %d bytes; net/http says %+v", b, h, size, resp)
 		}
-		for _, name := range []string{"Retry-After", "Location", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+		for _, name := range []string{"Retry-After", "Location"} {
 			if resp.Header.Get(name) != "" {
 				t.Fatalf("%q: %s is lost", b, name)
 			}

@@ -30,8 +30,6 @@ var (
 	opUpdate    = operation{name: "update", method: http.MethodPatch, profile: true}
 	opDelete    = operation{name: "delete", method: http.MethodDelete, profile: true}
 	opMerge     = operation{name: "merge", method: http.MethodPost, profile: true}
-	opUnmerge   = operation{name: "unmerge", method: http.MethodPost, profile: true}
-	opRemoveID  = operation{name: "remove_contact_id", method: http.MethodPost, profile: true}
 	opGetSchema = operation{name: "get_schema", method: http.MethodGet, safe: true}
 	opSetSchema = operation{name: "set_schema", method: http.MethodPut}
 )
@@ -44,18 +42,11 @@ func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateR
 	defer c.buffers.put(out)
 	defer c.buffers.put(buf)
 	body := p.AppendCreateBody(out.AvailableBuffer(), c.projectID)
-	broken, err := c.do(ctx, opCreate, c.profiles, body, buf)
+	_, err := c.do(ctx, opCreate, c.profiles, body, buf)
 	if err != nil {
 		return contact.CreateResult{}, err
 	}
-	var id string
-	if broken == nil {
-		id = lastID(buf.Bytes())
-	}
-	if id == "" {
-		id = scanID(buf.Bytes())
-	}
-	return contact.CreateResult{ID: id}, nil
+	return contact.CreateResult{ID: idOf(buf.Bytes())}, nil
 }
 
 // List reads one page of the project's profiles. A page in any form but the
@@ -132,20 +123,7 @@ func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error
 	if err := c.change(ctx, opMerge, id, "/merge", body, buf); err != nil {
 		return "", err
 	}
-	return scanID(buf.Bytes()), nil
-}
-
-// Unmerge takes a contact id out of a merged profile again.
-func (c *Client) Unmerge(ctx context.Context, id, contactID string) error {
-	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
-	return c.change(ctx, opUnmerge, id, "/unmerge", body, nil)
-}
-
-// RemoveContactID takes a contact id away from a profile. What becomes of a
-// profile without any is not documented.
-func (c *Client) RemoveContactID(ctx context.Context, id, contactID string) error {
-	body := append(appendMember([]byte{'{'}, "contactId", contactID), '}')
-	return c.change(ctx, opRemoveID, id, "/contactids/remove", body, nil)
+	return idOf(buf.Bytes()), nil
 }
 
 // change sends an operation on one profile. The answer goes to buf; nil where it

@@ -67,9 +67,7 @@ func TestBadIDsAreNotSent(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "a/b", "a?b", "a b", "%2e%2e", "schema/x", "é", string(make([]byte, 200))} {
 		_, get := c.Get(ctx, id)
 		_, merge := c.Merge(ctx, id, "a")
-		for _, err := range []error{
-			get, merge, c.Update(ctx, id, ada), c.Delete(ctx, id), c.Unmerge(ctx, id, "a"), c.RemoveContactID(ctx, id, "a"),
-		} {
+		for _, err := range []error{get, merge, c.Update(ctx, id, ada), c.Delete(ctx, id)} {
 			apiError(t, err, contact.Permanent)
 		}
 	}
@@ -101,8 +99,8 @@ func TestChangesOnTheWire(t *testing.T) {
 		{func() error { return c.Delete(ctx, profileID) }, "DELETE", at, ""},
 		{func() error { _, err := c.Merge(ctx, profileID, `a"b`); return err }, "POST", at + "/merge",
 			`{"contactId":"a\"b","projectId":"` + testProject + `"}`},
-		{func() error { return c.Unmerge(ctx, profileID, "名前") }, "POST", at + "/unmerge", `{"contactId":"名前"}`},
-		{func() error { return c.RemoveContactID(ctx, profileID, "a\nb") }, "POST", at + "/contactids/remove", `{"contactId":"a\nb"}`},
+		{func() error { _, err := c.Merge(ctx, profileID, "名\n前"); return err }, "POST", at + "/merge",
+			`{"contactId":"名\n前","projectId":"` + testProject + `"}`},
 		{func() error {
 			return c.SetSchema(ctx, Schema{Details: []SchemaField{}}, []SchemaField{{"A b", "a_b", "string"}})
 		}, "PUT",
