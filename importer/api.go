@@ -10,7 +10,7 @@ import (
 // API is what the engine needs of the Contact Profiles API. Implemented by
 // cognigy.Client.
 //
-// Each call is exactly one HTTP request, for each request costs quota. No call
+// Each call is exactly one HTTP request, because each one costs quota. No call
 // retries. Every error is an *APIError. The calls are safe for concurrent use.
 // The caller bounds a call by its context.
 type API interface {

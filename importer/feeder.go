@@ -84,7 +84,7 @@ func (e *engine) feed() {
 	defer close(e.work)
 	f := &feeder{engine: e, records: e.records, announced: make(chan error, 1)}
 	for !e.stopping() {
-		f.handOut()
+		f.deliverReady()
 		if f.mayAnnounce() && f.announceNext() {
 			continue
 		}
@@ -180,8 +180,8 @@ func (f *feeder) giveBack() {
 	}
 }
 
-// handOut gives rows to workers as long as none has to be waited for.
-func (f *feeder) handOut() {
+// deliverReady gives rows to workers as long as none has to be waited for.
+func (f *feeder) deliverReady() {
 	for len(f.ready) > 0 {
 		select {
 		case f.work <- f.ready[0]:
@@ -377,7 +377,7 @@ func (e *engine) announce(tasks []*task) error {
 // maxSilence is how old the last line of the journal may be when a create
 // request leaves. After a kill that line is the last sign of life that the next
 // run has, and it lets reads catch up from then on. Where requests wait long for
-// the quota, for a server that is down or for a look-up, no line is written
+// the quota, or for a server that is down, or for a look-up, no line is written
 // meanwhile.
 const maxSilence = time.Second
 

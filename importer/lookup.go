@@ -143,7 +143,7 @@ func (e *engine) findExactly(contactID string) ([]contact.Found, error) {
 const shortestFilter = 4
 
 // refusesQuery tells an error that is about the query from one that a repeat may
-// mend. Filters that crashed the server are known of older versions, but not
+// fix. Filters that crashed the server are known of older versions, but not
 // plain ones.
 func refusesQuery(err error, plain bool) bool {
 	var problem *contact.APIError

@@ -14,9 +14,9 @@ type MaxErrors struct {
 	rows    int64
 }
 
-// fewestForShare is how many rows must be settled before a share is judged: the
+// minForShare is how many rows must be settled before a share is judged: the
 // first row of a file is no sample.
-const fewestForShare = 100
+const minForShare = 100
 
 // ParseMaxErrors reads "N", a number of rows from 0, or "P%", a share from 0 to
 // 100.
@@ -47,5 +47,5 @@ func (m MaxErrors) exceeded(refused, settled int64) bool {
 	if !m.share {
 		return refused > m.rows
 	}
-	return settled >= fewestForShare && float64(refused) > m.percent/100*float64(settled)
+	return settled >= minForShare && float64(refused) > m.percent/100*float64(settled)
 }

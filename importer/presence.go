@@ -276,7 +276,7 @@ func (t *task) adopt(f contact.Found) {
 // holderOf picks the profile that a row with these contact ids is about, of
 // those that hold at least one of them: the oldest that holds the first of them
 // that anybody holds. The others are those that hold contact ids of the row which
-// it lacks.
+// it does not hold.
 func holderOf(contactIDs []string, found []contact.Found) (holder contact.Found, others []contact.Found) {
 	slices.SortStableFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	picked := false

@@ -42,7 +42,7 @@ type Options struct {
 	// RefreshAfter is how long after its last change a profile is touched, so that
 	// it does not expire. With State only.
 	RefreshAfter time.Duration
-	// Mirror says what becomes of contacts that the source lacks; nil keeps them.
+	// Mirror says what becomes of contacts that are missing from the source; nil keeps them.
 	// With State only.
 	Mirror *change.Mirror
 	// KeepPrevious puts into the report what updates take away.

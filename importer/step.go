@@ -14,19 +14,19 @@ import (
 type step uint16
 
 const (
-	begin   step = 1 << iota // nothing yet
-	find                     // look for who holds its contact ids, before it is created
-	create                   // send a create
-	park                     // leave it to the lane of doubt until its next look-up is due
-	look                     // look it up, because it is in doubt
-	compare                  // compare it with the profile that was found
-	tell                     // tell the journal that a row in doubt becomes a change
-	merge                    // merge the other profiles that hold its contact ids
-	read                     // read its profile
-	write                    // update its profile
-	remove                   // delete its profile
-	renew                    // its profile is gone: tell the journal, and announce a create
-	finish                   // it is settled
+	begin    step = 1 << iota // nothing yet
+	find                      // look for who holds its contact ids, before it is created
+	create                    // send a create
+	park                      // leave it to the lane of doubt until its next look-up is due
+	look                      // look it up, because it is in doubt
+	compare                   // compare it with the profile that was found
+	announce                  // tell the journal that a row in doubt becomes a change
+	merge                     // merge the other profiles that hold its contact ids
+	read                      // read its profile
+	write                     // update its profile
+	remove                    // delete its profile
+	renew                     // its profile is gone: tell the journal, and announce a create
+	finish                    // it is settled
 )
 
 // local are the steps that send nothing and wait for nothing.
@@ -161,9 +161,9 @@ var updating = slices.Concat(
 		{look, ours | somebody, undoubted, do(compare)},
 		{compare, same, undoubted, settleAs(contact.Unchanged)},
 		{compare, ours, undoubted, settleAs(contact.Created)}, // as it is wanted, and made by us
-		{compare, differs, adopted, do(tell)},
+		{compare, differs, adopted, do(announce)},
 		{compare, differs, undoubted, do(merge)},
-		{tell, ok, undoubted, do(merge)},
+		{announce, ok, undoubted, do(merge)},
 		{merge, ok, undoubted, do(read)},
 		{read, same, undoubted, settleAs(contact.Unchanged)},
 		{read, ok, undoubted, settleAs(contact.Updated)}, // an update whose answer was lost made it so
@@ -188,8 +188,8 @@ var changes = table{
 	{renew, ok, undoubted, do(find)},
 	{merge | read | write, refused, undoubted, settleAs(contact.Rejected)},
 	{merge | read | write, exhausted, undoubted, settleAs(contact.Failed)},
-	{tell | merge | read | write | renew, stopped, adopted, settleAs(contact.Unknown)},
-	{tell | merge | read | write | renew, stopped, undoubted, endAs(announcedOnly)},
+	{announce | merge | read | write | renew, stopped, adopted, settleAs(contact.Unknown)},
+	{announce | merge | read | write | renew, stopped, undoubted, endAs(announcedOnly)},
 }
 
 // upserting is the table of a row that is created, or brought up to date where

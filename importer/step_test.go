@@ -13,21 +13,21 @@ var (
 		"creating": creating, "updating": updating, "upserting": upserting, "touching": touching,
 		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
 	}
-	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "tell", "merge", "read", "write", "remove", "renew", "finish"}
+	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "renew", "finish"}
 	// brings are the answers that each step can bring.
 	brings = map[step]answer{
-		begin:   ok,
-		find:    nobody | somebody | several | exhausted | stopped,
-		create:  ok | unnamed | conflict | refused | again | later | exhausted | lost | stopped,
-		park:    ok,
-		look:    nobody | nobodyYet | somebody | ours | refused | stopped,
-		compare: same | ours | differs,
-		tell:    ok | stopped,
-		merge:   ok | gone | refused | again | later | exhausted | stopped,
-		read:    ok | same | differs | gone | refused | again | later | exhausted | stopped,
-		write:   ok | gone | refused | again | later | exhausted | stopped,
-		remove:  ok | gone | refused | again | later | exhausted | stopped,
-		renew:   ok | stopped,
+		begin:    ok,
+		find:     nobody | somebody | several | exhausted | stopped,
+		create:   ok | unnamed | conflict | refused | again | later | exhausted | lost | stopped,
+		park:     ok,
+		look:     nobody | nobodyYet | somebody | ours | refused | stopped,
+		compare:  same | ours | differs,
+		announce: ok | stopped,
+		merge:    ok | gone | refused | again | later | exhausted | stopped,
+		read:     ok | same | differs | gone | refused | again | later | exhausted | stopped,
+		write:    ok | gone | refused | again | later | exhausted | stopped,
+		remove:   ok | gone | refused | again | later | exhausted | stopped,
+		renew:    ok | stopped,
 	}
 )
 
@@ -140,7 +140,7 @@ func TestMoves(t *testing.T) {
 		{"creating", look, refused, conflicted, "existing"},
 		{"creating", look, stopped, withoutID, "created"},
 		// What becomes a change is announced as one.
-		{"upserting", compare, differs, adopted, "tell"},
+		{"upserting", compare, differs, adopted, "announce"},
 		{"upserting", compare, differs, undoubted, "merge"},
 		{"upserting", compare, ours, adopted, "created"},
 		{"upserting", compare, same, adopted, "unchanged"},

@@ -104,8 +104,8 @@ func (e *engine) take(t *task, s step) answer {
 		return e.look(t)
 	case compare:
 		return e.compare(t)
-	case tell:
-		return e.tell(e.Journal.Changing([]contact.Key{t.Row.Key}))
+	case announce:
+		return e.recorded(e.Journal.Changing([]contact.Key{t.Row.Key}))
 	case merge:
 		return e.merge(t)
 	case read:
@@ -336,11 +336,11 @@ func isGone(err error) bool {
 // have come back by itself since.
 func (e *engine) renew(t *task) answer {
 	keys := []contact.Key{t.Row.Key}
-	if got := e.tell(e.Journal.Gone(keys)); got != ok {
+	if got := e.recorded(e.Journal.Gone(keys)); got != ok {
 		return got
 	}
 	t.announced = time.Now()
-	if got := e.tell(e.sending(t.announced, keys)); got != ok {
+	if got := e.recorded(e.sending(t.announced, keys)); got != ok {
 		return got
 	}
 	t.table, t.gone, t.ID, t.touch = upserting, t.ID, "", false
@@ -350,9 +350,9 @@ func (e *engine) renew(t *task) answer {
 	return ok
 }
 
-// tell is the answer to a line in the journal. Without it nothing more can be
+// recorded is the answer to a line in the journal. Without it nothing more can be
 // sent.
-func (e *engine) tell(err error) answer {
+func (e *engine) recorded(err error) answer {
 	if err != nil {
 		e.stop(err)
 		return stopped

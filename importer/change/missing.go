@@ -52,7 +52,7 @@ func (g Guard) Blocks(missing, known int64) bool {
 type GuardError struct {
 	Missing, Known int64
 	Read           int64 // rows of the input
-	Nameless       int64 // of those, rows that are spoilt and do not tell whose they are
+	Nameless       int64 // of those, rows that are invalid and do not tell whose they are
 	Guard          Guard
 	Do             Missing
 }
@@ -73,7 +73,7 @@ func (e *GuardError) Reason() string {
 	case e.Read == 0:
 		why = "the input had no rows"
 	case e.Nameless > 0:
-		why = fmt.Sprintf("%d rows of the input are spoilt and do not tell whose they are", e.Nameless)
+		why = fmt.Sprintf("%d rows of the input are invalid and do not tell whose they are", e.Nameless)
 	default:
 		why = fmt.Sprintf("sync.guard allows %d, and %g%%", e.Guard.Max, e.Guard.Percent)
 	}

@@ -33,7 +33,7 @@ type Entry struct {
 	ContactIDs []string
 	Digest     contact.Digest // of the row that was sent last
 	Touched    time.Time      // when the API last changed it, as far as is known; whole seconds
-	Inactive   bool           // a mirror deactivated it, for the source lacks it
+	Inactive   bool           // a mirror deactivated it, because it was missing from the source
 }
 
 // A Need is what has to be sent for a row, as far as the state tells.

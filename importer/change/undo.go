@@ -16,7 +16,7 @@ type WrittenRow struct {
 	At         time.Time
 	Previous   *contact.Profile // what updates took away; nil where that was not kept
 	ContactIDs []string
-	Place      contact.Place // zero where the source lacks it
+	Place      contact.Place // zero where it is missing from the source
 	Seen       bool          // it was dealt with
 }
 
@@ -57,7 +57,7 @@ type Undone struct {
 	Kept     int64 `json:"kept"`   // changed since, and kept
 	Gone     int64 `json:"gone"`   // was not there any more
 	Failed   int64 `json:"failed"` // by the API; the next undo tries it again
-	Left     int64 `json:"left"`   // not tried, for the undo was stopped
+	Left     int64 `json:"left"`   // not tried, because the undo was stopped
 }
 
 // restored is what has to be sent so that a profile is again as it was before

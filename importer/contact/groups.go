@@ -36,8 +36,8 @@ type FailureExample struct {
 }
 
 const (
-	mostGroups   = 100
-	mostExamples = 3
+	maxGroups   = 100
+	maxExamples = 3
 )
 
 type failureKey struct {
@@ -64,7 +64,7 @@ func (g *FailureGroups) Add(o *Outcome) int {
 	}
 	key := failureKey{status: o.Status, http: f.HTTP, code: f.Code, field: f.Field, detail: ofOneRow.ReplaceAllString(detail, "#")}
 	n, ok := g.byKey[key]
-	if !ok && len(g.groups) >= mostGroups {
+	if !ok && len(g.groups) >= maxGroups {
 		key = failureKey{}
 		n, ok = g.byKey[key]
 	}
@@ -82,7 +82,7 @@ func (g *FailureGroups) Add(o *Outcome) int {
 	}
 	group := &g.groups[n]
 	group.Count++
-	if len(group.Examples) < mostExamples {
+	if len(group.Examples) < maxExamples {
 		group.Examples = append(group.Examples, FailureExample{
 			Place:      Place{Source: o.Row.Source, Line: o.Row.Line},
 			ContactIDs: o.Row.Profile.ContactIDs, Detail: f.Detail, TraceID: f.TraceID,

@@ -36,7 +36,7 @@ func TestFailureGroupsAreBounded(t *testing.T) {
 		g.Add(refused(Rejected, i+2, Failure{Field: fmt.Sprint("column ", i), Detail: "wrong"}))
 	}
 	list := g.List()
-	if len(list) != mostGroups+1 || list[0].Status != 0 || list[0].Count != 10_000-mostGroups {
+	if len(list) != maxGroups+1 || list[0].Status != 0 || list[0].Count != 10_000-maxGroups {
 		t.Errorf("%d groups, the largest %+v", len(list), list[0])
 	}
 }

@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// mostPrintable is how much of a text is shown, in bytes.
-const mostPrintable = 300
+// maxPrintable is how much of a text is shown, in bytes.
+const maxPrintable = 300
 
 // Printable is a text as it can stand in one line of a terminal: strangers wrote
 // it, and it must not move the cursor.
 func Printable(s string) string {
-	if len(s) > mostPrintable {
-		s = strings.ToValidUTF8(s[:mostPrintable], "") + "…"
+	if len(s) > maxPrintable {
+		s = strings.ToValidUTF8(s[:maxPrintable], "") + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -40,11 +40,11 @@ type TrafficMeter struct {
 const (
 	latencyBounds   = 256
 	boundsPerDouble = 12
-	leastLatency    = 0.1 // ms
+	minLatency    = 0.1 // ms
 )
 
 func latencyBound(i int) float64 {
-	ms := leastLatency * math.Exp2(float64(i)/boundsPerDouble)
+	ms := minLatency * math.Exp2(float64(i)/boundsPerDouble)
 	return math.Round(ms*1000) / 1000
 }
 
@@ -60,8 +60,8 @@ func (m *TrafficMeter) Begin(now time.Time) {
 func (m *TrafficMeter) Observe(operation string, status int, took time.Duration) {
 	ms := float64(took) / float64(time.Millisecond)
 	bound := 0
-	if ms > leastLatency {
-		bound = min(latencyBounds-1, int(math.Ceil(math.Log2(ms/leastLatency)*boundsPerDouble)))
+	if ms > minLatency {
+		bound = min(latencyBounds-1, int(math.Ceil(math.Log2(ms/minLatency)*boundsPerDouble)))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -29,9 +29,9 @@ type Breaker struct {
 	changed chan struct{} // closed and made anew when open or probing change
 }
 
-// fewestToGiveUp is how many requests must have failed in a row before a run is
+// minFailures is how many requests must have failed in a row before a run is
 // over, however far apart they were.
-const fewestToGiveUp = 3
+const minFailures = 3
 
 func NewBreaker(threshold int, giveUp time.Duration) *Breaker {
 	return &Breaker{threshold: threshold, giveUp: giveUp, changed: make(chan struct{})}
@@ -116,12 +116,12 @@ func (b *Breaker) Done(p Pass, answered bool) time.Duration {
 	switch {
 	case !b.open && b.streak >= b.threshold:
 		b.open = true
-		b.delays = newDelays(firstProbeDelay, mostProbeDelay)
+		b.delays = newDelays(firstProbeDelay, maxProbeDelay)
 		b.probeAt = now.Add(b.delays.NextBackOff())
 	case b.open && p.probe:
 		b.probeAt = now.Add(b.delays.NextBackOff())
 	}
-	if down := now.Sub(b.since); b.streak >= fewestToGiveUp && down >= b.giveUp {
+	if down := now.Sub(b.since); b.streak >= minFailures && down >= b.giveUp {
 		return down
 	}
 	return 0

@@ -76,7 +76,7 @@ func TestBreakerGivesUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if down := b.Done(p, false); down > 0 {
-				if took := time.Since(start); took < giveUp || took > giveUp+2*mostProbeDelay {
+				if took := time.Since(start); took < giveUp || took > giveUp+2*maxProbeDelay {
 					t.Errorf("gave up after %s, want %s and at most the distance of two probes more", took, giveUp)
 				}
 				return

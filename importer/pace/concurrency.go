@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// fewestInFlight is what the slowest API is given.
-	fewestInFlight = 2
+	// minInFlight is what the slowest API is given.
+	minInFlight = 2
 	// firstInFlight is where a run begins.
 	firstInFlight = 8
 	// quickAnswer is how fast an API answers that cannot have piled anything up.
@@ -44,7 +44,7 @@ func NewConcurrency(workers int) *Concurrency {
 	workers = max(1, workers)
 	c := &Concurrency{
 		slots:   make(chan struct{}, workers),
-		climber: climber{most: workers, limit: min(workers, firstInFlight)},
+		climber: climber{max: workers, limit: min(workers, firstInFlight)},
 	}
 	for range c.climber.limit {
 		c.slots <- struct{}{}
@@ -104,7 +104,7 @@ func (c *Concurrency) Limit() int {
 // climber looks for the number of requests in flight that is worth its while. It
 // reads no clock.
 type climber struct {
-	most  int
+	max   int
 	limit int
 
 	// the period
@@ -158,7 +158,7 @@ func (c *climber) judge(mean time.Duration, failing bool) {
 		c.limit = c.lower()
 		c.settle(mean)
 	case mean < quickAnswer:
-		c.limit = min(c.most, 4*c.limit)
+		c.limit = min(c.max, 4*c.limit)
 		c.settle(mean)
 	case c.usual == 0:
 		c.try(+1, mean, throughput)
@@ -193,7 +193,7 @@ func (c *climber) settle(mean time.Duration) {
 func (c *climber) try(step int, mean time.Duration, throughput float64) {
 	to := c.lower()
 	if step > 0 {
-		to = min(c.most, c.limit+max(1, c.limit/2))
+		to = min(c.max, c.limit+max(1, c.limit/2))
 	}
 	c.settle(mean)
 	if to != c.limit {
@@ -203,5 +203,5 @@ func (c *climber) try(step int, mean time.Duration, throughput float64) {
 }
 
 func (c *climber) lower() int {
-	return max(min(fewestInFlight, c.most), c.limit*2/3)
+	return max(min(minInFlight, c.max), c.limit*2/3)
 }

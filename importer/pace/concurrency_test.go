@@ -159,8 +159,8 @@ func TestConcurrencyBacksOffFromFailures(t *testing.T) {
 			c.Release(30*time.Second, false)
 		}
 	}
-	if n := c.Limit(); n != fewestInFlight {
-		t.Errorf("a server that never answers gets %d requests at a time; want %d", n, fewestInFlight)
+	if n := c.Limit(); n != minInFlight {
+		t.Errorf("a server that never answers gets %d requests at a time; want %d", n, minInFlight)
 	}
 }
 

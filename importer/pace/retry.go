@@ -44,7 +44,7 @@ func (r *Retry) Spent() bool { return r.failures > r.Max }
 // is false where ctx ended first.
 func (r *Retry) Wait(ctx context.Context) bool {
 	if r.delays == nil {
-		r.delays = newDelays(firstRetryDelay, mostRetryDelay)
+		r.delays = newDelays(firstRetryDelay, maxRetryDelay)
 	}
 	return Sleep(ctx.Done(), r.delays.NextBackOff())
 }
@@ -130,9 +130,9 @@ func newDelays(first, most time.Duration) *backoff.ExponentialBackOff {
 
 const (
 	firstRetryDelay = 250 * time.Millisecond
-	mostRetryDelay  = 15 * time.Second
+	maxRetryDelay  = 15 * time.Second
 	firstProbeDelay = 500 * time.Millisecond
-	mostProbeDelay  = 30 * time.Second
+	maxProbeDelay  = 30 * time.Second
 )
 
 // Sleep waits. It is false where done was closed first.

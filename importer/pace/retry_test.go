@@ -10,10 +10,10 @@ import (
 func TestDelaysGrowWithFullJitter(t *testing.T) {
 	const draws = 2000
 	for attempt := range 8 {
-		interval := min(firstRetryDelay<<attempt, mostRetryDelay)
+		interval := min(firstRetryDelay<<attempt, maxRetryDelay)
 		var least, most time.Duration = time.Hour, 0
 		for range draws {
-			delays := newDelays(firstRetryDelay, mostRetryDelay)
+			delays := newDelays(firstRetryDelay, maxRetryDelay)
 			for range attempt {
 				delays.NextBackOff()
 			}

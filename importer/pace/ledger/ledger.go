@@ -13,7 +13,7 @@
 //	    run-<id>.lock    held by a run for as long as it lives
 //
 // The kernel drops the lock of a run that dies, however it dies. What such a run
-// held on lease counts as sent when that is noticed, for nobody knows; nothing
+// held on lease counts as sent when that is noticed, because nobody knows; nothing
 // else of it remains.
 package ledger
 
@@ -305,7 +305,7 @@ func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.bury(&p, now)
+	l.expire(&p, now)
 	p.Spent = append(p.Spent, l.done...)
 	p.prune(l.id, now, l.rate)
 
@@ -341,8 +341,8 @@ func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
 
 func (l *Ledger) file() string { return filepath.Join(l.dir, "ledger.json") }
 
-// bury counts what dead runs held on lease as sent now.
-func (l *Ledger) bury(p *page, now time.Time) {
+// expire counts what dead runs held on lease as sent now.
+func (l *Ledger) expire(p *page, now time.Time) {
 	if p.leasedByOthers(l.id) == 0 && now.Sub(l.runsAt) < time.Second {
 		return
 	}
