@@ -69,14 +69,14 @@ type Answer struct {
 }
 
 // A Client sends requests to one project of one API. Its methods are safe for
-// concurrent use; they start no goroutines that outlive Close.
+// concurrent use.
 type Client struct {
 	key       string
 	projectID string
 	timeout   time.Duration
 	timedOut  error    // the cause of a request's own timeout
 	profiles  *url.URL // of create and list; all others begin with it
-	transport transport
+	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
 	clock     skew
 	buffers   buffers
@@ -128,8 +128,7 @@ func New(o Options) (*Client, error) {
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
 		"X-Api-Key":  {key},
 	}
-	c.transport = newTransport(u, header, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
-	o.Trust.apply(c.transport)
+	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
 	c.timedOut = &timeoutError{c.timeout}
 	return c, nil
 }
@@ -152,7 +151,9 @@ func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
 	x := exchange{op: op, key: c.key}
 	began := time.Now()
-	resp, sent, err := c.transport.roundTrip(ctx, request{op.method, u, body, began, c.timeout, c.timedOut})
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
+	defer cancel()
+	resp, sent, err := c.transport.roundTrip(ctx, op.method, u, body)
 	if err != nil {
 		x.err, x.sent = err, sent
 		c.tell(op, 0, time.Since(began))
@@ -171,7 +172,7 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 		x.body = buf.Bytes()
 		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 	}
-	_ = resp.Body.Close() // what was to be read is read; the head belongs to the next request from here on
+	_ = resp.Body.Close() // what was to be read is read
 	c.tell(op, x.status, x.now.Sub(began))
 	if success {
 		return broken, nil

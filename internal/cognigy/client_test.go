@@ -35,9 +35,6 @@ func newClient(t *testing.T, base string) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	if overNetHTTP {
-		c.transport = newProxied(http.Header{"Accept": {"application/json"}, "X-Api-Key": {testKey}}, DefaultMaxConns, func(*http.Request) (*url.URL, error) { return nil, nil })
-	}
 	return c
 }
 
@@ -160,9 +157,9 @@ func TestBrokenConnections(t *testing.T) {
 	})
 }
 
-// The transport repeats requests of its own accord in some cases. Once a request
-// was written it must not, on a connection used before neither: net/http would
-// repeat a GET then.
+// net/http repeats requests of its own accord in some cases. Once a request was
+// written it must not, on a connection used before neither: it would repeat a GET
+// then.
 func TestNeverSendsTwice(t *testing.T) {
 	for name, call := range map[string]func(c *Client) error{
 		"create": func(c *Client) error { _, err := c.Create(context.Background(), ada); return err },
@@ -294,14 +291,14 @@ func TestTLS(t *testing.T) {
 	}
 
 	c := newClient(t, s.URL)
-	c.transport.(*direct).tls.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c.transport.http.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	result, err := c.Create(context.Background(), ada)
 	if err != nil || result.ID != "1" {
 		t.Errorf("%+v, %v; want HTTP/1", result, err)
 	}
 
 	c = newClient(t, s.URL)
-	c.transport.(*direct).tls.RootCAs = x509.NewCertPool()
+	c.transport.http.TLSClientConfig.RootCAs = x509.NewCertPool()
 	_, err = c.Create(context.Background(), ada)
 	apiError(t, err, contact.Fatal)
 
@@ -338,7 +335,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 	}))
 	t.Cleanup(proxy.Close)
-	c.transport = newTransport(c.profiles, http.Header{"X-Api-Key": {testKey}}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
+	c.transport = newTransport(http.Header{"X-Api-Key": {testKey}}, Trust{}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
 	_, err := c.Create(context.Background(), ada)
 	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "$HTTPS_PROXY") {
 		t.Error(e.Hint)

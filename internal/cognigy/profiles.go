@@ -38,10 +38,9 @@ var (
 // An answer without an id, or without a readable one, is a success with an empty
 // ID.
 func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateResult, error) {
-	out, buf := c.buffers.get(), c.buffers.get()
-	defer c.buffers.put(out)
+	buf := c.buffers.get()
 	defer c.buffers.put(buf)
-	body := p.AppendCreateBody(out.AvailableBuffer(), c.projectID)
+	body := p.AppendCreateBody(make([]byte, 0, 512), c.projectID)
 	_, err := c.do(ctx, opCreate, c.profiles, body, buf)
 	if err != nil {
 		return contact.CreateResult{}, err

@@ -12,20 +12,10 @@ type Trust struct {
 	Certificate *tls.Certificate // shown where a server asks for one; nil: none
 }
 
-// apply tells it to a transport that has sent nothing yet.
-func (t Trust) apply(to transport) {
-	c := &tls.Config{}
-	switch to := to.(type) {
-	case *direct:
-		if to.tls == nil {
-			return
-		}
-		c = to.tls
-	case *proxied:
-		to.http.TLSClientConfig = c
-	}
-	c.RootCAs = t.Roots
+func (t Trust) config() *tls.Config {
+	c := &tls.Config{RootCAs: t.Roots}
 	if t.Certificate != nil {
 		c.Certificates = []tls.Certificate{*t.Certificate}
 	}
+	return c
 }

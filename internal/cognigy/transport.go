@@ -3,132 +3,205 @@ package cognigy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A transport takes a request to the API and brings the answer's head back. It
-// sends nothing a second time once a byte of it may have left.
-type transport interface {
-	// roundTrip sends r. Where there is no answer, sent tells whether the request
-	// may have reached the server. Reading the body of the answer stands under the
-	// same ctx and timeout; the caller closes it.
-	roundTrip(ctx context.Context, r request) (resp *http.Response, sent bool, err error)
-	// close closes the connections that are not in use.
-	close()
-}
-
-// A request is one on its way to the wire.
-type request struct {
-	method   string
-	url      *url.URL
-	body     []byte // nil: none; the transport keeps it no longer than roundTrip lasts
-	began    time.Time
-	timeout  time.Duration // from then on
-	timedOut error         // that the timeout ends it with
-}
-
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
+	// maxHeadBytes bounds the head of an answer. Node.js takes as much.
+	maxHeadBytes = 16 << 10
+	// maxInterim bounds the 1xx answers before the one that counts.
+	maxInterim = 5
 )
 
-// newTransport returns the transport to the host of u: direct, or by net/http
-// where a proxy stands between, or where the host needs translation before it
-// can stand in a header.
-func newTransport(u *url.URL, header http.Header, maxConns int, proxy func(*http.Request) (*url.URL, error)) transport {
-	via, err := proxy(&http.Request{URL: u})
-	if via != nil || err != nil || strings.ContainsFunc(u.Host, func(r rune) bool { return r > '~' || r == '%' }) {
-		return newProxied(header, maxConns, proxy)
-	}
-	return newDirect(u, header, maxConns)
-}
-
-// A proxied transport is that of net/http.
-type proxied struct {
+// A transport is net/http's, direct or by a proxy, with an account of what was
+// written.
+type transport struct {
 	http *http.Transport
 	// The headers are the same for every request, and never written to.
 	header     http.Header
 	bodyHeader http.Header // with Content-Type
 }
 
-func newProxied(header http.Header, maxConns int, proxy func(*http.Request) (*url.URL, error)) *proxied {
+func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*http.Request) (*url.URL, error)) *transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	p := &proxied{header: header, bodyHeader: header.Clone(), http: &http.Transport{
-		Proxy:               proxy,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout: handshakeTimeout,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: maxConns,
-		IdleConnTimeout:     idleTimeout,
-		Protocols:           protocols,
+	t := &transport{header: header, bodyHeader: header.Clone(), http: &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            wired((&net.Dialer{Timeout: dialTimeout}).DialContext),
+		TLSClientConfig:        trust.config(),
+		TLSHandshakeTimeout:    handshakeTimeout,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    maxConns,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeadBytes,
+		Protocols:              protocols,
 	}}
-	p.bodyHeader.Set("Content-Type", "application/json")
-	return p
+	t.bodyHeader.Set("Content-Type", "application/json")
+	return t
 }
 
-func (p *proxied) close() { p.http.CloseIdleConnections() }
-
-func (p *proxied) roundTrip(ctx context.Context, r request) (*http.Response, bool, error) {
-	ctx, cancel := context.WithDeadlineCause(ctx, r.began.Add(r.timeout), r.timedOut)
-	var s sent
+// roundTrip sends a request and brings the head of its answer back. It stands
+// under ctx, and so does reading the body, which the caller closes. Where there
+// is no answer, sent tells whether a byte of the request may have left. Nobody may
+// write to its body any more, whatever becomes of it.
+//
+// net/http sends a request again by itself when a connection that was idle turns
+// out to be closed: any request as far as it knows that no byte was written, and
+// a GET after that, too. Each time it asks for the body anew, and is refused it
+// once a byte may have left. So a GET has a body for it to ask for, an empty one.
+func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, body []byte) (resp *http.Response, sent bool, err error) {
+	var a account
+	trace := &httptrace.ClientTrace{GotConn: a.given, Got1xxResponse: a.interim}
 	req := (&http.Request{
-		Method: r.method,
-		URL:    r.url,
-		Host:   r.url.Host,
-		Header: p.header,
+		Method: method,
+		URL:    u,
+		Host:   u.Host,
+		Header: t.bodyHeader,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(httptrace.WithClientTrace(ctx, s.trace()))
-	if r.body != nil {
-		req.Header = p.bodyHeader
-		req.ContentLength = int64(len(r.body))
-		// With GetBody the transport sends a request again after an idle connection
-		// turned out to be closed before a byte was written. It takes a request for
-		// safe to repeat after that only if its method is, or if it has an
-		// Idempotency-Key header: there must never be one.
-		body := bytes.Clone(r.body) // net/http may still read it when the answer is there
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, _ = req.GetBody()
-	} else {
-		// A body that is empty but there keeps the transport from sending a GET
-		// again after it was written: every request costs quota. None is sent.
-		req.Body = io.NopCloser(strings.NewReader(""))
+		ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) {
+			if a.mayHaveLeft() {
+				return nil, errNotAgain
+			}
+			return io.NopCloser(bytes.NewReader(body)), nil
+		},
+	}).WithContext(httptrace.WithClientTrace(ctx, trace))
+	req.Body, _ = req.GetBody() // nothing has left yet
+	if body == nil {
+		req.Header = t.header
+		req.TransferEncoding = []string{"identity"} // else net/http looks for up to 200 ms whether there is a body
 	}
-	resp, err := p.http.RoundTrip(req)
-	if err != nil {
-		cancel()
-		return nil, s.wrote.Load(), err
+	if resp, err = t.http.RoundTrip(req); err != nil {
+		return nil, a.mayHaveLeft(), err
 	}
-	resp.Body = &cancelBody{resp.Body, cancel}
-	return resp, true, nil
+	if resp.StatusCode < 200 { // a switch of protocols: what follows is no body
+		err = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
+	return resp, true, err
 }
 
-// A cancelBody ends the context of its request when it is closed.
-type cancelBody struct {
-	io.ReadCloser
-	cancel context.CancelFunc
+func (t *transport) close() { t.http.CloseIdleConnections() }
+
+var (
+	errNotAgain = errors.New("the request may have arrived, and is not sent again")
+	errInterim  = fmt.Errorf("%d interim answers and no other", maxInterim)
+)
+
+// A wire is a connection to the server, or to the proxy before it. It counts what
+// is written. Under TLS these are records, so that a part of one counts too; after
+// the handshake they hold requests, and an alert when the connection is closed.
+type wire struct {
+	net.Conn
+	wrote atomic.Int64 // calls of Write that took a byte, or may yet
+
+	mu      sync.Mutex
+	changed sync.Cond // one of these
+	reading bool      // a Read has begun and not returned
+	closed  bool
 }
 
-func (b *cancelBody) Close() error {
-	defer b.cancel()
-	return b.ReadCloser.Close()
-}
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// A sent tells whether a request may have reached the server.
-type sent struct{ wrote atomic.Bool }
-
-// trace watches one request. The transport sends a request again by itself only
-// where it wrote no byte of it; GetConn marks the new beginning.
-func (s *sent) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:      func(string) { s.wrote.Store(false) },
-		WroteHeaders: func() { s.wrote.Store(true) },
+// wired makes wires of what is dialed.
+func wired(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		w := &wire{Conn: c}
+		w.changed.L = &w.mu
+		return w, nil
 	}
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	w.wrote.Add(1) // first: a request may be given up while it is being written
+	n, err := w.Conn.Write(b)
+	if n == 0 {
+		w.wrote.Add(-1)
+	}
+	return n, err
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	w.set(&w.reading, true)
+	defer w.set(&w.reading, false)
+	return w.Conn.Read(b)
+}
+
+func (w *wire) Close() error {
+	defer w.set(&w.closed, true)
+	return w.Conn.Close()
+}
+
+func (w *wire) set(what *bool, to bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*what = to
+	w.changed.Broadcast()
+}
+
+// awaitReader waits until net/http is back at reading from a connection that is to
+// take a request. It has nothing left then of what it read before, or it has closed
+// the connection because of that. Were it slower than the request, it would take
+// what a server sent behind an answer for the answer to the request.
+func (w *wire) awaitReader() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !w.reading && !w.closed {
+		w.changed.Wait()
+	}
+}
+
+// An account tells whether one request may have left. It belongs to the goroutine
+// of the request.
+type account struct {
+	wire     *wire // that the request goes over; nil: none yet
+	wrote    int64 // its count before the request
+	unknown  bool  // it goes over something else
+	interims atomic.Int32
+}
+
+// given is told of the connection that the request goes over, before it is written.
+func (a *account) given(info httptrace.GotConnInfo) {
+	for c := info.Conn; ; {
+		switch inner := c.(type) {
+		case *tls.Conn:
+			c = inner.NetConn()
+		case *wire:
+			inner.awaitReader()
+			a.wire, a.wrote = inner, inner.wrote.Load()
+			return
+		default:
+			a.unknown = true
+			return
+		}
+	}
+}
+
+func (a *account) mayHaveLeft() bool {
+	return a.unknown || a.wire != nil && a.wire.wrote.Load() != a.wrote
+}
+
+// interim is told of each 1xx answer, by a goroutine of net/http's.
+func (a *account) interim(int, textproto.MIMEHeader) error {
+	if a.interims.Add(1) < maxInterim {
+		return nil
+	}
+	return errInterim
 }

@@ -2,70 +2,27 @@ package cognigy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
-
-// overNetHTTP makes newClient use the transport for proxies.
-var overNetHTTP bool
-
-// Behind a proxy the same promises hold.
-func TestOverNetHTTP(t *testing.T) {
-	overNetHTTP = true
-	t.Cleanup(func() { overNetHTTP = false })
-	t.Run("succeeds", TestCreateSucceeds)
-	t.Run("broken", TestBrokenConnections)
-	t.Run("twice", TestNeverSendsTwice)
-	t.Run("idle", TestClosedWhileIdle)
-	t.Run("nobody", TestNothingListens)
-	t.Run("timeouts", TestTimeouts)
-	t.Run("redirect", TestRedirectIsNotFollowed)
-	t.Run("reused", TestConnectionsAreReused)
-	t.Run("compressed", TestCompressedAnswer)
-	t.Run("key", TestKeyIsNowhere)
-}
-
-func TestWhichTransport(t *testing.T) {
-	proxy := func(via string, err error) func(*http.Request) (*url.URL, error) {
-		return func(r *http.Request) (*url.URL, error) {
-			if via == "" || r.URL.Hostname() == "direct.example" {
-				return nil, err
-			}
-			return url.Parse(via)
-		}
-	}
-	for _, tt := range []struct {
-		base   string
-		proxy  func(*http.Request) (*url.URL, error)
-		direct bool
-	}{
-		{"https://api.example", proxy("", nil), true},
-		{"https://[::1]:8443", proxy("", nil), true},
-		{"https://direct.example", proxy("http://proxy:3128", nil), true},
-		{"https://api.example", proxy("http://proxy:3128", nil), false},
-		{"https://api.example", proxy("", errors.New("an unreadable $HTTPS_PROXY")), false},
-		{"https://bücher.example", proxy("", nil), false},
-		{"http://[fe80::1%25eth0]", proxy("", nil), false},
-	} {
-		u, err := url.Parse(tt.base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, direct := newTransport(u, http.Header{}, 1, tt.proxy).(*direct); direct != tt.direct {
-			t.Errorf("%s: direct %v, want %v", tt.base, direct, tt.direct)
-		}
-	}
-}
 
 // A proxied request reaches the API through the proxy, and no other way.
 func TestThroughProxy(t *testing.T) {
@@ -82,7 +39,7 @@ func TestThroughProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.transport = newTransport(c.profiles, http.Header{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
+	c.transport = newTransport(http.Header{}, Trust{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
 	t.Cleanup(c.Close)
 	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
 		t.Fatalf("%+v, %v", result, err)
@@ -90,6 +47,82 @@ func TestThroughProxy(t *testing.T) {
 	if got := seen.Load(); got != "http://api.example/new/v2.0/profiles" {
 		t.Errorf("the proxy was asked for %v", got)
 	}
+}
+
+// Over TLS a proxy sees where the connection goes, and nothing of the request.
+func TestThroughProxyOverTLS(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"_id":"p1"}`)
+	}))
+	t.Cleanup(s.Close)
+	var passed bytes.Buffer
+	ended := make(chan struct{})
+	once := sync.OnceFunc(func() { close(ended) })
+	proxy, accepted := rawServer(t, func(_ int, c net.Conn) {
+		defer once()
+		r := bufio.NewReader(c)
+		req, _, err := readRequest(r)
+		if err != nil || req.Method != http.MethodConnect || req.Host != "api.example:443" || req.Header.Get("X-Api-Key") != "" {
+			t.Errorf("%+v, %v", req, err)
+			return
+		}
+		api, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer api.Close()
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		go io.Copy(c, api) // until either is closed
+		io.Copy(io.MultiWriter(api, &passed), r)
+	})
+	c, err := New(Options{BaseURL: "https://api.example", APIKey: testKey, ProjectID: testProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust := s.Client().Transport.(*http.Transport).TLSClientConfig
+	c.transport = newTransport(c.transport.header, Trust{Roots: trust.RootCAs}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
+	c.transport.http.TLSClientConfig.ServerName = "example.com" // of the test's certificate
+	for range 2 {
+		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
+			t.Fatalf("%+v, %v", result, err)
+		}
+	}
+	c.Close()
+	<-ended
+	if accepted.Load() != 1 || passed.Len() == 0 || bytes.Contains(passed.Bytes(), []byte(testKey)) {
+		t.Errorf("%d connections, %d bytes", accepted.Load(), passed.Len())
+	}
+}
+
+// What a server sends behind an answer is never taken for the answer to the next
+// request: the id of one contact would be written down as that of another.
+func TestAnswerThatNobodyAskedFor(t *testing.T) {
+	log.SetOutput(io.Discard) // net/http tells of each
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	base, _ := rawServer(t, func(_ int, c net.Conn) {
+		r := bufio.NewReader(c)
+		for {
+			if _, _, err := readRequest(r); err != nil {
+				return
+			}
+			const answer = "HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n"
+			io.WriteString(c, answer+`{"_id":"mine"}`+answer+`{"_id":"fake"}`)
+		}
+	})
+	c := newClient(t, base)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "mine" {
+					t.Errorf("%+v, %v", result, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // The head of an answer in every form that HTTP/1 allows, and some it does not.
@@ -132,6 +165,9 @@ func TestHeads(t *testing.T) {
 				result, err := c.Create(context.Background(), ada)
 				if tt.doubt {
 					apiError(t, err, contact.Ambiguous)
+					if errors.Is(err, context.DeadlineExceeded) {
+						t.Error("it took the whole timeout")
+					}
 				} else if err != nil || result.ID != tt.id {
 					t.Fatalf("%+v, %v; want id %q", result, err, tt.id)
 				}
@@ -144,11 +180,34 @@ func TestHeads(t *testing.T) {
 	}
 }
 
+// below makes the connections of a client go through wrap, below the account of
+// what was written.
+func below(c *Client, wrap func(net.Conn) net.Conn) {
+	c.transport.http.DialContext = wired(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(conn), nil
+	})
+}
+
+// A closeConn tells when it is closed.
+type closeConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c closeConn) Close() error {
+	err := c.Conn.Close()
+	c.closed()
+	return err
+}
+
 // A connection that the server has closed while it was idle is not written to.
 func TestIdleConnectionIsLookedAt(t *testing.T) {
 	for _, end := range []string{"closed", "reset", "speaks"} {
 		t.Run(end, func(t *testing.T) {
-			ended := make(chan struct{})
 			var requests atomic.Int64
 			base, accepted := rawServer(t, func(n int, c net.Conn) {
 				r := bufio.NewReader(c)
@@ -170,17 +229,16 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 					case "speaks":
 						io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\n\r\n")
 					}
-					close(ended)
 				}
 			})
 			c := newClient(t, base)
+			ended := make(chan struct{})
+			once := sync.OnceFunc(func() { close(ended) })
+			below(c, func(c net.Conn) net.Conn { return closeConn{c, once} })
 			if _, err := c.Create(context.Background(), ada); err != nil {
 				t.Fatal(err)
 			}
-			<-ended
-			if d := c.transport.(*direct); len(d.idle) == 1 {
-				d.idle[0].usedAt = d.idle[0].usedAt.Add(-time.Second)
-			}
+			<-ended // without being asked for anything
 			if _, err := c.Create(context.Background(), ada); err != nil {
 				t.Fatal(err)
 			}
@@ -191,60 +249,174 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 	}
 }
 
-// A write that took no byte is certainly not sent, and is made on another
-// connection.
-func TestWriteThatTookNothing(t *testing.T) {
-	base, accepted := rawServer(t, func(n int, c net.Conn) {
-		r := bufio.NewReader(c)
-		for {
-			if _, _, err := readRequest(r); err != nil {
-				return
+// A failingConn takes so many bytes of the first request after it was armed, and
+// then no more. Where it hangs, it fails only when it is closed.
+type failingConn struct {
+	net.Conn
+	fail   *atomic.Bool
+	takes  int
+	broken atomic.Bool
+	hangs  chan struct{} // closed by Close; nil: it does not hang
+	close  sync.Once
+}
+
+func (c *failingConn) Write(b []byte) (int, error) {
+	const applicationData = 23 // of a TLS 1.2 record; no request begins with it
+	switch {
+	case c.broken.Load():
+		return 0, syscall.EPIPE
+	case !c.fail.Load() || b[0] >= 20 && b[0] < applicationData:
+		return c.Conn.Write(b)
+	}
+	c.broken.Store(true)
+	n, err := c.Conn.Write(b[:c.takes])
+	if c.hangs != nil {
+		<-c.hangs
+	}
+	return n, errors.Join(syscall.EPIPE, err)
+}
+
+func (c *failingConn) Close() error {
+	if c.hangs != nil {
+		c.close.Do(func() { close(c.hangs) })
+	}
+	return c.Conn.Close()
+}
+
+// A request is unsent if and only if the network took no byte of it. An unsent
+// one goes over another connection where its own was used before. Over TLS, a
+// part of a record is a part of the request, though no byte of the request itself
+// counts as written.
+func TestWhatMayHaveLeft(t *testing.T) {
+	for _, scheme := range []string{"http", "https"} {
+		for _, used := range []bool{false, true} {
+			for _, hangs := range []bool{false, true} {
+				for _, takes := range []int{0, 1, 30} {
+					t.Run(fmt.Sprintf("%s used=%v hangs=%v takes=%d", scheme, used, hangs, takes), func(t *testing.T) {
+						testWhatMayHaveLeft(t, scheme, used, hangs, takes)
+					})
+				}
 			}
-			io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 12\r\n\r\n"+`{"_id":"x1"}`)
 		}
-	})
-	c := newClient(t, base)
-	for want := int64(1); want <= 2; want++ {
-		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "x1" {
-			t.Fatal(result, err)
-		}
-		if accepted.Load() != want {
-			t.Fatalf("%d connections, want %d", accepted.Load(), want)
-		}
-		d := c.transport.(*direct)
-		d.idle[0].Conn.(*net.TCPConn).CloseWrite()
-		d.idle[0].usedAt = time.Now()
 	}
 }
 
-func TestIdleConnectionsEnd(t *testing.T) {
-	closed := make(chan struct{}, 1)
-	base, _ := rawServer(t, func(_ int, c net.Conn) {
-		r := bufio.NewReader(c)
-		for {
-			if _, _, err := readRequest(r); err != nil {
-				closed <- struct{}{}
-				return
+func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes int) {
+	var requests atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		io.WriteString(w, `{"items":[],"_id":"x1"}`)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{MaxVersion: tls.VersionTLS12}
+	if scheme == "https" {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	for name, call := range map[string]func(*Client, context.Context) error{
+		"create": func(c *Client, ctx context.Context) error { _, err := c.Create(ctx, ada); return err },
+		"delete": func(c *Client, ctx context.Context) error { return c.Delete(ctx, profileID) },
+		"list":   func(c *Client, ctx context.Context) error { _, err := c.List(ctx, contact.ListQuery{}); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, s.URL)
+			if scheme == "https" {
+				c.transport.http.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 			}
-			io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+			var fail atomic.Bool
+			first := true
+			below(c, func(conn net.Conn) net.Conn {
+				if !first {
+					return conn
+				}
+				first = false
+				broken := &failingConn{Conn: conn, fail: &fail, takes: takes}
+				if hangs {
+					broken.hangs = make(chan struct{})
+				}
+				return broken
+			})
+			if used {
+				if err := call(c, context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			requests.Store(0)
+			fail.Store(true)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if hangs {
+				time.AfterFunc(20*time.Millisecond, cancel)
+			}
+			err := call(c, ctx)
+			switch {
+			case takes == 0 && used && !hangs:
+				if err != nil || requests.Load() != 1 {
+					t.Fatalf("%v after %d requests, want it sent over another connection", err, requests.Load())
+				}
+			case takes == 0 || name == "list": // a read is never in doubt
+				apiError(t, err, contact.Transient)
+			default:
+				apiError(t, err, contact.Ambiguous)
+			}
+			if err != nil && requests.Load() != 0 {
+				t.Errorf("%d requests arrived", requests.Load())
+			}
+		})
+	}
+}
+
+// Of a connection that is not counted the worst is assumed.
+func TestUncountedConnection(t *testing.T) {
+	base, _ := rawServer(t, func(int, net.Conn) {})
+	c := newClient(t, base)
+	c.transport.http.DialContext = new(net.Dialer).DialContext
+	_, err := c.Create(context.Background(), ada)
+	apiError(t, err, contact.Ambiguous)
+}
+
+// Connections that are not used end by themselves, before a server closes them.
+func TestIdleConnectionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "http://127.0.0.1")
+		var open atomic.Int64
+		c.transport.http.DialContext = wired(func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			open.Add(1)
+			go func() {
+				defer server.Close()
+				for r := bufio.NewReader(server); ; {
+					if _, _, err := readRequest(r); err != nil {
+						return
+					}
+					io.WriteString(server, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+				}
+			}()
+			return closeConn{client, func() { open.Add(-1) }}, nil
+		})
+		create := func() {
+			t.Helper()
+			if _, err := c.Create(context.Background(), ada); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create()
+		time.Sleep(idleTimeout - 1)
+		if synctest.Wait(); open.Load() != 1 {
+			t.Error("closed too early")
+		}
+		time.Sleep(1)
+		if synctest.Wait(); open.Load() != 0 {
+			t.Errorf("still open after %v", idleTimeout)
+		}
+		create()
+		c.Close()
+		if synctest.Wait(); open.Load() != 0 {
+			t.Error("still open after Close")
 		}
 	})
-	c := newClient(t, base)
-	for _, end := range []func(d *direct){
-		func(d *direct) {
-			d.mu.Lock()
-			d.idle[0].usedAt = time.Now().Add(-idleTimeout)
-			d.mu.Unlock()
-			d.expire()
-		},
-		func(d *direct) { d.close() },
-	} {
-		if _, err := c.Create(context.Background(), ada); err != nil {
-			t.Fatal(err)
-		}
-		end(c.transport.(*direct))
-		<-closed
-	}
 }
 
 // A cancelled context ends a request at every stage, and the connection with it.
