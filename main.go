@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"importer/internal/cli"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -19,6 +20,8 @@ import (
 var version string
 
 func main() {
+	// net/http writes there what a server sends without being asked: contacts, too.
+	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"importer/internal/sandbox"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -216,4 +219,44 @@ func number(ts *testscript.TestScript, s string) int {
 	n, err := strconv.Atoi(s)
 	ts.Check(err)
 	return n
+}
+
+// What a server sends without being asked is shown to nobody: it may be about any
+// contact.
+func TestAnswersThatNobodyAskedFor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				req, err := http.ReadRequest(bufio.NewReader(c))
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				const answer = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n"
+				_, _ = io.WriteString(c, answer+`{"_id":"65f1","x":"ada@invalid"  }`+answer+`{"_id":"65f2","x":"bob@invalid"  }`)
+				_, _ = io.Copy(io.Discard, c)
+			}()
+		}
+	}()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte("email\nada@example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("importer", "--source", "a.csv", "--existing", "ignore", "--base-url", "http://"+l.Addr().String(), "--project-id", "65f0000000000000000000aa")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "COGNIGY_API_KEY=sandbox", "XDG_CACHE_HOME="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "invalid") {
+		t.Errorf("%v, and it printed:\n%s", err, out)
+	}
 }
