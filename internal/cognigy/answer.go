@@ -152,8 +152,10 @@ func validID(id string) bool {
 // unreadable is the error of a success whose body is of no use. Only reads end
 // here: they can be made again.
 func (c *Client) unreadable(body []byte, broken, err error) *contact.APIError {
-	e := &contact.APIError{Class: contact.Permanent, Err: err}
 	var syntax *jsontext.SyntacticError
+	isSyntax := errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &syntax)
+	broken, err = redactError(broken, c.key), redactError(err, c.key)
+	e := &contact.APIError{Class: contact.Permanent, Err: err}
 	text := bytes.TrimSpace(body)
 	switch {
 	case errors.Is(broken, errTooLarge):
@@ -165,16 +167,15 @@ func (c *Client) unreadable(body []byte, broken, err error) *contact.APIError {
 		e.Detail = "the answer broke off: " + broken.Error()
 	case len(text) > 0 && text[0] != '{' && text[0] != '[':
 		e.Class = contact.Fatal
-		e.Detail = "the answer is not the API's: " + htmlText(text)
+		e.Detail = "the answer is not the API's: " + redact(htmlText(text), c.key)
 		e.Hint = hintBaseURL
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax):
+	case isSyntax:
 		e.Class = contact.Transient
 		e.Detail = "the answer is not whole: " + err.Error()
 	default:
 		e.Detail = "the answer does not have the documented form: " + err.Error()
 		e.Hint = "this client reads the Contact Profiles API v2.0; look at --base-url and the version of the installation"
 	}
-	e.Detail = clean(e.Detail, c.key)
-	e.Err = cleanError(e.Err, c.key)
+	e.Detail = clean(e.Detail)
 	return e
 }

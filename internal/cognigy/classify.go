@@ -31,7 +31,7 @@ type exchange struct {
 	location   string
 	now        time.Time
 
-	key string // to be kept out of all texts
+	key string // to be kept out of all texts that come from outside
 }
 
 // Sentences for people, who know their settings and not HTTP.
@@ -69,18 +69,15 @@ func classify(x exchange) *contact.APIError {
 	if e.Class == contact.Ambiguous && x.op.safe {
 		e.Class = contact.Transient
 	}
-	e.Detail = clean(e.Detail, x.key)
-	e.Field = clean(e.Field, x.key)
-	e.TraceID = clean(e.TraceID, x.key)
-	e.Hint = redact(e.Hint, x.key)
-	e.Err = cleanError(e.Err, x.key)
+	e.Detail = clean(e.Detail)
 	return e
 }
 
 func classifyAnswer(x exchange) *contact.APIError {
 	p := parseProblem(x.body)
 	e := &contact.APIError{Failure: contact.Failure{
-		HTTP: x.status, Code: p.code, Field: fieldOf(p.path), Detail: p.describe(x.status, x.body), TraceID: p.traceID,
+		HTTP: x.status, Code: p.code, Field: clean(redact(fieldOf(p.path), x.key)),
+		Detail: p.describe(x), TraceID: clean(redact(p.traceID, x.key)),
 	}}
 	retryAfter, retryAfterOK := parseRetryAfter(x.retryAfter, x.date, x.now)
 	e.RetryAfter = retryAfter
@@ -89,7 +86,7 @@ func classifyAnswer(x exchange) *contact.APIError {
 	case status/100 == 3:
 		e.Class, e.Hint = contact.Fatal, hintBaseURL
 		e.Detail = "the server redirects, which is not followed"
-		if host := hostOf(x.location); host != "" {
+		if host := redact(hostOf(x.location), x.key); host != "" {
 			e.Detail = "the server redirects to " + host + ", which is not followed"
 		}
 	case status == http.StatusUnauthorized:
@@ -143,29 +140,30 @@ func hintFor(op operation, status int, field string) string {
 }
 
 // describe is what happened, in the API's words where it has any.
-func (p problem) describe(status int, body []byte) string {
+func (p problem) describe(x exchange) string {
 	switch {
 	case p.detail != "":
-		return p.detail
+		return redact(p.detail, x.key)
 	case p.title != "" && p.title != "about:blank":
-		return p.title
+		return redact(p.title, x.key)
 	}
-	name := http.StatusText(status)
+	name := http.StatusText(x.status)
 	if name == "" {
 		name = "an unknown status"
 	}
-	if page := clean(htmlText(body), ""); page != "" && !p.ok {
+	if page := clean(redact(htmlText(x.body), x.key)); page != "" && !p.ok {
 		return name + ", not from the API: " + page
 	}
 	return name + ", without a reason"
 }
 
 func classifyTransport(x exchange) *contact.APIError {
-	e := &contact.APIError{Class: contact.Transient, Err: x.err}
+	e := &contact.APIError{Class: contact.Transient, Err: redactError(x.err, x.key)}
 	if x.sent {
 		e.Class = contact.Ambiguous
 	}
-	e.Detail = x.err.Error()
+	text := e.Err.Error()
+	e.Detail = text
 
 	var (
 		dns     *net.DNSError
@@ -182,18 +180,18 @@ func classifyTransport(x exchange) *contact.APIError {
 	case !x.sent && strings.Contains(msg, http.StatusText(http.StatusProxyAuthRequired)):
 		e.Class, e.Hint = contact.Fatal, hintProxy
 	case errors.As(x.err, &dns):
-		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", dns.Name, dns.Err), hintNetwork
+		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", redact(dns.Name, x.key), redact(dns.Err, x.key)), hintNetwork
 	case errors.Is(x.err, syscall.ECONNREFUSED):
-		e.Detail, e.Hint = "nobody listens: "+msg, hintNetwork
+		e.Detail, e.Hint = "nobody listens: "+text, hintNetwork
 	case errors.Is(x.err, context.Canceled):
 		e.Detail = "the request was cancelled"
 	case errors.As(x.err, &timeout) && timeout.Timeout():
 		e.Hint = hintTimeout
 		if !x.sent {
-			e.Detail, e.Hint = "no connection in time: "+msg, hintNetwork
+			e.Detail, e.Hint = "no connection in time: "+text, hintNetwork
 		}
 	case x.sent:
-		e.Detail, e.Hint = "the connection broke before the answer was there: "+msg, hintNetwork
+		e.Detail, e.Hint = "the connection broke before the answer was there: "+text, hintNetwork
 	default:
 		e.Hint = hintNetwork
 	}

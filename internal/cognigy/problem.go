@@ -175,10 +175,8 @@ func htmlText(page []byte) string {
 // maxDetailBytes bounds what is passed on of a server's words.
 const maxDetailBytes = 500
 
-// clean makes a server's words fit to be shown: without the API key should the
-// server repeat it, in one line, printable, and bounded.
-func clean(s, key string) string {
-	s = redact(s, key)
+// clean makes a text fit to be shown: in one line, printable, and bounded.
+func clean(s string) string {
 	var b strings.Builder
 	space := false
 	for _, r := range s {
@@ -201,21 +199,27 @@ func clean(s, key string) string {
 	return b.String()
 }
 
+// minKeyBytes is the length from which on a key is looked for: the keys that the
+// API gives out are longer, and shorter ones stand in other words.
+const minKeyBytes = 8
+
+// redact takes the API key out of a text that came from outside: a server may
+// repeat it. Sentences of our own hold no key, and are not to be changed.
 func redact(s, key string) string {
-	if key == "" {
+	if len(key) < minKeyBytes {
 		return s
 	}
 	return strings.NewReplacer(key, "[API key]", url.QueryEscape(key), "[API key]").Replace(s)
 }
 
-// cleanError is err, or its text alone where that holds the key: a transport
+// redactError is err, or its text alone where that holds the key: a transport
 // quotes what it could not understand.
-func cleanError(err error, key string) error {
+func redactError(err error, key string) error {
 	if err == nil {
 		return nil
 	}
-	if s := err.Error(); redact(s, key) != s {
-		return errors.New(clean(s, key))
+	if s := redact(err.Error(), key); s != err.Error() {
+		return errors.New(clean(s))
 	}
 	return err
 }

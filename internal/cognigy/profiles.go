@@ -154,7 +154,7 @@ func appendMember(dst []byte, name, value string) []byte {
 func (c *Client) profileURL(id, operation string) (*url.URL, error) {
 	if !validID(id) {
 		return nil, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
-			Detail: "not sent: " + strconv.Quote(clean(id, c.key)) + " is not the id of a profile", Hint: hintRow,
+			Detail: "not sent: " + strconv.Quote(clean(redact(id, c.key))) + " is not the id of a profile", Hint: hintRow,
 		}}
 	}
 	return c.below("/" + id + operation), nil

@@ -97,7 +97,7 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 func (t *transport) close() { t.http.CloseIdleConnections() }
 
 var (
-	errNotAgain = errors.New("the request may have arrived, and is not sent again")
+	errNotAgain = errors.New("the request may have left, and is not sent again")
 	errInterim  = fmt.Errorf("%d interim answers and no other", maxInterim)
 )
 
