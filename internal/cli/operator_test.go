@@ -181,7 +181,7 @@ func TestDuration(t *testing.T) {
 // Of a failure that is told one by one, each kind is told once and five at most.
 func TestFewFailuresAreLogged(t *testing.T) {
 	var logged strings.Builder
-	o := &observer{log: zerolog.New(&logged).Level(zerolog.InfoLevel)}
+	o := &observer{session: &session{log: zerolog.New(&logged).Level(zerolog.InfoLevel)}}
 	for i := range 100 {
 		o.failed(&contact.Outcome{Status: contact.Rejected, Failure: &contact.Failure{Field: string(rune('a' + i%10)), Detail: "ann@example.com"}})
 	}

@@ -53,7 +53,7 @@ func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, input.Close()) }()
+	defer func() { err = worse(err, input.Close()) }()
 
 	var read int64
 	for row, err := range input.Rows() {
@@ -62,7 +62,7 @@ func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err e
 		case errors.As(err, &bad):
 			read = bad.Number
 			if read == number {
-				return errors.Join(previewBad(w, bad, headerOf(input, bad.Source)), errNotAllIn)
+				return worse(errNotAllIn, previewBad(w, bad, headerOf(input, bad.Source)))
 			}
 		case err != nil:
 			return err

@@ -10,6 +10,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/words"
+	"importer/sink"
 	"importer/source"
 )
 
@@ -94,23 +95,19 @@ type part struct {
 	color color
 }
 
+// colors are those of the outcomes that have one.
+var colors = map[string]color{
+	"created": green, "updated": green, "in doubt": yellow,
+	"invalid": red, "rejected": red, "failed": red, "unknown": red,
+}
+
 // outcomes are those so far, such as "1,190 created".
 func (v view) outcomes() []part {
 	s := v.progress.Snapshot()
 	var parts []part
-	for _, c := range []struct {
-		n     int64
-		name  string
-		color color
-	}{
-		{s.Created, "created", green}, {s.Updated, "updated", green}, {s.Unchanged, "unchanged", noColor},
-		{s.Deactivated, "deactivated", noColor}, {s.Deleted, "deleted", noColor},
-		{s.Existing, "existing", noColor}, {s.DoneBefore, "done before", noColor}, {s.Duplicate, "duplicate", noColor},
-		{s.Invalid, "invalid", red}, {s.Rejected, "rejected", red}, {s.Failed, "failed", red}, {s.Unknown, "unknown", red},
-		{s.InDoubt, "in doubt", yellow},
-	} {
-		if c.n > 0 {
-			parts = append(parts, part{words.Comma(c.n) + " " + c.name, c.color})
+	for _, c := range append(sink.Outcomes(s.Counts), sink.Count{Name: "in doubt", N: s.InDoubt}) {
+		if c.N > 0 {
+			parts = append(parts, part{words.Comma(c.N) + " " + c.Name, colors[c.Name]})
 		}
 	}
 	return parts
