@@ -53,8 +53,8 @@ type Details struct {
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 }
 
-// mostFailures is how many groups of failures a summary shows.
-const mostFailures = 10
+// maxFailures is how many groups of failures a summary shows.
+const maxFailures = 10
 
 // WriteSummary writes a summary for people: how the run ended, what became of the
 // rows, why some are not in, where that is recorded, and what to do next. The
@@ -72,7 +72,7 @@ func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
-		contact.WriteFailures(&b, d.Failures, mostFailures, !d.Redact)
+		contact.WriteFailures(&b, d.Failures, maxFailures, !d.Redact)
 	}
 	if steps := nextSteps(s, d); len(steps) > 0 {
 		b.WriteString("\nWhat to do next:\n")
@@ -143,7 +143,7 @@ func nextSteps(s contact.Summary, d Details) []string {
 	}
 	if s.Status == contact.Stopped {
 		again = true
-		steps = append(steps, "Mend what stopped it, then run the same command again to go on where it stopped.")
+		steps = append(steps, "Fix what stopped it, then run the same command again to go on where it stopped.")
 	}
 	if again && d.Again != "" {
 		steps[len(steps)-1] += "\n      " + d.Again

@@ -121,9 +121,9 @@ type planner struct {
 	census   Census
 }
 
-// tell counts what would become of a row, or of a contact that is missing, and tells
+// add counts what would become of a row, or of a contact that is missing, and tells
 // of it.
-func (p *planner) tell(r PlannedRow, action Action, status contact.Status, n *int64) error {
+func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int64) error {
 	*n++
 	if r.Row.Number > 0 {
 		p.plan.Read++
@@ -142,7 +142,7 @@ func (p *planner) tell(r PlannedRow, action Action, status contact.Status, n *in
 func (p *planner) invalid(o *contact.Outcome) error {
 	p.plan.Invalids.Add(o)
 	p.census.Spare(o)
-	return p.tell(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid)
+	return p.add(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid)
 }
 
 func (p *planner) row(row *contact.Row) error {
@@ -151,12 +151,12 @@ func (p *planner) row(row *contact.Row) error {
 		if o.Status == contact.Invalid {
 			return p.invalid(o)
 		}
-		return p.tell(r, ActNothing, o.Status, &p.plan.Duplicate)
+		return p.add(r, ActNothing, o.Status, &p.plan.Duplicate)
 	}
 	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
 	status := p.Keys.Status(row.Key)
 	if status == contact.InDoubt || status == contact.Unknown {
-		return p.tell(r, ActLookUp, contact.Unknown, &p.plan.LookUp)
+		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookUp)
 	}
 	need := NeedsCreate
 	if p.State != nil {
@@ -165,13 +165,13 @@ func (p *planner) row(row *contact.Row) error {
 			return err
 		}
 	} else if status.In() && status != contact.Deleted {
-		return p.tell(r, ActNothing, contact.Created, &p.plan.DoneBefore)
+		return p.add(r, ActNothing, contact.Created, &p.plan.DoneBefore)
 	}
 	switch need {
 	case NeedsNothing:
-		return p.tell(r, ActNothing, contact.Unchanged, &p.plan.Unchanged)
+		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged)
 	case NeedsTouch:
-		return p.tell(r, ActTouch, contact.Updated, &p.plan.Touch)
+		return p.add(r, ActTouch, contact.Updated, &p.plan.Touch)
 	}
 	var err error
 	if r.Failure, err = p.refused(row, status); err != nil {
@@ -179,11 +179,11 @@ func (p *planner) row(row *contact.Row) error {
 	}
 	switch {
 	case r.Failure != nil:
-		return p.tell(r, ActNothing, contact.Rejected, &p.plan.Rejected)
+		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected)
 	case need == NeedsUpdate:
-		return p.tell(r, ActPatch, contact.Updated, &p.plan.Patch)
+		return p.add(r, ActPatch, contact.Updated, &p.plan.Patch)
 	}
-	return p.tell(r, ActCreate, contact.Created, &p.plan.Create)
+	return p.add(r, ActCreate, contact.Created, &p.plan.Create)
 }
 
 // refused is why the API refused this very row before; nil where it did not, or
@@ -229,7 +229,7 @@ func (p *planner) missing() error {
 	return p.census.Each(func(missing []Entry) error {
 		for _, entry := range missing {
 			r := PlannedRow{Row: contact.Row{Key: entry.Key, Profile: contact.Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
-			if err := p.tell(r, action, status, n); err != nil {
+			if err := p.add(r, action, status, n); err != nil {
 				return err
 			}
 		}

@@ -138,7 +138,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		o.State, o.Mirror = k.state, mirrorOf(k.c)
 	}
 	if k.c.Verbose {
-		o.Each = func(r change.PlannedRow) error { return k.tell(ctx, r) }
+		o.Each = func(r change.PlannedRow) error { return k.printRow(ctx, r) }
 	}
 	return o
 }
@@ -180,9 +180,9 @@ func (k *checker) openKnown() error {
 	return k.openState()
 }
 
-// tell writes the line of --verbose for a row that something would be done about,
+// printRow writes the line of --verbose for a row that something would be done about,
 // or that would be refused.
-func (k *checker) tell(ctx context.Context, r change.PlannedRow) error {
+func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	what := string(r.Action)
 	switch {
 	case r.Action == change.ActNothing && r.Failure == nil:

@@ -136,7 +136,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	summary.Rejects = strings.Join(rejectFiles, ", ")
 	summary, err = i.end(summary, also(err, rejectsErr))
 	err = also(err, i.print(summary, rejectFiles))
-	i.watch.tell(ctx, summary, err == nil)
+	i.watch.notifyAll(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.NotIn() == 0, err)
 }
 

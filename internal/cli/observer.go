@@ -17,15 +17,15 @@ import (
 
 // An observer sees what a run does, for people: it shows progress, serves the live
 // page and the metrics, writes requests to the report now and then, gathers why
-// rows are not in, and tells at the end. The import needs none of it.
+// rows are not in, and says how the run ended. The import needs none of it.
 type observer struct {
 	*session
 	metrics *metrics.Metrics
-	notify  *url.URL // nil: nobody is told
+	notify  *url.URL // nil: nobody is notified
 
 	traffic  contact.TrafficMeter
 	failures contact.FailureGroups // of the goroutine that calls contact.Run
-	told     int                   // failures that were logged one by one
+	logged   int                   // failures that were logged one by one
 
 	stopServing func() error
 	done        chan struct{} // closed by stop; nil before start and after stop
@@ -63,7 +63,7 @@ const (
 	textfileEvery  = 15 * time.Second
 )
 
-// answered is told of each request, by the goroutine that sent it.
+// answered takes note of each request, in the goroutine that sent it.
 func (o *observer) answered(a cognigy.Answer) {
 	o.traffic.Observe(a.Operation, a.Status, a.Duration)
 	if m := o.c.Metrics; m.Listen != "" || m.Textfile != "" {
@@ -114,7 +114,7 @@ func (o *observer) writeNowAndThen(done <-chan struct{}) {
 			o.writeTraffic()
 		case <-scrape.C:
 			if file := o.c.Metrics.Textfile; file != "" {
-				// What fails now is tried again; the last attempt tells.
+				// What fails now is tried again; the last attempt is logged.
 				_ = o.metrics.WriteTextfile(file)
 			}
 		}
@@ -142,10 +142,10 @@ func (o *observer) stop() error {
 	return err
 }
 
-// tell says how the run ended: to Prometheus, and to whom is to be notified. It
-// comes last: whether anybody listens is no matter of the import. An interrupted
-// run tells too; a second signal exits at once.
-func (o *observer) tell(ctx context.Context, s contact.Summary, ok bool) {
+// notifyAll says how the run ended: to Prometheus, and to the URL of --notify. It
+// comes last, because the import does not depend on who listens. An interrupted run
+// does so too; a second signal exits at once.
+func (o *observer) notifyAll(ctx context.Context, s contact.Summary, ok bool) {
 	o.metrics.End(ok && s.Status == contact.Complete && s.NotIn() == 0)
 	if file := o.c.Metrics.Textfile; file != "" {
 		if err := o.metrics.WriteTextfile(file); err != nil {
@@ -169,16 +169,16 @@ func settledBefore(keys *contact.Keys) int64 {
 	return int64(n)
 }
 
-// mostTold is how many rows that are not in are logged one by one, one of each
+// maxLogged is how many rows that are not in are logged one by one, one of each
 // kind. The others are counted, and shown in groups at the end.
-const mostTold = 5
+const maxLogged = 5
 
 func (o *observer) failed(out *contact.Outcome) {
 	group := o.failures.Add(out)
-	if o.told >= mostTold || !o.failures.First(group) {
+	if o.logged >= maxLogged || !o.failures.First(group) {
 		return
 	}
-	o.told++
+	o.logged++
 	f := out.Failure
 	if f == nil {
 		f = &contact.Failure{}
@@ -197,7 +197,7 @@ func (o *observer) failed(out *contact.Outcome) {
 		// Marked, so that a log pipeline can drop what is about a person.
 		e = e.Dict("personal", zerolog.Dict().Strs("contactIds", out.Row.Profile.ContactIDs).Str("detail", f.Detail))
 	}
-	if o.told == mostTold {
+	if o.logged == maxLogged {
 		e.Msg("row not in; further ones are counted, and shown in groups at the end")
 		return
 	}

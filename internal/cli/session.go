@@ -172,5 +172,5 @@ func (s *session) view() view {
 	return view{progress: &s.progress, input: s.input, pacer: s.pacer, started: time.Now()}
 }
 
-// onClose has close call f, before all that it was told earlier.
+// onClose has close call f, before what was opened earlier is closed.
 func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }

@@ -19,7 +19,7 @@ func (s *session) openState() error {
 	return s.useState(state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID}))
 }
 
-// useState is told what opening a state returned.
+// useState takes what opening a state returned.
 func (s *session) useState(known *state.State, err error) error {
 	if err != nil {
 		return mismatchIsUsage(err)
@@ -47,7 +47,7 @@ func (s *session) openReport() error {
 	return s.useReport(journal.OpenReport(s.path, o))
 }
 
-// useReport is told what opening a report returned.
+// useReport takes what opening a report returned.
 func (s *session) useReport(report *journal.Report, err error) error {
 	if err != nil {
 		return mismatchIsUsage(err)
@@ -67,7 +67,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 	report, err := journal.OpenReport(s.path, o)
 	var corrupt *journal.CorruptError
 	if restart && errors.As(err, &corrupt) {
-		s.log.Warn().Err(err).Msg("what this report tells is not taken into the state; --restart moves it aside")
+		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
 	} else if err != nil {
 		return nil, err
 	} else {
@@ -91,7 +91,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 	return report, nil
 }
 
-// catchUp brings into the state what the report tells and the state does not
+// catchUp brings into the state what the report says and the state does not
 // hold. A state that was lost begins with the reports that were set aside.
 func (s *session) catchUp(report *journal.Report) error {
 	take := func(o *contact.Outcome) error { return s.state.Record(o) }
@@ -102,7 +102,7 @@ func (s *session) catchUp(report *journal.Report) error {
 				continue // of another import
 			}
 			if err := eachOutcome(aside, 0, take); err != nil {
-				s.log.Warn().Err(err).Msg("what this report tells is not taken into the state")
+				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 			}
 		}
 	}

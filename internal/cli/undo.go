@@ -50,7 +50,7 @@ where something could not be undone.`,
 		},
 	}
 	bindBackFlags(cmd, &shown)
-	cmd.Flags().StringVar(&shown.Sync.State, "state", shown.Sync.State, "`FILE` of a sync: where it is of this project, it is told")
+	cmd.Flags().StringVar(&shown.Sync.State, "state", shown.Sync.State, "state `FILE` of a sync, which is updated where it is of this project")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "undo what was changed since as well")
 	return cmd
@@ -157,7 +157,7 @@ func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	return summary, err
 }
 
-// all tells whether everything is undone.
+// all reports whether everything is undone.
 func (u *undoing) all() bool {
 	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.doubtful == 0
 }

@@ -30,7 +30,7 @@ func newVerifyCommand(env Env) *cobra.Command {
 		Long: `Read back the profiles that a report says were created, updated or found as
 they should be, and compare every field that the mapping names with the source.
 The sources are those of the report, read with the same configuration, or others
-that are named. Where a row has changed since, it is only looked whether its
+that are named. Where a row has changed since, verify only looks whether its
 profile is there.
 
 The project is listed, 100 profiles a request, where that costs less than reading
@@ -130,11 +130,11 @@ func (v *verification) ended(ctx context.Context, err error) error {
 // walk verifies what the source holds, then what it does not hold any more.
 func (v *verification) walk(ctx context.Context, rows contact.Rows, readers *errgroup.Group) error {
 	for row, err := range rows {
-		var bad *contact.RowError
+		var invalid *contact.RowError
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &bad):
+		case errors.As(err, &invalid):
 			continue
 		case err != nil:
 			return err
@@ -169,7 +169,7 @@ func (v *verification) walk(ctx context.Context, rows contact.Rows, readers *err
 	return nil
 }
 
-// verifiable tells whether a profile is to be there as its row said.
+// verifiable reports whether a profile is to be there as its row said.
 func verifiable(w change.WrittenRow) bool {
 	return w.Status == contact.Created || w.Status == contact.Updated || w.Status == contact.Unchanged
 }
@@ -223,7 +223,7 @@ func (v *verification) find(ctx context.Context, id string) (f contact.Found, th
 }
 
 // list reads the whole list where that costs less than so many reads. The first
-// page says how long it is. What a list that does not end has told by then is
+// page says how long it is. Of a list that does not end, what was read by then is
 // used all the same, and the rest is read one by one.
 func (v *verification) list(ctx context.Context, reads int) error {
 	if reads <= 1 {

@@ -26,11 +26,11 @@ type view struct {
 }
 
 // countedUpTo is the size of an input, in bytes, whose rows are counted before
-// the run: that takes less time than one request.
+// the run: counting them takes less time than one request.
 const countedUpTo = 2 << 20
 
-// countRows counts the rows of a small input of files; 0 where it is not one.
-// What is wrong with it the run will tell.
+// countRows counts the rows of a small input of files; 0 where it is not one. The
+// run will tell what is wrong with it.
 func countRows(c config.Config, stdin io.Reader) int64 {
 	for _, path := range c.Source.Paths {
 		if path == "-" {
@@ -62,9 +62,9 @@ func (v view) share() float64 {
 	return 0
 }
 
-// rows is how many rows the input has, and whether that is exact; 0 where it
-// cannot be told. Rows are read ahead, so the bytes that were read say a little
-// too few.
+// rows is how many rows the input has, and whether that is exact; 0 where it is
+// not known. Rows are read ahead, so an estimate from the bytes that were read is a
+// little too low.
 func (v view) rows(s contact.Snapshot) (int64, bool) {
 	switch {
 	case v.total > 0:
@@ -126,7 +126,7 @@ func (v view) counts() string {
 	return v.done() + ": " + strings.Join(parts, ", ")
 }
 
-// left is how long the run will take yet, as far as that can be told.
+// left is how much longer the run will take, as far as that is known.
 func (v view) left() (time.Duration, bool) {
 	s := v.progress.Snapshot()
 	total, _ := v.rows(s)

@@ -56,8 +56,8 @@ type State struct {
 
 // When what was recorded is committed, at the latest.
 const (
-	mostUncommitted = 5000
-	commitEvery     = time.Second
+	maxUncommitted = 5000
+	commitEvery    = time.Second
 )
 
 // applicationID marks the file as a state of the importer.
@@ -330,7 +330,7 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 	}
 	s.uncommitted += len(outcomes)
 	// Not before all are recorded: the report holds all of them.
-	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
+	if s.uncommitted >= maxUncommitted || time.Since(s.committed) >= commitEvery {
 		return s.commit()
 	}
 	return nil
