@@ -10,11 +10,39 @@ import (
 	"time"
 )
 
-// WriteSummaryJSON writes a summary as one JSON object and a line feed.
-func WriteSummaryJSON(w io.Writer, s contact.Summary) error {
+// WriteJSON writes what a command has to say, such as a summary, as one JSON object
+// and a line feed.
+func WriteJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(s)
+	return enc.Encode(v)
+}
+
+// A Count is a number of rows with its name.
+type Count struct {
+	Name string
+	N    int64
+}
+
+// Outcomes are the accounts of a run, in the order in which people are told.
+func Outcomes(c contact.Counts) []Count {
+	return []Count{
+		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"duplicate", c.Duplicate},
+		{"done before", c.DoneBefore}, {"invalid", c.Invalid}, {"rejected", c.Rejected}, {"failed", c.Failed}, {"unknown", c.Unknown},
+		{"pending", c.Pending}, {"deactivated", c.Deactivated}, {"deleted", c.Deleted},
+	}
+}
+
+// CountLine is the format of a line that shows a count.
+const CountLine = "  %-12s %10d"
+
+// WriteCounts writes a line for each count that is not 0.
+func WriteCounts(b *strings.Builder, counts []Count) {
+	for _, c := range counts {
+		if c.N != 0 {
+			fmt.Fprintf(b, CountLine+"\n", c.Name, c.N)
+		}
+	}
 }
 
 // Details are what the summary for people says besides the numbers.
@@ -25,8 +53,8 @@ type Details struct {
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 }
 
-// mostFailures is how many groups of failures a summary shows.
-const mostFailures = 10
+// maxFailures is how many groups of failures a summary shows.
+const maxFailures = 10
 
 // WriteSummary writes a summary for people: how the run ended, what became of the
 // rows, why some are not in, where that is recorded, and what to do next. The
@@ -35,37 +63,16 @@ const mostFailures = 10
 func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
-	for _, c := range []struct {
-		name string
-		n    int64
-	}{
-		{"created", s.Created},
-		{"updated", s.Updated},
-		{"unchanged", s.Unchanged},
-		{"existing", s.Existing},
-		{"duplicate", s.Duplicate},
-		{"done before", s.DoneBefore},
-		{"invalid", s.Invalid},
-		{"rejected", s.Rejected},
-		{"failed", s.Failed},
-		{"unknown", s.Unknown},
-		{"pending", s.Pending},
-		{"deactivated", s.Deactivated},
-		{"deleted", s.Deleted},
-	} {
-		if c.n != 0 {
-			fmt.Fprintf(&b, "  %-12s %10d\n", c.name, c.n)
-		}
-	}
-	fmt.Fprintf(&b, "  %-12s %10d\n", "rows read", s.Read)
-	fmt.Fprintf(&b, "  %-12s %10d%s\n\n", "requests", s.Requests, requestDetails(s))
+	WriteCounts(&b, Outcomes(s.Counts))
+	fmt.Fprintf(&b, CountLine+"\n", "rows read", s.Read)
+	fmt.Fprintf(&b, CountLine+"%s\n\n", "requests", s.Requests, requestDetails(s))
 	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
 	if s.Rejects != "" {
 		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
-		contact.WriteFailures(&b, d.Failures, mostFailures, !d.Redact)
+		contact.WriteFailures(&b, d.Failures, maxFailures, !d.Redact)
 	}
 	if steps := nextSteps(s, d); len(steps) > 0 {
 		b.WriteString("\nWhat to do next:\n")
@@ -136,7 +143,7 @@ func nextSteps(s contact.Summary, d Details) []string {
 	}
 	if s.Status == contact.Stopped {
 		again = true
-		steps = append(steps, "Mend what stopped it, then run the same command again to go on where it stopped.")
+		steps = append(steps, "Fix what stopped it, then run the same command again to go on where it stopped.")
 	}
 	if again && d.Again != "" {
 		steps[len(steps)-1] += "\n      " + d.Again

@@ -26,7 +26,7 @@ func TestSummaryJSON(t *testing.T) {
 			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r","rejects":"x"}`},
 	} {
 		var b strings.Builder
-		must(t, WriteSummaryJSON(&b, c.s))
+		must(t, WriteJSON(&b, c.s))
 		if b.String() != c.want+"\n" {
 			t.Errorf("\n got %s\nwant %s", b.String(), c.want)
 		}

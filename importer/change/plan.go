@@ -10,15 +10,15 @@ import (
 
 // PlanOptions are what a plan is made from. Keys must be set.
 type PlanOptions struct {
-	Keys          *contact.Keys // replayed from the report, or empty; the plan owns it
-	Past          Past          // of the report that Keys came from; nil where there is none
+	Keys          *contact.Keys // replayed from the journal, or empty; the plan owns it
+	Past          Past          // of the journal that Keys came from; nil where there is none
 	RetryRejected bool
 	Duplicates    contact.Duplicates
 	// State is what the last sync left; nil where there was none, or in the mode
 	// create.
 	State        State
 	RefreshAfter time.Duration
-	Mirror       *Mirror // nil: contacts that the source lacks are kept
+	Mirror       *Mirror // nil: contacts that are missing from the source are kept
 	// Each is told of every row and what would become of it, and of every contact
 	// that would be removed; its error ends the plan. May be nil.
 	Each func(PlannedRow) error
@@ -28,7 +28,8 @@ type PlanOptions struct {
 
 // Past is what earlier runs recorded.
 type Past interface {
-	// Before is as Report.Before.
+	// Before reads back the outcome that was recorded last for a key whose status was
+	// Rejected, Failed or Unknown.
 	Before(k contact.Key) (*contact.Outcome, error)
 }
 
@@ -45,14 +46,15 @@ const (
 	ActNothing    Action = "nothing" // it is in, or would be refused
 )
 
-// A PlannedRow is what would become of one row, or of a contact that the source
-// lacks.
+// A PlannedRow is what would become of one row, or of a contact that is missing from
+// the source.
 type PlannedRow struct {
 	Action Action
-	Row    contact.Row // without a place where the source lacks it
+	Row    contact.Row // without a place where it is not in the source
 	Entry  Entry       // where it is known and something is to be done
-	// Status is that of a row that needs nothing: Unchanged, Duplicate, Invalid,
-	// Rejected, or Created where the report has it in.
+	// Status is what would become of it where all goes well. Of a row that needs
+	// nothing it is Unchanged, Duplicate, Invalid, Rejected, or Created where the
+	// journal has it in.
 	Status  contact.Status
 	Failure *contact.Failure
 }
@@ -89,14 +91,14 @@ type Plan struct {
 func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, error) {
 	p := &planner{PlanOptions: o, plan: &Plan{}, identity: contact.NewIdentity(o.Keys, o.Duplicates), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys}}
 	for row, err := range rows {
-		bad, spoilt := errors.AsType[*contact.RowError](err)
-		if err != nil && !spoilt {
+		bad, invalid := errors.AsType[*contact.RowError](err)
+		if err != nil && !invalid {
 			return p.plan, err
 		}
 		if ctx.Err() != nil {
 			return p.plan, context.Cause(ctx)
 		}
-		if spoilt {
+		if invalid {
 			err = p.invalid(contact.OutcomeOf(bad))
 		} else {
 			err = p.row(&row)
@@ -119,46 +121,42 @@ type planner struct {
 	census   Census
 }
 
-func (p *planner) tell(r PlannedRow, n *int64, s contact.Status) error {
+// add counts what would become of a row, or of a contact that is missing, and tells
+// of it.
+func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int64) error {
 	*n++
-	if p.Progress != nil && r.Row.Number > 0 {
-		p.Progress.Outcomes[s].Add(1)
+	if r.Row.Number > 0 {
+		p.plan.Read++
+		if p.Progress != nil {
+			p.Progress.Read.Add(1)
+			p.Progress.Outcomes[status].Add(1)
+		}
 	}
 	if p.Each == nil {
 		return nil
 	}
+	r.Action, r.Status = action, status
 	return p.Each(r)
 }
 
-func (p *planner) read() {
-	p.plan.Read++
-	if p.Progress != nil {
-		p.Progress.Read.Add(1)
-	}
-}
-
 func (p *planner) invalid(o *contact.Outcome) error {
-	p.read()
 	p.plan.Invalids.Add(o)
 	p.census.Spare(o)
-	return p.tell(PlannedRow{Action: ActNothing, Row: o.Row, Status: contact.Invalid, Failure: o.Failure}, &p.plan.Invalid, contact.Invalid)
+	return p.add(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid)
 }
 
 func (p *planner) row(row *contact.Row) error {
+	r := PlannedRow{Row: *row}
 	if o := p.identity.Admit(row); o != nil {
 		if o.Status == contact.Invalid {
 			return p.invalid(o)
 		}
-		p.read()
-		return p.tell(PlannedRow{Action: ActNothing, Row: *row, Status: o.Status}, &p.plan.Duplicate, contact.Duplicate)
+		return p.add(r, ActNothing, o.Status, &p.plan.Duplicate)
 	}
-	p.read()
 	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
-	r := PlannedRow{Row: *row}
 	status := p.Keys.Status(row.Key)
 	if status == contact.InDoubt || status == contact.Unknown {
-		r.Action = ActLookUp
-		return p.tell(r, &p.plan.LookUp, contact.Unknown)
+		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookUp)
 	}
 	need := NeedsCreate
 	if p.State != nil {
@@ -167,30 +165,25 @@ func (p *planner) row(row *contact.Row) error {
 			return err
 		}
 	} else if status.In() && status != contact.Deleted {
-		r.Action, r.Status = ActNothing, contact.Created
-		return p.tell(r, &p.plan.DoneBefore, contact.Created)
+		return p.add(r, ActNothing, contact.Created, &p.plan.DoneBefore)
 	}
 	switch need {
 	case NeedsNothing:
-		r.Action, r.Status = ActNothing, contact.Unchanged
-		return p.tell(r, &p.plan.Unchanged, contact.Unchanged)
+		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged)
 	case NeedsTouch:
-		r.Action = ActTouch
-		return p.tell(r, &p.plan.Touch, contact.Updated)
+		return p.add(r, ActTouch, contact.Updated, &p.plan.Touch)
 	}
-	refused, err := p.refused(row, status)
-	switch {
-	case err != nil:
+	var err error
+	if r.Failure, err = p.refused(row, status); err != nil {
 		return err
-	case refused != nil:
-		r.Action, r.Status, r.Failure = ActNothing, contact.Rejected, refused
-		return p.tell(r, &p.plan.Rejected, contact.Rejected)
-	case need == NeedsUpdate:
-		r.Action = ActPatch
-		return p.tell(r, &p.plan.Patch, contact.Updated)
 	}
-	r.Action = ActCreate
-	return p.tell(r, &p.plan.Create, contact.Created)
+	switch {
+	case r.Failure != nil:
+		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected)
+	case need == NeedsUpdate:
+		return p.add(r, ActPatch, contact.Updated, &p.plan.Patch)
+	}
+	return p.add(r, ActCreate, contact.Created, &p.plan.Create)
 }
 
 // refused is why the API refused this very row before; nil where it did not, or
@@ -229,14 +222,14 @@ func (p *planner) missing() error {
 		p.plan.Blocked = guard
 		return err
 	}
-	action, n := ActDeactivate, &p.plan.Deactivate
+	action, status, n := ActDeactivate, contact.Deactivated, &p.plan.Deactivate
 	if p.Mirror.Missing == MissingDelete {
-		action, n = ActDelete, &p.plan.Delete
+		action, status, n = ActDelete, contact.Deleted, &p.plan.Delete
 	}
 	return p.census.Each(func(missing []Entry) error {
 		for _, entry := range missing {
-			r := PlannedRow{Action: action, Row: contact.Row{Key: entry.Key, Profile: contact.Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
-			if err := p.tell(r, n, 0); err != nil {
+			r := PlannedRow{Row: contact.Row{Key: entry.Key, Profile: contact.Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
+			if err := p.add(r, action, status, n); err != nil {
 				return err
 			}
 		}

@@ -1,134 +1,76 @@
 package cli
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"fmt"
+	"iter"
+
+	"github.com/spf13/cobra"
+
 	"importer/importer/change"
 	"importer/importer/contact"
-	"importer/importer/pace"
-	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
 	"importer/sink/journal"
-	"io"
-	"sync"
-	"time"
-
-	"github.com/rs/zerolog"
-	"github.com/spf13/cobra"
 )
 
 // A lookBack is what the commands have in common that begin with a report: verify
 // and undo.
 type lookBack struct {
-	c        config.Config
-	env      Env
-	path     string // of the report
-	header   journal.Header
-	log      zerolog.Logger
-	client   *cognigy.Client
-	pacer    *pace.Pacer
-	rate     pace.Rate
-	progress contact.Progress
-	written  *state.Written
-	closers  []func() error
+	*session
+	header  journal.Header
+	written *state.Written
 }
 
-// openBack reads the report that is the one argument, and makes a client for the
-// project that it names. The caller closes it.
-func openBack(cmd *cobra.Command, args []string, env Env) (_ *lookBack, err error) {
+// openBack reads the beginning of the report that is the one argument, and makes a
+// client for the project that it names. The caller closes it.
+func openBack(cmd *cobra.Command, args []string, env Env) (*lookBack, error) {
 	if len(args) != 1 {
 		return nil, config.Errorf("%s takes one argument, the report of an import; got %d", cmd.CommandPath(), len(args))
 	}
-	b := &lookBack{env: env, path: args[0]}
-	defer func() {
-		if err != nil {
-			err = b.close(err)
-		}
-	}()
-	if b.header, err = journal.ReadHeader(b.path); err != nil {
+	path := args[0]
+	header, err := journal.ReadHeader(path)
+	if err != nil {
 		return nil, usage(err)
 	}
-	sources := b.header.Sources
+	sources := header.Sources
 	if cmd.Flags().Changed("source") {
 		sources = nil
 	}
-	if b.c, err = settings(cmd.Flags(), sources, env.Getenv); err != nil {
-		return nil, err
-	}
-	if b.header.BaseURL == "sandbox" {
-		return nil, config.Errorf("%s is of an import into a sandbox that ended with it: there is nothing to read back", b.path)
-	}
-	if b.c.API.BaseURL == "" {
-		b.c.API.BaseURL = b.header.BaseURL
-	}
-	if b.c.API.ProjectID == "" {
-		b.c.API.ProjectID = b.header.ProjectID
-	}
-	if err := b.c.API.Validate(); err != nil {
-		return nil, err
-	}
-	url, err := cognigy.NormalizeBaseURL(b.c.API.BaseURL)
-	if err != nil {
-		return nil, config.Errorf("--base-url (api.base_url, $COGNIGY_BASE_URL): %w", err)
-	}
-	if url != b.header.BaseURL || b.c.API.ProjectID != b.header.ProjectID {
-		return nil, config.Errorf("the report %s is of the project %s at %s, and the settings name %s at %s", b.path, b.header.ProjectID, b.header.BaseURL, b.c.API.ProjectID, url)
-	}
-	if b.rate, err = pace.ParseRate(b.c.Rate); err != nil {
-		return nil, config.Errorf("--rate (rate): %w", err)
-	}
-	if b.log, err = newLogger(env.Stderr, isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv), b.c.Log); err != nil {
-		return nil, err
-	}
-	b.c.API.BaseURL = url
-	var leave func() error
-	b.pacer, leave = openPacer(b.rate, b.c, b.log)
-	b.closers = append(b.closers, leave)
-	trusted, err := trust(b.c.API)
+	c, err := settings(cmd.Flags(), sources, env.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	if b.client, err = cognigy.New(cognigy.Options{
-		Trust:   trusted,
-		BaseURL: url, APIKey: string(b.c.API.Key), ProjectID: b.c.API.ProjectID, Timeout: b.c.API.Timeout,
-		UserAgent: "importer/" + env.Version, MaxConns: b.c.Workers, InsecureHTTP: b.c.InsecureHTTP,
-	}); err != nil {
-		return nil, usage(err)
+	if header.BaseURL == "sandbox" {
+		return nil, config.Errorf("%s is of an import into a sandbox that ended with it: there is nothing to read back", path)
 	}
-	b.closers = append(b.closers, func() error { b.client.Close(); return nil })
-	if b.written, err = state.NewWritten(); err != nil {
+	c.API.BaseURL = cmp.Or(c.API.BaseURL, header.BaseURL)
+	c.API.ProjectID = cmp.Or(c.API.ProjectID, header.ProjectID)
+	s, err := newSession(c, env)
+	if err != nil {
 		return nil, err
 	}
-	b.closers = append(b.closers, b.written.Close)
+	if s.baseURL != header.BaseURL || c.API.ProjectID != header.ProjectID {
+		return nil, config.Errorf("the report %s is of the project %s at %s, and the settings name %s at %s", path, header.ProjectID, header.BaseURL, c.API.ProjectID, s.baseURL)
+	}
+	s.path = path
+	b := &lookBack{session: s, header: header}
+	if err = s.connect(); err == nil {
+		b.written, err = state.NewWritten()
+	}
+	if err != nil {
+		return nil, s.close(err)
+	}
+	s.onClose(b.written.Close)
 	return b, nil
 }
 
 // read takes in what the report says was written.
-func (b *lookBack) read() error {
-	for o, err := range journal.Outcomes(b.path, 0) {
-		if err != nil {
-			return err
-		}
-		if err := b.written.Record(o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// close frees what was opened, and joins the errors of that to err.
-func (b *lookBack) close(err error) error {
-	for i := len(b.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, b.closers[i]())
-	}
-	return err
-}
+func (b *lookBack) read() error { return eachOutcome(b.path, 0, b.written.Record) }
 
 // each walks through what was written, in parts.
-func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)) func(func([]change.WrittenRow, error) bool) {
+func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)) iter.Seq2[[]change.WrittenRow, error] {
 	return func(yield func([]change.WrittenRow, error) bool) {
 		var after contact.Key
 		for {
@@ -151,28 +93,10 @@ func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)
 // show says now and then how far a command is, until the function that it
 // returns is called.
 func (b *lookBack) show(of int64, done func() int64) (stop func()) {
-	if b.c.Progress == "none" || b.c.Quiet {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var shown sync.WaitGroup
-	shown.Go(func() {
-		tick := time.NewTicker(plainEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				fmt.Fprintf(b.env.Stderr, "importer: %s of %s profiles; %s requests\n",
-					words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))
-			}
-		}
+	b.display.startLines(func() string {
+		return fmt.Sprintf("%s of %s profiles; %s requests", words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))
 	})
-	return func() {
-		cancel()
-		shown.Wait()
-	}
+	return b.display.stop
 }
 
 // bindBackFlags makes the flags that commands have which begin with a report.
@@ -192,9 +116,4 @@ func bindBackFlags(cmd *cobra.Command, c *config.Config) {
 	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
 	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
 	flags.BoolVar(&c.JSON, "json", c.JSON, "print the result as one JSON object")
-}
-
-func writeAll(w io.Writer, text string) error {
-	_, err := io.WriteString(w, text)
-	return err
 }

@@ -17,8 +17,8 @@ type commandLine struct {
 	args    []string
 }
 
-// again is the command that resumes this run. --restart would not; and of many
-// webhooks the URL is the password, which is not to be printed.
+// again is the command that resumes this run. --restart would not; and the URL of
+// many webhooks is their password, which is not printed.
 func (c commandLine) again() string {
 	return c.with(nil, "restart", "allow-removals", "notify")
 }
@@ -33,7 +33,7 @@ func (c commandLine) ofRejects(files []string) string {
 	if c.mode == "create" {
 		return again
 	}
-	// All that is not among these few rows is missing from nowhere.
+	// A mirror would take everybody else for missing.
 	return again + " --mode upsert"
 }
 

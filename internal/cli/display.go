@@ -60,14 +60,20 @@ func (d *display) Write(b []byte) (int, error) {
 
 // start shows the run until stop. The goroutine is the display's.
 func (d *display) start(v view) {
-	switch d.kind {
-	case "bar":
+	if d.kind == "bar" {
 		go d.showBar(v)
-	case "plain":
-		go d.showLines(v)
-	default:
-		close(d.stopped)
+		return
 	}
+	d.startLines(v.line)
+}
+
+// startLines shows a line now and then until stop, also where there could be a bar.
+func (d *display) startLines(line func() string) {
+	if d.kind == "none" {
+		close(d.stopped)
+		return
+	}
+	go d.showLines(line)
 }
 
 // stop ends what start began, and waits for it. The bar is taken away: the
@@ -77,7 +83,7 @@ func (d *display) stop() {
 	<-d.stopped
 }
 
-func (d *display) showLines(v view) {
+func (d *display) showLines(line func() string) {
 	defer close(d.stopped)
 	tick := time.NewTicker(plainEvery)
 	defer tick.Stop()
@@ -86,7 +92,7 @@ func (d *display) showLines(v view) {
 		case <-d.done:
 			return
 		case <-tick.C:
-			fmt.Fprintln(d, "importer:", v.line())
+			fmt.Fprintln(d, "importer:", line())
 		}
 	}
 }

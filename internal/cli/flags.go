@@ -38,7 +38,7 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.Mode, "mode", c.Mode, "create; upsert also sends what changed; mirror also removes what the source no longer holds")
 	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that upsert and mirror compare the source with")
 	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows")
-	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that the project's schema lacks")
+	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that are missing from the project's schema")
 	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
 	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
 	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")

@@ -10,16 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"importer/importer"
 	"importer/importer/contact"
 	"importer/importer/pace"
-	"importer/internal/cognigy"
 	"importer/internal/config"
-	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink"
 	"importer/sink/journal"
@@ -61,189 +57,100 @@ that were refused come back in a reject file, with the reason.`,
 	return cmd
 }
 
-// runImport is one run, from the settings to the exit.
-func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
-	started := time.Now()
-	if !c.Sandbox { // which brings its own URL, key and project
-		if err := c.API.Validate(); err != nil {
-			return err
-		}
-	}
-	rules, err := readRules(c)
-	if err != nil {
-		return err
-	}
-	terminal := isTerminal(env.Stderr, env.Getenv)
-	colored := isColored(env.Stderr, env.Getenv)
-	display := newDisplay(env.Stderr, c, terminal, colored)
-	if c.Quiet && c.Log.Level == "info" {
-		c.Log.Level = "warn" // who wants to hear nothing of success
-	}
-	log, err := newLogger(display, terminal, colored, c.Log)
-	if err != nil {
-		return err
-	}
-
-	input, err := openSource(c, env.Stdin)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, input.Close()) }()
-
-	recordedURL := "sandbox" // its address changes from run to run
-	if c.Sandbox {
-		faults, err := parseFaults(c.Faults)
-		if err != nil {
-			return err
-		}
-		server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: faults, Seed: c.Seed, Log: log.Level(zerolog.WarnLevel)})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, server.Close()) }()
-		c.API = config.API{BaseURL: server.URL, ProjectID: server.ProjectID(), Key: config.Secret(server.APIKey()), Timeout: c.API.Timeout}
-	} else {
-		if c.API.BaseURL, err = cognigy.NormalizeBaseURL(c.API.BaseURL); err != nil {
-			return config.Errorf("--base-url (api.base_url, $COGNIGY_BASE_URL): %w", err)
-		}
-		recordedURL = c.API.BaseURL
-	}
-	pacer, leave := openPacer(rules.rate, c, log)
-	defer func() { err = errors.Join(err, leave()) }()
-	var progress contact.Progress
-	watch, err := newObserver(c, env, display, &progress, pacer, log)
-	if err != nil {
-		return err
-	}
-	trusted, err := trust(c.API)
-	if err != nil {
-		return err
-	}
-	client, err := cognigy.New(cognigy.Options{
-		Trust:   trusted,
-		BaseURL: c.API.BaseURL, APIKey: string(c.API.Key), ProjectID: c.API.ProjectID, Timeout: c.API.Timeout,
-		UserAgent: "importer/" + env.Version, MaxConns: c.Workers, InsecureHTTP: c.InsecureHTTP,
-		OnAnswer: watch.answered,
-	})
-	if err != nil {
-		return usage(err)
-	}
-	defer client.Close()
-
-	sources := input.Sources()
-	reportPath := c.Report.Path
-	if reportPath == "" {
-		reportPath = defaultReport(sources[0].Name)
-	}
-	run := ulid.Make().String()
-	syncing, err := openSync(c, recordedURL)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, syncing.close()) }()
-	report, err := syncing.openReport(reportPath, log, journal.Options{
-		Header: journal.Header{
-			Run: run, Version: env.Version, Mode: c.Mode, Sources: c.Source.Paths,
-			BaseURL: recordedURL, ProjectID: c.API.ProjectID,
-		},
-		Restart: c.Restart,
-		Redact:  c.Report.Redact,
-		Window:  rules.rate.Window,
-	})
-	if err != nil {
-		return mismatchIsUsage(err)
-	}
-	defer func() { err = also(err, report.Close()) }()
-	rejects, err := openRejects(reportPath, sources)
-	if err != nil {
-		return usage(err)
-	}
-
-	listing := &state.Listing{}
-	defer func() { err = errors.Join(err, listing.Close()) }()
-
-	for _, n := range input.Notices() {
-		log.Info().Str("source", n.Source).Msg(n.Text)
-	}
-	preload(pacer, report)
-	schema := schemaCheck{client: client, pacer: pacer, progress: &progress, retries: c.Retries, log: log}
-	if err := schema.check(ctx, customFields(input, c.Stamp.Field), c.CreateFields); err != nil {
-		return err
-	}
-	if rules.duplicates == contact.LastWins {
-		if input.Size() == 0 {
-			return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: import a file")
-		}
-		if err := contact.ReadLast(input.Rows(), report.Keys()); err != nil {
-			return err
-		}
-	}
-	if c.Mode == "create" { // a sync compares rows with its state, and most need no request
-		forecast(input, rules.rate, pacer, report.Keys(), log)
-	}
-	if err := watch.start(report, reportPath, input, env.Stdin); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, watch.stop()) }() // of no effect after the stop below
-	if err := report.Begin(); err != nil {
-		return err
-	}
-	unhook := context.AfterFunc(ctx, func() {
-		fmt.Fprintln(display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
-	})
-	defer unhook() // no longer of interest
-	options := importer.Options{
-		API: client, Journal: watchedReport{report, watch}, Rejects: watchedRejects{rejects, watch}, Keys: report.Keys(), Pacer: pacer, Log: log, Progress: &progress,
-		Workers: c.Workers, Retries: c.Retries, RetryRejected: c.RetryRejected, Settle: c.InDoubt.Settle,
-		GiveUpAfter: c.GiveUpAfter, MaxErrors: rules.maxErrors, StampField: c.Stamp.Field, Duplicates: rules.duplicates,
-		Discovery: rules.discovery, OnConflict: rules.onConflict, Listing: listing,
-	}
-	syncing.configure(&options)
-	saveMemory(env.Getenv)
-	summary, err := importer.Run(ctx, input.Rows(), options)
-	err = errors.Join(err, watch.stop())
-	if n := input.Skipped(); n > 0 {
-		log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
-	}
-	summary.Run, summary.Report = run, reportPath
-	summary.Duration = contact.Seconds(time.Since(started))
-	rejectFiles, rejectsErr := rejects.Commit(err == nil && summary.Status == contact.Complete)
-	err = errors.Join(err, rejectsErr)
-	summary.Rejects = strings.Join(rejectFiles, ", ")
-	if err != nil {
-		summary.Status, summary.Reason = contact.Stopped, err.Error()
-	}
-	err = also(err, report.End(summary))
-	if printErr := printSummary(env.Stdout, summary, c, sink.Details{
-		Failures: watch.failures.List(), Redact: c.Report.Redact, Again: line.again(), Rejects: line.ofRejects(rejectFiles),
-	}); printErr != nil {
-		err = errors.Join(err, printErr)
-	}
-	watch.tell(ctx, summary, err == nil)
-	switch {
-	case err != nil:
-		return err
-	case summary.Status == contact.Interrupted:
-		return context.Cause(ctx)
-	case summary.NotIn() > 0:
-		return errNotAllIn
-	}
-	return nil
+// An importing is one import: it is opened, it runs, and it is concluded.
+type importing struct {
+	*session
+	line    commandLine
+	listing state.Listing
 }
 
-// also joins the errors of next to err, but for those that err holds already: a
-// report that failed says so to everybody who asks it.
-func also(err, next error) error {
-	if joined, ok := next.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			err = also(err, e)
+// runImport is one run, from the settings to the exit.
+func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
+	s, err := newSession(c, env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = s.close(err) }()
+	i := &importing{session: s, line: line}
+	if err := i.open(ctx); err != nil {
+		return err
+	}
+	summary, err := i.importRows(ctx)
+	return i.conclude(ctx, summary, err)
+}
+
+// open opens what the run needs, and begins its report when all is well.
+func (i *importing) open(ctx context.Context) (err error) {
+	i.onClose(i.listing.Close)
+	for _, open := range []func() error{i.connect, i.openSource, i.openWatch, i.openState, i.openReport, i.openRejects} {
+		if err := open(); err != nil {
+			return err
 		}
+	}
+	for _, n := range i.input.Notices() {
+		i.log.Info().Str("source", n.Source).Msg(n.Text)
+	}
+	preload(i.pacer, i.report)
+	if err := i.checkSchema(ctx, customFields(i.input, i.c.Stamp.Field), i.c.CreateFields); err != nil {
 		return err
 	}
-	if next == nil || errors.Is(err, next) {
+	if err := i.readLast(i.report.Keys(), "import"); err != nil {
 		return err
 	}
-	return errors.Join(err, next)
+	if i.c.Mode == "create" { // a sync compares rows with its state, and most need no request
+		i.forecast()
+	}
+	if err := i.watch.start(); err != nil {
+		return err
+	}
+	return i.report.Begin()
+}
+
+// importRows sends the rows.
+func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
+	unhook := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(i.display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
+	})
+	defer unhook() // no longer of interest
+	o := importer.Options{
+		API: i.client, Journal: watchedReport{i.report, i.watch}, Rejects: watchedRejects{i.rejects, i.watch}, Keys: i.report.Keys(),
+		Pacer: i.pacer, Log: i.log, Progress: &i.progress,
+		Workers: i.c.Workers, Retries: i.c.Retries, RetryRejected: i.c.RetryRejected, Settle: i.c.InDoubt.Settle,
+		GiveUpAfter: i.c.GiveUpAfter, MaxErrors: i.rules.maxErrors, StampField: i.c.Stamp.Field, Duplicates: i.rules.duplicates,
+		Discovery: i.rules.discovery, OnConflict: i.rules.onConflict, Listing: &i.listing,
+	}
+	if i.state != nil {
+		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, mirrorOf(i.c), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
+	}
+	saveMemory(i.env.Getenv)
+	return importer.Run(ctx, i.input.Rows(), o)
+}
+
+// conclude ends a run that has begun, and says how it ended.
+func (i *importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
+	err = also(err, i.watch.stop())
+	if n := i.input.Skipped(); n > 0 {
+		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+	}
+	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
+	summary.Rejects = strings.Join(rejectFiles, ", ")
+	summary, err = i.end(summary, also(err, rejectsErr))
+	err = also(err, i.print(summary, rejectFiles))
+	i.watch.notifyAll(ctx, summary, err == nil)
+	return result(ctx, summary.Status, summary.NotIn() == 0, err)
+}
+
+// print writes the summary.
+func (i *importing) print(s contact.Summary, rejectFiles []string) error {
+	switch {
+	case i.c.JSON:
+		return sink.WriteJSON(i.env.Stdout, s)
+	case i.c.Quiet && s.Status == contact.Complete && s.NotIn() == 0:
+		return nil
+	}
+	return sink.WriteSummary(i.env.Stdout, s, sink.Details{
+		Failures: i.watch.failures.List(), Redact: i.c.Report.Redact, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+	})
 }
 
 // sourceOptions are what the settings say of the source, but for the mapping.
@@ -290,20 +197,32 @@ func defaultReport(source string) string {
 	return filepath.Base(source) + ".report.ndjson"
 }
 
+// readLast reads the source once more before the run, where of several rows about
+// one contact the last goes in.
+func (s *session) readLast(keys *contact.Keys, what string) error {
+	if s.rules.duplicates != contact.LastWins {
+		return nil
+	}
+	if s.input.Size() == 0 {
+		return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: %s a file", what)
+	}
+	return contact.ReadLast(s.input.Rows(), keys)
+}
+
 // forecast says how many requests the run expects, and how long they take at
 // least. It reads the source once, which costs nothing beside requests that are
 // paced; without a limit, and for a source that can be read once, it says
 // nothing.
-func forecast(input *source.Input, rate pace.Rate, pacer *pace.Pacer, keys *contact.Keys, log zerolog.Logger) {
-	if rate.Unlimited() || input.Size() == 0 {
+func (i *importing) forecast() {
+	if i.rules.rate.Unlimited() || i.input.Size() == 0 {
 		return
 	}
-	rows, requests, err := contact.Expect(input.Rows(), keys)
+	rows, requests, err := contact.Expect(i.input.Rows(), i.report.Keys())
 	if err != nil {
 		return // the run meets the same error, after the rows before it
 	}
-	log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", rate.String()).
-		Str("at_least", pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
+	i.log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", i.rules.rate.String()).
+		Str("at_least", i.pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
 
 // preload tells the pacer what earlier runs of this report have sent within the
@@ -318,22 +237,16 @@ func preload(pacer *pace.Pacer, report *journal.Report) {
 	pacer.Preload(sent)
 }
 
-func openRejects(report string, sources []source.Source) (*rejects.Rejects, error) {
+// openRejects prepares the reject file, which opens where the first CSV source did.
+func (i *importing) openRejects() (err error) {
 	var of []rejects.RejectSource
-	var delimiter rune // of the first CSV source, so that the file opens where that one did
-	for _, s := range sources {
+	var delimiter rune
+	for _, s := range i.input.Sources() {
 		of = append(of, rejects.RejectSource{Name: s.Name, Header: s.Header})
 		delimiter = cmp.Or(delimiter, s.Delimiter)
 	}
-	return rejects.OpenRejects(report, delimiter, of)
-}
-
-func printSummary(w io.Writer, s contact.Summary, c config.Config, d sink.Details) error {
-	switch {
-	case c.JSON:
-		return sink.WriteSummaryJSON(w, s)
-	case c.Quiet && s.Status == contact.Complete && s.NotIn() == 0:
-		return nil
+	if i.rejects, err = rejects.OpenRejects(i.path, delimiter, of); err != nil {
+		return usage(err)
 	}
-	return sink.WriteSummary(w, s, d)
+	return nil
 }

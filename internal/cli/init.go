@@ -61,6 +61,12 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	if path == "-" {
 		return nil
 	}
+	if asked {
+		through, err := writeThrough(path, env.Stdout, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		if through {
+			return err
+		}
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist) && asked:

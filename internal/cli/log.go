@@ -23,13 +23,13 @@ func newLogger(w io.Writer, isTerminal, colored bool, o config.Log) (zerolog.Log
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }
 
-// isTerminal tells whether w is a terminal that a cursor can be moved on.
+// isTerminal reports whether w is a terminal that a cursor can be moved on.
 func isTerminal(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"
 }
 
-// isColored tells whether people see colours on a terminal and want them.
+// isColored reports whether people see colours on a terminal and want them.
 func isColored(w io.Writer, getenv func(string) string) bool {
 	return isTerminal(w, getenv) && getenv("NO_COLOR") == ""
 }

@@ -20,7 +20,7 @@ func (j *job) mirrorConfig(missing, guard string) string {
 	return path
 }
 
-func TestAMirrorRemovesWhatTheSourceLacks(t *testing.T) {
+func TestAMirrorRemovesWhatIsMissing(t *testing.T) {
 	for _, missing := range []string{"keep", "deactivate", "delete"} {
 		j := newJob(t, "mirror", sandbox.Options{})
 		config := j.mirrorConfig(missing, "{max: 100, percent: 5}")
@@ -97,10 +97,10 @@ func TestTheGuardLetsNothingBeRemovedByASourceThatWasCutShort(t *testing.T) {
 	if r := j.run("--config", config); r.code != exitStopped || r.of("delete") != 0 || !strings.Contains(r.stderr, "do not tell whose") {
 		t.Errorf("a row without identity: %s", r)
 	}
-	// One that does is not missing, however spoilt.
+	// One that does is not missing, however invalid.
 	j.rows = append(slices.Clone(all[:n-1]), fmt.Sprintf("c%06d@example.com,Somebody,old", n-1))
 	if r := j.run("--config", config); r.code != exitNotAllIn || r.Deleted != 0 || r.Invalid != 1 || len(j.profiles()) != n {
-		t.Errorf("a spoilt row: %s", r)
+		t.Errorf("an invalid row: %s", r)
 	}
 
 	j.rows = all[:1]

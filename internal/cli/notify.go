@@ -25,7 +25,7 @@ const (
 func notifyURL(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		// The URL is not shown: of many webhooks it is the password.
+		// The URL is not shown: it is the password of many webhooks.
 		return nil, errors.New("--notify (notify.url) is no URL that begins with https://")
 	}
 	if u.Scheme == "http" && !insecure && !names.IsLoopback(u.Hostname()) {
@@ -35,9 +35,8 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 }
 
 // notify posts the summary as JSON, with one more member, text, which chats show.
-// What is not answered with success is tried again, for a minute. Nothing about a
-// contact is in it: the reason why a run was stopped may quote the source or the
-// API, and is replaced.
+// It tries again for a minute where that fails. Nothing about a contact is in it:
+// the reason why a run was stopped may quote the source or the API, and is replaced.
 func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summary) error {
 	if s.Status == contact.Stopped {
 		s.Reason = "stopped by an error; the log of the run says which"

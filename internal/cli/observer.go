@@ -2,66 +2,56 @@ package cli
 
 import (
 	"context"
-	"io"
 	"net/url"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"importer/importer/contact"
-	"importer/importer/pace"
 	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/metrics"
 	"importer/sink/journal"
 	"importer/sink/rejects"
-	"importer/source"
 )
 
 // An observer sees what a run does, for people: it shows progress, serves the live
 // page and the metrics, writes requests to the report now and then, gathers why
-// rows are not in, and tells at the end. The import needs none of it.
+// rows are not in, and says how the run ended. The import needs none of it.
 type observer struct {
-	config    config.Config
-	userAgent string
-	log       zerolog.Logger
-	display   *display
-	progress  *contact.Progress
-	pacer     *pace.Pacer
-	metrics   *metrics.Metrics
-	notify    *url.URL // nil: nobody is told
+	*session
+	metrics *metrics.Metrics
+	notify  *url.URL // nil: nobody is notified
 
 	traffic  contact.TrafficMeter
 	failures contact.FailureGroups // of the goroutine that calls contact.Run
-	told     int                   // failures that were logged one by one
+	logged   int                   // failures that were logged one by one
 
 	stopServing func() error
 	done        chan struct{} // closed by stop; nil before start and after stop
 	stopped     chan struct{} // closed by the goroutine of start
 }
 
-// newObserver checks the settings that are for people.
-func newObserver(c config.Config, env Env, d *display, p *contact.Progress, pacer *pace.Pacer, log zerolog.Logger) (*observer, error) {
-	o := &observer{
-		config: c, userAgent: "importer/" + env.Version, log: log, display: d, progress: p, pacer: pacer,
-		metrics: metrics.New(env.Version, p, pacer), stopServing: func() error { return nil },
-	}
-	if c.Notify.URL != "" {
+// openWatch checks the settings that are for people, and watches the requests.
+func (s *session) openWatch() error {
+	o := &observer{session: s, metrics: metrics.New(s.env.Version, &s.progress, s.pacer), stopServing: func() error { return nil }}
+	if s.c.Notify.URL != "" {
 		var err error
-		if o.notify, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
-			return nil, usage(err)
+		if o.notify, err = notifyURL(string(s.c.Notify.URL), s.c.InsecureHTTP); err != nil {
+			return usage(err)
 		}
 	}
-	if file := c.Metrics.Textfile; file != "" {
+	if file := s.c.Metrics.Textfile; file != "" {
 		err := o.metrics.Remember(file)
 		if err == nil {
 			err = o.metrics.WriteTextfile(file)
 		}
 		if err != nil {
-			return nil, config.Errorf("--metrics-textfile (metrics.textfile): %w", err)
+			return config.Errorf("--metrics-textfile (metrics.textfile): %w", err)
 		}
 	}
-	return o, nil
+	s.watch = o
+	return nil
 }
 
 // Requests are written down each second at first, so that a short run has a
@@ -73,63 +63,69 @@ const (
 	textfileEvery  = 15 * time.Second
 )
 
-// answered is told of each request, by the goroutine that sent it.
+// answered takes note of each request, in the goroutine that sent it.
 func (o *observer) answered(a cognigy.Answer) {
 	o.traffic.Observe(a.Operation, a.Status, a.Duration)
-	if m := o.config.Metrics; m.Listen != "" || m.Textfile != "" {
+	if m := o.c.Metrics; m.Listen != "" || m.Textfile != "" {
 		o.metrics.Observe(a.Operation, a.Status, a.Duration)
 	}
 }
 
 // start shows the run, serves its page, and writes traffic to the report and
-// metrics to their file, until stop. The goroutines are the observer's. With an
-// error nothing was started.
-func (o *observer) start(report *journal.Report, reportPath string, input *source.Input, stdin io.Reader) error {
-	v := view{progress: o.progress, input: input, pacer: o.pacer, started: time.Now(), before: settledBefore(report.Keys())}
-	if o.display.kind != "none" || o.config.Metrics.Listen != "" {
-		v.total = countRows(o.config, stdin)
+// metrics to their file, until stop, which close calls as well. The goroutines are
+// the observer's. With an error nothing was started.
+func (o *observer) start() error {
+	v := o.view()
+	v.before = settledBefore(o.report.Keys())
+	if o.display.kind != "none" || o.c.Metrics.Listen != "" {
+		v.total = countRows(o.c, o.env.Stdin)
 	}
-	if addr := o.config.Metrics.Listen; addr != "" {
+	if addr := o.c.Metrics.Listen; addr != "" {
 		var err error
-		if o.stopServing, err = serveLive(addr, reportPath, v, o.metrics, o.log); err != nil {
+		if o.stopServing, err = serveLive(addr, o.path, v, o.metrics, o.log); err != nil {
 			return err
 		}
 	}
 	o.display.start(v)
-	textfile := o.config.Metrics.Textfile
+	o.traffic.Begin(time.Now())
 	o.done, o.stopped = make(chan struct{}), make(chan struct{})
+	go o.writeNowAndThen(o.done)
+	o.onClose(o.stop)
+	return nil
+}
+
+// writeNowAndThen writes traffic and metrics until done is closed, and the rest of
+// the traffic then.
+func (o *observer) writeNowAndThen(done <-chan struct{}) {
+	defer close(o.stopped)
 	began := time.Now()
-	o.traffic.Begin(began)
-	write := func() {
-		if t, any := o.traffic.Cut(time.Now()); any {
-			// Where the report is broken, the run hears of it at its next line.
-			_ = report.Traffic(t)
-		}
-	}
-	go func() {
-		defer close(o.stopped)
-		defer write()
-		tick, scrape := time.NewTicker(trafficAtFirst), time.NewTicker(textfileEvery)
-		defer tick.Stop()
-		defer scrape.Stop()
-		for {
-			select {
-			case <-o.done:
-				return
-			case <-tick.C:
-				if time.Since(began) > firstWhile {
-					tick.Reset(trafficEvery)
-				}
-				write()
-			case <-scrape.C:
-				if textfile != "" {
-					// What fails now is tried again; the last attempt tells.
-					_ = o.metrics.WriteTextfile(textfile)
-				}
+	defer o.writeTraffic()
+	tick, scrape := time.NewTicker(trafficAtFirst), time.NewTicker(textfileEvery)
+	defer tick.Stop()
+	defer scrape.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			if time.Since(began) > firstWhile {
+				tick.Reset(trafficEvery)
+			}
+			o.writeTraffic()
+		case <-scrape.C:
+			if file := o.c.Metrics.Textfile; file != "" {
+				// What fails now is tried again; the last attempt is logged.
+				_ = o.metrics.WriteTextfile(file)
 			}
 		}
-	}()
-	return nil
+	}
+}
+
+func (o *observer) writeTraffic() {
+	if t, any := o.traffic.Cut(time.Now()); any {
+		// Where the report is broken, the run hears of it at its next line.
+		_ = o.report.Traffic(t)
+	}
 }
 
 // stop ends what start began, and waits for it. The rest of the traffic is
@@ -146,12 +142,12 @@ func (o *observer) stop() error {
 	return err
 }
 
-// tell says how the run ended: to Prometheus, and to whom is to be notified. It
-// comes last: whether anybody listens is no matter of the import. An interrupted
-// run tells too; a second signal exits at once.
-func (o *observer) tell(ctx context.Context, s contact.Summary, ok bool) {
+// notifyAll says how the run ended: to Prometheus, and to the URL of --notify. It
+// comes last, because the import does not depend on who listens. An interrupted run
+// does so too; a second signal exits at once.
+func (o *observer) notifyAll(ctx context.Context, s contact.Summary, ok bool) {
 	o.metrics.End(ok && s.Status == contact.Complete && s.NotIn() == 0)
-	if file := o.config.Metrics.Textfile; file != "" {
+	if file := o.c.Metrics.Textfile; file != "" {
 		if err := o.metrics.WriteTextfile(file); err != nil {
 			o.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
 		}
@@ -159,7 +155,7 @@ func (o *observer) tell(ctx context.Context, s contact.Summary, ok bool) {
 	if o.notify == nil {
 		return
 	}
-	if err := notify(context.WithoutCancel(ctx), o.notify, o.userAgent, s); err != nil {
+	if err := notify(context.WithoutCancel(ctx), o.notify, "importer/"+o.env.Version, s); err != nil {
 		o.log.Error().Err(err).Msg("nobody was told how the run ended")
 	}
 }
@@ -173,22 +169,22 @@ func settledBefore(keys *contact.Keys) int64 {
 	return int64(n)
 }
 
-// mostTold is how many rows that are not in are logged one by one, one of each
+// maxLogged is how many rows that are not in are logged one by one, one of each
 // kind. The others are counted, and shown in groups at the end.
-const mostTold = 5
+const maxLogged = 5
 
 func (o *observer) failed(out *contact.Outcome) {
 	group := o.failures.Add(out)
-	if o.told >= mostTold || !o.failures.First(group) {
+	if o.logged >= maxLogged || !o.failures.First(group) {
 		return
 	}
-	o.told++
+	o.logged++
 	f := out.Failure
 	if f == nil {
 		f = &contact.Failure{}
 	}
 	e := o.log.Warn().Str("source", out.Row.Source).Int("line", out.Row.Line).Stringer("status", out.Status)
-	if f.Field != "" && !o.config.Report.Redact {
+	if f.Field != "" && !o.c.Report.Redact {
 		e = e.Str("field", f.Field)
 	}
 	if f.HTTP != 0 {
@@ -197,11 +193,11 @@ func (o *observer) failed(out *contact.Outcome) {
 	if f.Code != 0 {
 		e = e.Int("code", f.Code)
 	}
-	if o.log.GetLevel() <= zerolog.DebugLevel && !o.config.Report.Redact {
+	if o.log.GetLevel() <= zerolog.DebugLevel && !o.c.Report.Redact {
 		// Marked, so that a log pipeline can drop what is about a person.
 		e = e.Dict("personal", zerolog.Dict().Strs("contactIds", out.Row.Profile.ContactIDs).Str("detail", f.Detail))
 	}
-	if o.told == mostTold {
+	if o.logged == maxLogged {
 		e.Msg("row not in; further ones are counted, and shown in groups at the end")
 		return
 	}

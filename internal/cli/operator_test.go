@@ -181,11 +181,11 @@ func TestDuration(t *testing.T) {
 // Of a failure that is told one by one, each kind is told once and five at most.
 func TestFewFailuresAreLogged(t *testing.T) {
 	var logged strings.Builder
-	o := &observer{log: zerolog.New(&logged).Level(zerolog.InfoLevel)}
+	o := &observer{session: &session{log: zerolog.New(&logged).Level(zerolog.InfoLevel)}}
 	for i := range 100 {
 		o.failed(&contact.Outcome{Status: contact.Rejected, Failure: &contact.Failure{Field: string(rune('a' + i%10)), Detail: "ann@example.com"}})
 	}
-	if n := strings.Count(logged.String(), "\n"); n != mostTold || strings.Contains(logged.String(), "ann@") {
+	if n := strings.Count(logged.String(), "\n"); n != maxLogged || strings.Contains(logged.String(), "ann@") {
 		t.Errorf("%d lines: %s", n, logged.String())
 	}
 	if list := o.failures.List(); len(list) != 10 || list[0].Count != 10 {

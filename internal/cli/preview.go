@@ -53,16 +53,16 @@ func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, input.Close()) }()
+	defer func() { err = worse(err, input.Close()) }()
 
 	var read int64
 	for row, err := range input.Rows() {
-		var bad *contact.RowError
+		var invalid *contact.RowError
 		switch {
-		case errors.As(err, &bad):
-			read = bad.Number
+		case errors.As(err, &invalid):
+			read = invalid.Number
 			if read == number {
-				return errors.Join(previewBad(w, bad, headerOf(input, bad.Source)), errNotAllIn)
+				return worse(errNotAllIn, previewInvalid(w, invalid, headerOf(input, invalid.Source)))
 			}
 		case err != nil:
 			return err
@@ -116,13 +116,13 @@ func previewRow(w io.Writer, row contact.Row, header []string, projectID string)
 	return err
 }
 
-func previewBad(w io.Writer, bad *contact.RowError, header []string) error {
+func previewInvalid(w io.Writer, invalid *contact.RowError, header []string) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: row %d, line %d\n\n", bad.Source, bad.Number, bad.Line)
-	writeRaw(&b, bad.Raw, header)
+	fmt.Fprintf(&b, "%s: row %d, line %d\n\n", invalid.Source, invalid.Number, invalid.Line)
+	writeRaw(&b, invalid.Raw, header)
 	b.WriteString("\nInvalid, would not be sent\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, part := range [][2]string{{"field", bad.Field}, {"reason", bad.Reason}, {"hint", bad.Hint}} {
+	for _, part := range [][2]string{{"field", invalid.Field}, {"reason", invalid.Reason}, {"hint", invalid.Hint}} {
 		if part[1] != "" {
 			fmt.Fprintf(t, "  %s\t%s\n", part[0], part[1])
 		}

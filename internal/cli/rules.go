@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"github.com/rs/zerolog"
-
 	"importer/importer"
 	"importer/importer/contact"
 	"importer/importer/pace"
-	"importer/importer/pace/ledger"
 	"importer/internal/config"
 )
 
@@ -37,20 +34,4 @@ func readRules(c config.Config) (r rules, err error) {
 		return r, config.Errorf("on_conflict %w", err)
 	}
 	return r, nil
-}
-
-// openPacer makes the pacer of a run, which shares its limits with the other runs
-// on this machine where that is wanted and possible. The caller calls leave when
-// the run is over.
-func openPacer(rate pace.Rate, c config.Config, log zerolog.Logger) (pacer *pace.Pacer, leave func() error) {
-	alone := func() error { return nil }
-	if rate.Unlimited() || !c.RateShared || c.Sandbox {
-		return pace.NewPacer(rate, pace.PacerOptions{}), alone
-	}
-	ledger, err := ledger.Open(c.API.BaseURL, rate)
-	if err != nil {
-		log.Warn().Err(err).Msg("this run paces its requests for itself alone")
-		return pace.NewPacer(rate, pace.PacerOptions{}), alone
-	}
-	return pace.NewPacer(rate, pace.PacerOptions{Ledger: ledger}), ledger.Close
 }

@@ -67,7 +67,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", "127.0.0.1:8787", "address to listen on; port 0 picks one")
 	f.StringVar(&o.DataFile, "data", "", "SQLite file that keeps the profiles; in memory without it")
-	f.StringVar(&o.APIKey, "api-key", sandbox.DefaultAPIKey, "the key it accepts; not a real one, for it is printed")
+	f.StringVar(&o.APIKey, "api-key", sandbox.DefaultAPIKey, "the key it accepts; not a real one, because it is printed")
 	f.StringVar(&o.ProjectID, "project-id", sandbox.DefaultProjectID, "the project it holds, 24 characters")
 	f.StringVar(&rate, "rate", "off", "quota of a client address: off, or as in 1000/5m")
 	f.StringVar(&o.RetryAfter, "retry-after", sandbox.RetryAfterSeconds, "header of a 429 or an injected 503: seconds, date or none")

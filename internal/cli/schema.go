@@ -7,23 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"importer/importer/contact"
-	"importer/importer/pace"
 	"importer/internal/cognigy"
 	"importer/source"
 )
-
-// A schemaCheck holds the custom fields of an import against those of the
-// project.
-type schemaCheck struct {
-	client   *cognigy.Client
-	pacer    *pace.Pacer
-	progress *contact.Progress
-	retries  int
-	log      zerolog.Logger
-}
 
 // customFields are the custom fields that the run will write.
 func customFields(input *source.Input, stamp string) []source.CustomField {
@@ -34,15 +21,15 @@ func customFields(input *source.Input, stamp string) []source.CustomField {
 	return fields
 }
 
-// check reads the schema and stops the run where fields are missing or of another
-// type, before anything is sent; with create it adds those that are missing. A
-// schema that cannot be read stops nothing: the key may have no right to, and
-// creates may work all the same.
-func (s schemaCheck) check(ctx context.Context, fields []source.CustomField, create bool) error {
+// checkSchema reads the project's schema and stops the run where custom fields are
+// missing or of another type, before anything is sent; with create it adds those
+// that are missing. A schema that cannot be read stops nothing: the key may have no
+// right to, and creates may work all the same.
+func (s *session) checkSchema(ctx context.Context, fields []source.CustomField, create bool) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	schema, err := s.read(ctx)
+	schema, err := s.readSchema(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -53,21 +40,21 @@ func (s schemaCheck) check(ctx context.Context, fields []source.CustomField, cre
 		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
 		return nil
 	}
-	missing, names, err := lacking(schema, fields)
+	missing, names, err := missingFields(schema, fields)
 	switch {
 	case err != nil:
 		return err
 	case len(missing) == 0:
 		return nil
 	case !create:
-		return lacks(names)
+		return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(names, ", ")))
 	}
-	return s.add(ctx, schema, missing, names)
+	return s.addFields(ctx, schema, missing, names)
 }
 
-// lacking are the fields that a schema does not have, also as text for people.
-// A field that is there with another type is an error.
-func lacking(schema cognigy.Schema, fields []source.CustomField) (missing []cognigy.SchemaField, names []string, err error) {
+// missingFields are the fields that a schema does not have, also as text for
+// people. A field that is there with another type is an error.
+func missingFields(schema cognigy.Schema, fields []source.CustomField) (missing []cognigy.SchemaField, names []string, err error) {
 	var wrong []string
 	for _, f := range fields {
 		typ, ok := schema.Lookup(f.Name)
@@ -87,16 +74,9 @@ func lacking(schema cognigy.Schema, fields []source.CustomField) (missing []cogn
 
 func fieldText(f source.CustomField) string { return fmt.Sprintf("%s (%s)", f.Name, f.Type) }
 
-// lacks is a project without these fields.
-func lacks(names []string) error {
-	return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(names, ", ")))
-}
-
-// add adds fields, and waits until the project shows them.
-func (s schemaCheck) add(ctx context.Context, schema cognigy.Schema, missing []cognigy.SchemaField, names []string) error {
-	setErr := pace.Request(ctx, s.pacer, s.progress, s.retries, func(ctx context.Context) error {
-		return s.client.SetSchema(ctx, schema, missing)
-	})
+// addFields adds fields, and waits until the project shows them.
+func (s *session) addFields(ctx context.Context, schema cognigy.Schema, missing []cognigy.SchemaField, names []string) error {
+	setErr := s.request(ctx, func(ctx context.Context) error { return s.client.SetSchema(ctx, schema, missing) })
 	var problem *contact.APIError
 	if setErr != nil && (!errors.As(setErr, &problem) || problem.Class != contact.Ambiguous) {
 		return fmt.Errorf("--create-fields: %w", setErr)
@@ -108,7 +88,7 @@ func (s schemaCheck) add(ctx context.Context, schema cognigy.Schema, missing []c
 			return context.Cause(ctx)
 		case <-time.After(pause):
 		}
-		now, err := s.read(ctx)
+		now, err := s.readSchema(ctx)
 		if err != nil {
 			return fmt.Errorf("--create-fields: the schema cannot be read back: %w", err)
 		}
@@ -126,9 +106,8 @@ func (s schemaCheck) add(ctx context.Context, schema cognigy.Schema, missing []c
 	return errors.Join(fmt.Errorf("--create-fields: the project does not show the fields that were added: %s", strings.Join(names, ", ")), setErr)
 }
 
-func (s schemaCheck) read(ctx context.Context) (cognigy.Schema, error) {
-	var schema cognigy.Schema
-	err := pace.Request(ctx, s.pacer, s.progress, s.retries, func(ctx context.Context) (err error) {
+func (s *session) readSchema(ctx context.Context) (schema cognigy.Schema, err error) {
+	err = s.request(ctx, func(ctx context.Context) (err error) {
 		schema, err = s.client.GetSchema(ctx)
 		return err
 	})

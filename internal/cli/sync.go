@@ -3,51 +3,75 @@ package cli
 import (
 	"errors"
 
-	"github.com/rs/zerolog"
-
-	"importer/importer"
 	"importer/importer/change"
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
 
-// A syncing is what the modes upsert and mirror have besides: the state that the
-// last run left. Of the mode create it is empty, and does nothing.
-type syncing struct {
-	c     config.Config
-	state *state.State
+// openState opens the state of a sync: what the last run left. It is locked until it
+// is closed. In the mode create there is none.
+func (s *session) openState() error {
+	if s.c.Mode == "create" {
+		return nil
+	}
+	return s.useState(state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID}))
 }
 
-// openSync opens the state of a sync. It is locked until it is closed.
-func openSync(c config.Config, baseURL string) (*syncing, error) {
-	s := &syncing{c: c}
-	if c.Mode == "create" {
-		return s, nil
+// useState takes what opening a state returned.
+func (s *session) useState(known *state.State, err error) error {
+	if err != nil {
+		return mismatchIsUsage(err)
 	}
-	var err error
-	s.state, err = state.Open(c.Sync.State, state.Options{BaseURL: baseURL, ProjectID: c.API.ProjectID})
-	return s, mismatchIsUsage(err)
+	s.state = known
+	s.onClose(known.Close)
+	return nil
 }
 
-// openReport opens the report of the run. That of a sync is about one run, with
-// all that it took to bring it to its end: the next one sets it aside, unless
-// nothing had to be done. Before that, the state takes from it what it does not
-// hold yet, for a run may have been killed between the two.
-func (s *syncing) openReport(path string, log zerolog.Logger, o journal.Options) (*journal.Report, error) {
-	if s.state == nil {
-		return journal.OpenReport(path, o)
+// openReport opens the report of an import.
+func (s *session) openReport() error {
+	s.path = s.reportPath()
+	o := journal.Options{
+		Header: journal.Header{
+			Run: s.run, Version: s.env.Version, Mode: s.c.Mode, Sources: s.c.Source.Paths,
+			BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID,
+		},
+		Restart: s.c.Restart,
+		Redact:  s.c.Report.Redact,
+		Window:  s.rules.rate.Window,
 	}
+	if s.state != nil {
+		return s.useReport(s.openSyncReport(o))
+	}
+	return s.useReport(journal.OpenReport(s.path, o))
+}
+
+// useReport takes what opening a report returned.
+func (s *session) useReport(report *journal.Report, err error) error {
+	if err != nil {
+		return mismatchIsUsage(err)
+	}
+	s.report = report
+	s.onClose(report.Close)
+	return nil
+}
+
+// openSyncReport opens the report of a sync. It is about one run, with all that it
+// took to bring it to its end: the next one sets it aside, unless nothing had to be
+// done. Before that, the state takes from it what it does not hold yet, because a
+// run may have been killed between the two.
+func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
-	report, err := journal.OpenReport(path, o)
+	report, err := journal.OpenReport(s.path, o)
 	var corrupt *journal.CorruptError
 	if restart && errors.As(err, &corrupt) {
-		log.Warn().Err(err).Msg("what this report tells is not taken into the state; --restart moves it aside")
+		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
 	} else if err != nil {
 		return nil, err
 	} else {
-		if err := s.catchUp(path, report, log); err != nil {
+		if err := s.catchUp(report); err != nil {
 			return nil, errors.Join(err, report.Close())
 		}
 		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
@@ -60,24 +84,25 @@ func (s *syncing) openReport(path string, log zerolog.Logger, o journal.Options)
 		o.After = report
 	}
 	o.Restart = true
-	if report, err = journal.OpenReport(path, o); err != nil {
+	if report, err = journal.OpenReport(s.path, o); err != nil {
 		return nil, err
 	}
 	s.state.From(report.ID(), report.Size)
 	return report, nil
 }
 
-// catchUp brings into the state what the report tells and the state does not
+// catchUp brings into the state what the report says and the state does not
 // hold. A state that was lost begins with the reports that were set aside.
-func (s *syncing) catchUp(path string, report *journal.Report, log zerolog.Logger) error {
+func (s *session) catchUp(report *journal.Report) error {
+	take := func(o *contact.Outcome) error { return s.state.Record(o) }
 	if s.state.Len() == 0 {
-		for _, aside := range journal.Aside(path) {
+		for _, aside := range journal.Aside(s.path) {
 			header, err := journal.ReadHeader(aside)
 			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
 				continue // of another import
 			}
-			if err := s.record(aside, 0); err != nil {
-				log.Warn().Err(err).Msg("what this report tells is not taken into the state")
+			if err := eachOutcome(aside, 0, take); err != nil {
+				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 			}
 		}
 	}
@@ -86,7 +111,7 @@ func (s *syncing) catchUp(path string, report *journal.Report, log zerolog.Logge
 		return err
 	}
 	if held < report.Size() {
-		if err := s.record(path, held); err != nil {
+		if err := eachOutcome(s.path, held, take); err != nil {
 			return err
 		}
 	}
@@ -94,43 +119,31 @@ func (s *syncing) catchUp(path string, report *journal.Report, log zerolog.Logge
 	return s.state.Commit()
 }
 
-func (s *syncing) record(path string, from int64) error {
+// eachOutcome passes on the outcomes of a report, from a place in it on.
+func eachOutcome(path string, from int64, take func(*contact.Outcome) error) error {
 	for o, err := range journal.Outcomes(path, from) {
 		if err != nil {
 			return err
 		}
-		if err := s.state.Record(o); err != nil {
+		if err := take(o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// configure tells the run about the sync.
-func (s *syncing) configure(o *importer.Options) {
-	if s.state == nil {
-		return
-	}
-	o.State, o.RefreshAfter, o.KeepPrevious = s.state, s.c.Sync.RefreshAfter, s.c.Report.KeepPrevious
-	if s.c.Mode == "mirror" {
-		o.Mirror = mirrorOf(s.c)
-	}
-}
-
+// mirrorOf is what a mirror does with what the source no longer holds; nil in other
+// modes.
 func mirrorOf(c config.Config) *change.Mirror {
+	if c.Mode != "mirror" {
+		return nil
+	}
 	missing, _ := change.ParseMissing(c.Sync.Missing) // validated with the settings
 	return &change.Mirror{
 		Missing:       missing,
 		Guard:         change.Guard{Max: int64(c.Sync.Guard.Max), Percent: c.Sync.Guard.Percent},
 		AllowRemovals: c.AllowRemovals,
 	}
-}
-
-func (s *syncing) close() error {
-	if s.state == nil {
-		return nil
-	}
-	return s.state.Close()
 }
 
 // mismatchIsUsage makes an error of the command line of one about a file that

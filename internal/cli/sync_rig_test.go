@@ -2,7 +2,6 @@ package cli
 
 import (
 	"importer/internal/cognigy"
-	"importer/internal/config"
 )
 
 func (j *job) client() *cognigy.Client {
@@ -13,10 +12,4 @@ func (j *job) client() *cognigy.Client {
 	}
 	j.t.Cleanup(client.Close)
 	return client
-}
-
-func (j *job) config() config.Config {
-	c := config.Default()
-	c.Mode, c.Sync.State, c.API.ProjectID = "upsert", j.path("s.db"), j.server.ProjectID()
-	return c
 }

@@ -3,10 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"importer/importer/contact"
 	"importer/internal/sandbox"
+	"importer/internal/state"
 	"importer/sink/journal"
 	"maps"
 	"os"
@@ -425,15 +425,15 @@ func TestStateBelongsToOneProjectAndOneRun(t *testing.T) {
 	if r := other.run("--state", j.path("s.db")); r.code != exitUsage || !strings.Contains(r.stderr, "--state") || r.all() != 0 {
 		t.Errorf("another API: %s", r)
 	}
-	syncing, err := openSync(j.config(), j.server.URL)
+	known, err := state.Open(j.path("s.db"), state.Options{BaseURL: j.server.URL, ProjectID: j.server.ProjectID()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer syncing.close()
+	defer known.Close()
 	if r := j.run(); r.code != exitLocked || r.all() != 0 {
 		t.Errorf("while another run holds the state: %s", r)
 	}
-	if _, err := openSync(j.config(), j.server.URL); err == nil || errors.Is(err, errNotAllIn) {
-		t.Errorf("the state was opened twice: %v", err)
+	if _, err := state.Open(j.path("s.db"), state.Options{BaseURL: j.server.URL, ProjectID: j.server.ProjectID()}); err == nil {
+		t.Error("the state was opened twice")
 	}
 }

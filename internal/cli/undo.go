@@ -3,15 +3,12 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -20,6 +17,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -52,7 +50,7 @@ where something could not be undone.`,
 		},
 	}
 	bindBackFlags(cmd, &shown)
-	cmd.Flags().StringVar(&shown.Sync.State, "state", shown.Sync.State, "`FILE` of a sync: where it is of this project, it is told")
+	cmd.Flags().StringVar(&shown.Sync.State, "state", shown.Sync.State, "state `FILE` of a sync, which is updated where it is of this project")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "undo what was changed since as well")
 	return cmd
@@ -65,80 +63,58 @@ func (p undoPlan) work() int64 {
 	return p[change.UndoDelete] + p[change.UndoRestore] + p[change.UndoActivate]
 }
 
-func (b *lookBack) undo(ctx context.Context, yes, force bool) (err error) {
-	c := b.c
-	run := ulid.Make().String()
-	began := time.Now()
-	report, err := journal.OpenReport(b.path, journal.Options{
-		Header: journal.Header{Run: run, Version: b.env.Version, Mode: b.header.Mode, Sources: b.header.Sources, BaseURL: b.header.BaseURL, ProjectID: b.header.ProjectID},
-		Redact: c.Report.Redact, Window: b.rate.Window,
-	})
+// An undoing is one run of the command.
+type undoing struct {
+	*lookBack
+	force    bool
+	plan     undoPlan
+	doubtful int64 // rows that may be in the API or not
+	undone   change.Undone
+}
+
+func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
+	u := &undoing{lookBack: b, force: force, plan: undoPlan{}}
+	if err := u.open(); err != nil {
+		return err
+	}
+	if u.plan.work() == 0 {
+		return result(ctx, contact.Complete, u.all(), u.print())
+	}
+	if err := u.confirm(yes); err != nil {
+		return err
+	}
+	if err := u.openState(); err != nil {
+		return err
+	}
+	if err := u.report.Begin(); err != nil {
+		return err
+	}
+	summary, err := u.rows(ctx)
+	summary, err = u.end(summary, err)
+	return result(ctx, summary.Status, u.all(), also(err, u.print()))
+}
+
+// open opens the report, and plans what is done about what it says was written.
+func (u *undoing) open() error {
+	err := u.useReport(journal.OpenReport(u.path, journal.Options{
+		Header: journal.Header{Run: u.run, Version: u.env.Version, Mode: u.header.Mode, Sources: u.header.Sources, BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID},
+		Redact: u.c.Report.Redact, Window: u.rules.rate.Window,
+	}))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, report.Close()) }()
-	preload(b.pacer, report)
-	if err := b.read(); err != nil {
+	preload(u.pacer, u.report)
+	if err := u.read(); err != nil {
 		return err
 	}
-	doubtful := int64(report.Keys().Count(contact.InDoubt) + report.Keys().Count(contact.Unknown))
-	plan := undoPlan{}
-	for rows, err := range b.each(b.written.Rows) {
+	u.doubtful = int64(u.report.Keys().Count(contact.InDoubt) + u.report.Keys().Count(contact.Unknown))
+	for rows, err := range u.each(u.written.Rows) {
 		if err != nil {
 			return err
 		}
 		for i := range rows {
-			plan[rows[i].Undo()]++
+			u.plan[rows[i].Undo()]++
 		}
-	}
-	if plan.work() > 0 {
-		if err := b.confirm(plan, doubtful, yes, force); err != nil {
-			return err
-		}
-	}
-	known, err := b.openState()
-	if err != nil {
-		return err
-	}
-	var undone change.Undone
-	if plan.work() > 0 {
-		if err := report.Begin(); err != nil {
-			return errors.Join(err, known.close())
-		}
-		o := importer.Options{
-			API: b.client, Journal: report, Keys: report.Keys(), Pacer: b.pacer, Log: b.log, Progress: &b.progress,
-			Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter,
-		}
-		if known.state != nil {
-			o.State = known.state
-		}
-		stop := b.show(plan.work(), func() int64 { s := b.progress.Snapshot(); return s.Deleted + s.Updated })
-		undone, err = importer.UndoRows(ctx, b.each(b.written.Rows), o, force)
-		stop()
-		s := b.progress.Snapshot()
-		summary := contact.Summary{Run: run, Status: contact.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled,
-			Duration: contact.Seconds(time.Since(began)), Report: b.path}
-		summary.Updated, summary.Deleted = s.Updated, s.Deleted
-		summary.Unknown = doubtful // the next import goes on with this report
-		switch {
-		case ctx.Err() != nil:
-			summary.Status, summary.Reason = contact.Interrupted, "interrupted"
-		case err != nil:
-			summary.Status, summary.Reason = contact.Stopped, err.Error()
-		}
-		err = errors.Join(err, report.End(summary))
-	}
-	if err = errors.Join(err, known.close()); err != nil && ctx.Err() == nil {
-		return err
-	}
-	if printErr := b.printUndone(plan, undone, doubtful); printErr != nil {
-		return errors.Join(err, printErr)
-	}
-	switch {
-	case err != nil:
-		return err
-	case undone.Kept+undone.Failed+undone.Left+plan[change.UndoImpossible]+doubtful > 0:
-		return errNotAllIn
 	}
 	return nil
 }
@@ -146,52 +122,76 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) (err error) {
 // openState opens the state where there is one of this project, so that the next
 // sync knows what is gone. The report of a sync that cannot tell its state is
 // not undone.
-func (b *lookBack) openState() (*syncing, error) {
-	s := &syncing{c: b.c}
-	if _, err := os.Stat(b.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		return s, nil
+func (u *undoing) openState() error {
+	if _, err := os.Stat(u.c.Sync.State); errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	known, err := state.Open(b.c.Sync.State, state.Options{BaseURL: b.header.BaseURL, ProjectID: b.header.ProjectID})
+	known, err := state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID})
 	var other *state.MismatchError
-	if errors.As(err, &other) && b.header.Mode == "create" {
-		return s, nil
+	if errors.As(err, &other) && u.header.Mode == "create" {
+		return nil
 	}
-	if err == nil {
-		s.state = known
+	return u.useState(known, err)
+}
+
+// rows undoes what was planned.
+func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
+	c := u.c
+	o := importer.Options{
+		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
+		Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter,
 	}
-	return s, mismatchIsUsage(err)
+	if u.state != nil {
+		o.State = u.state
+	}
+	defer u.show(u.plan.work(), func() int64 { s := u.progress.Snapshot(); return s.Deleted + s.Updated })()
+	var err error
+	u.undone, err = importer.UndoRows(ctx, u.each(u.written.Rows), o, u.force)
+	s := u.progress.Snapshot()
+	summary := contact.Summary{Status: contact.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled}
+	summary.Updated, summary.Deleted = s.Updated, s.Deleted
+	summary.Unknown = u.doubtful // the next import goes on with this report
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		summary.Status, summary.Reason, err = contact.Interrupted, "interrupted", nil
+	}
+	return summary, err
+}
+
+// all reports whether everything is undone.
+func (u *undoing) all() bool {
+	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.doubtful == 0
 }
 
 // confirm says what is going to be done, and asks.
-func (b *lookBack) confirm(plan undoPlan, doubtful int64, yes, force bool) error {
+func (u *undoing) confirm(yes bool) error {
 	var parts []string
 	for _, p := range []struct {
 		undo change.Undo
 		what string
 	}{{change.UndoDelete, "delete %d profiles"}, {change.UndoRestore, "bring back what %d updates took away"}, {change.UndoActivate, "activate %d profiles"}} {
-		if n := plan[p.undo]; n > 0 {
+		if n := u.plan[p.undo]; n > 0 {
 			parts = append(parts, fmt.Sprintf(p.what, n))
 		}
 	}
 	kept := ", but for those that were changed since"
-	if force {
+	if u.force {
 		kept = ", those that were changed since as well"
 	}
-	text := fmt.Sprintf("Undo %s in project %s at %s: %s%s.\n", b.path, b.header.ProjectID, b.header.BaseURL, strings.Join(parts, ", "), kept)
-	if n := plan[change.UndoImpossible]; n > 0 {
+	text := fmt.Sprintf("Undo %s in project %s at %s: %s%s.\n", u.path, u.header.ProjectID, u.header.BaseURL, strings.Join(parts, ", "), kept)
+	if n := u.plan[change.UndoImpossible]; n > 0 {
 		text += fmt.Sprintf("%d changes cannot be undone: what was there before is not in the report.\n", n)
 	}
-	if doubtful > 0 {
-		text += fmt.Sprintf("%d rows may be in the API or not: run the import again first, so that they are looked up.\n", doubtful)
+	if u.doubtful > 0 {
+		text += fmt.Sprintf("%d rows may be in the API or not: run the import again first, so that they are looked up.\n", u.doubtful)
 	}
 	if yes {
 		return nil
 	}
-	in, ok := b.env.Stdin.(*os.File)
+	in, ok := u.env.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return config.Errorf("%snothing was done, for there is no terminal to ask on: --yes does it without asking", text)
+		return config.Errorf("%snothing was done, because there is no terminal to ask on: --yes does it without asking", text)
 	}
-	return ask(in, b.env.Stderr, text)
+	return ask(in, u.env.Stderr, text)
 }
 
 // ask wants a yes.
@@ -208,41 +208,40 @@ func ask(in io.Reader, out io.Writer, text string) error {
 	return errors.New("nothing was done")
 }
 
-func (b *lookBack) printUndone(plan undoPlan, u change.Undone, doubtful int64) error {
-	if b.c.JSON {
-		enc := json.NewEncoder(b.env.Stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(struct {
+func (u *undoing) print() error {
+	if u.c.JSON {
+		return sink.WriteJSON(u.env.Stdout, struct {
 			change.Undone
 			Impossible int64  `json:"impossible"`
 			InDoubt    int64  `json:"in_doubt"`
 			Requests   int64  `json:"requests"`
 			Report     string `json:"report"`
-		}{u, plan[change.UndoImpossible], doubtful, b.progress.Snapshot().Requests, b.path})
+		}{u.undone, u.plan[change.UndoImpossible], u.doubtful, u.progress.Snapshot().Requests, u.path})
+	}
+	if u.c.Quiet && u.all() {
+		return nil
 	}
 	var s strings.Builder
-	if plan.work() == 0 {
+	if u.plan.work() == 0 {
 		s.WriteString("There is nothing to undo.\n")
 	}
 	for _, c := range []struct {
 		n    int64
 		text string
 	}{
-		{u.Deleted, "%d profiles were deleted\n"},
-		{u.Restored, "%d profiles are as they were before\n"},
-		{u.Gone, "%d profiles were not there any more\n"},
-		{u.Kept, "%d profiles were kept, for they were changed since; --force undoes them as well\n"},
-		{u.Failed, "%d profiles could not be changed; the same command tries them again\n"},
-		{u.Left, "%d profiles were not tried; the same command goes on with them\n"},
-		{plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report\n"},
-		{doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up\n"},
+		{u.undone.Deleted, "%d profiles were deleted\n"},
+		{u.undone.Restored, "%d profiles are as they were before\n"},
+		{u.undone.Gone, "%d profiles were not there any more\n"},
+		{u.undone.Kept, "%d profiles were kept, because they were changed since; --force undoes them as well\n"},
+		{u.undone.Failed, "%d profiles could not be changed; the same command tries them again\n"},
+		{u.undone.Left, "%d profiles were not tried; the same command goes on with them\n"},
+		{u.plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report\n"},
+		{u.doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up\n"},
 	} {
 		if c.n > 0 {
 			fmt.Fprintf(&s, c.text, c.n)
 		}
 	}
-	if b.c.Quiet && u.Kept+u.Failed+u.Left+plan[change.UndoImpossible]+doubtful == 0 {
-		return nil
-	}
-	return writeAll(b.env.Stdout, s.String())
+	_, err := io.WriteString(u.env.Stdout, s.String())
+	return err
 }

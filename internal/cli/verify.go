@@ -6,11 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
-	"importer/importer/pace"
-	"importer/internal/config"
-	"importer/internal/state"
 	"io"
 	"os"
 	"strings"
@@ -19,6 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/state"
+	"importer/sink"
 )
 
 func newVerifyCommand(env Env) *cobra.Command {
@@ -29,7 +30,7 @@ func newVerifyCommand(env Env) *cobra.Command {
 		Long: `Read back the profiles that a report says were created, updated or found as
 they should be, and compare every field that the mapping names with the source.
 The sources are those of the report, read with the same configuration, or others
-that are named. Where a row has changed since, it is only looked whether its
+that are named. Where a row has changed since, verify only looks whether its
 profile is there.
 
 The project is listed, 100 profiles a request, where that costs less than reading
@@ -68,9 +69,9 @@ type verdictLine struct {
 // A verification is one run of the command.
 type verification struct {
 	*lookBack
-	journal *os.File
-	listed  *state.Listing // nil: profiles are read one by one
-	cancel  context.CancelCauseFunc
+	verdicts *os.File
+	listed   *state.Listing // nil: profiles are read one by one
+	cancel   context.CancelCauseFunc
 
 	mu     sync.Mutex // over what follows
 	counts map[change.Verdict]int64
@@ -79,50 +80,42 @@ type verification struct {
 	done atomic.Int64
 }
 
-// mostShown is how many profiles that differ or are missing are printed. The
-// journal has all.
-const mostShown = 50
+// maxShown is how many profiles that differ or are missing are printed. The file
+// has all.
+const maxShown = 50
 
-func (b *lookBack) verify(ctx context.Context) (err error) {
+func (b *lookBack) verify(ctx context.Context) error {
 	if err := b.read(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	v := &verification{lookBack: b, counts: map[change.Verdict]int64{}, cancel: cancel}
-	if err := v.openJournal(); err != nil {
+	if err := v.openVerdicts(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, v.journal.Close()) }()
-	input, err := openSource(b.c, b.env.Stdin)
-	if err != nil {
+	if err := v.openSource(); err != nil {
 		return fmt.Errorf("the source of the report: %w; name another with --source", err)
 	}
-	defer func() { err = errors.Join(err, input.Close()) }()
-	total, err := b.written.Len()
+	total, err := v.written.Len()
 	if err != nil {
 		return err
 	}
-	defer b.show(int64(total), v.done.Load)()
-	defer func() {
-		if v.listed != nil {
-			err = errors.Join(err, v.listed.Close())
-		}
-	}()
+	defer v.show(int64(total), v.done.Load)()
 	if err := v.list(ctx, total-int(v.done.Load())); err != nil {
 		return v.ended(ctx, err)
 	}
-
 	var readers errgroup.Group
-	readers.SetLimit(b.c.Workers)
-	walkErr := v.walk(ctx, input.Rows(), &readers)
+	readers.SetLimit(v.c.Workers)
+	walkErr := v.walk(ctx, v.input.Rows(), &readers)
 	if err := errors.Join(walkErr, readers.Wait()); err != nil || ctx.Err() != nil {
 		return v.ended(ctx, err)
 	}
 	if err := v.write(verdictLine{End: true}); err != nil {
 		return err
 	}
-	return v.print()
+	allIn := v.counts[change.VerdictDiffers]+v.counts[change.VerdictMissing] == 0
+	return result(ctx, contact.Complete, allIn, v.print(allIn))
 }
 
 // ended is the error of a verification that did not go to its end. What stopped
@@ -137,11 +130,11 @@ func (v *verification) ended(ctx context.Context, err error) error {
 // walk verifies what the source holds, then what it does not hold any more.
 func (v *verification) walk(ctx context.Context, rows contact.Rows, readers *errgroup.Group) error {
 	for row, err := range rows {
-		var bad *contact.RowError
+		var invalid *contact.RowError
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &bad):
+		case errors.As(err, &invalid):
 			continue
 		case err != nil:
 			return err
@@ -176,7 +169,7 @@ func (v *verification) walk(ctx context.Context, rows contact.Rows, readers *err
 	return nil
 }
 
-// verifiable tells whether a profile is to be there as its row said.
+// verifiable reports whether a profile is to be there as its row said.
 func verifiable(w change.WrittenRow) bool {
 	return w.Status == contact.Created || w.Status == contact.Updated || w.Status == contact.Unchanged
 }
@@ -218,7 +211,7 @@ func (v *verification) find(ctx context.Context, id string) (f contact.Found, th
 			return f, there, err
 		}
 	}
-	err = pace.Request(ctx, v.pacer, &v.progress, v.c.Retries, func(ctx context.Context) (err error) {
+	err = v.request(ctx, func(ctx context.Context) (err error) {
 		f, err = v.client.Get(ctx, id)
 		return err
 	})
@@ -230,7 +223,7 @@ func (v *verification) find(ctx context.Context, id string) (f contact.Found, th
 }
 
 // list reads the whole list where that costs less than so many reads. The first
-// page says how long it is. What a list that does not end has told by then is
+// page says how long it is. Of a list that does not end, what was read by then is
 // used all the same, and the rest is read one by one.
 func (v *verification) list(ctx context.Context, reads int) error {
 	if reads <= 1 {
@@ -239,7 +232,7 @@ func (v *verification) list(ctx context.Context, reads int) error {
 	asked := 0
 	for page, err := range change.Pages(func(q contact.ListQuery) (page contact.ListPage, err error) {
 		asked++
-		err = pace.Request(ctx, v.pacer, &v.progress, v.c.Retries, func(ctx context.Context) (err error) {
+		err = v.request(ctx, func(ctx context.Context) (err error) {
 			page, err = v.client.List(ctx, q)
 			return err
 		})
@@ -255,6 +248,7 @@ func (v *verification) list(ctx context.Context, reads int) error {
 			return nil // one by one is cheaper
 		case v.listed == nil:
 			v.listed = &state.Listing{}
+			v.onClose(v.listed.Close)
 		}
 		if _, err := v.listed.Add(page.Profiles); err != nil || asked >= reads {
 			return err
@@ -263,16 +257,17 @@ func (v *verification) list(ctx context.Context, reads int) error {
 	return nil
 }
 
-// openJournal opens REPORT.verify, and takes in what an interrupted verification
+// openVerdicts opens REPORT.verify, and takes in what an interrupted verification
 // found.
-func (v *verification) openJournal() (err error) {
+func (v *verification) openVerdicts() error {
 	path := v.path + ".verify"
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
 	}
-	v.journal = f
-	whole, err := v.takeIn(f)
+	v.verdicts = f
+	v.onClose(f.Close)
+	whole, err := v.readVerdicts(f)
 	if err == nil {
 		err = f.Truncate(whole)
 	}
@@ -280,14 +275,14 @@ func (v *verification) openJournal() (err error) {
 		_, err = f.Seek(whole, io.SeekStart)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("the verdicts in %s: %w; remove the file to begin anew", path, err), f.Close())
+		return fmt.Errorf("the verdicts in %s: %w; remove the file to begin anew", path, err)
 	}
 	return nil
 }
 
-// takeIn reads the verdicts of an interrupted verification, and returns how long
+// readVerdicts reads the verdicts of an interrupted verification, and returns how long
 // its complete lines are: 0 where it went to its end, and a new one begins.
-func (v *verification) takeIn(f *os.File) (whole int64, err error) {
+func (v *verification) readVerdicts(f *os.File) (whole int64, err error) {
 	ended := false
 	whole, err = eachVerdict(f, func(l verdictLine) error {
 		ended = ended || l.End
@@ -307,7 +302,7 @@ func (v *verification) takeIn(f *os.File) (whole int64, err error) {
 	return whole, err
 }
 
-// eachVerdict reads the complete lines of a journal, and returns their length.
+// eachVerdict reads the complete lines of REPORT.verify, and returns their length.
 func eachVerdict(f *os.File, take func(verdictLine) error) (whole int64, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return 0, err
@@ -337,7 +332,7 @@ func eachVerdict(f *os.File, take func(verdictLine) error) (whole int64, err err
 func (v *verification) count(l verdictLine) {
 	v.done.Add(1)
 	v.counts[l.Verdict]++
-	if (l.Verdict == change.VerdictDiffers || l.Verdict == change.VerdictMissing) && len(v.shown) < mostShown {
+	if (l.Verdict == change.VerdictDiffers || l.Verdict == change.VerdictMissing) && len(v.shown) < maxShown {
 		v.shown = append(v.shown, l)
 	}
 }
@@ -350,7 +345,7 @@ func (v *verification) write(l verdictLine) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, err := v.journal.Write(append(b, '\n')); err != nil {
+	if _, err := v.verdicts.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
 	}
 	if l.End {
@@ -360,14 +355,10 @@ func (v *verification) write(l verdictLine) error {
 	return nil
 }
 
-func (v *verification) print() error {
-	bad := v.counts[change.VerdictDiffers] + v.counts[change.VerdictMissing]
-	var err error
+func (v *verification) print(allIn bool) error {
 	switch {
 	case v.c.JSON:
-		enc := json.NewEncoder(v.env.Stdout)
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(struct {
+		return sink.WriteJSON(v.env.Stdout, struct {
 			Same     int64         `json:"same"`
 			Differs  int64         `json:"differs"`
 			Missing  int64         `json:"missing"`
@@ -377,13 +368,10 @@ func (v *verification) print() error {
 			Examples []verdictLine `json:"examples"`
 		}{v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing], v.counts[change.VerdictThere],
 			v.progress.Snapshot().Requests, v.path + ".verify", append([]verdictLine{}, v.shown...)})
-	case v.c.Quiet && bad == 0:
-	default:
-		err = writeAll(v.env.Stdout, v.text())
+	case v.c.Quiet && allIn:
+		return nil
 	}
-	if err == nil && bad > 0 {
-		return errNotAllIn
-	}
+	_, err := io.WriteString(v.env.Stdout, v.text())
 	return err
 }
 

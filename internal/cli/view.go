@@ -10,6 +10,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/words"
+	"importer/sink"
 	"importer/source"
 )
 
@@ -25,11 +26,11 @@ type view struct {
 }
 
 // countedUpTo is the size of an input, in bytes, whose rows are counted before
-// the run: that takes less time than one request.
+// the run: counting them takes less time than one request.
 const countedUpTo = 2 << 20
 
-// countRows counts the rows of a small input of files; 0 where it is not one.
-// What is wrong with it the run will tell.
+// countRows counts the rows of a small input of files; 0 where it is not one. The
+// run will tell what is wrong with it.
 func countRows(c config.Config, stdin io.Reader) int64 {
 	for _, path := range c.Source.Paths {
 		if path == "-" {
@@ -61,9 +62,9 @@ func (v view) share() float64 {
 	return 0
 }
 
-// rows is how many rows the input has, and whether that is exact; 0 where it
-// cannot be told. Rows are read ahead, so the bytes that were read say a little
-// too few.
+// rows is how many rows the input has, and whether that is exact; 0 where it is
+// not known. Rows are read ahead, so an estimate from the bytes that were read is a
+// little too low.
 func (v view) rows(s contact.Snapshot) (int64, bool) {
 	switch {
 	case v.total > 0:
@@ -94,23 +95,19 @@ type part struct {
 	color color
 }
 
+// colors are those of the outcomes that have one.
+var colors = map[string]color{
+	"created": green, "updated": green, "in doubt": yellow,
+	"invalid": red, "rejected": red, "failed": red, "unknown": red,
+}
+
 // outcomes are those so far, such as "1,190 created".
 func (v view) outcomes() []part {
 	s := v.progress.Snapshot()
 	var parts []part
-	for _, c := range []struct {
-		n     int64
-		name  string
-		color color
-	}{
-		{s.Created, "created", green}, {s.Updated, "updated", green}, {s.Unchanged, "unchanged", noColor},
-		{s.Deactivated, "deactivated", noColor}, {s.Deleted, "deleted", noColor},
-		{s.Existing, "existing", noColor}, {s.DoneBefore, "done before", noColor}, {s.Duplicate, "duplicate", noColor},
-		{s.Invalid, "invalid", red}, {s.Rejected, "rejected", red}, {s.Failed, "failed", red}, {s.Unknown, "unknown", red},
-		{s.InDoubt, "in doubt", yellow},
-	} {
-		if c.n > 0 {
-			parts = append(parts, part{words.Comma(c.n) + " " + c.name, c.color})
+	for _, c := range append(sink.Outcomes(s.Counts), sink.Count{Name: "in doubt", N: s.InDoubt}) {
+		if c.N > 0 {
+			parts = append(parts, part{words.Comma(c.N) + " " + c.Name, colors[c.Name]})
 		}
 	}
 	return parts
@@ -129,7 +126,7 @@ func (v view) counts() string {
 	return v.done() + ": " + strings.Join(parts, ", ")
 }
 
-// left is how long the run will take yet, as far as that can be told.
+// left is how much longer the run will take, as far as that is known.
 func (v view) left() (time.Duration, bool) {
 	s := v.progress.Snapshot()
 	total, _ := v.rows(s)

@@ -29,7 +29,9 @@ type Options struct {
 //
 // What is recorded is committed in batches, together with the place in the
 // report up to which it goes: what a crash kept out of the file is read from
-// there.
+// there. After an error of Record or Commit nothing more is committed, because it
+// would be said to go up to a place that it does not; every later call returns that
+// error.
 type State struct {
 	path    string
 	options Options
@@ -41,6 +43,7 @@ type State struct {
 	open        bool // a transaction
 	uncommitted int
 	committed   time.Time
+	err         error  // of Record or Commit; the first
 	report      string // that is recorded from
 	position    func() int64
 
@@ -53,8 +56,8 @@ type State struct {
 
 // When what was recorded is committed, at the latest.
 const (
-	mostUncommitted = 5000
-	commitEvery     = time.Second
+	maxUncommitted = 5000
+	commitEvery    = time.Second
 )
 
 // applicationID marks the file as a state of the importer.
@@ -236,7 +239,7 @@ func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 		e.Inactive = stmt.ColumnBool(3)
 		return nil
 	}, k[:])
-	return e, known, s.wrapRead(err)
+	return e, known, s.wrapped(err)
 }
 
 const (
@@ -277,7 +280,7 @@ func (s *State) scan(since time.Time) error {
 	}, since.Unix())
 }
 
-func (s *State) wrapRead(err error) error {
+func (s *State) wrapped(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -309,21 +312,25 @@ func (s *State) Refused(k contact.Key) (digest contact.Digest, why *contact.Fail
 		stmt.ColumnBytes(0, digest[:])
 		return json.Unmarshal(blob(stmt, 1), &why)
 	}, k[:])
-	return digest, why, s.wrapRead(err)
+	return digest, why, s.wrapped(err)
 }
 
 // Record implements change.State.
 func (s *State) Record(outcomes ...*contact.Outcome) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
 	for _, o := range outcomes {
 		if err := s.record(o); err != nil {
-			return s.wrap(err)
+			s.err = s.wrap(err)
+			return s.err
 		}
 	}
 	s.uncommitted += len(outcomes)
 	// Not before all are recorded: the report holds all of them.
-	if s.uncommitted >= mostUncommitted || time.Since(s.committed) >= commitEvery {
+	if s.uncommitted >= maxUncommitted || time.Since(s.committed) >= commitEvery {
 		return s.commit()
 	}
 	return nil
@@ -413,18 +420,20 @@ func (s *State) Commit() error {
 }
 
 func (s *State) commit() error {
+	if s.err != nil {
+		return s.err
+	}
 	s.uncommitted, s.committed = 0, time.Now()
+	var err error
 	if s.report != "" && s.position != nil {
-		if err := s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)",
-			s.report, strconv.FormatInt(s.position(), 10)); err != nil {
-			return s.wrap(err)
-		}
+		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)", s.report, strconv.FormatInt(s.position(), 10))
 	}
-	if !s.open {
-		return nil
+	if err == nil && s.open {
+		s.open = false
+		err = run(s.conn, "COMMIT", nil)
 	}
-	s.open = false
-	return s.wrapRead(run(s.conn, "COMMIT", nil))
+	s.err = s.wrapped(err)
+	return s.err
 }
 
 // From says which report is recorded from now on, by the id of its first run,
@@ -451,7 +460,7 @@ func (s *State) Holds(report string) (bytes int64, err error) {
 		return 0, s.wrap(err)
 	}
 	bytes, err = strconv.ParseInt(text, 10, 64)
-	return bytes, s.wrapRead(err)
+	return bytes, s.wrapped(err)
 }
 
 // Close commits what was recorded, and frees the state.

@@ -142,6 +142,35 @@ func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
 	}
 }
 
+// What could not be recorded is read from the report again: the state does not say
+// that it holds it, however it is closed.
+func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	s.From("01J", func() int64 { return 1000 })
+	if err := runAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
+		t.Fatal(err)
+	}
+	var failed error
+	for n := 0; n < 1000 && failed == nil; n++ {
+		failed = s.Record(outcome(n, contact.Created, 1))
+	}
+	if failed == nil {
+		t.Fatal("a thousand contacts fit into a full state")
+	}
+	if err := s.Commit(); err != failed {
+		t.Errorf("the commit after that: %v, want %v", err, failed)
+	}
+	if err := s.Close(); !errors.Is(err, failed) {
+		t.Errorf("closing it: %v, want %v", err, failed)
+	}
+	s = open(t, path)
+	defer s.Close()
+	if held, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
+		t.Errorf("it holds %d bytes, %v, and %d contacts", held, err, s.Len())
+	}
+}
+
 func TestStateIsLockedAndBelongsToAProject(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)

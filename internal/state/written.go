@@ -163,7 +163,7 @@ func (w *Written) Unseen(after contact.Key, most int) ([]change.WrittenRow, erro
 	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? AND seen = 0 ORDER BY key LIMIT ?", after[:], most)
 }
 
-// See notes that a key was dealt with.
+// See marks a key as dealt with.
 func (w *Written) See(k contact.Key) error {
 	return w.exec("UPDATE written SET seen = 1 WHERE key = ?", k[:])
 }

@@ -230,7 +230,7 @@ func appendMembers(b []byte, raw string) ([]byte, bool) {
 			break
 		}
 		if keep {
-			// Without line breaks, for the object has to stand on one line.
+			// Without line breaks, because the object has to stand on one line.
 			if err = value.Compact(); err == nil {
 				b = append(b, value...)
 			}
@@ -275,7 +275,7 @@ type rejectFile struct {
 	buf  *bufio.Writer
 }
 
-// open makes the temporary file where there is none yet, and tells so.
+// open makes the temporary file where there is none yet, and says so.
 func (f *rejectFile) open() (bool, error) {
 	if f.tmp != nil {
 		return false, nil

@@ -359,7 +359,7 @@ func TestLockedForEver(t *testing.T) {
 }
 
 // A file that cannot be understood counts as a quota used up when it was written.
-func TestSpoiltFile(t *testing.T) {
+func TestInvalidFile(t *testing.T) {
 	for name, content := range map[string]string{
 		"empty":     "",
 		"half":      `{"spent":[[946684800000000,12`,
@@ -377,7 +377,7 @@ func TestSpoiltFile(t *testing.T) {
 					t.Fatal(err)
 				}
 				if n := takeAll(t, l); n != 0 {
-					t.Errorf("%d tokens beside a spoilt file; want none", n)
+					t.Errorf("%d tokens beside an invalid file; want none", n)
 				}
 				time.Sleep(rate.Window + 50*time.Millisecond)
 				if n := takeAll(t, l); n != 200 {

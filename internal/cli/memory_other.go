@@ -1,6 +1,0 @@
-//go:build !linux
-
-package cli
-
-// dropStartPages is for Linux only.
-func dropStartPages() {}
