@@ -1,20 +1,26 @@
 package sink
 
 import (
-	"encoding/json"
 	"fmt"
 	"importer/importer/contact"
 	"importer/internal/words"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// WriteSummaryJSON writes a summary as one JSON object and a line feed.
-func WriteSummaryJSON(w io.Writer, s contact.Summary) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(s)
+// WriteJSON writes what a command prints with --json, as one JSON object and a line
+// feed. Names of files need not be UTF-8.
+func WriteJSON(w io.Writer, v any) error {
+	b, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true), jsontext.EscapeForJS(true))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 // Details are what the summary for people says besides the numbers.

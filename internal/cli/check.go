@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/internal/words"
+	"importer/sink"
 	"importer/sink/journal"
 	"importer/source"
 )
@@ -328,9 +328,7 @@ func (k *checker) print(p *change.Plan, used int, took time.Duration, fields []s
 		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
 	if k.c.JSON {
-		enc := json.NewEncoder(k.env.Stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(struct {
+		return sink.WriteJSON(k.env.Stdout, struct {
 			*change.Plan
 			AtLeast  contact.Seconds `json:"at_least_s"`
 			Blocked  string          `json:"blocked"`

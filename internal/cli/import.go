@@ -331,7 +331,7 @@ func openRejects(report string, sources []source.Source) (*rejects.Rejects, erro
 func printSummary(w io.Writer, s contact.Summary, c config.Config, d sink.Details) error {
 	switch {
 	case c.JSON:
-		return sink.WriteSummaryJSON(w, s)
+		return sink.WriteJSON(w, s)
 	case c.Quiet && s.Status == contact.Complete && s.NotIn() == 0:
 		return nil
 	}

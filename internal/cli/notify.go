@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -45,7 +46,7 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	body, err := json.Marshal(struct {
 		contact.Summary
 		Text string `json:"text"`
-	}{s, notifyText(s)})
+	}{s, notifyText(s)}, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -210,9 +210,7 @@ func ask(in io.Reader, out io.Writer, text string) error {
 
 func (b *lookBack) printUndone(plan undoPlan, u change.Undone, doubtful int64) error {
 	if b.c.JSON {
-		enc := json.NewEncoder(b.env.Stdout)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(struct {
+		return sink.WriteJSON(b.env.Stdout, struct {
 			change.Undone
 			Impossible int64  `json:"impossible"`
 			InDoubt    int64  `json:"in_doubt"`

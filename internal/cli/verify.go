@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"importer/importer/change"
@@ -11,12 +10,15 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/sink"
 	"io"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -58,11 +60,11 @@ type verdictLine struct {
 	Key         string              `json:"key,omitempty"`
 	ID          string              `json:"_id,omitempty"`
 	Source      string              `json:"source,omitempty"`
-	Line        int                 `json:"line,omitempty"`
+	Line        int                 `json:"line,omitzero"`
 	ContactIDs  []string            `json:"contactIds,omitempty"`
 	Verdict     change.Verdict      `json:"verdict,omitempty"`
 	Differences []change.Difference `json:"differences,omitempty"`
-	End         bool                `json:"end,omitempty"`
+	End         bool                `json:"end,omitzero"`
 }
 
 // A verification is one run of the command.
@@ -344,7 +346,7 @@ func (v *verification) count(l verdictLine) {
 
 // write takes one verdict.
 func (v *verification) write(l verdictLine) error {
-	b, err := json.Marshal(l)
+	b, err := json.Marshal(l, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}
@@ -365,9 +367,7 @@ func (v *verification) print() error {
 	var err error
 	switch {
 	case v.c.JSON:
-		enc := json.NewEncoder(v.env.Stdout)
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(struct {
+		err = sink.WriteJSON(v.env.Stdout, struct {
 			Same     int64         `json:"same"`
 			Differs  int64         `json:"differs"`
 			Missing  int64         `json:"missing"`

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestCreateAndGet(t *testing.T) {
@@ -164,7 +166,7 @@ func TestMerge(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Stays"})).id()
 	other := s.want(201, "POST", "", s.createBody([]string{"b", "c"}, map[string]any{"firstname": "Goes", "lastname": "Comes"})).id()
-	s.AddSession(other, json.RawMessage(`{"text":"hello"}`))
+	s.AddSession(other, jsontext.Value(`{"text":"hello"}`))
 	body := `{"contactId":"c","projectId":"` + s.ProjectID() + `"}`
 	r := s.want(200, "POST", "/"+id+"/merge", body)
 	got := r.json()
@@ -213,7 +215,7 @@ func TestRemoveContactID(t *testing.T) {
 func TestExportAndDeleteData(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Jane"})).id()
-	if ok, err := s.AddSession(id, json.RawMessage(`{"text":"hello"}`)); !ok || err != nil {
+	if ok, err := s.AddSession(id, jsontext.Value(`{"text":"hello"}`)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	e := s.want(200, "POST", "/"+id+"/data/export", "").json()

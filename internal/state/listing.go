@@ -1,12 +1,12 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
 	"sync"
 
+	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -58,7 +58,7 @@ func (l *Listing) Add(page []contact.Found) (added int, err error) {
 		}
 	}()
 	for _, f := range page {
-		text, err := json.Marshal(f)
+		text, err := json.Marshal(f, asEver)
 		if err != nil {
 			return 0, err
 		}
@@ -107,7 +107,7 @@ func (l *Listing) Find(contactIDs []string) ([]contact.Found, error) {
 func (l *Listing) find(contactID string) (found []contact.Found, err error) {
 	err = run(l.conn, "SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", func(stmt *sqlite.Stmt) error {
 		var f contact.Found
-		err := json.Unmarshal(blob(stmt, 0), &f)
+		err := json.Unmarshal(blob(stmt, 0), &f, asEver)
 		found = append(found, f)
 		return err
 	}, contactID)
@@ -123,7 +123,7 @@ func (l *Listing) Get(id string) (f contact.Found, ok bool, err error) {
 	}
 	err = run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
 		ok = true
-		return json.Unmarshal(blob(stmt, 0), &f)
+		return json.Unmarshal(blob(stmt, 0), &f, asEver)
 	}, id)
 	if err != nil {
 		return f, false, fmt.Errorf("reading the list of profiles: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -49,6 +50,9 @@ func run(conn *sqlite.Conn, query string, row func(*sqlite.Stmt) error, values .
 		}
 	}
 }
+
+// asEver is JSON as encoding/json has it: other versions share the state.
+var asEver = jsonv1.DefaultOptionsV1()
 
 // runAll runs statements once, one after the other.
 func runAll(conn *sqlite.Conn, statements string) error {

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"importer/importer/change"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
 )
@@ -293,7 +293,7 @@ func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err er
 		stmt.ColumnBytes(0, e.Key[:])
 		stmt.ColumnBytes(2, e.Digest[:])
 		all = append(all, e)
-		return json.Unmarshal(blob(stmt, 5), &all[len(all)-1].ContactIDs)
+		return json.Unmarshal(blob(stmt, 5), &all[len(all)-1].ContactIDs, asEver)
 	}, after[:], most)
 	if err != nil {
 		return nil, s.wrap(err)
@@ -307,7 +307,7 @@ func (s *State) Refused(k contact.Key) (digest contact.Digest, why *contact.Fail
 	defer s.mu.Unlock()
 	err = run(s.conn, "SELECT digest, failure FROM refused WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		stmt.ColumnBytes(0, digest[:])
-		return json.Unmarshal(blob(stmt, 1), &why)
+		return json.Unmarshal(blob(stmt, 1), &why, asEver)
 	}, k[:])
 	return digest, why, s.wrapRead(err)
 }
@@ -336,7 +336,7 @@ func (s *State) record(o *contact.Outcome) error {
 		if o.ID == "" {
 			return nil // not known which profile it is: the next run finds it
 		}
-		ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+		ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
 		if err != nil {
 			return err
 		}
@@ -366,7 +366,7 @@ func (s *State) record(o *contact.Outcome) error {
 		}
 		s.n -= gone
 	case contact.Rejected:
-		why, err := json.Marshal(o.Failure)
+		why, err := json.Marshal(o.Failure, asEver)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"zombiezen.com/go/sqlite"
 )
 
 func open(t *testing.T, path string) *State {
@@ -305,5 +308,37 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
 			t.Errorf("holds %d of %d, %v", n, recorded, err)
 		}
+	}
+}
+
+// Other versions read the state: its JSON is what encoding/json makes of it.
+func TestStoredJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	made := outcome(1, contact.Created, 1)
+	made.Row.Profile.ContactIDs = []string{"a&b@example.com", "<\u2028>"}
+	none := outcome(2, contact.Created, 1)
+	none.Row.Profile.ContactIDs = nil
+	refused := outcome(3, contact.Rejected, 1)
+	refused.Failure = &contact.Failure{HTTP: 400, Detail: "a < b", TraceID: "T"}
+	if err := s.Record(made, none, refused); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := run(s.conn, "SELECT contact_ids FROM contact UNION ALL SELECT failure FROM refused ORDER BY 1", func(stmt *sqlite.Stmt) error {
+		got = append(got, stmt.ColumnText(0))
+		return nil
+	})
+	want := []string{`["a\u0026b@example.com","\u003c\u2028\u003e"]`, "null", `{"http":400,"detail":"a \u003c b","traceId":"T"}`}
+	slices.Sort(got)
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if _, why, err := s.Refused(refused.Row.Key); err != nil || why == nil || *why != *refused.Failure {
+		t.Errorf("refused for %+v, %v", why, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

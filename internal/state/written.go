@@ -1,12 +1,12 @@
 package state
 
 import (
-	"encoding/json"
 	"fmt"
 	"importer/importer/change"
 	"importer/importer/contact"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -108,7 +108,7 @@ func (w *Written) Record(o *contact.Outcome) error {
 			return err
 		}
 	}
-	ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+	ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func mergePrevious(first string, next *contact.Profile) (string, error) {
 	p := *next
 	if first != "" {
 		var older contact.Profile
-		if err := json.Unmarshal([]byte(first), &older); err != nil {
+		if err := json.Unmarshal([]byte(first), &older, asEver); err != nil {
 			return "", err
 		}
 		if older.ContactIDs != nil {
@@ -138,7 +138,7 @@ func mergePrevious(first string, next *contact.Profile) (string, error) {
 		}
 		p.Fields = older.Fields
 	}
-	text, err := json.Marshal(p)
+	text, err := json.Marshal(p, asEver)
 	return string(text), err
 }
 
@@ -185,12 +185,12 @@ func (w *Written) query(query string, values ...any) (all []change.WrittenRow, e
 		}
 		stmt.ColumnBytes(0, r.Key[:])
 		stmt.ColumnBytes(2, r.Digest[:])
-		if err := json.Unmarshal(blob(stmt, 8), &r.ContactIDs); err != nil {
+		if err := json.Unmarshal(blob(stmt, 8), &r.ContactIDs, asEver); err != nil {
 			return err
 		}
 		if !stmt.ColumnIsNull(7) {
 			r.Previous = &contact.Profile{}
-			if err := json.Unmarshal(blob(stmt, 7), r.Previous); err != nil {
+			if err := json.Unmarshal(blob(stmt, 7), r.Previous, asEver); err != nil {
 				return err
 			}
 		}

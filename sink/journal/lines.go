@@ -334,7 +334,7 @@ func parseProfile(b []byte) (*contact.Profile, error) {
 	}
 	p := &contact.Profile{ContactIDs: members.ContactIDs, Active: members.Active}
 	for name, value := range members.Profile {
-		p.Fields = append(p.Fields, contact.Field{Name: name, Value: value})
+		p.Fields = append(p.Fields, contact.Field{Name: name, Value: jsontext.Value(value)})
 	}
 	contact.SortFields(p.Fields)
 	return p, nil
