@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/sqlfile"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -175,7 +176,7 @@ func TestStateRefusesOtherFiles(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	if err := run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
+	if err := sqlfile.Run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -325,7 +326,7 @@ func TestStoredJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	err := run(s.conn, "SELECT contact_ids FROM contact UNION ALL SELECT failure FROM refused ORDER BY 1", func(stmt *sqlite.Stmt) error {
+	err := sqlfile.Run(s.conn, "SELECT contact_ids FROM contact UNION ALL SELECT failure FROM refused ORDER BY 1", func(stmt *sqlite.Stmt) error {
 		got = append(got, stmt.ColumnText(0))
 		return nil
 	})
