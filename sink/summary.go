@@ -1,21 +1,27 @@
 package sink
 
 import (
-	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/words"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
-// WriteJSON writes what a command has to say, such as a summary, as one JSON object
-// and a line feed.
+// WriteJSON writes what a command prints with --json, as one JSON object and a line
+// feed. Names of files need not be UTF-8.
 func WriteJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	b, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true), jsontext.EscapeForJS(true))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 // A Count is a number of rows with its name.

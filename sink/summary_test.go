@@ -1,10 +1,11 @@
 package sink
 
 import (
-	"importer/importer/contact"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // The object is that of the contract, member for member.
@@ -20,10 +21,10 @@ func TestSummaryJSON(t *testing.T) {
 			Run: "01J", Status: contact.Stopped, Reason: "<no & more>",
 			Counts: contact.Counts{Read: 1, Created: 2, Updated: 3, Unchanged: 4, Existing: 5, Duplicate: 6, Deactivated: 7, Deleted: 8,
 				Invalid: 9, Rejected: 10, Failed: 11, Unknown: 12, DoneBefore: 13, Pending: 14},
-			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: contact.Seconds(1234567 * time.Microsecond), Report: "r", Rejects: "x",
+			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: contact.Seconds(1234567 * time.Microsecond), Report: "r\xff", Rejects: "x\u2028",
 		}, `{"run":"01J","status":"stopped","reason":"<no & more>","read":1,"created":2,"updated":3,"unchanged":4,"existing":5,` +
 			`"duplicate":6,"deactivated":7,"deleted":8,"invalid":9,"rejected":10,"failed":11,"unknown":12,"done_before":13,"pending":14,` +
-			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r","rejects":"x"}`},
+			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r�","rejects":"x\u2028"}`},
 	} {
 		var b strings.Builder
 		must(t, WriteJSON(&b, c.s))

@@ -1,13 +1,13 @@
 package source
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
+	"github.com/go-json-experiment/json"
 )
 
 // A program is an expression of the mapping. It sees the columns that it names,
@@ -104,7 +104,7 @@ func (p *program) cell(r *record) (cell, *fault) {
 	case string:
 		return cell{text: v}, nil
 	}
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(v, asEverDigested)
 	if err != nil {
 		return cell{}, &fault{reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), hint: "correct the expression in the configuration"}
 	}

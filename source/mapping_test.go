@@ -49,6 +49,12 @@ func TestMapping(t *testing.T) {
 			[]string{
 				`2 ["a@example.com"],"active":true,"profile":{"email":"a@example.com","location":"unknown","origin":"crm","score":1.5,"tasks":["a","b"]}}`,
 				`3 ["b@example.com"],"active":true,"profile":{"email":"b@example.com","location":"Köln","origin":"crm","score":1.5,"tasks":["a","b"]}}`}},
+		// The bytes go into the digest: a sync sends anew what is written otherwise.
+		{"lists and objects of the mapping",
+			"fields:\n  made: {value: {z: \"<&>\\u2028\", a: [1, 1.5, null, {}]}, type: json}\n  list: {expr: '[row.City, \"<&>\", 1e21, 0.1, nil, true]', type: json}\n  map: {expr: '{z: 1, a: duration(\"1m\")}', type: json}",
+			"email,City\na@example.com,R&B\n",
+			[]string{`2 ["a@example.com"],"profile":{"email":"a@example.com","list":["R\u0026B","\u003c\u0026\u003e",1e+21,0.1,null,true],` +
+				`"location":"R&B","made":{"a":[1,1.5,null,{}],"z":"\u003c\u0026\u003e\u2028"},"map":{"a":60000000000,"z":1}}}`}},
 		{"numbers",
 			"fields:\n  plain: {column: A, type: number}\n  comma: {column: B, type: number, decimal: \",\"}\n  age: {column: C, type: number}",
 			"email,A,B,C\na@example.com,1.50,\"1.234,5\",042\nb@example.com,007,-3,\nc@example.com,x,,\nd@example.com,1.,,\n",

@@ -12,13 +12,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"log"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // A culture is where five given names for women and five for men, ten family
@@ -196,7 +197,7 @@ func writeNDJSON(name string, people []person) error {
 	for _, p := range people {
 		type profile struct {
 			AcceptedGDPR bool     `json:"accepted_gdpr"`
-			Age          int      `json:"age,omitempty"`
+			Age          int      `json:"age,omitzero"`
 			Birthday     string   `json:"birthday,omitempty"`
 			Email        string   `json:"email,omitempty"`
 			FirstName    string   `json:"firstname"`
@@ -231,9 +232,6 @@ func writeNDJSON(name string, people []person) error {
 }
 
 func encode(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return strings.TrimSpace(b.String()), err
+	b, err := json.Marshal(v)
+	return string(b), err
 }

@@ -88,8 +88,8 @@ func (p Place) String() string { return fmt.Sprintf("%s:%d", p.Source, p.Line) }
 
 // A Failure is why a row is not in: the member "error" of a row line.
 type Failure struct {
-	HTTP    int    `json:"http,omitempty"`    // status of the answer; 0 where there was none
-	Code    int    `json:"code,omitempty"`    // the API's own code, such as 1005
+	HTTP    int    `json:"http,omitzero"`     // status of the answer; 0 where there was none
+	Code    int    `json:"code,omitzero"`     // the API's own code, such as 1005
 	Field   string `json:"field,omitempty"`   // field or column at fault, where it is known
 	Detail  string `json:"detail"`            // what happened, in the API's words or ours
 	TraceID string `json:"traceId,omitempty"` // for the vendor's support

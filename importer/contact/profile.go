@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -39,7 +38,7 @@ type Field struct {
 	// Name is the internal name of the field in the project's schema.
 	Name string
 	// Value is one compact JSON value in valid UTF-8.
-	Value json.RawMessage
+	Value jsontext.Value
 }
 
 // SortFields brings fields into the order that Profile.Fields wants.
@@ -48,7 +47,7 @@ func SortFields(fields []Field) {
 }
 
 // Field returns the value of the field of that name, or nil.
-func (p Profile) Field(name string) json.RawMessage {
+func (p Profile) Field(name string) jsontext.Value {
 	i, ok := slices.BinarySearchFunc(p.Fields, name, func(f Field, name string) int { return cmp.Compare(f.Name, name) })
 	if !ok {
 		return nil
@@ -134,7 +133,7 @@ func (p Profile) BodyBytes() int {
 
 // StringValue is s as the JSON value of a field. Invalid UTF-8 becomes the
 // replacement character; sources refuse it before it comes here.
-func StringValue(s string) json.RawMessage { return AppendString(nil, s) }
+func StringValue(s string) jsontext.Value { return AppendString(nil, s) }
 
 // AppendString appends s as a JSON string, in the way of StringValue.
 func AppendString(dst []byte, s string) []byte {

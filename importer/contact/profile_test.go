@@ -16,7 +16,7 @@ func TestCreateBody(t *testing.T) {
 	p := Profile{
 		ContactIDs: []string{`a"b@example.com`, "+49 151"},
 		Active:     &active,
-		Fields:     []Field{{"firstname", StringValue("Zoë\n")}, {"tasks", json.RawMessage(`["x","y"]`)}},
+		Fields:     []Field{{"firstname", StringValue("Zoë\n")}, {"tasks", jsontext.Value(`["x","y"]`)}},
 	}
 	const project = "65f0000000000000000000aa"
 	got := string(p.AppendCreateBody(nil, project))
@@ -68,10 +68,10 @@ func TestKeyAndDigestRoundTrip(t *testing.T) {
 
 func TestDigestCoversWhatIsSent(t *testing.T) {
 	yes := true
-	base := Profile{ContactIDs: []string{"a"}, Fields: []Field{{"age", json.RawMessage("1")}}}
+	base := Profile{ContactIDs: []string{"a"}, Fields: []Field{{"age", jsontext.Value("1")}}}
 	for name, other := range map[string]Profile{
-		"field value": {ContactIDs: []string{"a"}, Fields: []Field{{"age", json.RawMessage("2")}}},
-		"field name":  {ContactIDs: []string{"a"}, Fields: []Field{{"ages", json.RawMessage("1")}}},
+		"field value": {ContactIDs: []string{"a"}, Fields: []Field{{"age", jsontext.Value("2")}}},
+		"field name":  {ContactIDs: []string{"a"}, Fields: []Field{{"ages", jsontext.Value("1")}}},
 		"contact id":  {ContactIDs: []string{"b"}, Fields: base.Fields},
 		"active":      {ContactIDs: []string{"a"}, Active: &yes, Fields: base.Fields},
 	} {
@@ -87,7 +87,7 @@ func TestKeyAndDigestStay(t *testing.T) {
 	p := Profile{
 		ContactIDs: []string{"zoë@example.com", `"+49" 151\1`},
 		Active:     &yes,
-		Fields:     []Field{{"age", json.RawMessage("36")}, {"firstname", StringValue("Zoë \u2028<&\x7f\x01")}, {"tasks", json.RawMessage(`["x"]`)}},
+		Fields:     []Field{{"age", jsontext.Value("36")}, {"firstname", StringValue("Zoë \u2028<&\x7f\x01")}, {"tasks", jsontext.Value(`["x"]`)}},
 	}
 	if got, want := KeyOf(p.ContactIDs).String(), "xWMOcsDKypC2I7fuCLahmg"; got != want {
 		t.Errorf("key %s, want %s", got, want)

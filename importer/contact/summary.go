@@ -1,9 +1,10 @@
 package contact
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // A RunStatus says how a run ended.

@@ -3,17 +3,19 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/names"
 	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
+	"importer/internal/names"
 )
 
 const (
@@ -44,7 +46,7 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	body, err := json.Marshal(struct {
 		contact.Summary
 		Text string `json:"text"`
-	}{s, notifyText(s)})
+	}{s, notifyText(s)}, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
@@ -106,12 +106,12 @@ func previewRow(w io.Writer, row contact.Row, header []string, projectID string)
 		return err
 	}
 
-	body := row.Profile.AppendCreateBody(nil, projectID)
+	body := jsontext.Value(row.Profile.AppendCreateBody(nil, projectID))
 	fmt.Fprintf(&b, "\nRequest  POST /new/v2.0/profiles, %d bytes\n  ", len(body))
-	if err := json.Indent(&b, body, "  ", "  "); err != nil {
+	if err := body.Indent(jsontext.WithIndentPrefix("  "), jsontext.WithIndent("  ")); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\n\nKey      %s\nDigest   %s\n", row.Key, row.Digest)
+	fmt.Fprintf(&b, "%s\n\nKey      %s\nDigest   %s\n", body, row.Key, row.Digest)
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -59,11 +60,11 @@ type verdictLine struct {
 	Key         string              `json:"key,omitempty"`
 	ID          string              `json:"_id,omitempty"`
 	Source      string              `json:"source,omitempty"`
-	Line        int                 `json:"line,omitempty"`
+	Line        int                 `json:"line,omitzero"`
 	ContactIDs  []string            `json:"contactIds,omitempty"`
 	Verdict     change.Verdict      `json:"verdict,omitempty"`
 	Differences []change.Difference `json:"differences,omitempty"`
-	End         bool                `json:"end,omitempty"`
+	End         bool                `json:"end,omitzero"`
 }
 
 // A verification is one run of the command.
@@ -339,7 +340,7 @@ func (v *verification) count(l verdictLine) {
 
 // write takes one verdict.
 func (v *verification) write(l verdictLine) error {
-	b, err := json.Marshal(l)
+	b, err := json.Marshal(l, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}

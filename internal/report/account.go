@@ -3,9 +3,10 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // An Account is what a report says, up to the line that was applied last. It has
@@ -44,7 +45,7 @@ type Run struct {
 	Began     time.Time `json:"began"`
 	Last      time.Time `json:"last"` // its last line
 	// Summary is that of its end line; nil where the run lasts, or was killed.
-	Summary *contact.Summary `json:"summary,omitempty"`
+	Summary *contact.Summary `json:"summary,omitzero"`
 }
 
 // A Doubt is a row of which it was not known for a while whether the API has it.

@@ -2,41 +2,40 @@ package report
 
 import (
 	"fmt"
-	"html/template"
-	"importer/internal/words"
 	"math"
 	"time"
 
-	"github.com/go-analyze/charts"
+	"importer/internal/words"
 )
 
-// A chart is drawn twice: text in an SVG shrinks with it, and what is right on a
-// desk cannot be read on a phone.
+// A chart is bars over an axis, stacked where there are several series. All places
+// are shares of the chart's width or height, 0 to 1, so that it fits any window
+// while its text keeps its size.
 type chart struct {
-	Wide, Narrow template.HTML
+	Title  string
+	Series []string // their names, in the order of the stack
+	Bars   []bar
+	Steps  []label // of the axis of values, At from above
+	Labels []label // below the bars, At the middle of theirs
 }
 
-type size struct {
-	width, height int
-	labels        int // on the axis of time or latency
-	font          float64
+// A bar is one series of one stack.
+type bar struct {
+	Series              int
+	X, Y, Width, Height float64
 }
 
-var wide, narrow = size{960, 280, 12, 12}, size{420, 280, 5, 13}
-
-// Of the series, in their order: told apart also without colour, by the order in
-// the stack and the legend.
-var seriesColors = []charts.Color{
-	{R: 0x2b, G: 0x7a, B: 0x5b, A: 255}, {R: 0xd9, G: 0x9a, B: 0x1c, A: 255}, {R: 0xc0, G: 0x39, B: 0x2b, A: 255},
+type label struct {
+	At    float64
+	Text  string
+	Extra bool // left out where the window is narrow
 }
 
 // timelineChart shows the answers a minute over time; nil where there are none.
-func timelineChart(t *Timeline) (*chart, error) {
+func timelineChart(t *Timeline) *chart {
 	if t.used == 0 {
-		return nil, nil
+		return nil
 	}
-	data := make([][]float64, allSeries)
-	labels := make([]string, t.used)
 	layout := "15:04:05"
 	if t.width >= time.Minute {
 		layout = "15:04"
@@ -44,90 +43,78 @@ func timelineChart(t *Timeline) (*chart, error) {
 	if time.Duration(t.used)*t.width > 20*time.Hour {
 		layout = "2 Jan 15:04"
 	}
+	stacks, labels := make([][]float64, t.used), make([]string, t.used)
 	for i := range t.used {
 		labels[i] = t.start.Add(time.Duration(i) * t.width).UTC().Format(layout)
-		for s := range allSeries {
-			// Whole numbers: the axis begins at 0 only where no stack is lower than 1.
-			data[s] = append(data[s], math.Ceil(t.n[i][s]/t.width.Minutes()-1e-9))
+		for _, n := range t.n[i] {
+			stacks[i] = append(stacks[i], n/t.width.Minutes())
 		}
 	}
-	return draw(data, labels, []string{"answered", "throttled (429)", "failed or lost"}, seriesColors)
+	return draw("requests a minute over time", []string{"answered", "throttled (429)", "failed or lost"}, stacks, labels)
 }
 
 // latencyChart shows how many requests took how long; nil where there are none.
-func latencyChart(latency map[float64]int64) (*chart, error) {
+func latencyChart(latency map[float64]int64) *chart {
 	bounds, total := sortedBounds(latency)
 	if total == 0 {
-		return nil, nil
+		return nil
 	}
 	// The bounds are too fine to look at: three in a doubling do.
-	var data []float64
+	var stacks [][]float64
 	var labels []string
 	next := bounds[0]
 	for _, b := range bounds {
-		for len(data) == 0 || b > next*1.0001 {
-			if len(data) > 0 {
+		for len(stacks) == 0 || b > next*1.0001 {
+			if len(stacks) > 0 {
 				next *= 1.26 // the third root of 2
 			}
-			data = append(data, 0)
+			stacks = append(stacks, []float64{0})
 			labels = append(labels, brief(time.Duration(next*float64(time.Millisecond))))
 		}
-		data[len(data)-1] += float64(latency[b])
+		stacks[len(stacks)-1][0] += float64(latency[b])
 	}
-	return draw([][]float64{data}, labels, []string{"requests that took up to"}, seriesColors[:1])
+	return draw("requests by how long they took", []string{"requests that took up to"}, stacks, labels)
 }
 
-func draw(data [][]float64, labels, names []string, colors []charts.Color) (*chart, error) {
-	var c chart
-	highest := axisEnd(data)
-	for _, v := range []struct {
-		size size
-		to   *template.HTML
-	}{{wide, &c.Wide}, {narrow, &c.Narrow}} {
-		p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: v.size.width, Height: v.size.height})
-		font := charts.FontStyle{FontSize: v.size.font}
-		o := charts.NewBarChartOptionWithData(data)
-		o.Theme = charts.GetTheme(charts.ThemeLight).WithSeriesColors(colors).WithBackgroundColor(charts.ColorTransparent)
-		o.StackSeries = charts.Ptr(true)
-		o.BarMargin = charts.Ptr(0.0)
-		o.BarSize = 0.9
-		o.Padding = charts.NewBoxEqual(4)
-		o.Legend = charts.LegendOption{SeriesNames: names, FontStyle: font, Symbol: charts.SymbolSquare}
-		o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = thin(labels, v.size.labels), font
-		o.CategoryAxis.LabelCount = len(labels)
-		for i := range o.ValueAxis {
-			o.ValueAxis[i].LabelFontStyle = font
-			o.ValueAxis[i].Min, o.ValueAxis[i].Max = charts.Ptr(0.0), charts.Ptr(highest)
-			o.ValueAxis[i].RangeValuePaddingScale = charts.Ptr(0.0)
-			o.ValueAxis[i].LabelCount = 6
-		}
-		o.ValueFormatter = func(f float64) string {
-			if f >= 1000 {
-				return words.Comma(int64(f))
+// draw lays out one stack beside the other.
+func draw(title string, series []string, stacks [][]float64, labels []string) *chart {
+	c := &chart{Title: title, Series: series}
+	end, width := axisEnd(stacks), 1/float64(len(stacks))
+	for i, stack := range stacks {
+		y := 1.0
+		for s, n := range stack {
+			y -= n / end
+			if n > 0 {
+				c.Bars = append(c.Bars, bar{Series: s, X: (float64(i) + 0.1) * width, Y: y, Width: 0.8 * width, Height: n / end})
 			}
-			return fmt.Sprintf("%.3g", f)
 		}
-		if err := p.BarChart(o); err != nil {
-			return nil, fmt.Errorf("drawing a chart: %w", err)
-		}
-		svg, err := p.Bytes()
-		if err != nil {
-			return nil, fmt.Errorf("drawing a chart: %w", err)
-		}
-		// Nothing of the source is in it: numbers, times and the names above.
-		*v.to = template.HTML(svg)
 	}
-	return &c, nil
+	for i := range 6 {
+		value := end * float64(i) / 5
+		text := fmt.Sprintf("%.3g", value)
+		if value >= 1000 {
+			text = words.Comma(int64(value))
+		}
+		c.Steps = append(c.Steps, label{At: 1 - float64(i)/5, Text: text})
+	}
+	// A dozen labels at most, and none so late that it would run out of the chart.
+	step := (len(labels) + 11) / 12
+	for i := 0; i < len(labels); i += step {
+		if i == 0 || i+step/2 < len(labels) {
+			c.Labels = append(c.Labels, label{At: (float64(i) + 0.5) * width, Text: labels[i], Extra: len(c.Labels)%3 != 0})
+		}
+	}
+	return c
 }
 
 // axisEnd is a round number at or above the highest stack, so that five steps of
 // the axis are round too.
-func axisEnd(data [][]float64) float64 {
+func axisEnd(stacks [][]float64) float64 {
 	highest := 0.0
-	for i := range data[0] {
+	for _, stack := range stacks {
 		sum := 0.0
-		for _, series := range data {
-			sum += series[i]
+		for _, n := range stack {
+			sum += n
 		}
 		highest = max(highest, sum)
 	}
@@ -141,17 +128,4 @@ func axisEnd(data [][]float64) float64 {
 		}
 	}
 	return 10 * unit
-}
-
-// thin leaves so many of the labels at most, evenly, and none so late that it
-// would run out of the chart.
-func thin(labels []string, most int) []string {
-	step := (len(labels) + most - 1) / most
-	thinned := make([]string, len(labels))
-	for i := 0; i < len(labels); i += step {
-		if i == 0 || i+step/2 < len(labels) {
-			thinned[i] = labels[i]
-		}
-	}
-	return thinned
 }

@@ -3,13 +3,15 @@ package report
 import (
 	_ "embed"
 	"html/template"
-	"importer/importer/contact"
-	"importer/internal/words"
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // Now is how a run stands that lasts, in words.
@@ -29,6 +31,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"comma64": words.Comma[int],
 	"answer":  answerName,
 	"percent": percentName,
+	"share":   func(f float64) string { return strconv.FormatFloat(100*f, 'f', 2, 64) + "%" },
 	"brief":   brief,
 	"runs":    func(n int) string { return words.Plural(n, "run", "runs") },
 	"when": func(t time.Time) string {
@@ -53,14 +56,6 @@ const (
 // keep; with now it is the page of a run that lasts, and refreshes itself from
 // where it came. The nonce is the one that the page's policy allows.
 func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
-	timeline, err := timelineChart(&a.timeline)
-	if err != nil {
-		return err
-	}
-	latency, err := latencyChart(a.latency)
-	if err != nil {
-		return err
-	}
 	v := struct {
 		Account           *Account
 		Name              string // of the file; where it lies is nobody else's business
@@ -78,7 +73,8 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Doubts            []Doubt
 		Runs              []Run
 	}{
-		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(), Timeline: timeline, Latency: latency, Requests: a.Requests(),
+		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(), Requests: a.Requests(),
+		Timeline: timelineChart(&a.timeline), Latency: latencyChart(a.latency),
 		Percentiles: percentiles(a.latency), Failures: a.Failures(), Endings: a.Endings(), Runs: slices.Clone(a.Runs),
 	}
 	if more := len(v.Failures) - mostShownFailures; more > 0 {
@@ -105,7 +101,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -3,13 +3,16 @@ package report
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"os"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // maxLine bounds a line in bytes. Runs write none that is longer.
@@ -100,7 +103,7 @@ func (r *Reader) Next() (*Line, error) {
 		return nil, fmt.Errorf("reading the report %s: %w", r.path, err)
 	}
 	r.line = Line{}
-	if err := json.Unmarshal(bytes.TrimRight(b, "\r\n"), &r.line); err != nil {
+	if err := json.Unmarshal(bytes.TrimRight(b, "\r\n"), &r.line, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil, r.corrupt("is not readable: " + err.Error())
 	}
 	if r.line.Kind == "" || r.number == 0 && r.line.Kind != "run" {

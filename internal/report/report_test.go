@@ -1,15 +1,15 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/sink/journal"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
+	"importer/sink/journal"
 )
 
 // hostile is what a stranger may write into any field of a source, and a server
@@ -146,23 +146,41 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Programs read it: members, their order, and what is null are as they were.
 func TestJSON(t *testing.T) {
-	a, err := Read(writeExample(t))
-	must(t, err)
-	var b strings.Builder
-	must(t, a.WriteJSON(&b))
-	var got struct {
-		State    string
-		Outcomes map[string]int64
-		Failures []struct {
-			N       int
-			Example struct{ Detail string }
-		}
-		Runs []struct{ Run string }
+	key := func(id string) string { return contact.KeyOf([]string{id}).String() }
+	lines := []string{
+		`{"kind":"run","run":"01A","at":"2026-01-02T03:04:05.678Z","version":"1","mode":"create","sources":["<a & b>.csv"],"base_url":"https://api.example","project_id":"65f0000000000000000000aa"}`,
+		`{"kind":"sending","keys":["` + key("a") + `","` + key("b") + `"],"at":"2026-01-02T03:04:06.000Z"}`,
+		`{"kind":"row","key":"` + key("a") + `","source":"c.csv","line":2,"row":1,"contactIds":["a"],"status":"created","_id":"65f000000000000000000001","attempts":1,"at":"2026-01-02T03:04:07.100Z"}`,
+		`{"kind":"row","key":"` + key("b") + `","source":"c.csv","line":3,"row":2,"contactIds":["b"],"status":"rejected","error":{"http":400,"code":1005,"field":"age","detail":"<b> & \u2028","hint":"digits"},"attempts":1,"at":"2026-01-02T03:04:07.200Z"}`,
+		`{"kind":"row","key":"","source":"c.csv","line":4,"row":3,"status":"invalid","error":{"detail":"no id"},"attempts":0,"at":"2026-01-02T03:04:07.300Z"}`,
+		`{"kind":"traffic","from":"2026-01-02T03:04:05.678Z","at":"2026-01-02T03:04:07.678Z","requests":[{"op":"create","code":201,"n":1},{"op":"create","code":400,"n":1}],"latency_ms":[[1.5,1],[80,1]]}`,
 	}
-	must(t, json.Unmarshal([]byte(b.String()), &got))
-	if got.State != "complete" || got.Outcomes["created"] != 4 || len(got.Failures) != 2 || got.Failures[0].N != 1 || len(got.Runs) != 2 || got.Runs[1].Run != "01B" {
-		t.Errorf("%+v", got)
+	end := `{"kind":"end","run":"01A","at":"2026-01-02T03:04:08.000Z","status":"complete","summary":{"run":"01A","status":"complete","reason":"","read":3,"created":1,"invalid":1,"rejected":1,"requests":2,"duration_s":2.345,"report":"c.report.ndjson","rejects":"c.rejects.csv"}}`
+	account := func(lines ...string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "c.report.ndjson")
+		must(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+		a, err := Read(path)
+		must(t, err)
+		a.Report = "c.report.ndjson"
+		var b strings.Builder
+		must(t, a.WriteJSON(&b))
+		return b.String()
+	}
+	want, err := os.ReadFile("testdata/account.json")
+	must(t, err)
+	if got := account(append(lines, end)...); got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	const nothing = `  "failures": [],
+  "doubts": null,
+  "requests": null,
+  "latency_ms": null,
+`
+	if got := account(lines[0]); !strings.Contains(got, nothing) || strings.Contains(got, "summary") {
+		t.Errorf("a run that has only begun: %s", got)
 	}
 }
 

@@ -1,14 +1,17 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/words"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // shown are the statuses in the order in which people read them.
@@ -105,8 +108,8 @@ func (a *Account) WriteJSON(w io.Writer) error {
 	}
 	type failure struct {
 		Status  string `json:"status"`
-		HTTP    int    `json:"http,omitempty"`
-		Code    int    `json:"code,omitempty"`
+		HTTP    int    `json:"http,omitzero"`
+		Code    int    `json:"code,omitzero"`
 		Field   string `json:"field,omitempty"`
 		Hint    string `json:"hint,omitempty"`
 		N       int64  `json:"n"`
@@ -144,10 +147,13 @@ func (a *Account) WriteJSON(w io.Writer) error {
 	for _, p := range percentiles(a.latency) {
 		out.Latency = append(out.Latency, latencyMS{p.Percent, float64(p.Took) / float64(time.Millisecond)})
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	b, err := json.Marshal(out, json.FormatNilSliceAsNull(true), json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.EscapeForJS(true),
+		jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 func groupName(g contact.FailureGroup) string {

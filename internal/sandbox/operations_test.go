@@ -3,13 +3,16 @@ package sandbox_test
 import (
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox"
 )
 
 func TestCreateAndGet(t *testing.T) {
@@ -164,7 +167,7 @@ func TestMerge(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Stays"})).id()
 	other := s.want(201, "POST", "", s.createBody([]string{"b", "c"}, map[string]any{"firstname": "Goes", "lastname": "Comes"})).id()
-	s.AddSession(other, json.RawMessage(`{"text":"hello"}`))
+	s.AddSession(other, jsontext.Value(`{"text":"hello"}`))
 	body := `{"contactId":"c","projectId":"` + s.ProjectID() + `"}`
 	r := s.want(200, "POST", "/"+id+"/merge", body)
 	got := r.json()
@@ -213,7 +216,7 @@ func TestRemoveContactID(t *testing.T) {
 func TestExportAndDeleteData(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Jane"})).id()
-	if ok, err := s.AddSession(id, json.RawMessage(`{"text":"hello"}`)); !ok || err != nil {
+	if ok, err := s.AddSession(id, jsontext.Value(`{"text":"hello"}`)); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	e := s.want(200, "POST", "/"+id+"/data/export", "").json()

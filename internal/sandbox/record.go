@@ -1,10 +1,11 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A Request is what the sandbox remembers of a request to the API.
@@ -35,7 +36,7 @@ type Injection struct {
 type Profile struct {
 	ID         string
 	ContactIDs []string
-	Body       json.RawMessage // as get answers it in application/json
+	Body       jsontext.Value // as get answers it in application/json
 }
 
 // Counts are the numbers of what happened since the sandbox was made.
@@ -130,7 +131,7 @@ func (s *Sandbox) Profiles() []Profile {
 	list := make([]Profile, 0, len(s.profiles.order))
 	for _, e := range s.profiles.order {
 		if !e.now.gone {
-			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: json.RawMessage(e.now.entity(e.id).value())})
+			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: e.now.entity(e.id).value()})
 		}
 	}
 	return list
@@ -139,7 +140,7 @@ func (s *Sandbox) Profiles() []Profile {
 // AddSession gives a profile a conversation, as if the contact had talked with a
 // Flow: a JSON object, which export data answers and delete data removes. The
 // API has no operation for that. It tells whether there is such a profile.
-func (s *Sandbox) AddSession(profileID string, session json.RawMessage) (bool, error) {
+func (s *Sandbox) AddSession(profileID string, session jsontext.Value) (bool, error) {
 	o, err := parseObject(session)
 	if err != nil {
 		return false, err

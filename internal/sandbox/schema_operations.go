@@ -1,9 +1,9 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 

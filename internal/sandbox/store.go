@@ -2,18 +2,15 @@ package sandbox
 
 import (
 	"cmp"
-	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
+	"strconv"
 	"sync"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/go-json-experiment/json"
+	"zombiezen.com/go/sqlite"
+
+	"importer/internal/sqlfile"
 )
 
 // A store keeps the table of profiles and the schema in a SQLite file. The
@@ -21,14 +18,12 @@ import (
 // writes what came together in one transaction (group commit). An answer waits
 // until what it shows is committed.
 //
-// The file is in WAL mode with synchronous=NORMAL: what was committed survives
-// the end of the process, kill -9 included. A power failure may cost the last
-// transactions, not the file.
+// With synchronous=NORMAL what was committed survives the end of the process, kill -9
+// included. A power failure may cost the last transactions, not the file.
 //
 // A nil *store keeps nothing.
 type store struct {
-	db   *sql.DB
-	conn *sql.Conn // the only one; used by run alone once it is started
+	conn *sqlite.Conn // used by run alone once it is started
 	wake chan struct{}
 	done chan struct{} // closed by run
 
@@ -82,37 +77,20 @@ func openStore(path, projectID string, t *profiles, fields *schema) (_ *store, e
 			err = fmt.Errorf("data file %s: %w", path, err)
 		}
 	}()
-	// SQLite gives its own files the mode of the database.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	f.Close()
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(abs), "/"),
-		RawQuery: "_pragma=busy_timeout(1000)&_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	s := &store{db: db, wake: make(chan struct{}, 1), done: make(chan struct{}), open: newBatch()}
-	defer func() {
-		if err != nil {
-			db.Close()
-		}
-	}()
-	ctx := context.Background()
-	if s.conn, err = db.Conn(ctx); err != nil {
+	conn, err := sqlfile.Open(path, "PRAGMA synchronous = normal")
+	if sqlfile.IsLocked(err) {
 		return nil, fmt.Errorf("%w (is another sandbox using it?)", err)
 	}
-	if err := s.prepare(ctx, projectID); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if err := s.load(ctx, t, fields); err != nil {
-		return nil, err
+	s := &store{conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{}), open: newBatch()}
+	err = s.prepare(projectID)
+	if err == nil {
+		err = s.load(t, fields)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	go s.run()
 	return s, nil
@@ -120,39 +98,46 @@ func openStore(path, projectID string, t *profiles, fields *schema) (_ *store, e
 
 // prepare makes the tables, and sees to it that the file is a sandbox's, and of
 // this project.
-func (s *store) prepare(ctx context.Context, projectID string) error {
-	var application, tables int
-	if err := s.conn.QueryRowContext(ctx, "SELECT application_id FROM pragma_application_id").Scan(&application); err != nil {
-		return err
-	}
-	if err := s.conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
-	}
-	if tables > 0 && application != storeApplicationID {
-		return errors.New("a database of something else; name another file")
-	}
-	_, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d;", storeApplicationID)+storeSchema)
+func (s *store) prepare(projectID string) error {
+	application, err := s.text("PRAGMA application_id")
 	if err != nil {
 		return err
 	}
-	if _, err := s.conn.ExecContext(ctx, "INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", projectID); err != nil {
+	tables, err := s.text("SELECT count(*) FROM sqlite_schema")
+	if err != nil {
 		return err
 	}
-	var kept string
-	if err := s.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'project_id'").Scan(&kept); err != nil {
+	if tables != "0" && application != strconv.Itoa(storeApplicationID) {
+		return errors.New("a database of something else; name another file")
+	}
+	if err := sqlfile.RunAll(s.conn, fmt.Sprintf("PRAGMA application_id = %d;", storeApplicationID)+storeSchema); err != nil {
 		return err
 	}
-	if kept != projectID {
-		return fmt.Errorf("holds the project %s, not %s; name that project or another file", kept, projectID)
+	if err := sqlfile.Run(s.conn, "INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", nil, projectID); err != nil {
+		return err
 	}
-	return nil
+	kept, err := s.text("SELECT value FROM meta WHERE name = 'project_id'")
+	if err == nil && kept != projectID {
+		err = fmt.Errorf("holds the project %s, not %s; name that project or another file", kept, projectID)
+	}
+	return err
 }
 
-func (s *store) load(ctx context.Context, t *profiles, fields *schema) error {
-	var lastID, details string
-	err := s.conn.QueryRowContext(ctx, `SELECT
-		coalesce((SELECT value FROM meta WHERE name = 'last_id'), ''),
-		coalesce((SELECT value FROM meta WHERE name = 'schema'), '')`).Scan(&lastID, &details)
+// text is the value of a query; empty where it gives none.
+func (s *store) text(query string) (value string, err error) {
+	err = sqlfile.Run(s.conn, query, func(stmt *sqlite.Stmt) error {
+		value = stmt.ColumnText(0)
+		return nil
+	})
+	return value, err
+}
+
+func (s *store) load(t *profiles, fields *schema) error {
+	lastID, err := s.text("SELECT value FROM meta WHERE name = 'last_id'")
+	if err != nil {
+		return err
+	}
+	details, err := s.text("SELECT value FROM meta WHERE name = 'schema'")
 	if err != nil {
 		return err
 	}
@@ -161,43 +146,39 @@ func (s *store) load(ctx context.Context, t *profiles, fields *schema) error {
 			return fmt.Errorf("schema: %w", err)
 		}
 	}
-	rows, err := s.conn.QueryContext(ctx, `SELECT id, contact_ids, active, profile, sessions, created_at, created_by,
-		last_changed, last_changed_by, used_at FROM profile`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	var entries []*entry
-	for rows.Next() {
-		e, v := &entry{}, &version{}
-		var contactIDs, profile, sessions []byte
-		err := rows.Scan(&e.id, &contactIDs, &v.active, &profile, &sessions, &v.createdAt, &v.createdBy,
-			&v.lastChanged, &v.lastChangedBy, &e.used)
-		if err != nil {
-			return err
-		}
-		if v.contactIDs, err = parseStrings(contactIDs); err != nil {
-			return fmt.Errorf("profile %s: contact_ids: %w", e.id, err)
-		}
-		if v.fields, err = parseObject(profile); err != nil {
-			return fmt.Errorf("profile %s: profile: %w", e.id, err)
-		}
-		items, _ := parseArray(sessions)
-		for _, item := range items {
-			o, err := parseObject(item)
-			if err != nil {
-				return fmt.Errorf("profile %s: sessions: %w", e.id, err)
-			}
-			v.sessions = append(v.sessions, o)
-		}
-		e.now = v
+	if err := sqlfile.Run(s.conn, `SELECT id, contact_ids, active, profile, sessions, created_at, created_by,
+		last_changed, last_changed_by, used_at FROM profile`, func(stmt *sqlite.Stmt) error {
+		e, err := storedEntry(stmt)
 		entries = append(entries, e)
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	}); err != nil {
 		return err
 	}
 	t.load(entries, lastID)
 	return nil
+}
+
+// storedEntry is a row of the table of profiles.
+func storedEntry(stmt *sqlite.Stmt) (_ *entry, err error) {
+	v := &version{active: stmt.ColumnBool(2), createdAt: stmt.ColumnInt64(5), createdBy: stmt.ColumnText(6),
+		lastChanged: stmt.ColumnInt64(7), lastChangedBy: stmt.ColumnText(8)}
+	e := &entry{id: stmt.ColumnText(0), now: v, used: stmt.ColumnInt64(9)}
+	if v.contactIDs, err = parseStrings(sqlfile.Blob(stmt, 1)); err != nil {
+		return nil, fmt.Errorf("profile %s: contact_ids: %w", e.id, err)
+	}
+	if v.fields, err = parseObject(sqlfile.Blob(stmt, 3)); err != nil {
+		return nil, fmt.Errorf("profile %s: profile: %w", e.id, err)
+	}
+	items, _ := parseArray(sqlfile.Blob(stmt, 4))
+	for _, item := range items {
+		o, err := parseObject(item)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: sessions: %w", e.id, err)
+		}
+		v.sessions = append(v.sessions, o)
+	}
+	return e, nil
 }
 
 // put, remove, touch and putSchema note a change for the open batch.
@@ -292,42 +273,34 @@ func (s *store) write(b *batch) error {
 	if len(b.rows) == 0 && b.schema == nil {
 		return nil
 	}
-	ctx := context.Background()
-	tx, err := s.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+	return sqlfile.Transaction(s.conn, func() error {
+		for id, r := range b.rows {
+			if err := s.writeRow(id, r); err != nil {
+				return err
+			}
+		}
+		if b.lastID != "" {
+			if err := sqlfile.Run(s.conn, "INSERT INTO meta VALUES ('last_id', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)", nil, b.lastID); err != nil {
+				return err
+			}
+		}
+		if b.schema != nil {
+			return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES ('schema', ?)", nil, string(b.schema))
+		}
+		return nil
+	})
+}
+
+func (s *store) writeRow(id string, r row) error {
+	v := r.version
+	if v == nil {
+		return sqlfile.Run(s.conn, "DELETE FROM profile WHERE id = ?", nil, id)
 	}
-	defer tx.Rollback() // does nothing after Commit
-	put, err := tx.PrepareContext(ctx, `INSERT INTO profile VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
+	return sqlfile.Run(s.conn, `INSERT INTO profile VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
 		contact_ids = excluded.contact_ids, active = excluded.active, profile = excluded.profile, sessions = excluded.sessions,
-		last_changed = excluded.last_changed, last_changed_by = excluded.last_changed_by, used_at = excluded.used_at`)
-	if err != nil {
-		return err
-	}
-	defer put.Close()
-	for id, r := range b.rows {
-		v := r.version
-		if v == nil {
-			_, err = tx.ExecContext(ctx, "DELETE FROM profile WHERE id = ?", id)
-		} else {
-			_, err = put.ExecContext(ctx, id, string(stringsValue(v.contactIDs)), v.active, string(v.fields.value()), string(objectsValue(v.sessions)),
-				v.createdAt, v.createdBy, v.lastChanged, v.lastChangedBy, r.used)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if b.lastID != "" {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('last_id', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)", b.lastID); err != nil {
-			return err
-		}
-	}
-	if b.schema != nil {
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta VALUES ('schema', ?)", string(b.schema)); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
+		last_changed = excluded.last_changed, last_changed_by = excluded.last_changed_by, used_at = excluded.used_at`, nil,
+		id, string(stringsValue(v.contactIDs)), v.active, string(v.fields.value()), string(objectsValue(v.sessions)),
+		v.createdAt, v.createdBy, v.lastChanged, v.lastChangedBy, r.used)
 }
 
 var errClosed = errors.New("the sandbox is closed")
@@ -346,7 +319,7 @@ func (s *store) close() error {
 	}
 	s.signal()
 	<-s.done
-	err := errors.Join(s.conn.Close(), s.db.Close())
+	err := s.conn.Close()
 	if s.failed != errClosed {
 		err = errors.Join(s.failed, err)
 	}

@@ -2,9 +2,7 @@ package sandbox_test
 
 import (
 	"bufio"
-	"database/sql"
 	"fmt"
-	"importer/internal/sandbox"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite"
+	"importer/internal/sandbox"
+	"importer/internal/sqlfile"
 )
 
 // dataEnv names the data file of a test binary that is to be a sandbox.
@@ -247,8 +246,8 @@ func TestDataFileIsRefused(t *testing.T) {
 	refused(sandbox.Options{DataFile: project, ProjectID: strings.Repeat("a", 24)}, sandbox.DefaultProjectID)
 
 	other := filepath.Join(dir, "other.db")
-	db, _ := sql.Open("sqlite", other)
-	if _, err := db.Exec("CREATE TABLE t (a)"); err != nil {
+	db, err := sqlfile.Open(other, "CREATE TABLE t (a)")
+	if err != nil {
 		t.Fatal(err)
 	}
 	db.Close()

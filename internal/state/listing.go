@@ -1,13 +1,14 @@
 package state
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"sync"
 
+	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
+
+	"importer/importer/contact"
+	"importer/internal/sqlfile"
 )
 
 // A Listing holds the profiles of a project that were listed, to be found by
@@ -22,8 +23,6 @@ type Listing struct {
 }
 
 const listingSchema = `
-PRAGMA journal_mode = off;
-PRAGMA synchronous = off;
 CREATE TABLE profile (id TEXT PRIMARY KEY, found BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE contact (id TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (id, profile)) WITHOUT ROWID;`
 
@@ -45,41 +44,47 @@ func (l *Listing) Add(page []contact.Found) (added int, err error) {
 		}
 	}()
 	if l.conn == nil {
-		if l.conn, err = temporary(listingSchema); err != nil {
+		if l.conn, err = sqlfile.Temporary(listingSchema); err != nil {
 			return 0, err
 		}
 	}
-	if err := run(l.conn, "BEGIN", nil); err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, run(l.conn, "ROLLBACK", nil))
-		}
-	}()
-	for _, f := range page {
-		text, err := json.Marshal(f)
-		if err != nil {
-			return 0, err
-		}
-		if err := run(l.conn, "INSERT OR IGNORE INTO profile VALUES (?, ?)", nil, f.ID, text); err != nil {
-			return 0, err
-		}
-		if l.conn.Changes() == 0 {
-			continue
-		}
-		added++
-		for _, id := range f.ContactIDs {
-			if err := run(l.conn, "INSERT OR IGNORE INTO contact VALUES (?, ?)", nil, id, f.ID); err != nil {
-				return 0, err
+	err = sqlfile.Transaction(l.conn, func() error {
+		for _, f := range page {
+			isNew, err := l.add(f)
+			if err != nil {
+				return err
+			}
+			if isNew {
+				added++
 			}
 		}
-	}
-	if err := run(l.conn, "COMMIT", nil); err != nil {
+		return nil
+	})
+	if err != nil {
 		return 0, err
 	}
 	l.n += added
 	return added, nil
+}
+
+// add takes one profile, and tells whether it is new.
+func (l *Listing) add(f contact.Found) (bool, error) {
+	text, err := json.Marshal(f, asEver)
+	if err != nil {
+		return false, err
+	}
+	if err := sqlfile.Run(l.conn, "INSERT OR IGNORE INTO profile VALUES (?, ?)", nil, f.ID, text); err != nil {
+		return false, err
+	}
+	if l.conn.Changes() == 0 {
+		return false, nil
+	}
+	for _, id := range f.ContactIDs {
+		if err := sqlfile.Run(l.conn, "INSERT OR IGNORE INTO contact VALUES (?, ?)", nil, id, f.ID); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Find returns the profiles that hold one of these contact ids, each once.
@@ -105,9 +110,9 @@ func (l *Listing) Find(contactIDs []string) ([]contact.Found, error) {
 }
 
 func (l *Listing) find(contactID string) (found []contact.Found, err error) {
-	err = run(l.conn, "SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(l.conn, "SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", func(stmt *sqlite.Stmt) error {
 		var f contact.Found
-		err := json.Unmarshal(blob(stmt, 0), &f)
+		err := json.Unmarshal(sqlfile.Blob(stmt, 0), &f, asEver)
 		found = append(found, f)
 		return err
 	}, contactID)
@@ -121,9 +126,9 @@ func (l *Listing) Get(id string) (f contact.Found, ok bool, err error) {
 	if l.conn == nil {
 		return f, false, nil
 	}
-	err = run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
 		ok = true
-		return json.Unmarshal(blob(stmt, 0), &f)
+		return json.Unmarshal(sqlfile.Blob(stmt, 0), &f, asEver)
 	}, id)
 	if err != nil {
 		return f, false, fmt.Errorf("reading the list of profiles: %w", err)

@@ -1,19 +1,21 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sqlfile"
 )
 
 // Options say what a state is about.
@@ -60,6 +62,9 @@ const (
 	commitEvery    = time.Second
 )
 
+// asEver is JSON as encoding/json has it: other versions share the state.
+var asEver = jsonv1.DefaultOptionsV1()
+
 // applicationID marks the file as a state of the importer.
 const applicationID = 0x494d5354
 
@@ -101,23 +106,11 @@ func Open(path string, o Options) (_ *State, err error) {
 			err = errors.Join(err, s.release())
 		}
 	}()
-	// SQLite gives its own files the mode of the database.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	s.conn, err = sqlfile.Open(path, settings)
+	if _, noFile := errors.AsType[*fs.PathError](err); noFile {
 		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("the state: %w", err)
-	}
-	abs, err := filepath.Abs(path) // so that no name means anything special
 	if err != nil {
-		return nil, err
-	}
-	if s.conn, err = sqlite.OpenConn(abs, sqlite.OpenReadWrite); err != nil {
-		return nil, s.wrap(err)
-	}
-	s.conn.SetBusyTimeout(time.Second)
-	if err = runAll(s.conn, settings); err != nil {
 		return nil, s.wrap(err)
 	}
 	if err := s.prepare(); err != nil {
@@ -132,11 +125,7 @@ func Open(path string, o Options) (_ *State, err error) {
 
 // With synchronous = full a commit is on disk when it returns: the report that was
 // recorded may then be set aside.
-const settings = `
-PRAGMA locking_mode = exclusive;
-PRAGMA journal_mode = wal;
-PRAGMA synchronous = full;
-PRAGMA cache_size = -8000;`
+const settings = "PRAGMA synchronous = full; PRAGMA cache_size = -8000"
 
 // Empty is a state that knows nobody and lies in no file. The caller closes it.
 func Empty(o Options) (_ *State, err error) {
@@ -173,7 +162,7 @@ func (s *State) prepare() error {
 	}
 	for ; version < len(migrations); version++ {
 		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
-		if err := runAll(s.conn, step); err != nil {
+		if err := sqlfile.RunAll(s.conn, step); err != nil {
 			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
 		}
 	}
@@ -197,14 +186,14 @@ func (s *State) prepare() error {
 }
 
 func (s *State) number(query string, to *int) error {
-	return run(s.conn, query, func(stmt *sqlite.Stmt) error {
+	return sqlfile.Run(s.conn, query, func(stmt *sqlite.Stmt) error {
 		*to = stmt.ColumnInt(0)
 		return nil
 	})
 }
 
 func (s *State) meta(name string) (value string, err error) {
-	err = run(s.conn, "SELECT value FROM meta WHERE name = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT value FROM meta WHERE name = ?", func(stmt *sqlite.Stmt) error {
 		value = stmt.ColumnText(0)
 		return nil
 	}, name)
@@ -212,7 +201,7 @@ func (s *State) meta(name string) (value string, err error) {
 }
 
 func (s *State) setMeta(name, value string) error {
-	return run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, name, value)
+	return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, name, value)
 }
 
 // BaseURL and ProjectID are those of the project that it is about.
@@ -231,7 +220,7 @@ func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Key = k
-	err = run(s.conn, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		known = true
 		e.ID = stmt.ColumnText(0)
 		stmt.ColumnBytes(1, e.Digest[:])
@@ -270,7 +259,7 @@ func (s *State) Unchanged(k contact.Key, d contact.Digest, since time.Time) (boo
 func (s *State) scan(since time.Time) error {
 	s.unchanged.Free()
 	s.unchanged, s.since, s.asked = contact.NewRowSet(s.n), since, 0
-	return run(s.conn, "SELECT key, digest FROM contact WHERE touched > ? AND inactive = 0", func(stmt *sqlite.Stmt) error {
+	return sqlfile.Run(s.conn, "SELECT key, digest FROM contact WHERE touched > ? AND inactive = 0", func(stmt *sqlite.Stmt) error {
 		var k contact.Key
 		var d contact.Digest
 		stmt.ColumnBytes(0, k[:])
@@ -291,12 +280,12 @@ func (s *State) wrapped(err error) error {
 func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
 		e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
 		stmt.ColumnBytes(0, e.Key[:])
 		stmt.ColumnBytes(2, e.Digest[:])
 		all = append(all, e)
-		return json.Unmarshal(blob(stmt, 5), &all[len(all)-1].ContactIDs)
+		return json.Unmarshal(sqlfile.Blob(stmt, 5), &all[len(all)-1].ContactIDs, asEver)
 	}, after[:], most)
 	if err != nil {
 		return nil, s.wrap(err)
@@ -308,9 +297,9 @@ func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err er
 func (s *State) Refused(k contact.Key) (digest contact.Digest, why *contact.Failure, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = run(s.conn, "SELECT digest, failure FROM refused WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT digest, failure FROM refused WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		stmt.ColumnBytes(0, digest[:])
-		return json.Unmarshal(blob(stmt, 1), &why)
+		return json.Unmarshal(sqlfile.Blob(stmt, 1), &why, asEver)
 	}, k[:])
 	return digest, why, s.wrapped(err)
 }
@@ -343,7 +332,7 @@ func (s *State) record(o *contact.Outcome) error {
 		if o.ID == "" {
 			return nil // not known which profile it is: the next run finds it
 		}
-		ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+		ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
 		if err != nil {
 			return err
 		}
@@ -373,7 +362,7 @@ func (s *State) record(o *contact.Outcome) error {
 		}
 		s.n -= gone
 	case contact.Rejected:
-		why, err := json.Marshal(o.Failure)
+		why, err := json.Marshal(o.Failure, asEver)
 		if err != nil {
 			return err
 		}
@@ -404,12 +393,12 @@ func (s *State) alter(query string, values ...any) (contacts int, err error) {
 
 func (s *State) change(query string, row func(*sqlite.Stmt) error, values ...any) error {
 	if !s.open {
-		if err := run(s.conn, "BEGIN", nil); err != nil {
+		if err := sqlfile.Run(s.conn, "BEGIN", nil); err != nil {
 			return err
 		}
 		s.open = true
 	}
-	return run(s.conn, query, row, values...)
+	return sqlfile.Run(s.conn, query, row, values...)
 }
 
 // Commit brings what was recorded into the file, on disk before it returns.
@@ -430,7 +419,7 @@ func (s *State) commit() error {
 	}
 	if err == nil && s.open {
 		s.open = false
-		err = run(s.conn, "COMMIT", nil)
+		err = sqlfile.Run(s.conn, "COMMIT", nil)
 	}
 	s.err = s.wrapped(err)
 	return s.err

@@ -3,13 +3,18 @@ package state
 import (
 	"errors"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sqlfile"
 )
 
 func open(t *testing.T, path string) *State {
@@ -148,7 +153,7 @@ func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
 	s.From("01J", func() int64 { return 1000 })
-	if err := runAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
+	if err := sqlfile.RunAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
 		t.Fatal(err)
 	}
 	var failed error
@@ -201,7 +206,7 @@ func TestStateRefusesOtherFiles(t *testing.T) {
 	}
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	if err := run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
+	if err := sqlfile.Run(s.conn, "PRAGMA user_version = 99", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -334,5 +339,37 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
 			t.Errorf("holds %d of %d, %v", n, recorded, err)
 		}
+	}
+}
+
+// Other versions read the state: its JSON is what encoding/json makes of it.
+func TestStoredJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	made := outcome(1, contact.Created, 1)
+	made.Row.Profile.ContactIDs = []string{"a&b@example.com", "<\u2028>"}
+	none := outcome(2, contact.Created, 1)
+	none.Row.Profile.ContactIDs = nil
+	refused := outcome(3, contact.Rejected, 1)
+	refused.Failure = &contact.Failure{HTTP: 400, Detail: "a < b", TraceID: "T"}
+	if err := s.Record(made, none, refused); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := sqlfile.Run(s.conn, "SELECT contact_ids FROM contact UNION ALL SELECT failure FROM refused ORDER BY 1", func(stmt *sqlite.Stmt) error {
+		got = append(got, stmt.ColumnText(0))
+		return nil
+	})
+	want := []string{`["a\u0026b@example.com","\u003c\u2028\u003e"]`, "null", `{"http":400,"detail":"a \u003c b","traceId":"T"}`}
+	slices.Sort(got)
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+	if _, why, err := s.Refused(refused.Row.Key); err != nil || why == nil || *why != *refused.Failure {
+		t.Errorf("refused for %+v, %v", why, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

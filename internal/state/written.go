@@ -1,13 +1,15 @@
 package state
 
 import (
-	"encoding/json"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sqlfile"
 )
 
 // Written is what a report says was written, key by key. It lies in a file
@@ -19,8 +21,6 @@ type Written struct {
 }
 
 const writtenSchema = `
-PRAGMA journal_mode = off;
-PRAGMA synchronous = off;
 CREATE TABLE written (
 	key         BLOB PRIMARY KEY,
 	id          TEXT NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE written (
 
 // NewWritten makes an empty table. The caller closes it.
 func NewWritten() (*Written, error) {
-	conn, err := temporary(writtenSchema)
+	conn, err := sqlfile.Temporary(writtenSchema)
 	if err != nil {
 		return nil, fmt.Errorf("a file for what the report says: %w", err)
 	}
@@ -54,12 +54,12 @@ func (w *Written) Close() error {
 
 func (w *Written) exec(query string, values ...any) error {
 	if !w.open {
-		if err := run(w.conn, "BEGIN", nil); err != nil {
+		if err := sqlfile.Run(w.conn, "BEGIN", nil); err != nil {
 			return err
 		}
 		w.open = true
 	}
-	return run(w.conn, query, nil, values...)
+	return sqlfile.Run(w.conn, query, nil, values...)
 }
 
 // Record takes the next outcome of the report.
@@ -84,7 +84,7 @@ func (w *Written) Record(o *contact.Outcome) error {
 		previous string // "" for nothing
 	}
 	known := false
-	if err := run(w.conn, "SELECT id, created, touched, at, previous FROM written WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	if err := sqlfile.Run(w.conn, "SELECT id, created, touched, at, previous FROM written WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		known = true
 		was.id, was.created, was.touched = stmt.ColumnText(0), stmt.ColumnBool(1), stmt.ColumnBool(2)
 		was.at, was.previous = stmt.ColumnInt64(3), stmt.ColumnText(4)
@@ -108,7 +108,7 @@ func (w *Written) Record(o *contact.Outcome) error {
 			return err
 		}
 	}
-	ids, err := json.Marshal(o.Row.Profile.ContactIDs)
+	ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func mergePrevious(first string, next *contact.Profile) (string, error) {
 	p := *next
 	if first != "" {
 		var older contact.Profile
-		if err := json.Unmarshal([]byte(first), &older); err != nil {
+		if err := json.Unmarshal([]byte(first), &older, asEver); err != nil {
 			return "", err
 		}
 		if older.ContactIDs != nil {
@@ -138,7 +138,7 @@ func mergePrevious(first string, next *contact.Profile) (string, error) {
 		}
 		p.Fields = older.Fields
 	}
-	text, err := json.Marshal(p)
+	text, err := json.Marshal(p, asEver)
 	return string(text), err
 }
 
@@ -170,7 +170,7 @@ func (w *Written) See(k contact.Key) error {
 
 // Len is how many keys are in it.
 func (w *Written) Len() (n int, err error) {
-	err = run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
 		n = stmt.ColumnInt(0)
 		return nil
 	})
@@ -178,19 +178,19 @@ func (w *Written) Len() (n int, err error) {
 }
 
 func (w *Written) query(query string, values ...any) (all []change.WrittenRow, err error) {
-	err = run(w.conn, query, func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(w.conn, query, func(stmt *sqlite.Stmt) error {
 		r := change.WrittenRow{
 			ID: stmt.ColumnText(1), Status: contact.Status(stmt.ColumnInt(3)), Created: stmt.ColumnBool(4), Touched: stmt.ColumnBool(5),
 			At: time.UnixMilli(stmt.ColumnInt64(6)), Place: contact.Place{Source: stmt.ColumnText(9), Line: stmt.ColumnInt(10)}, Seen: stmt.ColumnBool(11),
 		}
 		stmt.ColumnBytes(0, r.Key[:])
 		stmt.ColumnBytes(2, r.Digest[:])
-		if err := json.Unmarshal(blob(stmt, 8), &r.ContactIDs); err != nil {
+		if err := json.Unmarshal(sqlfile.Blob(stmt, 8), &r.ContactIDs, asEver); err != nil {
 			return err
 		}
 		if !stmt.ColumnIsNull(7) {
 			r.Previous = &contact.Profile{}
-			if err := json.Unmarshal(blob(stmt, 7), r.Previous); err != nil {
+			if err := json.Unmarshal(sqlfile.Blob(stmt, 7), r.Previous, asEver); err != nil {
 				return err
 			}
 		}

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // maxLine bounds a line of the report in bytes. The longest that is written
@@ -334,7 +335,7 @@ func parseProfile(b []byte) (*contact.Profile, error) {
 	}
 	p := &contact.Profile{ContactIDs: members.ContactIDs, Active: members.Active}
 	for name, value := range members.Profile {
-		p.Fields = append(p.Fields, contact.Field{Name: name, Value: value})
+		p.Fields = append(p.Fields, contact.Field{Name: name, Value: jsontext.Value(value)})
 	}
 	contact.SortFields(p.Fields)
 	return p, nil

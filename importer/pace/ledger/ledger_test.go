@@ -3,10 +3,10 @@ package ledger
 import (
 	"context"
 	"errors"
-	"importer/importer/pace"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"importer/importer/pace"
 )
 
 const api = "https://api.example.com"
@@ -487,5 +489,22 @@ func BenchmarkTake(b *testing.B) {
 		if d, err := l.Take(); d == 0 && err == nil {
 			l.Done(true)
 		}
+	}
+}
+
+// Runs of other versions read the file.
+func TestPage(t *testing.T) {
+	p := page{Spent: []spent{{time.UnixMicro(1_700_000_000_123_456), 3}}, Leases: map[string]int{"b": 2, "a<": 1}, Keep: 5 * time.Minute}
+	name := filepath.Join(t.TempDir(), "ledger.json")
+	if err := p.write(name); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"spent":[[1700000000123456,3]],"leases":{"a\u003c":1,"b":2},"keep":300000000000}`
+	if b, err := os.ReadFile(name); err != nil || string(b) != want {
+		t.Errorf("got %s, %v", b, err)
+	}
+	now := time.UnixMicro(1_700_000_000_200_000)
+	if got, err := readPage(name, now, pace.Rate{}); err != nil || !reflect.DeepEqual(got, p) {
+		t.Errorf("read as %+v, %v", got, err)
 	}
 }

@@ -2,14 +2,17 @@ package ledger
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/pace"
 	"io/fs"
 	"os"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"importer/importer/pace"
 )
 
 // A page is what ledger.json holds.
@@ -18,6 +21,9 @@ type page struct {
 	Leases map[string]int `json:"leases"` // tokens held by each live run, by its id
 	Keep   time.Duration  `json:"keep"`   // ns: the longest window of these runs
 }
+
+// asEver is JSON as encoding/json has it: runs of other versions share the file.
+var asEver = jsonv1.DefaultOptionsV1()
 
 // spent are requests that were answered at one time. In JSON it is the array
 // [microseconds since 1970, count].
@@ -51,7 +57,7 @@ func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return page{}, err
-	case json.Unmarshal(b, &p) != nil:
+	case json.Unmarshal(b, &p, asEver) != nil:
 		info, err := os.Stat(name)
 		if err != nil {
 			return page{}, err
@@ -71,7 +77,7 @@ func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 
 // write replaces the file.
 func (p *page) write(name string) error {
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(p, asEver)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,108 @@
+// Package sqlfile opens SQLite files and runs statements on them: the one way in
+// which the program speaks to SQLite.
+package sqlfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// Open opens the file at path, or makes it with the mode 0600, and runs the
+// settings, such as "PRAGMA synchronous = full". The file is in WAL mode, and the
+// connection has it alone: where another process does, the error is IsLocked after a
+// second. The caller closes the connection.
+func Open(path, settings string) (*sqlite.Conn, error) {
+	// SQLite gives its own files the mode of the database.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(path) // so that no name means anything special
+	if err != nil {
+		return nil, err
+	}
+	return open(abs, "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = wal;"+settings)
+}
+
+// IsLocked tells whether an error of Open says that another process has the file.
+func IsLocked(err error) bool { return sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy }
+
+// Temporary opens a file without a name, which ends with the connection or with the
+// process, and runs the statements of its schema. It keeps no journal: after a
+// transaction that failed, what it holds is not known. The caller closes the
+// connection.
+func Temporary(schema string) (*sqlite.Conn, error) {
+	return open("", "PRAGMA journal_mode = off; PRAGMA synchronous = off;"+schema)
+}
+
+func open(name, statements string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(name, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetBusyTimeout(time.Second)
+	if err := RunAll(conn, statements); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// Run runs one statement, which is prepared only the first time, and calls row
+// with each row of its result. Values are a []byte, a string, an integer, a bool,
+// or nil. It is an error of conn that it is nil, which it is when it was closed.
+func Run(conn *sqlite.Conn, query string, row func(*sqlite.Stmt) error, values ...any) error {
+	return sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: values, ResultFunc: row})
+}
+
+// RunAll runs statements once, one after the other. Unlike a script of sqlitex it
+// opens no transaction of its own, in which settings could not be made.
+func RunAll(conn *sqlite.Conn, statements string) error {
+	for rest := strings.TrimSpace(statements); rest != ""; {
+		stmt, left, err := conn.PrepareTransient(rest)
+		if err != nil {
+			return err
+		}
+		rest = strings.TrimSpace(rest[len(rest)-left:])
+		for more := true; more && err == nil; {
+			more, err = stmt.Step()
+		}
+		if end := stmt.Finalize(); err == nil {
+			err = end
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Transaction runs change within one transaction, which an error undoes.
+func Transaction(conn *sqlite.Conn, change func() error) error {
+	if err := Run(conn, "BEGIN", nil); err != nil {
+		return err
+	}
+	err := change()
+	if err == nil {
+		err = Run(conn, "COMMIT", nil)
+	}
+	if err != nil && !conn.AutocommitEnabled() { // some errors have undone it already
+		err = errors.Join(err, Run(conn, "ROLLBACK", nil))
+	}
+	return err
+}
+
+// Blob is a copy of a column.
+func Blob(stmt *sqlite.Stmt, column int) []byte {
+	b := make([]byte, stmt.ColumnLen(column))
+	stmt.ColumnBytes(column, b)
+	return b
+}
