@@ -1,3 +1,5 @@
+// Package sink says what a run did: the summary. What it keeps of it are the journal
+// and the reject file, in packages of their own.
 package sink
 
 import (

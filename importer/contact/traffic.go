@@ -40,7 +40,7 @@ type TrafficMeter struct {
 const (
 	latencyBounds   = 256
 	boundsPerDouble = 12
-	minLatency    = 0.1 // ms
+	minLatency      = 0.1 // ms
 )
 
 func latencyBound(i int) float64 {

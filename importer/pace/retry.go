@@ -130,9 +130,9 @@ func newDelays(first, most time.Duration) *backoff.ExponentialBackOff {
 
 const (
 	firstRetryDelay = 250 * time.Millisecond
-	maxRetryDelay  = 15 * time.Second
+	maxRetryDelay   = 15 * time.Second
 	firstProbeDelay = 500 * time.Millisecond
-	maxProbeDelay  = 30 * time.Second
+	maxProbeDelay   = 30 * time.Second
 )
 
 // Sleep waits. It is false where done was closed first.

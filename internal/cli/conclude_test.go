@@ -4,10 +4,7 @@ import (
 	"errors"
 	"importer/internal/config"
 	"importer/internal/sandbox"
-	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,23 +52,18 @@ func TestTheQuotaLedgerIsNeverFatal(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	j := newJob(t, "create", sandbox.Options{})
-	to, err := url.Parse(j.server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(to)
 	lost := 0
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy := j.front()
+	rewrite := proxy.Rewrite
+	proxy.Rewrite = func(r *httputil.ProxyRequest) {
 		if ledgers, _ := filepath.Glob(filepath.Join(cache, "importer", "quota", "*")); lost == 0 && len(ledgers) == 1 {
 			lost++
 			if err := os.RemoveAll(ledgers[0]); err != nil {
 				t.Error(err)
 			}
 		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer front.Close()
-	j.args[slices.Index(j.args, j.server.URL)] = front.URL
+		rewrite(r)
+	}
 	j.contacts(20)
 	r := j.run("--rate", "1000/5m", "--workers", "1")
 	if r.code != exitOK || r.Created != 20 || lost != 1 || r.Reason != "" {

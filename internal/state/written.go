@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -76,70 +77,52 @@ func (w *Written) Record(o *contact.Outcome) error {
 	if o.ID == "" {
 		return nil
 	}
-	var was struct {
-		id       string
-		created  bool
-		touched  bool
-		at       int64
-		previous string // "" for nothing
-	}
-	known := false
-	if err := sqlfile.Run(w.conn, "SELECT id, created, touched, at, previous FROM written WHERE key = ?", func(stmt *sqlite.Stmt) error {
-		known = true
-		was.id, was.created, was.touched = stmt.ColumnText(0), stmt.ColumnBool(1), stmt.ColumnBool(2)
-		was.at, was.previous = stmt.ColumnInt64(3), stmt.ColumnText(4)
-		return nil
-	}, key[:]); err != nil {
+	was, known, err := w.Get(key)
+	if err != nil {
 		return err
 	}
 	at, created, touched := o.At.UnixMilli(), o.Status == contact.Created, o.Touched || o.Status == contact.Unchanged
-	previous := was.previous
 	if o.Status == contact.Unchanged {
-		at = max(was.at, o.Changed.UnixMilli()) // nothing was written
+		at = max(0, was.At.UnixMilli(), o.Changed.UnixMilli()) // nothing was written
 	}
-	if known && was.id == o.ID {
-		created, touched = created || was.created, touched && was.touched
-	} else {
-		previous = ""
+	previous := o.Previous
+	if known && was.ID == o.ID {
+		created, touched = created || was.Created, touched && was.Touched
+		previous = mergePrevious(was.Previous, o.Previous)
 	}
-	if o.Previous != nil {
-		var err error
-		if previous, err = mergePrevious(previous, o.Previous); err != nil {
+	var text any // NULL where there is nothing
+	if previous != nil {
+		b, err := json.Marshal(previous, asEver)
+		if err != nil {
 			return err
 		}
+		text = string(b)
 	}
 	ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
 	if err != nil {
 		return err
 	}
-	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,nullif(?, ''),?,?,?)",
-		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, previous, string(ids), o.Row.Source, o.Row.Line)
+	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, text, string(ids), o.Row.Source, o.Row.Line)
 }
 
-// mergePrevious keeps of each member what it was before the first update.
-func mergePrevious(first string, next *contact.Profile) (string, error) {
-	p := *next
-	if first != "" {
-		var older contact.Profile
-		if err := json.Unmarshal([]byte(first), &older, asEver); err != nil {
-			return "", err
-		}
-		if older.ContactIDs != nil {
-			p.ContactIDs = older.ContactIDs
-		}
-		if older.Active != nil {
-			p.Active = older.Active
-		}
-		for _, f := range next.Fields {
-			if older.Field(f.Name) == nil {
-				older.Fields = append(older.Fields, f)
-				contact.SortFields(older.Fields)
-			}
-		}
-		p.Fields = older.Fields
+// mergePrevious keeps of each member what it was before the first update. Both may
+// be nil; the first is changed.
+func mergePrevious(first, next *contact.Profile) *contact.Profile {
+	if first == nil || next == nil {
+		return cmp.Or(first, next)
 	}
-	text, err := json.Marshal(p, asEver)
-	return string(text), err
+	if first.ContactIDs == nil {
+		first.ContactIDs = next.ContactIDs
+	}
+	first.Active = cmp.Or(first.Active, next.Active)
+	for _, f := range next.Fields {
+		if first.Field(f.Name) == nil {
+			first.Fields = append(first.Fields, f)
+		}
+	}
+	contact.SortFields(first.Fields)
+	return first
 }
 
 const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line, seen"

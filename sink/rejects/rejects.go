@@ -1,3 +1,5 @@
+// Package rejects writes the reject file: the rows that a person has to act on, in
+// the form of their source.
 package rejects
 
 import (
