@@ -111,8 +111,9 @@ func TestConflict(t *testing.T) {
 			r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
 				return contact.CreateResult{}, refused, true
 			}
-			if s := r.mustComplete(t, testRows(1)); s.Existing != 1 {
-				t.Errorf("%+v", s)
+			// Refused again after a look-up that found nobody: it is not known to be in.
+			if s := r.mustComplete(t, testRows(1)); s.Unknown != 1 || r.api.attempts[testRow(1).Profile.ContactIDs[0]] != 2 {
+				t.Errorf("%+v, after %v creates", s, r.api.attempts)
 			}
 		})
 	})

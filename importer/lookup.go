@@ -10,11 +10,6 @@ import (
 	"importer/importer/contact"
 )
 
-// clockMargin is how much older than its announcement a profile may seem and
-// still be ours: its creation time is cut to whole seconds, and so is what is
-// known of the server's clock.
-const clockMargin = 2 * time.Second
-
 // look looks a row in doubt up, by its first contact id: a create that succeeded
 // would have stored all of them.
 func (e *engine) look(t *task) answer {
@@ -28,26 +23,48 @@ func (e *engine) look(t *task) answer {
 		answer, err = e.lookUp(t)
 		return err
 	})
-	switch {
-	case errors.Is(err, errNotSent):
-		return stopped
-	case err != nil:
-		t.problem = contact.AsAPIError(err)
-		return refused
-	case answer == nobody && !readsCaughtUp:
+	if got := e.lookFailed(t, err); got != ok {
+		return got
+	}
+	if answer == nobody && !readsCaughtUp {
 		t.looks++
 		return nobodyYet
 	}
 	return answer
 }
 
+// lookFailed is the answer to a look-up that failed; ok where it did not.
+func (e *engine) lookFailed(t *task, err error) answer {
+	problem, failed := errors.AsType[*contact.APIError](err)
+	switch {
+	case err == nil:
+		return ok
+	case errors.Is(err, errNotSent):
+		return stopped
+	case failed:
+		t.problem = problem
+		return exhausted
+	}
+	e.stop(err)
+	return stopped
+}
+
 // lookUp tells whether somebody, and who, is the contact of a row in doubt. Where
 // the API said that it is there already, it is not ours, unless an earlier answer
 // was lost.
 func (e *engine) lookUp(t *task) (answer, error) {
-	found, err := e.findExactly(t.Row.Profile.ContactIDs[0])
-	if err != nil || len(found) == 0 {
+	id := t.Row.Profile.ContactIDs[0]
+	found, alike, err := e.findExactly(id)
+	if err != nil {
 		return nobody, err
+	}
+	if len(found) == 0 {
+		for _, f := range alike {
+			if !e.clocks.isOlder(f.LastChanged, t.announced) {
+				return resembling, nil
+			}
+		}
+		return nobody, nil
 	}
 	if len(found) > 1 {
 		e.Log.Warn().Str("source", t.Row.Source).Int("line", t.Row.Line).Int("profiles", len(found)).
@@ -55,6 +72,7 @@ func (e *engine) lookUp(t *task) (answer, error) {
 	}
 	slices.SortFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	for _, f := range found {
+		f.ContactIDs = e.spelling.respell(f.ContactIDs, t.Row.Profile.ContactIDs)
 		mine, err := e.isOurs(t, f)
 		if err != nil {
 			return nobody, err
@@ -62,6 +80,7 @@ func (e *engine) lookUp(t *task) (answer, error) {
 		if mine {
 			t.adopt(f)
 			if t.made = t.doubt != conflicted; t.made {
+				e.made.add(f.ID)
 				return ours, nil
 			}
 			return somebody, nil
@@ -71,37 +90,8 @@ func (e *engine) lookUp(t *task) (answer, error) {
 	return somebody, nil
 }
 
-// isOurs tells whether a profile that holds the row's contact was made by a run of
-// this report: by its stamp where there is one, else because it holds all of the
-// row's contact ids and is no older than the announcement.
-func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
-	if e.StampField != "" {
-		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
-	}
-	for _, id := range t.Row.Profile.ContactIDs {
-		if !slices.Contains(f.ContactIDs, id) {
-			return false, nil
-		}
-	}
-	oldest := t.announced.Add(-clockMargin)
-	if skew, ok := e.API.ClockSkew(); ok {
-		oldest = oldest.Add(skew)
-	}
-	if f.CreatedAt.IsZero() {
-		if f.LastChanged.Before(oldest) {
-			return false, nil
-		}
-		// A list does not tell when a profile was created.
-		whole, err := e.get(f.ID)
-		if err != nil {
-			return false, err
-		}
-		f.CreatedAt = whole.CreatedAt
-	}
-	return !f.CreatedAt.Before(oldest), nil
-}
-
-// findExactly returns all profiles that hold exactly this contact id.
+// findExactly returns all profiles that hold exactly this contact id, in the
+// spelling that the API was seen to give it, and those that hold it in another one.
 //
 // The API has no look-up. Its filter is free text, which may be read as a
 // substring or as a regular expression; special characters may find nothing or
@@ -109,7 +99,7 @@ func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
 // believed for plain ids only: for others the member query is asked, then the
 // filter with the longest plain part of the id. Where the API refuses to filter
 // at all, the whole list is read.
-func (e *engine) findExactly(contactID string) ([]contact.Found, error) {
+func (e *engine) findExactly(contactID string) (found, alike []contact.Found, err error) {
 	plain := longestPlain(contactID)
 	queries := []contact.ListQuery{{Filter: contactID}}
 	if plain != contactID {
@@ -118,24 +108,46 @@ func (e *engine) findExactly(contactID string) ([]contact.Found, error) {
 			queries = append(queries, contact.ListQuery{Filter: plain})
 		}
 	}
+	if learned := e.spelling.as(contactID); learned != contactID {
+		queries = append(queries, contact.ListQuery{Filter: learned})
+	}
 	answered := false
 	for _, q := range queries {
-		found, err := e.listAll(q, contactID)
+		found, more, err := e.listAll(q, contactID)
 		if len(found) > 0 {
-			return found, nil
+			return found, nil, nil
 		}
+		alike = append(alike, more...)
 		if err == nil {
 			answered = true
 			continue
 		}
 		if !refusesQuery(err, plain == contactID) {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if answered && (plain == contactID || len(plain) >= shortestFilter) {
-		return nil, nil
+		return nil, alike, nil
 	}
 	return e.listAll(contact.ListQuery{}, contactID)
+}
+
+// lookUpEach returns the profiles that hold any of these contact ids, each once.
+func (e *engine) lookUpEach(contactIDs []string) (found []contact.Found, err error) {
+	for _, id := range contactIDs {
+		if slices.ContainsFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }) {
+			continue
+		}
+		var more []contact.Found
+		if err := e.ask(e.Retries, func() (err error) {
+			more, _, err = e.findExactly(id)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
 }
 
 // shortestFilter is the least plain part of a contact id that is worth a
@@ -164,20 +176,28 @@ func longestPlain(contactID string) string {
 	return longest
 }
 
-// listAll follows the pages of a query and keeps what holds the contact id. A
-// profile that shows up on two pages counts once.
-func (e *engine) listAll(q contact.ListQuery, contactID string) ([]contact.Found, error) {
-	var found []contact.Found
+// listAll follows the pages of a query and keeps what holds the contact id, and
+// what holds it in another spelling. A profile that shows up on two pages counts
+// once.
+func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []contact.Found, err error) {
+	seen := func(all []contact.Found, f contact.Found) bool {
+		return slices.ContainsFunc(all, func(o contact.Found) bool { return o.ID == f.ID })
+	}
 	for page, err := range change.Pages(e.list, q) {
 		if err != nil {
-			return found, err
+			return found, alike, err
 		}
 		for _, f := range page.Profiles {
-			if slices.Contains(f.ContactIDs, contactID) &&
-				!slices.ContainsFunc(found, func(o contact.Found) bool { return o.ID == f.ID }) {
-				found = append(found, f)
+			f.ContactIDs = e.spelling.respell(f.ContactIDs, []string{contactID})
+			switch {
+			case slices.Contains(f.ContactIDs, contactID):
+				if !seen(found, f) {
+					found = append(found, f)
+				}
+			case resembles(f, contactID) && !seen(alike, f):
+				alike = append(alike, f)
 			}
 		}
 	}
-	return found, nil
+	return found, alike, nil
 }

@@ -1,7 +1,6 @@
 package importer
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -68,6 +67,8 @@ type presence struct {
 	pages  int64        // what the list costs, in requests
 	spent  atomic.Int64 // requests that went into look-ups instead
 	listed atomic.Bool
+	// partial: the list ended before its own total. Written before listed.
+	partial bool
 }
 
 // meet finds out which rows of a batch are in the project, before they are
@@ -80,6 +81,7 @@ type presence struct {
 // than twice the cheaper of the two.
 func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 	if e.Discovery == DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).creates) {
+		e.areAbsent(batch)
 		return batch, nil
 	}
 	if !e.presence.listed.Load() {
@@ -89,6 +91,7 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 	}
 	switch {
 	case e.presence.empty:
+		e.areAbsent(batch)
 		return batch, nil
 	case !e.presence.listed.Load():
 		for _, t := range batch {
@@ -103,6 +106,7 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 			if err != nil {
 				return slices.Concat(left, batch[i:]), err
 			}
+			t.unmet, t.absent = e.presence.partial && len(found) == 0, len(found) == 0
 			if len(found) > 0 {
 				t.did, t.got = find, e.recognize(t, found)
 				if e.runLocal(t) {
@@ -113,6 +117,13 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 		left = append(left, t)
 	}
 	return left, nil
+}
+
+// areAbsent notes that nobody was in the project.
+func (e *engine) areAbsent(batch []*task) {
+	for _, t := range batch {
+		t.absent = e.presence.empty
+	}
 }
 
 // learnPresence asks how large the project is, and reads the list where that is
@@ -176,8 +187,9 @@ func (e *engine) listProject(first *contact.ListPage) error {
 		}
 		return e.page(q)
 	}
+	total := 0
 	for range maxPasses {
-		total, added := 0, 0
+		added := 0
 		for page, err := range change.Pages(list, contact.ListQuery{}) {
 			if err != nil {
 				return err
@@ -186,11 +198,16 @@ func (e *engine) listProject(first *contact.ListPage) error {
 			if err != nil {
 				return err
 			}
-			total, added = page.Total, added+n
+			total, added = max(total, page.Total), added+n
 		}
 		if e.Listing.Len() >= total || added == 0 {
-			return nil
+			break
 		}
+	}
+	if held := e.Listing.Len(); held < total {
+		e.presence.partial = true
+		e.Log.Warn().Int("profiles", held).Int("total", total).
+			Msg("the list of the project is not whole: it ends before its own total; who is not in it is looked up before anybody is created")
 	}
 	return nil
 }
@@ -212,47 +229,36 @@ func (e *engine) find(t *task) answer {
 		return nobody
 	}
 	t.unmet = false
-	found, err := e.holders(t.Row.Profile.ContactIDs)
-	switch problem, failed := errors.AsType[*contact.APIError](err); {
-	case err == nil:
+	if t.holders != nil {
+		found := t.holders
+		t.holders = nil
 		return e.recognize(t, found)
-	case errors.Is(err, errNotSent):
-		return stopped
-	case failed:
-		t.problem = problem
-		return exhausted
 	}
-	e.stop(err)
-	return stopped
+	found, err := e.holdersOf(t.Row.Profile.ContactIDs)
+	if got := e.lookFailed(t, err); got != ok {
+		return got
+	}
+	t.absent = len(found) == 0
+	return e.recognize(t, found)
 }
 
-// holders are the profiles that hold any of these contact ids: of the list, where
-// that was read.
-func (e *engine) holders(contactIDs []string) (found []contact.Found, err error) {
+// holdersOf are the profiles that hold any of these contact ids: of the list, where
+// that was read. A list that is not whole tells who is there, and not who is not.
+func (e *engine) holdersOf(contactIDs []string) (found []contact.Found, err error) {
 	if e.presence.listed.Load() {
-		return e.Listing.Find(contactIDs)
+		if found, err = e.Listing.Find(contactIDs); err != nil || len(found) > 0 || !e.presence.partial {
+			return found, err
+		}
 	}
 	for _, id := range contactIDs {
-		if slices.ContainsFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }) {
-			continue
-		}
 		e.presence.spent.Add(lookUpCost(id))
-		var more []contact.Found
-		if err := e.ask(e.Retries, func() (err error) {
-			more, err = e.findExactly(id)
-			return err
-		}); err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
 	}
-	return found, nil
+	return e.lookUpEach(contactIDs)
 }
 
 // recognize decides which of the profiles that hold one of its contact ids is the
 // row's.
 func (e *engine) recognize(t *task, found []contact.Found) answer {
-	found = slices.DeleteFunc(found, func(f contact.Found) bool { return f.ID == t.gone })
 	if len(found) == 0 {
 		return nobody
 	}

@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"importer/importer/contact"
@@ -17,9 +16,9 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // call sends one request as soon as the breaker, the limit of requests in flight
 // and the pacer allow it, after a last word to the journal where before is not
 // nil; an error of that stops the run. It returns errNotSent where the run stopped
-// before the request; the request itself is not cut short by a stop. Every other
-// error is an *APIError.
-func (e *engine) call(before func(now time.Time) error, request func(context.Context) error) error {
+// before the request, or while a read was waiting for its answer; a write is not
+// cut short by a stop. Every other error is an *APIError.
+func (e *engine) call(k kind, before func(now time.Time) error, request func(context.Context) error) error {
 	pass, err := e.breaker.Wait(e.ctx)
 	if err != nil {
 		return errNotSent
@@ -50,34 +49,39 @@ func (e *engine) call(before func(now time.Time) error, request func(context.Con
 	e.Progress.Requests.Add(1)
 	e.Progress.InFlight.Add(1)
 	sent := time.Now()
-	err = request(e.sendCtx)
+	err = request(e.contextOf(k))
 	e.Progress.InFlight.Add(-1)
 	latency = e.Pacer.Done(bought, err).Sub(sent)
-	answered, err = e.passOn(pass, err)
+	if err != nil && k == kindRead && e.stopping() {
+		e.breaker.Unused(pass)
+		return errNotSent
+	}
+	answered, err = e.judgeWay(k, pass, sent, err)
 	return err
 }
 
-// passOn tells the breaker how a request ended. It returns whether the server
-// answered as it should, and the error as an *APIError.
-func (e *engine) passOn(pass pace.Pass, err error) (answered bool, _ error) {
+// judgeWay tells the breaker and the health of the run how a request ended. It
+// returns whether the server answered as it should, and the error as an *APIError.
+func (e *engine) judgeWay(k kind, pass pace.Pass, sent time.Time, err error) (answered bool, _ error) {
 	if err == nil {
 		e.breaker.Done(pass, true)
+		e.health.answer(k, sent, nil)
 		return true, nil
 	}
 	problem := contact.AsAPIError(err)
-	switch problem.Class {
-	case contact.Throttled:
+	switch {
+	case problem.Class == contact.Throttled:
 		e.Progress.Throttled.Add(1)
 		e.breaker.Unused(pass)
-	case contact.Ambiguous, contact.Transient:
-		if down := e.breaker.Done(pass, false); down > 0 {
-			e.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; look at the network and at the API's state, then run the same command again: it resumes", down.Round(time.Second), problem))
-		}
-		return false, problem
+		answered = true
+	case problem.Author == contact.Way: // too many of them end the run by themselves
+		e.breaker.Unused(pass)
 	default:
-		e.breaker.Done(pass, true)
+		answered = definite(problem)
+		e.breaker.Done(pass, answered)
 	}
-	return true, problem
+	e.health.answer(k, sent, problem)
+	return answered, problem
 }
 
 // ask makes a read, or several that belong together, until they succeed or so many
@@ -102,7 +106,7 @@ func (e *engine) ask(retries int, request func() error) error {
 
 func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
 	var page contact.ListPage
-	err := e.call(nil, func(ctx context.Context) (err error) {
+	err := e.call(kindRead, nil, func(ctx context.Context) (err error) {
 		page, err = e.API.List(ctx, q)
 		return err
 	})
@@ -111,7 +115,7 @@ func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
 
 func (e *engine) get(id string) (contact.Found, error) {
 	var f contact.Found
-	err := e.call(nil, func(ctx context.Context) (err error) {
+	err := e.call(kindRead, nil, func(ctx context.Context) (err error) {
 		f, err = e.API.Get(ctx, id)
 		return err
 	})

@@ -22,6 +22,9 @@ type fakeAPI struct {
 	lag      time.Duration // how long a list does not show a new profile
 	readLag  time.Duration // how long a get does not
 	pageSize int           // of a list; 0: all on one page
+	// shortList: a list without a filter ends after so many profiles, and says that
+	// there are more.
+	shortList int
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
 	fault func(id string, attempt int, process func() string) (contact.CreateResult, error, bool)
@@ -118,6 +121,9 @@ func (f *fakeAPI) List(_ context.Context, q contact.ListQuery) (contact.ListPage
 			if f.pageSize > 0 && (p.id <= q.Cursor || len(page.Profiles) == f.pageSize) {
 				continue // ids rise
 			}
+			if f.shortList > 0 && q.Filter == "" && len(page.Profiles) == f.shortList {
+				continue
+			}
 			page.Profiles = append(page.Profiles, f.found(p))
 		}
 	}
@@ -138,7 +144,7 @@ func (f *fakeAPI) Get(_ context.Context, id string) (contact.Found, error) {
 			return found, nil
 		}
 	}
-	return contact.Found{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
+	return contact.Found{}, &contact.APIError{Author: contact.API, Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
 }
 
 // change changes the profile of an id. It replaces fields, as the API may.
@@ -149,7 +155,7 @@ func (f *fakeAPI) change(what, id string, change func(i int)) error {
 	f.log = append(f.log, what+" "+id)
 	i := slices.IndexFunc(f.profiles, func(p fakeProfile) bool { return p.id == id })
 	if i < 0 {
-		return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
+		return &contact.APIError{Author: contact.API, Class: contact.Permanent, Failure: contact.Failure{HTTP: 404}}
 	}
 	process := func() { change(i) }
 	if f.changeFault != nil {

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -32,8 +33,12 @@ type Options struct {
 	RetryRejected bool
 	// Settle is how long reads of the API may lag behind its writes.
 	Settle time.Duration
-	// GiveUpAfter is how long nothing may work before the run stops.
+	// GiveUpAfter is how long nothing may work before the run stops, refusals
+	// because of the quota included.
 	GiveUpAfter time.Duration
+	// GiveUpAtStart is the same where nothing has worked yet in this run, those
+	// refusals apart; 0: GiveUpAfter.
+	GiveUpAtStart time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors MaxErrors
 	// State is what the last sync left: rows are compared with it, and it is told
@@ -104,7 +109,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		ctx:     runCtx,
 		sendCtx: context.WithoutCancel(ctx),
 		cancel:  cancel,
-		breaker: pace.NewBreaker(max(10, o.Workers), o.GiveUpAfter),
+		breaker: pace.NewBreaker(max(10, o.Workers)),
 		limit:   pace.NewConcurrency(o.Workers),
 
 		identity: contact.NewIdentity(o.Keys, o.Duplicates),
@@ -118,8 +123,13 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		inputErr: make(chan error, 1),
 		started:  time.Now(),
 	}
+	e.clocks.gateway = o.API.ClockSkew
+	e.health = &health{stop: e.stop, log: e.reportHealth, giveUp: o.GiveUpAfter, giveUpAtStart: cmp.Or(o.GiveUpAtStart, o.GiveUpAfter)}
 	e.lastLine.Store(int64(-maxSilence))
-	return e, cancel
+	return e, func(cause error) {
+		cancel(cause)
+		e.health.close()
+	}
 }
 
 // An engine is one run. Its channels and who closes them:
@@ -135,6 +145,7 @@ type engine struct {
 	cancel  context.CancelCauseFunc
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight
+	health  *health
 
 	records chan item
 	work    chan *task
@@ -146,6 +157,9 @@ type engine struct {
 	inputErr chan error // what ended the input early; sent before read is closed
 
 	presence presence
+	spelling spelling
+	clocks   clocks
+	made     made
 
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before

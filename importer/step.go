@@ -25,51 +25,62 @@ const (
 	read                      // read its profile
 	write                     // update its profile
 	remove                    // delete its profile
+	confirm                   // the API says that its profile is not there: look for who holds its contact ids
 	renew                     // its profile is gone: tell the journal, and announce a create
+	hold                      // something on the way refused it: was that because of the row?
 	finish                    // it is settled
 )
 
 // local are the steps that send nothing and wait for nothing.
-const local = begin | compare | finish
+const local = begin | compare | hold | finish
 
 // An answer is what a step brought. Rules name several by or.
 type answer uint32
 
 const (
-	ok        answer = 1 << iota // what was to be done is done
-	nobody                       // no profile holds the contact ids
-	nobodyYet                    // and reads may still lag behind writes
-	somebody                     // one profile is the row's: it was there before
-	ours                         // one profile is the row's: runs of this journal made it
-	several                      // several profiles hold contact ids of the row
-	same                         // the profile is as it is wanted
-	differs                      // it is not
-	changed                      // somebody changed it since
-	unnamed                      // it was created, and the answer did not say which profile it is
-	conflict                     // refused, because the contact is there already
-	refused                      // refused for good
-	again                        // not processed: everybody is asked to slow down
-	later                        // to be done again, after a pause
-	exhausted                    // it was tried often enough
-	lost                         // it may have been processed
-	gone                         // the profile is not there
-	stopped                      // not sent: the run is stopping
+	ok         answer = 1 << iota // what was to be done is done
+	nobody                        // no profile holds the contact ids
+	nobodyYet                     // and reads may still lag behind writes
+	somebody                      // one profile is the row's: it was there before
+	ours                          // one profile is the row's: runs of this journal made it
+	several                       // several profiles hold contact ids of the row
+	same                          // the profile is as it is wanted
+	differs                       // it is not
+	changed                       // somebody changed it since
+	resembling                    // a profile holds them in another spelling: it may be the row's
+	strange                       // a success that something on the way made up: it may have been processed
+	barred                        // something on the way refused it, as a firewall does that dislikes its text
+	turnedAway                    // something on the way found fault with the request
+	blamed                        // a later request of that kind succeeded: it was because of the row
+	unblamed                      // none has
+	conflict                      // refused, because the contact is there already
+	refused                       // refused for good
+	again                         // not processed: everybody is asked to slow down
+	later                         // to be done again, after a pause
+	exhausted                     // it was tried often enough
+	lost                          // it may have been processed
+	gone                          // the profile is not there
+	stopped                       // not sent: the run is stopping
 )
 
 // failedLook is every way in which a look-up can fail.
-const failedLook = refused | conflict | exhausted | stopped | lost
+const failedLook = exhausted | stopped
 
 // A doubt is why it is not known whether the API has a row.
-type doubt uint8
+type doubt uint16
 
 const (
-	earlierRun doubt = 1 << iota // announced by an earlier run, and no outcome
-	answerLost                   // an ambiguous error
-	conflicted                   // 409: the contact is there
-	overtaken                    // 409, after an answer was lost: it may be there because of us
-	withoutID                    // a create that succeeded and did not say which profile it made
-	adopted                      // not any more: its profile was found, and is to be compared with the row
-	undoubted  = 0
+	earlierRun      doubt = 1 << iota // announced by an earlier run, and no outcome
+	answerLost                        // an ambiguous error
+	conflicted                        // 409: the contact is there
+	overtaken                         // 409, after an answer was lost: it may be there because of us
+	contested                         // 409 again, and no look-up finds the contact
+	foreign                           // a success that is not the API's
+	suspect                           // refused by something on the way, perhaps because of the row
+	refusedOnTheWay                   // refused by something on the way, because of no row
+	suspectChange                     // as suspect, of a change: nothing has to be looked up
+	adopted                           // not any more: its profile was found, and is to be compared with the row
+	undoubted       = 0
 )
 
 // String is the doubt as it stands in the journal.
@@ -79,10 +90,10 @@ func (d doubt) String() string {
 		return "earlier run"
 	case answerLost:
 		return "answer lost"
-	case conflicted, overtaken:
+	case conflicted, overtaken, contested:
 		return "conflict"
-	case withoutID:
-		return "no id"
+	case foreign, suspect, refusedOnTheWay:
+		return "not the API's answer"
 	}
 	return ""
 }
@@ -130,10 +141,11 @@ var creating = table{
 	{find, nobody, undoubted, do(create)},
 	{find, somebody, undoubted, settleAs(contact.Existing)},
 	{find, several, undoubted, settleAs(contact.Invalid)},
-	{find, refused | conflict | exhausted | lost, undoubted, settleAs(contact.Failed)},
+	{find, exhausted, undoubted, settleAs(contact.Failed)},
 
 	{create, ok, undoubted, settleAs(contact.Created)},
-	{create, unnamed | conflict | lost, undoubted, do(park)},
+	{create, somebody, undoubted, settleAs(contact.Existing)},
+	{create, conflict | lost | strange | barred | turnedAway, undoubted, do(park)},
 	{create, refused, undoubted, settleAs(contact.Rejected)},
 	{create, again, undoubted, do(create)},
 	{create, later, undoubted, afterPause(create)},
@@ -144,12 +156,15 @@ var creating = table{
 	{look, ours, undoubted, settleAs(contact.Created)},
 	{look, somebody, undoubted, settleAs(contact.Existing)},
 	{look, nobodyYet, undoubted, do(park)},
-	// The API says that it is there, and does not show it: it needs nothing more.
-	{look, nobody, conflicted | overtaken, settleAs(contact.Existing)},
-	{look, nobody | failedLook, withoutID, settleAs(contact.Created)},
-	{look, failedLook, conflicted, settleAs(contact.Existing)},
+	// It is sent again, but for what something on the way took for the API: who made
+	// up one answer makes up the next. The next run sends it, if it finds nobody.
+	{look, nobody, foreign | contested, settleAs(contact.Unknown)},
+	{look, nobody, suspect, do(hold)},
+	{look, nobody, refusedOnTheWay, settleAs(contact.Failed)},
 	{look, nobody, undoubted, do(create)},
-	{look, failedLook, undoubted, settleAs(contact.Unknown)},
+	{look, resembling | failedLook, undoubted, settleAs(contact.Unknown)},
+	{hold, blamed, undoubted, settleAs(contact.Rejected)},
+	{hold, unblamed, undoubted, settleAs(contact.Failed)},
 }
 
 // updating is the table of a row whose profile is known: read it, and send what
@@ -159,6 +174,7 @@ var updating = slices.Concat(
 		{begin, ok, undoubted, do(merge)},
 		{find, somebody, undoubted, do(compare)},
 		{look, ours | somebody, undoubted, do(compare)},
+		{create, somebody, undoubted, do(merge)},
 		{compare, same, undoubted, settleAs(contact.Unchanged)},
 		{compare, ours, undoubted, settleAs(contact.Created)}, // as it is wanted, and made by us
 		{compare, differs, adopted, do(announce)},
@@ -184,12 +200,18 @@ var updating = slices.Concat(
 var changes = table{
 	{read | write | remove, again, undoubted, do(read)},
 	{read | write | remove, later, undoubted, afterPause(read)},
-	{merge | read | write, gone, undoubted, do(renew)},
+	{merge | read | write, gone, undoubted, do(confirm)},
+	{confirm, nobody | somebody, undoubted, do(renew)},
+	{confirm, later, undoubted, afterPause(read)},
 	{renew, ok, undoubted, do(find)},
 	{merge | read | write, refused, undoubted, settleAs(contact.Rejected)},
-	{merge | read | write, exhausted, undoubted, settleAs(contact.Failed)},
-	{announce | merge | read | write | renew, stopped, adopted, settleAs(contact.Unknown)},
-	{announce | merge | read | write | renew, stopped, undoubted, endAs(announcedOnly)},
+	{merge | read | write, barred, undoubted, do(park)},
+	{park, ok, suspectChange, do(hold)},
+	{hold, blamed, undoubted, settleAs(contact.Rejected)},
+	{hold, unblamed, undoubted, settleAs(contact.Failed)},
+	{merge | read | write | confirm, exhausted, undoubted, settleAs(contact.Failed)},
+	{announce | merge | read | write | confirm | renew, stopped, adopted, settleAs(contact.Unknown)},
+	{announce | merge | read | write | confirm | renew, stopped, undoubted, endAs(announcedOnly)},
 }
 
 // upserting is the table of a row that is created, or brought up to date where
@@ -222,14 +244,17 @@ var (
 			{begin, ok, undoubted, do(remove)},
 			{remove, again, undoubted, do(remove)},
 			{remove, later, undoubted, afterPause(remove)},
+			{confirm, later, undoubted, afterPause(remove)},
 		},
 		removals,
 	)
 	removals = table{
 		{remove, ok, undoubted, settleAs(contact.Deleted)},
-		{write | remove, gone, undoubted, settleAs(contact.Deleted)},
-		{write | remove, refused | exhausted, undoubted, endAs(notRemoved)},
-		{write | remove, stopped, undoubted, endAs(dropped)}, // the next run does it
+		{write | remove, gone, undoubted, do(confirm)},
+		{confirm, nobody | somebody, undoubted, settleAs(contact.Deleted)},
+		{confirm, later, undoubted, afterPause(write)},
+		{write | remove | confirm, refused | barred | exhausted, undoubted, endAs(notRemoved)},
+		{write | remove | confirm, stopped, undoubted, endAs(dropped)}, // the next run does it
 	}
 )
 
@@ -246,9 +271,11 @@ var (
 			{read, changed, undoubted, endAs(undoKept)},
 			{write, ok, undoubted, settleAs(contact.Updated)},
 			{remove, ok, undoubted, settleAs(contact.Deleted)},
-			{read | write | remove, gone, undoubted, settleAs(contact.Deleted).with(undoGone)},
-			{read | write | remove, refused | exhausted, undoubted, endAs(notRemoved)},
-			{read | write | remove, stopped, undoubted, endAs(undoLeft)},
+			{read | write | remove, gone, undoubted, do(confirm)},
+			{confirm, nobody | somebody, undoubted, settleAs(contact.Deleted).with(undoGone)},
+			{confirm, later, undoubted, afterPause(read)},
+			{read | write | remove | confirm, refused | barred | exhausted, undoubted, endAs(notRemoved)},
+			{read | write | remove | confirm, stopped, undoubted, endAs(undoLeft)},
 		},
 		changes[:2],
 	)

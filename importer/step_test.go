@@ -13,21 +13,23 @@ var (
 		"creating": creating, "updating": updating, "upserting": upserting, "touching": touching,
 		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
 	}
-	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "renew", "finish"}
+	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "confirm", "renew", "hold", "finish"}
 	// brings are the answers that each step can bring.
 	brings = map[step]answer{
 		begin:    ok,
 		find:     nobody | somebody | several | exhausted | stopped,
-		create:   ok | unnamed | conflict | refused | again | later | exhausted | lost | stopped,
+		create:   ok | somebody | conflict | strange | barred | turnedAway | refused | again | later | exhausted | lost | stopped,
 		park:     ok,
-		look:     nobody | nobodyYet | somebody | ours | refused | stopped,
+		look:     nobody | nobodyYet | somebody | ours | resembling | exhausted | stopped,
 		compare:  same | ours | differs,
 		announce: ok | stopped,
-		merge:    ok | gone | refused | again | later | exhausted | stopped,
-		read:     ok | same | differs | gone | refused | again | later | exhausted | stopped,
-		write:    ok | gone | refused | again | later | exhausted | stopped,
-		remove:   ok | gone | refused | again | later | exhausted | stopped,
+		merge:    ok | gone | refused | barred | again | later | exhausted | stopped,
+		read:     ok | same | differs | gone | refused | barred | again | later | exhausted | stopped,
+		write:    ok | gone | refused | barred | again | later | exhausted | stopped,
+		remove:   ok | gone | refused | barred | again | later | exhausted | stopped,
+		confirm:  nobody | somebody | later | exhausted | stopped,
 		renew:    ok | stopped,
+		hold:     blamed | unblamed,
 	}
 )
 
@@ -87,7 +89,11 @@ func TestEveryAnswerHasAMove(t *testing.T) {
 					visit(next)
 					continue
 				}
-				for _, why := range []doubt{answerLost, conflicted, overtaken, withoutID} {
+				if s.did != create {
+					visit(state{park, suspectChange})
+					continue
+				}
+				for _, why := range []doubt{answerLost, conflicted, overtaken, contested, foreign, suspect, refusedOnTheWay} {
 					visit(state{park, why})
 				}
 			}
@@ -117,7 +123,9 @@ func TestMoves(t *testing.T) {
 		{"creating", find, exhausted, undoubted, "failed"},
 		// A create that may have been processed is never sent again before a look.
 		{"creating", create, lost, undoubted, "park"},
-		{"creating", create, unnamed, undoubted, "park"},
+		{"creating", create, strange, undoubted, "park"},
+		{"creating", create, barred, undoubted, "park"},
+		{"creating", create, turnedAway, undoubted, "park"},
 		{"creating", create, conflict, undoubted, "park"},
 		{"creating", create, later, undoubted, "pause, create"},
 		{"creating", create, again, undoubted, "create"},
@@ -128,17 +136,26 @@ func TestMoves(t *testing.T) {
 		{"creating", look, nobodyYet, answerLost, "park"},
 		{"creating", look, nobody, answerLost, "create"},
 		{"creating", look, nobody, earlierRun, "create"},
-		{"creating", look, nobody, conflicted, "existing"},
-		{"creating", look, nobody, overtaken, "existing"},
-		{"creating", look, nobody, withoutID, "created"},
+		// 409 is "existing" only where somebody is found.
+		{"creating", look, nobody, conflicted, "create"},
+		{"creating", look, nobody, overtaken, "create"},
+		{"creating", look, nobody, contested, "unknown"},
+		// Who made up one success makes up the next: it is not sent again by this run.
+		{"creating", look, nobody, foreign, "unknown"},
+		{"upserting", look, nobody, foreign, "unknown"},
+		// A firewall that dislikes the text of one row.
+		{"creating", look, nobody, suspect, "hold"},
+		{"creating", hold, blamed, suspect, "rejected"},
+		{"creating", hold, unblamed, suspect, "failed"},
+		{"creating", look, nobody, refusedOnTheWay, "failed"},
+		{"creating", look, resembling, answerLost, "unknown"},
 		{"creating", look, ours, answerLost, "created"},
 		{"creating", look, somebody, answerLost, "existing"},
 		{"upserting", look, ours, answerLost, "compare"},
-		{"creating", look, refused, answerLost, "unknown"},
+		{"creating", look, exhausted, answerLost, "unknown"},
 		{"creating", look, stopped, earlierRun, "unknown"},
-		{"creating", look, refused, overtaken, "unknown"},
-		{"creating", look, refused, conflicted, "existing"},
-		{"creating", look, stopped, withoutID, "created"},
+		{"creating", look, exhausted, conflicted, "unknown"},
+		{"creating", look, stopped, foreign, "unknown"},
 		// What becomes a change is announced as one.
 		{"upserting", compare, differs, adopted, "announce"},
 		{"upserting", compare, differs, undoubted, "merge"},
@@ -155,16 +172,28 @@ func TestMoves(t *testing.T) {
 		{"updating", write, ok, undoubted, "updated"},
 		{"updating", write, later, undoubted, "pause, read"},
 		{"updating", write, again, undoubted, "read"},
-		{"updating", write, gone, undoubted, "renew"},
-		{"updating", read, gone, undoubted, "renew"},
+		// What is not there is looked for before anything is created again.
+		{"updating", write, gone, undoubted, "confirm"},
+		{"updating", read, gone, undoubted, "confirm"},
+		{"updating", confirm, nobody, undoubted, "renew"},
+		{"updating", confirm, somebody, undoubted, "renew"},
+		{"updating", confirm, later, undoubted, "pause, read"},
+		{"updating", confirm, exhausted, undoubted, "failed"},
+		{"updating", write, barred, undoubted, "park"},
+		{"updating", park, ok, suspectChange, "hold"},
+		{"upserting", park, ok, answerLost, "look"},
 		{"updating", renew, ok, undoubted, "find"},
 		{"touching", begin, ok, undoubted, "read"},
 		{"touching", write, ok, undoubted, "updated"},
-		{"touching", read, gone, undoubted, "renew"},
+		{"touching", read, gone, undoubted, "confirm"},
 		// What a mirror removes.
 		{"deactivating", begin, ok, undoubted, "write"},
 		{"deactivating", write, ok, undoubted, "deactivated"},
-		{"deactivating", write, gone, undoubted, "deleted"},
+		{"deactivating", write, gone, undoubted, "confirm"},
+		{"deactivating", confirm, nobody, undoubted, "deleted"},
+		{"deactivating", confirm, exhausted, undoubted, "not removed"},
+		{"deactivating", confirm, later, undoubted, "pause, write"},
+		{"deleting", confirm, later, undoubted, "pause, remove"},
 		{"deactivating", write, later, undoubted, "pause, write"},
 		{"deleting", begin, ok, undoubted, "remove"},
 		{"deleting", remove, ok, undoubted, "deleted"},
@@ -175,7 +204,8 @@ func TestMoves(t *testing.T) {
 		{"undoingCreate", read, differs, undoubted, "remove"},
 		{"undoingCreate", read, changed, undoubted, "kept"},
 		{"undoingCreate", remove, later, undoubted, "pause, read"},
-		{"undoingCreate", read, gone, undoubted, "gone: deleted"},
+		{"undoingCreate", read, gone, undoubted, "confirm"},
+		{"undoingCreate", confirm, nobody, undoubted, "gone: deleted"},
 		{"undoingCreate", read, ok, undoubted, "deleted"},
 		{"undoingChange", read, differs, undoubted, "write"},
 		{"undoingChange", read, same, undoubted, "updated"},

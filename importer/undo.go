@@ -111,9 +111,6 @@ func (e *engine) readUndo(t *task, f contact.Found) answer {
 // changedSince tells whether somebody changed a profile after our last write, as
 // far as whole seconds and two clocks can tell.
 func (e *engine) changedSince(f contact.Found, wrote time.Time) bool {
-	latest := wrote.Add(clockMargin)
-	if skew, ok := e.API.ClockSkew(); ok {
-		latest = latest.Add(skew)
-	}
+	latest := wrote.Add(clockMargin + e.clocks.skew())
 	return f.LastChanged.After(latest)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -27,7 +28,9 @@ type task struct {
 
 	announced time.Time // when the journal first said that it may be sent: nothing of ours is older
 	lost      bool      // an answer to a create or a change was lost
+	barredAt  time.Time // when something on the way refused it last
 	unmet     bool      // the contact may be in the project: look before it is created
+	absent    bool      // nobody held its contact ids when that was looked for
 
 	// In doubt.
 	since  time.Time // when the request can have been processed at the latest: from then on reads may lag behind
@@ -43,7 +46,7 @@ type task struct {
 	merged  bool            // some were
 	touch   bool            // it is as it was, and only its profile is to live on
 	want    contact.Profile // what the next update sends
-	gone    string          // id of the profile that it had, and that is not there any more
+	holders []contact.Found // of its contact ids, where they were looked for already
 	written *change.WrittenRow
 }
 
@@ -114,8 +117,12 @@ func (e *engine) take(t *task, s step) answer {
 		return e.change(t, func(ctx context.Context) error { return e.API.Update(ctx, t.ID, t.want) })
 	case remove:
 		return e.change(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
+	case confirm:
+		return e.confirm(t)
 	case renew:
 		return e.renew(t)
+	case hold:
+		return e.hold(t)
 	}
 	return stopped
 }
@@ -141,6 +148,10 @@ func (e *engine) judge(t *task, err error, repeatable bool) answer {
 		return stopped
 	}
 	t.problem = contact.AsAPIError(err)
+	if isBarred(t.problem) {
+		t.lost, t.barredAt = true, time.Now()
+		return barred
+	}
 	class := t.problem.Class
 	if class == contact.Ambiguous {
 		t.lost = true
@@ -165,6 +176,13 @@ func (e *engine) judge(t *task, err error, repeatable bool) answer {
 		e.stop(withHint(t.problem))
 		return stopped
 	}
+	switch {
+	case t.problem.Author != contact.Way:
+	case t.problem.HTTP/100 == 2:
+		return strange
+	case t.problem.HTTP/100 == 4 && t.problem.HTTP != http.StatusTooManyRequests && t.problem.HTTP != http.StatusRequestTimeout:
+		return turnedAway
+	}
 	return lost
 }
 
@@ -173,31 +191,85 @@ func (e *engine) create(t *task) answer {
 	if t.retry.Spent() && t.problem != nil { // before it was looked up in vain
 		return exhausted
 	}
+	looked := t.doubt
 	lastWord := func(now time.Time) error { return e.stillAlive(t.Row.Key, now) }
 	var created contact.CreateResult
-	got := e.judge(t, e.call(lastWord, func(ctx context.Context) (err error) {
+	sent := time.Now()
+	got := e.judge(t, e.call(kindCreate, lastWord, func(ctx context.Context) (err error) {
 		t.Attempts++
 		if t.Attempts > 1 {
 			e.Progress.Retries.Add(1)
 		}
+		sent = time.Now()
 		created, err = e.API.Create(ctx, t.Row.Profile)
 		return err
 	}), false)
 	switch got {
 	case ok:
-		if t.ID = created.ID; t.ID == "" {
-			t.doubt = withoutID
-			return unnamed
-		}
+		got = e.believe(t, created, sent)
 	case conflict:
-		t.doubt = conflicted
-		if t.lost {
+		switch {
+		case looked&(conflicted|overtaken) != 0:
+			t.doubt = contested
+		case t.lost:
 			t.doubt = overtaken
+		default:
+			t.doubt = conflicted
 		}
+		return got
+	}
+	switch got {
 	case lost:
 		t.doubt = answerLost
+	case strange:
+		t.doubt = foreign
+	case barred:
+		t.doubt = suspect
+	case turnedAway:
+		t.doubt = refusedOnTheWay
 	}
 	return got
+}
+
+// believe holds the answer to a create against what was sent. A profile that was
+// there before, or that is another row's, was not created by this request.
+func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) answer {
+	t.ID = created.ID
+	e.learnSpelling(t.Row.Profile.ContactIDs, created.ContactIDs)
+	switch {
+	case created.ID == "":
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: "the answer to the create names no profile"}}
+		return strange
+	case created.ContactIDs != nil && !holdsAny(created.ContactIDs, t.Row.Profile.ContactIDs):
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create shows the profile %s, which is of other contacts", created.ID)}}
+		t.ID = ""
+		return strange
+	case !e.made.add(created.ID):
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create names the profile %s, which is another row's", created.ID)}}
+		t.ID = ""
+		return strange
+	case !t.absent && e.clocks.isOlder(created.CreatedAt, sent):
+		t.Found, t.touched = true, created.CreatedAt
+		return somebody
+	}
+	e.clocks.learn(created.CreatedAt, sent)
+	return ok
+}
+
+// hold decides about a row that something on the way refused: where it has taken a
+// later request of that kind, it was because of this row.
+func (e *engine) hold(t *task) answer {
+	k := kindChange
+	if t.doubt == suspect {
+		k = kindCreate
+	}
+	if !e.health.succeededSince(k, t.barredAt) {
+		return unblamed
+	}
+	p := *t.problem
+	p.Hint = "something on the way to the API, such as a firewall, refuses this row and takes others: look at its text"
+	t.problem = &p
+	return blamed
 }
 
 // compare compares a row with the profile that was found for it.
@@ -303,7 +375,7 @@ func (e *engine) readProfile(t *task) (contact.Found, error) {
 
 // change sends one request that changes the profile of a row.
 func (e *engine) change(t *task, request func(context.Context) error) answer {
-	got := e.judgeChange(t, e.call(nil, func(ctx context.Context) error {
+	got := e.judgeChange(t, e.call(kindChange, nil, func(ctx context.Context) error {
 		t.Attempts++
 		return request(ctx)
 	}))
@@ -317,23 +389,53 @@ func (e *engine) judgeChange(t *task, err error) answer {
 	if isGone(err) {
 		return gone
 	}
-	got := e.judge(t, err, true)
-	if got == conflict {
+	switch got := e.judge(t, err, true); got {
+	case conflict:
 		return refused
+	case barred:
+		t.doubt = suspectChange
+		return got
+	default:
+		return got
 	}
-	return got
 }
 
-// isGone tells whether a profile is not there.
-func isGone(err error) bool {
-	problem, ok := errors.AsType[*contact.APIError](err)
-	return ok && problem.Class == contact.Permanent && problem.HTTP == 404
+// confirm looks for who holds the contact ids of a row whose profile the API says
+// is not there. Where that very profile is found, one of the two is wrong, and it
+// is asked again.
+func (e *engine) confirm(t *task) answer {
+	ids := t.Row.Profile.ContactIDs
+	if len(ids) == 0 { // of a state that was filled from a redacted journal
+		return nobody
+	}
+	found, err := e.lookUpEach(ids)
+	if got := e.lookFailed(t, err); got != ok {
+		return got
+	}
+	if slices.ContainsFunc(found, func(f contact.Found) bool { return f.ID == t.ID }) {
+		t.problem = &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
+			HTTP:   http.StatusNotFound,
+			Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", t.ID),
+			Hint:   "a cache on the way to the API may be behind; the next run tries it again",
+		}}
+		switch t.retry.After(contact.Transient, true) {
+		case pace.Later:
+			return later
+		default:
+			return exhausted
+		}
+	}
+	t.holders, t.unmet = found, len(found) > 0
+	if len(found) > 0 {
+		return somebody
+	}
+	return nobody
 }
 
 // renew makes a create of a row whose profile is not there any more: it has
 // expired, or somebody deleted it. The journal is told first that it is gone, so
-// that a create whose answer is lost is in doubt like any other. The contact may
-// have come back by itself since.
+// that a create whose answer is lost is in doubt like any other. Where the contact
+// has come back by itself, that profile is taken.
 func (e *engine) renew(t *task) answer {
 	keys := []contact.Key{t.Row.Key}
 	if got := e.recorded(e.Journal.Gone(keys)); got != ok {
@@ -343,10 +445,9 @@ func (e *engine) renew(t *task) answer {
 	if got := e.recorded(e.sending(t.announced, keys)); got != ok {
 		return got
 	}
-	t.table, t.gone, t.ID, t.touch = upserting, t.ID, "", false
+	t.table, t.ID, t.touch, t.absent = upserting, "", false, len(t.holders) == 0
 	t.lost, t.Found, t.doubt, t.made, t.merging, t.merged, t.Previous = false, false, undoubted, false, nil, false, nil
 	t.retry, t.problem = pace.Retry{Max: e.Retries}, nil
-	t.unmet = e.Discovery != DiscoverNobody
 	return ok
 }
 
@@ -374,13 +475,10 @@ func (e *engine) finishRow(t *task, m move) {
 	case m.status == contact.Failed:
 		o.Found, o.Failure = false, t.gaveUp()
 	case m.status == contact.Unknown:
-		o.Failure = t.undecided()
+		o.ID, o.Found, o.Failure = unlessAdopted(t), t.doubt == adopted, t.undecided()
 	case m.status == contact.Invalid: // its contact ids belong to several profiles
 		release = !t.announced.IsZero()
 		o.Failure = &t.problem.Failure
-	case m.status == contact.Existing && t.did == look && t.got == nobody:
-		e.Log.Warn().Str("source", o.Row.Source).Int("line", o.Row.Line).
-			Msg("the API refused the contact as there already, and no look-up finds it")
 	}
 	e.deliver(result{kind: m.end, outcome: o, release: release})
 }
@@ -411,10 +509,27 @@ func (t *task) undecided() *contact.Failure {
 			Hint:   "it may be in the API; the next run of the same command looks it up again",
 		}
 	}
-	f := t.problem.Failure
-	f.Detail = "the contact could not be looked up: " + f.Detail
-	f.Hint = "it may be in the API; the next run of the same command looks it up again"
+	f := contact.Failure{Detail: "the API refuses the contact as there already, and no look-up finds it"}
+	switch {
+	case t.got == resembling:
+		f.Detail = "a profile holds the contact id in another spelling, and it is not known whether it is this row's"
+	case t.problem != nil && t.got == nobody && t.doubt == foreign:
+		f = t.problem.Failure
+		f.Detail = "something on the way to the API answered the create, and no look-up finds the contact: " + f.Detail
+	case t.problem != nil && t.got != nobody:
+		f = t.problem.Failure
+		f.Detail = "the contact could not be looked up: " + f.Detail
+	}
+	f.Hint = "it may be in the API; the next run of the same command looks it up again, and sends it where it finds nobody"
 	return &f
+}
+
+// unlessAdopted is the id of a row that is in, whatever else is not known of it.
+func unlessAdopted(t *task) string {
+	if t.doubt == adopted {
+		return t.ID
+	}
+	return ""
 }
 
 // withHint is an error that ends the run, with what to do about it.

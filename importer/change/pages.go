@@ -19,19 +19,29 @@ const maxPages = 100_000
 var ErrEndless = errors.New("the list of profiles does not end")
 
 // Pages ranges over the pages of a list, from the one that the cursor of q names
-// to the last. It asks list for each of them, PageSize profiles at a time. After
-// an error, which is that of list or an *APIError that wraps ErrEndless, it ends.
+// to the last. It asks list for each of them, PageSize profiles at a time, and for
+// fewer where that many are too large for one answer. After an error, which is that
+// of list or an *APIError that wraps ErrEndless, it ends.
 func Pages(list func(contact.ListQuery) (contact.ListPage, error), q contact.ListQuery) iter.Seq2[contact.ListPage, error] {
 	q.Limit = PageSize
 	return func(yield func(contact.ListPage, error) bool) {
+		first, seen, total := "", 0, 0
 		for n := 1; ; n++ {
 			page, err := list(q)
+			if errors.Is(err, contact.ErrTooLarge) && q.Limit > 1 {
+				q.Limit = max(1, q.Limit/4)
+				continue
+			}
 			if !yield(page, err) || err != nil || page.Next == "" || len(page.Profiles) == 0 {
 				return
 			}
-			if page.Next == q.Cursor || n > maxPages {
-				yield(contact.ListPage{}, &contact.APIError{Class: contact.Permanent, Err: ErrEndless, Failure: contact.Failure{
-					Detail: fmt.Sprintf("%v: page %d points to itself or beyond %d pages", ErrEndless, n, maxPages),
+			seen, total = seen+len(page.Profiles), max(total, page.Total)
+			switch id := page.Profiles[0].ID; {
+			case n == 1:
+				first = id
+			case id == first, page.Next == q.Cursor, n > maxPages, total > 0 && seen > 2*total+PageSize:
+				yield(contact.ListPage{}, &contact.APIError{Author: contact.Way, Class: contact.Permanent, Err: ErrEndless, Failure: contact.Failure{
+					Detail: fmt.Sprintf("%v: page %d brings nothing new, points to itself, or is beyond what the list says it holds", ErrEndless, n),
 				}})
 				return
 			}

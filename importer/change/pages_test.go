@@ -12,18 +12,22 @@ func TestPages(t *testing.T) {
 	profiles := []contact.Found{{ID: "one"}}
 	broken := errors.New("broken")
 	for _, c := range []struct {
-		name  string
-		next  func(n int) string // the cursor in page n, from 1
-		empty int                // the page without profiles
-		fails int                // the page that cannot be read
-		want  int                // pages
-		err   error
+		name   string
+		next   func(n int) string // the cursor in page n, from 1
+		empty  int                // the page without profiles
+		fails  int                // the page that cannot be read
+		total  int                // what each page says that the list holds
+		circle int                // so many pages come again and again
+		want   int                // pages
+		err    error
 	}{
 		{name: "one page", next: func(int) string { return "" }, want: 1},
 		{name: "three pages", next: func(n int) string { return []string{"b", "c", ""}[n-1] }, want: 3},
 		{name: "an empty page is the last", next: strconv.Itoa, empty: 2, want: 2},
 		{name: "a page that points to itself", next: func(n int) string { return "b" }, want: 2, err: ErrEndless},
 		{name: "cursors without end", next: strconv.Itoa, want: maxPages + 1, err: ErrEndless},
+		{name: "a list that begins anew", next: strconv.Itoa, circle: 3, want: 4, err: ErrEndless},
+		{name: "a list that passes its total", next: strconv.Itoa, total: 10, want: 2*10 + PageSize + 1, err: ErrEndless},
 		{name: "an error", next: strconv.Itoa, fails: 3, want: 2, err: broken},
 	} {
 		asked, cursor := 0, ""
@@ -36,7 +40,10 @@ func TestPages(t *testing.T) {
 				return contact.ListPage{}, broken
 			}
 			cursor = c.next(asked)
-			page := contact.ListPage{Profiles: profiles, Next: cursor}
+			page := contact.ListPage{Profiles: []contact.Found{{ID: fmt.Sprint("p", asked)}}, Total: c.total, Next: cursor}
+			if c.circle > 0 {
+				page.Profiles[0].ID = fmt.Sprint("p", asked%c.circle)
+			}
 			if asked == c.empty {
 				page.Profiles = nil
 			}
@@ -55,6 +62,24 @@ func TestPages(t *testing.T) {
 		if c.err == ErrEndless && contact.AsAPIError(last).Class != contact.Permanent {
 			t.Errorf("%s: the class is %s", c.name, contact.AsAPIError(last).Class)
 		}
+	}
+	// Pages that are too large are asked for in smaller parts.
+	var limits []int
+	var ids []string
+	for page, err := range Pages(func(q contact.ListQuery) (contact.ListPage, error) {
+		limits = append(limits, q.Limit)
+		if q.Limit > 10 {
+			return contact.ListPage{}, &contact.APIError{Err: contact.ErrTooLarge}
+		}
+		return contact.ListPage{Profiles: []contact.Found{{ID: "p" + q.Cursor}}, Next: map[string]string{"": "b"}[q.Cursor]}, nil
+	}, contact.ListQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, page.Profiles[0].ID)
+	}
+	if fmt.Sprint(limits, ids) != "[100 25 6 6] [p pb]" {
+		t.Errorf("asked for %v, got %v", limits, ids)
 	}
 	// Who stops early asks for nothing more.
 	asked := 0

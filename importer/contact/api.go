@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// A CreateResult is the answer to a create. The API documents a whole Profile
-// in it, and no status code: every 2xx is success.
+// A CreateResult is the answer to a create: the profile as the API shows it.
 type CreateResult struct {
-	ID string // empty where the answer carried none: look the contact id up
+	ID         string
+	CreatedAt  time.Time // whole seconds of the server's clock; zero where the answer did not say
+	ContactIDs []string  // as the API spells them; nil where the answer did not say
 }
 
 // A ListQuery asks for one page of the project's profiles.
@@ -38,6 +39,17 @@ type Found struct {
 	LastChanged time.Time // whole seconds of the server's clock
 }
 
+// An Author is who answered a request. Only the API's word counts: what something
+// on the way to it says, such as a proxy, a firewall, a gateway or a cache, is no
+// answer to a read and leaves a write in doubt.
+type Author uint8
+
+const (
+	NoAnswer Author = iota // nobody, or it cannot be told
+	API
+	Way // something on the way
+)
+
 // A Class says what may be done about an error of the API. The zero value never
 // retries.
 type Class uint8
@@ -59,7 +71,11 @@ func (c Class) String() string {
 // classifies it.
 type APIError struct {
 	Failure
-	Class Class
+	Author Author
+	Class  Class
+	// Hopeless: with these settings and surroundings no request can succeed, as with
+	// a host that does not exist.
+	Hopeless bool
 	// RetryAfter is how long the server asked to wait; 0 where it did not say.
 	RetryAfter time.Duration
 	// Err is the error of the transport, where there was no answer.
@@ -84,7 +100,7 @@ func (e *APIError) Error() string {
 
 func (e *APIError) Unwrap() error { return e.Err }
 
-// asAPIError is the APIError that err is. An error of any other kind tells
+// AsAPIError is the APIError that err is. An error of any other kind tells
 // nothing of what the API did, which is what the zero Class says.
 func AsAPIError(err error) *APIError {
 	var problem *APIError
@@ -93,6 +109,10 @@ func AsAPIError(err error) *APIError {
 	}
 	return &APIError{Failure: Failure{Detail: err.Error()}, Err: err}
 }
+
+// ErrTooLarge is an answer that is too large to be taken, such as a page of large
+// profiles. An APIError wraps it.
+var ErrTooLarge = errors.New("the answer is too large")
 
 // Field returns the value of the field of that name, or nil.
 func (f Found) Field(name string) []byte { return Profile{Fields: f.Fields}.Field(name) }

@@ -51,6 +51,9 @@ type failureKey struct {
 // and numbers.
 var ofOneRow = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*`)
 
+// WithoutValues is a detail without what differs from row to row.
+func WithoutValues(detail string) string { return ofOneRow.ReplaceAllString(detail, "#") }
+
 // Add counts a row that is not in, and returns the number of its group, for
 // Remove.
 func (g *FailureGroups) Add(o *Outcome) int {
@@ -62,7 +65,7 @@ func (g *FailureGroups) Add(o *Outcome) int {
 	if len(detail) > 200 {
 		detail = detail[:200]
 	}
-	key := failureKey{status: o.Status, http: f.HTTP, code: f.Code, field: f.Field, detail: ofOneRow.ReplaceAllString(detail, "#")}
+	key := failureKey{status: o.Status, http: f.HTTP, code: f.Code, field: f.Field, detail: WithoutValues(detail)}
 	n, ok := g.byKey[key]
 	if !ok && len(g.groups) >= maxGroups {
 		key = failureKey{}

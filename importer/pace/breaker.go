@@ -11,17 +11,14 @@ import (
 // A breaker keeps a run from burning its rows' retries while nothing works at
 // all. After threshold failures in a row, without one definite answer between
 // them, it opens: all requests wait, but for one probe at a time at growing
-// distances. A definite answer, even a refusal, closes it. After giveUp without
-// one, open or not, it says that the run is over.
+// distances. A definite answer, even a refusal, closes it.
 //
 // Its methods are safe for concurrent use and start no goroutine.
 type Breaker struct {
 	threshold int
-	giveUp    time.Duration
 
 	mu      sync.Mutex
-	streak  int       // failures since the last definite answer
-	since   time.Time // of the first of them
+	streak  int // failures since the last definite answer
 	open    bool
 	probing bool // one request is on its way while open
 	probeAt time.Time
@@ -29,12 +26,9 @@ type Breaker struct {
 	changed chan struct{} // closed and made anew when open or probing change
 }
 
-// minFailures is how many requests must have failed in a row before a run is
-// over, however far apart they were.
-const minFailures = 3
-
-func NewBreaker(threshold int, giveUp time.Duration) *Breaker {
-	return &Breaker{threshold: threshold, giveUp: giveUp, changed: make(chan struct{})}
+// NewBreaker returns one that opens after so many failures in a row.
+func NewBreaker(threshold int) *Breaker {
+	return &Breaker{threshold: threshold, changed: make(chan struct{})}
 }
 
 // A Pass allows one request. It must be given back by exactly one of Done or
@@ -90,8 +84,7 @@ func (b *Breaker) Unused(p Pass) {
 }
 
 // Done tells how the request of a pass ended: with a definite answer, or not.
-// It returns for how long nothing has worked when that is too long, else 0.
-func (b *Breaker) Done(p Pass, answered bool) time.Duration {
+func (b *Breaker) Done(p Pass, answered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p.probe {
@@ -106,12 +99,9 @@ func (b *Breaker) Done(p Pass, answered bool) time.Duration {
 			}
 		}
 		b.streak = 0
-		return 0
+		return
 	}
 	now := time.Now()
-	if b.streak == 0 {
-		b.since = now
-	}
 	b.streak++
 	switch {
 	case !b.open && b.streak >= b.threshold:
@@ -121,10 +111,6 @@ func (b *Breaker) Done(p Pass, answered bool) time.Duration {
 	case b.open && p.probe:
 		b.probeAt = now.Add(b.delays.NextBackOff())
 	}
-	if down := now.Sub(b.since); b.streak >= minFailures && down >= b.giveUp {
-		return down
-	}
-	return 0
 }
 
 // IsOpen tells whether requests are held back. A row whose attempt failed

@@ -10,15 +10,13 @@ import (
 func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		b := NewBreaker(3, time.Hour)
+		b := NewBreaker(3)
 		fail := func() {
 			p, err := b.Wait(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if down := b.Done(p, false); down != 0 {
-				t.Fatalf("gives up after %s", down)
-			}
+			b.Done(p, false)
 		}
 		fail()
 		fail()
@@ -65,47 +63,9 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	})
 }
 
-func TestBreakerGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const giveUp = 10 * time.Minute
-		b := NewBreaker(2, giveUp)
-		start := time.Now()
-		for {
-			p, err := b.Wait(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if down := b.Done(p, false); down > 0 {
-				if took := time.Since(start); took < giveUp || took > giveUp+2*maxProbeDelay {
-					t.Errorf("gave up after %s, want %s and at most the distance of two probes more", took, giveUp)
-				}
-				return
-			}
-		}
-	})
-}
-
-// Two requests that failed far apart are no proof that nothing works: a slow pace
-// sends few.
-func TestBreakerGivesUpAfterThreeFailuresAtLeast(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := NewBreaker(10, 10*time.Minute)
-		for n := 1; n <= 3; n++ {
-			p, err := b.Wait(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if down := b.Done(p, false); (down > 0) != (n == 3) {
-				t.Errorf("failure %d: down for %s", n, down)
-			}
-			time.Sleep(time.Hour)
-		}
-	})
-}
-
 func TestBreakerWaitIsCancellable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBreaker(1, time.Hour)
+		b := NewBreaker(1)
 		p, _ := b.Wait(t.Context())
 		b.Done(p, false)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond/10)
