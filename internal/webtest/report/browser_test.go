@@ -1,9 +1,11 @@
-package report
+package report_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/report"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -135,35 +137,60 @@ func (b *tab) check(t *testing.T, own string) {
 	}
 }
 
+// hostile is what a stranger may write into any field of a source, and a server
+// into any field of an answer.
+const hostile = `</script><script>alerted=1</script><img src=//evil.example/x onerror=alerted=1>"'` + "`${}{{.}}\x1b[2J\u202e\u0000&lt;"
+
+// A line is one of a report, as the contract has it.
+type line map[string]any
+
+// appendLines writes lines behind those of the report at path.
+func appendLines(t *testing.T, path string, lines ...line) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	must(t, err)
+	e := json.NewEncoder(f)
+	for _, l := range lines {
+		if l["at"] == nil {
+			l["at"] = time.Now()
+		}
+		must(t, e.Encode(l))
+	}
+	must(t, f.Close())
+}
+
+func runLine() line {
+	return line{"kind": "run", "run": "01A", "version": "1", "mode": "create", "sources": []string{hostile + ".csv"},
+		"base_url": "https://api.example", "project_id": "65f0000000000000000000aa"}
+}
+
+func keyOf(i int) string { return contact.KeyOf([]string{fmt.Sprint(i)}).String() }
+
 // writeRows writes a report of n rows with hostile text in every field.
 func writeRows(t *testing.T, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hostile.report.ndjson")
-	w := begin(t, path, hostile)
-	var meter contact.TrafficMeter
-	meter.Begin(time.Now().Add(-time.Minute))
-	keys := make([]contact.Key, 0, n)
+	lines := []line{runLine()}
 	for i := range n {
-		keys = append(keys, contact.KeyOf([]string{fmt.Sprint(i)}))
-	}
-	must(t, w.report.Sending(keys))
-	for i, key := range keys {
-		o := &contact.Outcome{Status: contact.Created, ID: hostile, Attempts: 1, At: time.Now(), Row: contact.Row{
-			Source: hostile, Line: i + 2, Number: int64(i + 1), Key: key, Profile: contact.Profile{ContactIDs: []string{fmt.Sprint(i), hostile}},
-		}}
+		row := line{"kind": "row", "key": keyOf(i), "source": hostile, "line": i + 2, "row": i + 1, "contactIds": []string{fmt.Sprint(i), hostile},
+			"status": "created", "_id": hostile, "attempts": 1}
 		if i%500 == 0 { // the only row of the run of one too
-			o.Status, o.ID, o.Doubt = contact.Unknown, "", hostile
-			o.Failure = &contact.Failure{HTTP: 500, Code: i, Field: hostile + string(rune('a'+i/500%26)), Detail: hostile, TraceID: hostile, Hint: hostile}
+			row["status"], row["doubt"] = "unknown", hostile
+			row["error"] = line{"http": 500, "code": i, "field": hostile + string(rune('a'+i/500%26)), "detail": hostile, "traceId": hostile, "hint": hostile}
+			delete(row, "_id")
 		}
-		must(t, w.report.Append(o))
-		meter.Observe("create", 201+i%7/6*228, time.Duration(20+i%400)*time.Millisecond)
+		lines = append(lines, row)
 	}
 	if n > 0 {
-		meter.Observe(hostile, 0, time.Second)
-		traffic, _ := meter.Cut(time.Now())
-		must(t, w.report.Traffic(traffic))
+		latency := [][2]float64{}
+		for ms := 20; ms < 420; ms += 10 {
+			latency = append(latency, [2]float64{float64(ms), float64(n)})
+		}
+		lines = append(lines, line{"kind": "traffic", "from": time.Now().Add(-time.Minute), "latency_ms": latency, "requests": []line{
+			{"op": "create", "code": 201, "n": 6 * n}, {"op": "create", "code": 429, "n": n}, {"op": hostile, "code": 0, "n": 1}}})
 	}
-	w.end(contact.Summary{Run: hostile, Status: contact.Stopped, Reason: hostile, Counts: contact.Counts{Read: int64(n)}})
+	appendLines(t, path, append(lines, line{"kind": "end", "run": "01A", "status": "stopped",
+		"summary": line{"run": hostile, "status": "stopped", "reason": hostile, "read": n, "duration_s": 1}})...)
 	return path
 }
 
@@ -172,7 +199,7 @@ func writeRows(t *testing.T, n int) string {
 func TestPagesInABrowser(t *testing.T) {
 	browser := newBrowser(t)
 	for _, n := range []int{0, 1, 100_000} {
-		a, err := Read(writeRows(t, n))
+		a, err := report.Read(writeRows(t, n))
 		must(t, err)
 		file := filepath.Join(t.TempDir(), "page.html")
 		f, err := os.Create(file)
@@ -207,8 +234,8 @@ func TestPagesInABrowser(t *testing.T) {
 // The live page shows what the run has written since, without being loaded again.
 func TestLivePageInABrowser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "live.report.ndjson")
-	w := begin(t, path, "01A")
-	live := NewLive(path, func() Now { return Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"} })
+	appendLines(t, path, runLine())
+	live := report.NewLive(path, func() report.Now { return report.Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"} })
 	defer live.Close()
 	server := httptest.NewServer(live)
 	defer server.Close()
@@ -220,14 +247,17 @@ func TestLivePageInABrowser(t *testing.T) {
 	}
 	must(t, chromedp.Run(tab.ctx, chromedp.EmulateViewport(375, 900), chromedp.Navigate(server.URL+"/")))
 	shows("nothing was settled yet")
-	w.row("a", contact.Created, nil)
-	w.row("b", contact.Rejected, because(contact.Failure{HTTP: 400, Field: hostile, Detail: hostile, Hint: hostile}))
+	appendLines(t, path,
+		line{"kind": "sending", "keys": []string{keyOf(1), keyOf(2)}},
+		line{"kind": "row", "key": keyOf(1), "source": hostile, "line": 2, "row": 1, "contactIds": []string{hostile}, "status": "created", "_id": hostile, "attempts": 1},
+		line{"kind": "row", "key": keyOf(2), "source": hostile, "line": 3, "row": 2, "contactIds": []string{hostile}, "status": "rejected", "attempts": 1,
+			"error": line{"http": 400, "field": hostile, "detail": hostile, "hint": hostile}})
 	shows("profiles that the API made")
 	shows("1 × rejected")
 	tab.check(t, server.URL+"/")
 	picture(t, tab, "live.png")
 
-	w.end(contact.Summary{Status: contact.Complete})
+	appendLines(t, path, line{"kind": "end", "run": "01A", "status": "complete", "summary": line{"status": "complete"}})
 	server.Close()
 	must(t, chromedp.Run(tab.ctx, chromedp.Poll(`!document.getElementById("gone").hidden`, nil, chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(20*time.Second))))
 }
@@ -242,4 +272,11 @@ func picture(t *testing.T, tab *tab, name string) {
 	var png []byte
 	must(t, chromedp.Run(tab.ctx, chromedp.CaptureScreenshot(&png)))
 	must(t, os.WriteFile(filepath.Join(dir, name), png, 0o600))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -236,7 +236,7 @@ var loadDocument = sync.OnceValues(func() (openAPIDocument, error) {
 			return string(data), err
 		})
 	}
-	data, err := os.ReadFile("openapi.json")
+	data, err := os.ReadFile("../../sandbox/openapi.json")
 	if err != nil {
 		return openAPIDocument{}, err
 	}

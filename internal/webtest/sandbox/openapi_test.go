@@ -25,7 +25,7 @@ func TestOpenAPIDocumentIsServed(t *testing.T) {
 		data, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, data
 	}
-	file, err := os.ReadFile("openapi.json")
+	file, err := os.ReadFile("../../sandbox/openapi.json")
 	if err != nil {
 		t.Fatal(err)
 	}
