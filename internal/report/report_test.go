@@ -130,6 +130,41 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Reports of earlier versions tell what they told then.
+func TestReportsOfEarlierVersions(t *testing.T) {
+	for name, want := range map[string]struct {
+		counts map[contact.Status]int64
+		runs   int
+		ids    int // lines of WriteIDs, its first one included
+	}{
+		"create":      {map[contact.Status]int64{contact.Created: 6, contact.Existing: 1, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
+		"killed":      {map[contact.Status]int64{contact.Created: 13, contact.InDoubt: 5}, 1, 14},
+		"interrupted": {map[contact.Status]int64{contact.Created: 27}, 2, 28},
+		"doubt":       {map[contact.Status]int64{contact.Created: 4, contact.Rejected: 1, contact.Unknown: 2, contact.Invalid: 1, contact.Duplicate: 1}, 1, 5},
+		"upsert":      {map[contact.Status]int64{contact.Created: 1, contact.Updated: 1}, 1, 3},
+		"mirror":      {map[contact.Status]int64{contact.Updated: 1, contact.Deleted: 1}, 1, 3},
+		"undo":        {map[contact.Status]int64{contact.Updated: 2, contact.Deleted: 1}, 2, 4},
+		"redacted":    {map[contact.Status]int64{contact.Created: 7, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
+	} {
+		path := filepath.Join("..", "..", "sink", "journal", "testdata", name+".ndjson")
+		a, err := Read(path)
+		must(t, err)
+		for _, s := range shown {
+			if got := a.Count(s); got != want.counts[s] {
+				t.Errorf("%s: %d are %v, want %d", name, got, s, want.counts[s])
+			}
+		}
+		if len(a.Runs) != want.runs || a.Runs[0].ProjectID != "65f0000000000000000000aa" || len(a.Requests()) == 0 {
+			t.Errorf("%s: runs %+v, requests %v", name, a.Runs, a.Requests())
+		}
+		var b strings.Builder
+		must(t, WriteIDs(&b, path))
+		if got := strings.Count(b.String(), "\n"); got != want.ids {
+			t.Errorf("%s: %d lines of ids, want %d:\n%s", name, got, want.ids, b.String())
+		}
+	}
+}
+
 func TestText(t *testing.T) {
 	a, err := Read(writeExample(t))
 	must(t, err)
