@@ -189,7 +189,7 @@ func TestJSON(t *testing.T) {
 		`{"kind":"sending","keys":["` + key("a") + `","` + key("b") + `"],"at":"2026-01-02T03:04:06.000Z"}`,
 		`{"kind":"row","key":"` + key("a") + `","source":"c.csv","line":2,"row":1,"contactIds":["a"],"status":"created","_id":"65f000000000000000000001","attempts":1,"at":"2026-01-02T03:04:07.100Z"}`,
 		`{"kind":"row","key":"` + key("b") + `","source":"c.csv","line":3,"row":2,"contactIds":["b"],"status":"rejected","error":{"http":400,"code":1005,"field":"age","detail":"<b> & \u2028","hint":"digits"},"attempts":1,"at":"2026-01-02T03:04:07.200Z"}`,
-		`{"kind":"row","key":"","source":"c.csv","line":4,"row":3,"status":"invalid","error":{"detail":"no id"},"attempts":0,"at":"2026-01-02T03:04:07.300Z"}`,
+		`{"kind":"row","source":"c.csv","line":4,"row":3,"status":"invalid","error":{"detail":"no id"},"attempts":0,"at":"2026-01-02T03:04:07.300Z"}`,
 		`{"kind":"traffic","from":"2026-01-02T03:04:05.678Z","at":"2026-01-02T03:04:07.678Z","requests":[{"op":"create","code":201,"n":1},{"op":"create","code":400,"n":1}],"latency_ms":[[1.5,1],[80,1]]}`,
 	}
 	end := `{"kind":"end","run":"01A","at":"2026-01-02T03:04:08.000Z","status":"complete","summary":{"run":"01A","status":"complete","reason":"","read":3,"created":1,"invalid":1,"rejected":1,"requests":2,"duration_s":2.345,"report":"c.report.ndjson","rejects":"c.rejects.csv"}}`
@@ -267,7 +267,7 @@ func TestReaderFollows(t *testing.T) {
 
 	growing := filepath.Join(t.TempDir(), "g.report.ndjson")
 	must(t, os.WriteFile(growing, nil, 0o600))
-	r, err := Open(growing)
+	r, err := journal.OpenReader(growing)
 	must(t, err)
 	defer r.Close()
 	a := NewAccount(growing)
@@ -279,7 +279,7 @@ func TestReaderFollows(t *testing.T) {
 		_, err := f.Write(rest[:n])
 		must(t, err)
 		rest = rest[n:]
-		must(t, r.ReadInto(a))
+		must(t, a.ReadFrom(r))
 	}
 	if a.Lines != want.Lines || a.Count(contact.Created) != want.Count(contact.Created) || a.State() != want.State() {
 		t.Errorf("read as it grew: %d lines, %d created, %s", a.Lines, a.Count(contact.Created), a.State())

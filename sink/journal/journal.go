@@ -1,9 +1,6 @@
 package journal
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,17 +26,16 @@ const flushAfter = 500 * time.Millisecond
 // have written may be gone from memory by then. Where a write failed, as on a
 // full disk, the lines are kept for a last attempt in Close.
 type Report struct {
-	path    string
+	past
 	options Options
 	lock    *lockFile
 	file    file
 	info    fs.FileInfo // of file
-	history *history    // not changed after OpenReport
 
 	mu     sync.Mutex // guards what follows
 	err    error      // the first one
 	closed bool
-	line   []byte      // reused
+	lines  []byte      // reused
 	size   int64       // length of the complete lines
 	synced int64       // how much of it is on disk
 	timer  *time.Timer // runs flush; made with the first line
@@ -58,15 +54,12 @@ type file interface {
 	Close() error
 }
 
-// Keys is what the earlier runs made of each key. It is the caller's from now on.
-func (r *Report) Keys() *contact.Keys { return r.history.keys }
-
 // ID names the report for good: it is the id of its first run.
 func (r *Report) ID() string {
-	if r.history.first.run != "" {
-		return r.history.first.run
+	if r.history.first == nil {
+		return r.options.Header.Run
 	}
-	return r.options.Header.Run
+	return r.history.first.Run
 }
 
 // Size is the length of its complete lines in bytes.
@@ -78,15 +71,11 @@ func (r *Report) Size() int64 {
 
 // Mode is that of its runs.
 func (r *Report) Mode() string {
-	if len(r.history.runs) == 0 {
+	if r.history.first == nil {
 		return r.options.Header.Mode
 	}
-	return r.history.first.mode
+	return r.history.first.Mode
 }
-
-// Whole tells whether the last run, when the report was opened, had gone to its
-// end and left nothing in doubt.
-func (r *Report) Whole() bool { return r.history.whole }
 
 // Runs is how many runs the report held when it was opened.
 func (r *Report) Runs() int { return len(r.history.runs) }
@@ -116,74 +105,110 @@ func (r *Report) Sent() iter.Seq2[time.Time, int] { return r.history.sent.all() 
 // other lines.
 func (r *Report) Begin() error {
 	h := r.options.Header
-	return r.appendJSON(struct {
-		Kind      string   `json:"kind"`
-		Run       string   `json:"run"`
-		At        string   `json:"at"`
-		Version   string   `json:"version"`
-		Mode      string   `json:"mode"`
-		Sources   []string `json:"sources"`
-		BaseURL   string   `json:"base_url"`
-		ProjectID string   `json:"project_id"`
-	}{"run", h.Run, formatTime(time.Now()), h.Version, h.Mode, h.Sources, h.BaseURL, h.ProjectID})
+	h.stamp = now()
+	return r.appendSynced(&h)
 }
 
 // Sending implements contact.Report.
 func (r *Report) Sending(keys []contact.Key) error {
-	if err := r.named(); err != nil {
-		return r.fail(err)
-	}
-	if err := r.appendKeys("sending", keys); err != nil {
-		return err
-	}
-	return r.flush()
+	return r.announce(keys, func(l keyList) Line { return &Sending{l} })
 }
 
 // Changing implements contact.Report.
 func (r *Report) Changing(keys []contact.Key) error {
+	return r.announce(keys, func(l keyList) Line { return &Changing{l} })
+}
+
+// Gone implements contact.Report.
+func (r *Report) Gone(keys []contact.Key) error {
+	return r.appendKeys(keys, false, func(l keyList) Line { return &Gone{l} })
+}
+
+// Unsent implements contact.Report.
+func (r *Report) Unsent(keys []contact.Key) error {
+	return r.appendKeys(keys, true, func(l keyList) Line { return &Unsent{l} })
+}
+
+// announce writes keys on disk before it returns. What could not be announced is
+// not sent, and must not seem to be: it is not kept for a last attempt.
+func (r *Report) announce(keys []contact.Key, line func(keyList) Line) error {
 	if err := r.named(); err != nil {
 		return r.fail(err)
 	}
-	if err := r.appendKeys("changing", keys); err != nil {
+	if err := r.appendKeys(keys, false, line); err != nil {
 		return err
 	}
 	return r.flush()
 }
 
-// Gone implements contact.Report.
-func (r *Report) Gone(keys []contact.Key) error { return r.appendKeys("gone", keys) }
+// maxKeys bounds the keys of one line.
+const maxKeys = 10_000
 
-// Unsent implements contact.Report.
-func (r *Report) Unsent(keys []contact.Key) error { return r.appendKeys("unsent", keys) }
-
-// mostAppended is how many bytes of lines go into one write(2), before the line
-// that exceeds it.
-const mostAppended = 256 << 10
+// appendKeys writes a line that names keys, or several where there are many.
+func (r *Report) appendKeys(keys []contact.Key, keep bool, line func(keyList) Line) error {
+	for part := range slices.Chunk(keys, maxKeys) {
+		if err := r.append(keep, line(keyList{part, now()})); err != nil {
+			return err
+		}
+	}
+	return r.failed()
+}
 
 // Append implements contact.Report.
 func (r *Report) Append(outcomes ...*contact.Outcome) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var err error
-	r.line = r.line[:0]
+	lines := make([]Line, len(outcomes))
 	for i, o := range outcomes {
-		r.line = r.appendRow(r.line, o)
-		if i == len(outcomes)-1 || len(r.line) > mostAppended {
-			// Where one fails, so do the others, and all are kept.
-			err = r.write(r.line, true)
-			r.line = r.line[:0]
-		}
+		lines[i] = rowOf(o)
 	}
-	return err
+	return r.append(true, lines...)
 }
 
-func (r *Report) appendRow(b []byte, o *contact.Outcome) []byte {
-	start := len(b)
-	if b = appendRowLine(b, o, r.options.Redact); len(b)-start > maxLine {
-		// Contact ids without end. The reject file has them.
-		b = appendRowLine(b[:start], o, true)
+// maxWrite is how many bytes of lines go into one write(2), before the line that
+// exceeds it.
+const maxWrite = 256 << 10
+
+// append writes lines, all at once where they are not very long. With keep they
+// are kept for a last attempt where they cannot be written.
+func (r *Report) append(keep bool, lines ...Line) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var failed error
+	r.lines = r.lines[:0]
+	for i, l := range lines {
+		var err error
+		if r.lines, err = r.encode(r.lines, l); err != nil {
+			failed = err // and the others are written
+		}
+		if i == len(lines)-1 || len(r.lines) > maxWrite {
+			r.write(r.lines, keep)
+			r.lines = r.lines[:0]
+		}
 	}
-	return b
+	if r.err == nil && failed != nil {
+		r.err = fmt.Errorf("writing to the report %s: %w", r.path, failed)
+	}
+	return r.err
+}
+
+func (r *Report) encode(b []byte, l Line) ([]byte, error) {
+	if r.options.Redact {
+		l.purge()
+	}
+	long, err := appendLine(b, l)
+	if err == nil && len(long)-len(b) > maxLine {
+		// Contact ids without end. The reject file has them.
+		l.purge()
+		return appendLine(b, l)
+	}
+	return long, err
+}
+
+// appendSynced writes a line that is needed once a run, on disk before it returns.
+func (r *Report) appendSynced(l Line) error {
+	if err := r.append(true, l); err != nil {
+		return err
+	}
+	return r.flush()
 }
 
 // Before implements contact.Report.
@@ -191,43 +216,21 @@ func (r *Report) Before(k contact.Key) (*contact.Outcome, error) {
 	if err := r.failed(); err != nil {
 		return nil, err
 	}
-	n, ok := r.history.notes[k]
-	if !ok || n.offset == 0 {
-		return nil, r.fail(fmt.Errorf("the report %s holds no outcome of the key %s", r.path, k))
-	}
-	b, err := bufio.NewReader(io.NewSectionReader(r.file, n.offset, maxLine)).ReadBytes('\n')
+	o, err := r.past.Before(k)
 	if err != nil {
-		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
-	}
-	o, err := parseOutcome(b)
-	if err != nil {
-		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
+		return nil, r.fail(err)
 	}
 	return o, nil
 }
 
-// Traffic writes what was sent over a while. No run resumes from it; it is for
-// those who look at the report later.
+// Traffic writes what was sent over a while.
 func (r *Report) Traffic(t contact.Traffic) error {
-	t.From, t.To = milliseconds(t.From), milliseconds(t.To)
-	return r.appendJSON(struct {
-		Kind string `json:"kind"`
-		contact.Traffic
-	}{"traffic", t})
+	return r.appendSynced(&Traffic{From: Time{t.From}, stamp: stamp{Time{t.To}}, Requests: t.Requests, Latency: t.Latency})
 }
 
 // End writes the end line, on disk before it returns. It is the last line.
 func (r *Report) End(s contact.Summary) error {
-	if r.options.Redact && s.Reason != "" {
-		s.Reason = redacted
-	}
-	return r.appendJSON(struct {
-		Kind    string            `json:"kind"`
-		Run     string            `json:"run"`
-		At      string            `json:"at"`
-		Status  contact.RunStatus `json:"status"`
-		Summary contact.Summary   `json:"summary"`
-	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
+	return r.appendSynced(&End{Run: s.Run, stamp: now(), Status: s.Status, Summary: &s})
 }
 
 // Close brings what was appended onto the disk, and frees the report. Of a broken
@@ -263,15 +266,15 @@ func (r *Report) Close() error {
 // those of the requests in flight, and one line each.
 const maxKept = 4 << 20
 
-// write appends complete lines with one write(2). With keep they are kept where
-// they cannot be written. The caller holds mu.
-func (r *Report) write(line []byte, keep bool) error {
+// write appends complete lines with one write(2), or sets err. With keep they are
+// kept where they cannot be written. The caller holds mu.
+func (r *Report) write(line []byte, keep bool) {
 	if r.err == nil {
 		_, err := r.file.Write(line)
 		if err == nil {
 			r.size += int64(len(line))
 			r.arm()
-			return nil
+			return
 		}
 		r.err = fmt.Errorf("writing to the report %s: %w; make room or mend the disk, then run the same command again", r.path, err)
 		r.full = true
@@ -279,7 +282,6 @@ func (r *Report) write(line []byte, keep bool) error {
 	if keep && r.full && !r.closed && len(r.kept)+len(line) <= maxKept {
 		r.kept = append(r.kept, line...)
 	}
-	return r.err
 }
 
 // rescue is the last attempt to write what was kept, in the place of what is left
@@ -338,37 +340,6 @@ func (r *Report) flush() error {
 	}
 	r.synced = size
 	return r.err
-}
-
-// appendKeys writes a line that names keys, or several where there are many.
-func (r *Report) appendKeys(kind string, keys []contact.Key) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for part := range slices.Chunk(keys, maxKeys) {
-		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
-		// What could not be announced is not sent, and must not seem to be.
-		if err := r.write(r.line, kind == "unsent"); err != nil {
-			return err
-		}
-	}
-	return r.err
-}
-
-// appendJSON writes a line that is needed once a run, on disk before it returns.
-func (r *Report) appendJSON(v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b) // ends the value with a line feed
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	err := r.write(b.Bytes(), true)
-	r.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return r.flush()
 }
 
 // named tells whether the report still has its name. Keys announced in a file

@@ -159,13 +159,20 @@ func TestLines(t *testing.T) {
 		"invalid": {invalid, false, `{"kind":"row","source":"contacts.csv","line":2,"row":1,"contactIds":["h"],"status":"invalid","error":{"field":"age","detail":"no number"},"attempts":0,"at":"2026-01-02T02:04:05.006Z"}`},
 	} {
 		c.o.At = at
-		got := string(appendRowLine(nil, c.o, c.redact))
+		written := func(o *contact.Outcome) string {
+			l := rowOf(o)
+			if c.redact {
+				l.purge()
+			}
+			return string(encoded(l))
+		}
+		got := written(c.o)
 		if got != c.want+"\n" {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
 		}
-		back, err := parseOutcome([]byte(got))
+		back, err := parseLine([]byte(c.want))
 		must(t, err)
-		if again := string(appendRowLine(nil, back, c.redact)); again != got {
+		if again := written(back.(*Row).Outcome()); again != got {
 			t.Errorf("%s: read back and written again it is %s", name, again)
 		}
 	}
@@ -391,7 +398,7 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 
 // What cannot be written is kept, and written in the end if there is room again.
 func TestFullDisk(t *testing.T) {
-	row := len(appendRowLine(nil, outcome("a", contact.Created), false))
+	row := len(encoded(rowOf(outcome("a", contact.Created))))
 	for room := range 2*row + 1 {
 		path := reportPath(t)
 		r := begun(t, path, options())
@@ -425,6 +432,32 @@ func TestFullDisk(t *testing.T) {
 		}
 		if got := known.Status(key("e")); got != 0 {
 			t.Errorf("what was not announced is %v", got)
+		}
+	}
+}
+
+// An outcome that cannot be written breaks the report, and takes none with it that
+// comes at the same time.
+func TestOutcomeThatCannotBeWritten(t *testing.T) {
+	path := reportPath(t)
+	r := begun(t, path, options())
+	must(t, r.Sending(keys("a", "b", "c")))
+	bad := outcome("b", contact.Created)
+	bad.Previous = &contact.Profile{Fields: []contact.Field{{Name: "age", Value: []byte("{")}}}
+	err := r.Append(outcome("a", contact.Created), bad, outcome("c", contact.Created))
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if again := r.Append(outcome("a", contact.Existing)); again != err {
+		t.Errorf("after the first error: %v", again)
+	}
+	if again := r.Close(); !errors.Is(again, err) {
+		t.Errorf("Close: %v", again)
+	}
+	known := open(t, path, options()).Keys()
+	for id, want := range map[string]contact.Status{"a": contact.Created, "b": contact.InDoubt, "c": contact.Created} {
+		if got := known.Status(key(id)); got != want {
+			t.Errorf("%s is %v, want %v", id, got, want)
 		}
 	}
 }

@@ -10,16 +10,6 @@ import (
 	"time"
 )
 
-// A Header is the run line: what is imported, and whereto.
-type Header struct {
-	Run       string // a ULID
-	Version   string
-	Mode      string
-	Sources   []string // file names as given
-	BaseURL   string
-	ProjectID string
-}
-
 // Options are what OpenReport has to know besides the path.
 type Options struct {
 	// Header is that of the run to come. A report of another mode, base URL or
@@ -60,7 +50,7 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{path: path, options: o, lock: lock}
+	r := &Report{past: past{path: path}, options: o, lock: lock}
 	var f *os.File
 	defer func() {
 		if err == nil {
@@ -93,17 +83,13 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 	if r.info, err = f.Stat(); err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
-	if r.history, err = replay(f, o.Window, now); err != nil {
-		if corrupt, ok := errors.AsType[*CorruptError](err); ok {
-			corrupt.Report = path
-			return nil, corrupt
-		}
-		return nil, fmt.Errorf("reading the report %s: %w", path, err)
+	if r.history, err = replay(path, f, o.Window, now); err != nil {
+		return nil, err
 	}
 	if carried {
 		r.history.sent = sent
 	}
-	if err := r.matches(); err != nil {
+	if err := r.history.matches(path, o); err != nil {
 		return nil, err
 	}
 	if r.info.Size() > r.history.bytes {
@@ -111,22 +97,21 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
-	r.file, r.size, r.synced = f, r.history.bytes, r.history.bytes
+	r.file, r.past.file, r.size, r.synced = f, f, r.history.bytes, r.history.bytes
 	return r, nil
 }
 
 // matches tells whether the report belongs to the run to come.
-func (r *Report) matches() error {
-	if len(r.history.runs) == 0 {
+func (h *history) matches(path string, o Options) error {
+	if h.first == nil {
 		return nil
 	}
-	was, now := r.history.first, r.options.Header
 	for _, m := range []MismatchError{
-		{r.path, "project", was.project, now.ProjectID},
-		{r.path, "base URL", was.baseURL, now.BaseURL},
-		{r.path, "mode", was.mode, now.Mode},
+		{path, "project", h.first.ProjectID, o.Header.ProjectID},
+		{path, "base URL", h.first.BaseURL, o.Header.BaseURL},
+		{path, "mode", h.first.Mode, o.Header.Mode},
 	} {
-		if m.What == "mode" && r.options.Successor && r.history.whole {
+		if m.What == "mode" && o.Successor && h.whole {
 			continue
 		}
 		if m.Was != m.Now {
@@ -148,8 +133,8 @@ func earlierSent(path string, o Options, now time.Time) (sentWindow, bool) {
 		return sentWindow{}, false
 	}
 	defer f.Close()
-	h, err := replay(f, o.Window, now)
-	if err != nil || h.first.baseURL != o.Header.BaseURL {
+	h, err := replay(path, f, o.Window, now)
+	if err != nil || h.first == nil || h.first.BaseURL != o.Header.BaseURL {
 		return sentWindow{}, false
 	}
 	return h.sent, true
@@ -174,6 +159,18 @@ func setAside(path string) error {
 			return fmt.Errorf("moving the report aside: %w", err)
 		}
 		return nil
+	}
+}
+
+// Aside lists the reports that were set aside under the name of path, the oldest
+// first.
+func Aside(path string) (paths []string) {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.%d", path, n)
+		if _, err := os.Stat(aside); errors.Is(err, os.ErrNotExist) {
+			return paths
+		}
+		paths = append(paths, aside)
 	}
 }
 

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ type history struct {
 	keys  *contact.Keys        // the last status of each key that is settled
 	notes map[contact.Key]note // keys that are not settled, or were not when last heard of
 	runs  []int64              // of each run the time of its last line, in Unix milliseconds
-	first line                 // the first run line
+	first *Header              // of the first run; nil in an empty report
 	sent  sentWindow
 	bytes int64 // length of the complete lines
 
@@ -37,46 +36,35 @@ type note struct {
 }
 
 // replay reads a report to its last complete line. Memory grows with the number
-// of keys and not with the length of the file. The error is a *CorruptError
-// without a name, or one of r.
-func replay(r io.Reader, window time.Duration, now time.Time) (*history, error) {
+// of keys and not with the length of the report. The error is a *CorruptError, or
+// one of r.
+func replay(report string, r io.Reader, window time.Duration, now time.Time) (*history, error) {
 	h := &history{
 		keys:  contact.NewKeys(),
 		notes: make(map[contact.Key]note),
 		sent:  newSentWindow(window, now),
 	}
-	lines := bufio.NewReaderSize(inParts{r}, maxLine)
-	parser := newLineParser()
-	for number := 1; ; number++ {
-		b, err := lines.ReadSlice('\n')
-		switch {
-		case err == io.EOF:
-			if h.bytes == 0 && !tornRunLine(b) {
-				return nil, &CorruptError{Line: number, Reason: "is no line of a report"}
+	lines := newReader(report, r, 0)
+	for {
+		l, err := lines.Next()
+		if err == io.EOF {
+			if h.bytes == 0 && !tornRunLine(lines.part) {
+				return nil, lines.corrupt("is no line of a report")
 			}
 			h.finish()
 			return h, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			return nil, &CorruptError{Line: number, Reason: fmt.Sprintf("is longer than %d bytes", maxLine)}
-		case err != nil:
-			return nil, err
-		}
-		l, err := parser.parse(b[:len(b)-1])
-		if err == nil {
-			err = h.apply(l)
 		}
 		if err != nil {
-			return nil, &CorruptError{Line: number, Reason: err.Error()}
+			return nil, err
 		}
-		h.bytes += int64(len(b))
+		if err := l.replay(h); err != nil {
+			return nil, &CorruptError{Report: report, Line: lines.number, Reason: err.Error()}
+		}
+		last := &h.runs[len(h.runs)-1]
+		*last = max(*last, l.When().UnixMilli())
+		h.bytes = lines.offset
 	}
 }
-
-// inParts reads no more than stays in the processor's cache until it is parsed,
-// also where there is room for the longest line.
-type inParts struct{ io.Reader }
-
-func (r inParts) Read(b []byte) (int, error) { return r.Reader.Read(b[:min(len(b), 64<<10)]) }
 
 // tornRunLine tells whether a file that holds no complete line can be the
 // beginning of a report, whose tail may be cut off. Other people's files are not
@@ -88,126 +76,111 @@ func tornRunLine(b []byte) bool {
 	return string(b[:n]) == head[:n]
 }
 
-// apply takes the next line, which stands at offset h.bytes. The errors are
-// contradictions that can be told from what is remembered anyway.
-func (h *history) apply(l *line) error {
-	if len(h.runs) == 0 && l.kind != "run" {
-		return errors.New(`is the first and not of the kind "run"`)
+// The errors of what follows are contradictions that can be told from what is
+// remembered anyway. The line stands at offset h.bytes.
+
+func (h *history) begin(l *Header) error {
+	if h.first == nil {
+		h.first = l
+	} else if l.Mode != h.first.Mode || l.BaseURL != h.first.BaseURL || l.ProjectID != h.first.ProjectID {
+		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
-	switch l.kind {
-	case "run":
-		if len(h.runs) == 0 {
-			h.first = *l
-			h.first.keys = nil
-		} else if l.mode != h.first.mode || l.baseURL != h.first.baseURL || l.project != h.first.project {
-			return errors.New("begins a run of another project, base URL or mode than the first line")
+	h.runs = append(h.runs, l.At.UnixMilli())
+	h.attempts, h.whole = 0, false
+	return nil
+}
+
+func (h *history) end(l *End) error {
+	h.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0
+	// Look-ups stand in no row line. When they were made is not known: no later
+	// than this.
+	if more := l.Summary.Requests - h.attempts; more > 0 {
+		h.sent.add(l.At.UnixMilli(), int(min(more, math.MaxInt32)))
+	}
+	return nil
+}
+
+func (h *history) announce(keys []contact.Key, at int64) error {
+	for _, k := range keys {
+		n, noted := h.notes[k]
+		if !noted {
+			n.status = h.keys.Status(k)
 		}
-		h.runs = append(h.runs, l.at)
-		h.attempts, h.whole = 0, false
-	case "sending":
-		for _, k := range l.keys {
-			if err := h.announce(k, l.at); err != nil {
-				return err
+		if n.status.In() && n.status != contact.Deleted {
+			if h.first.Mode == "create" {
+				return fmt.Errorf("announces the key %s, which is %s already", k, n.status)
 			}
+			continue
 		}
-	case "unsent":
-		for _, k := range l.keys {
-			h.takeBack(k)
+		if n.status != contact.InDoubt && n.status != contact.Unknown {
+			n.since = at
 		}
-	case "changing":
-		// Whatever became of it, it can be done again.
-	case "gone":
-		for _, k := range l.keys {
-			delete(h.notes, k)
-			h.keys.Forget(k)
-		}
-	case "row":
-		if err := h.row(l); err != nil {
-			return err
-		}
-		h.attempts += int64(l.attempts + l.reads)
-		h.sent.add(l.at, l.attempts+l.reads)
-	case "end":
-		h.whole = l.whole
-		// Look-ups stand in no row line. When they were made is not known: no
-		// later than this.
-		if more := l.requests - h.attempts; more > 0 {
-			h.sent.add(l.at, int(min(more, math.MaxInt32)))
-		}
-	default:
-		return nil
-	}
-	last := &h.runs[len(h.runs)-1]
-	*last = max(*last, l.at)
-	return nil
-}
-
-func (h *history) announce(k contact.Key, at int64) error {
-	n, noted := h.notes[k]
-	if !noted {
-		n.status = h.keys.Status(k)
-	}
-	if n.status.In() && n.status != contact.Deleted {
-		if h.first.mode == "create" {
-			return fmt.Errorf("announces the key %s, which is %s already", k, n.status)
-		}
-		return nil
-	}
-	if n.status != contact.InDoubt && n.status != contact.Unknown {
-		n.since = at
-	}
-	n.before, n.status = n.status, contact.InDoubt
-	n.run = int32(len(h.runs) - 1)
-	h.notes[k] = n
-	return nil
-}
-
-// takeBack undoes the last announcement of a key. One that an earlier run made
-// and did not settle still stands.
-func (h *history) takeBack(k contact.Key) {
-	n, ok := h.notes[k]
-	switch {
-	case !ok || n.status != contact.InDoubt || n.before == contact.InDoubt:
-	case n.before == 0:
-		delete(h.notes, k)
-	default:
-		if n.before != contact.Unknown {
-			n.since = 0
-		}
-		n.status, n.before = n.before, 0
+		n.before, n.status = n.status, contact.InDoubt
+		n.run = int32(len(h.runs) - 1)
 		h.notes[k] = n
 	}
+	return nil
 }
 
-func (h *history) row(l *line) error {
+// takeBack undoes the last announcement of keys. One that an earlier run made and
+// did not settle still stands.
+func (h *history) takeBack(keys []contact.Key) error {
+	for _, k := range keys {
+		n, ok := h.notes[k]
+		switch {
+		case !ok || n.status != contact.InDoubt || n.before == contact.InDoubt:
+		case n.before == 0:
+			delete(h.notes, k)
+		default:
+			if n.before != contact.Unknown {
+				n.since = 0
+			}
+			n.status, n.before = n.before, 0
+			h.notes[k] = n
+		}
+	}
+	return nil
+}
+
+func (h *history) forget(keys []contact.Key) error {
+	for _, k := range keys {
+		delete(h.notes, k)
+		h.keys.Forget(k)
+	}
+	return nil
+}
+
+func (h *history) row(l *Row) error {
+	h.attempts += int64(l.Attempts + l.Reads)
+	h.sent.add(l.At.UnixMilli(), l.Attempts+l.Reads)
 	// These two tell of a row, and not of what the API has of the key.
-	if l.status == contact.Duplicate || l.status == contact.Invalid {
+	if l.Status == contact.Duplicate || l.Status == contact.Invalid {
 		return nil
 	}
-	n, noted := h.notes[l.key]
+	n, noted := h.notes[l.Key]
 	if !noted {
-		n.status = h.keys.Status(l.key)
+		n.status = h.keys.Status(l.Key)
 	}
 	switch {
 	case n.status == contact.InDoubt, n.status == contact.Unknown:
 		// What is unknown is looked up and sent again without being announced anew.
-	case n.status == contact.Created && l.status == contact.Created:
-		return fmt.Errorf("says that the key %s was created, which was created already", l.key)
+	case n.status == contact.Created && l.Status == contact.Created:
+		return fmt.Errorf("says that the key %s was created, which was created already", l.Key)
 	case n.status.In():
-	case l.status == contact.Created || l.attempts > 0 && h.first.mode == "create":
-		return fmt.Errorf("says that the key %s was sent, which was not announced", l.key)
+	case l.Status == contact.Created || l.Attempts > 0 && h.first.Mode == "create":
+		return fmt.Errorf("says that the key %s was sent, which was not announced", l.Key)
 	}
-	switch l.status {
+	switch l.Status {
 	case contact.Rejected, contact.Failed, contact.Unknown:
-		if l.status != contact.Unknown {
+		if l.Status != contact.Unknown {
 			n.since = 0
 		}
-		h.notes[l.key] = note{status: l.status, since: n.since, offset: h.bytes}
+		h.notes[l.Key] = note{status: l.Status, since: n.since, offset: h.bytes}
 	default:
 		if noted {
-			delete(h.notes, l.key)
+			delete(h.notes, l.Key)
 		}
-		h.keys.Set(l.key, l.status)
+		h.keys.Set(l.Key, l.Status)
 	}
 	return nil
 }
