@@ -96,7 +96,11 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 func (s *session) catchUp(report *journal.Report) error {
 	take := func(o *contact.Outcome) error { return s.state.Record(o) }
 	if s.state.Len() == 0 {
-		for _, aside := range journal.Aside(s.path) {
+		reports, err := journal.Aside(s.path)
+		if err != nil {
+			return err
+		}
+		for _, aside := range reports {
 			header, err := journal.ReadHeader(aside)
 			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
 				continue // of another import

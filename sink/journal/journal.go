@@ -254,7 +254,7 @@ func (r *Report) Close() error {
 	}
 	err = errors.Join(err, r.file.Close())
 	if r.size == 0 && err == nil {
-		err = os.Remove(r.path)
+		err = os.Remove(r.lock.report)
 	}
 	if r.err == nil {
 		r.err = fmt.Errorf("the report %s is closed", r.path)
@@ -291,7 +291,7 @@ func (r *Report) rescue() error {
 	if err := r.named(); err != nil {
 		return err
 	}
-	if err := cut(r.path, r.size); err != nil {
+	if err := cut(r.lock.report, r.size); err != nil {
 		return fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 	}
 	_, _ = r.file.Write(r.kept)

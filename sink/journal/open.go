@@ -1,12 +1,16 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/internal/files"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,7 +33,8 @@ type Options struct {
 	Window time.Duration
 }
 
-// OpenReport opens or creates the report at path, locks it, and replays it. Its
+// OpenReport opens or creates the report at path, locks it, and replays it. Where
+// path is a symbolic link, all this is about the file that it leads to. Its
 // errors are a *LockedError where another run holds it, a *MismatchError where it
 // belongs to another import, a *CorruptError where it cannot be read, or one of
 // the file system. The file is changed only when there is no error.
@@ -68,16 +73,16 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 		if o.After != nil {
 			sent, carried = o.After.history.sent, true
 		} else {
-			sent, carried = earlierSent(path, o, now)
+			sent, carried = earlierSent(lock.report, o, now)
 		}
-		if err := setAside(path); err != nil {
+		if err := setAside(lock.report); err != nil {
 			return nil, err
 		}
 	}
-	if f, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600); err != nil {
+	if f, err = os.OpenFile(lock.report, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
-	if err := files.SyncDir(filepath.Dir(path)); err != nil {
+	if err := files.SyncDir(filepath.Dir(lock.report)); err != nil {
 		return nil, fmt.Errorf("opening the report %s: %w", path, err)
 	}
 	if r.info, err = f.Stat(); err != nil {
@@ -93,7 +98,7 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	if r.info.Size() > r.history.bytes {
-		if err := cut(path, r.history.bytes); err != nil {
+		if err := cut(lock.report, r.history.bytes); err != nil {
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
@@ -162,16 +167,24 @@ func setAside(path string) error {
 	}
 }
 
-// Aside lists the reports that were set aside under the name of path, the oldest
-// first.
-func Aside(path string) (paths []string) {
-	for n := 1; ; n++ {
-		aside := fmt.Sprintf("%s.%d", path, n)
-		if _, err := os.Stat(aside); errors.Is(err, os.ErrNotExist) {
-			return paths
-		}
-		paths = append(paths, aside)
+// Aside lists the reports that were set aside under the name of path, the lowest
+// number first. They lie beside the file itself, where path is a symbolic link.
+func Aside(path string) (paths []string, err error) {
+	real := realPath(path)
+	all, err := os.ReadDir(filepath.Dir(real))
+	if err != nil {
+		return nil, fmt.Errorf("looking for reports that were set aside: %w", err)
 	}
+	numbers := map[string]uint64{}
+	for _, e := range all {
+		suffix, ok := strings.CutPrefix(e.Name(), filepath.Base(real)+".")
+		if n, err := strconv.ParseUint(suffix, 10, 64); ok && err == nil {
+			aside := filepath.Join(filepath.Dir(real), e.Name())
+			paths, numbers[aside] = append(paths, aside), n
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Compare(numbers[a], numbers[b]) })
+	return paths, nil
 }
 
 // cut shortens a file, on disk before it returns. It opens the file anew, for

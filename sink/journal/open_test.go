@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"importer/importer/contact"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -178,6 +180,78 @@ func TestLockOfTwoHandles(t *testing.T) {
 	must(t, r.Append(outcome("a", contact.Existing))) // the refused one changed nothing
 	must(t, r.Close())
 	must(t, open(t, path, options()).Close())
+}
+
+// A report whose name is a link that leads nowhere yet, by way of a link to its
+// folder: the file that the first run makes is what all names of it lock, also
+// those that led there before it was made. All that a run does to its report it
+// does to that file.
+func TestReportBehindLinks(t *testing.T) {
+	root := t.TempDir()
+	real := filepath.Join(root, "data", "real.ndjson")
+	must(t, os.MkdirAll(filepath.Join(root, "elsewhere", "deep"), 0o700))
+	must(t, os.Mkdir(filepath.Dir(real), 0o700))
+	link := func(target, name string) string {
+		t.Helper()
+		name = filepath.Join(root, name)
+		if err := os.Symlink(target, name); err != nil {
+			t.Skip(err)
+		}
+		return name
+	}
+	link(filepath.Join(root, "data"), "elsewhere/folder")
+	names := []string{real, link(real, "absolute"), link("data/real.ndjson", "relative"), link("relative", "twice"),
+		link("../folder/real.ndjson", "elsewhere/deep/up"), filepath.Join(root, "elsewhere", "folder", "real.ndjson")}
+	names = append(names, filepath.Join(link("elsewhere/deep", "in"), "up"))
+	for _, first := range names {
+		r := begun(t, first, options())
+		for _, second := range names {
+			if other, err := OpenReport(second, options()); err == nil {
+				t.Errorf("%s is open, and %s was opened too", first, second)
+				other.Close()
+			} else if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != second {
+				t.Errorf("%s is open: opening %s: %v", first, second, err)
+			}
+		}
+		must(t, r.Sending(keys("a")))
+		must(t, r.Close())
+		lines := readLines(t, real)
+		must(t, os.WriteFile(real, []byte(strings.Join(lines, "\n")+"\n"+`{"torn`), 0o600))
+		must(t, open(t, first, options()).Close())
+		if got := readLines(t, real); len(got) != 2 || !slices.Equal(got, lines) {
+			t.Fatalf("%s: %q, want %q", first, got, lines)
+		}
+		o := options()
+		o.Restart = true
+		r = open(t, first, o)
+		if aside, err := Aside(first); err != nil || !slices.Equal(aside, []string{real + ".1"}) {
+			t.Errorf("%s: set aside: %v, %v", first, aside, err)
+		}
+		must(t, r.Close()) // without a line
+		left, err := filepath.Glob(filepath.Join(filepath.Dir(real), "*"))
+		if err != nil || !slices.Equal(left, []string{real + ".1"}) {
+			t.Errorf("%s: left over: %v, %v", first, left, err)
+		}
+		must(t, os.Remove(real+".1"))
+	}
+	for _, name := range names[1:5] {
+		if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			t.Errorf("%s is no link any more: %v", name, err)
+		}
+	}
+}
+
+func TestAside(t *testing.T) {
+	path := reportPath(t)
+	for _, suffix := range []string{"", ".2", ".10", ".x", ".3.txt", ".rejects.csv", "1"} {
+		must(t, os.WriteFile(path+suffix, nil, 0o600))
+	}
+	if got, err := Aside(path); err != nil || !slices.Equal(got, []string{path + ".2", path + ".10"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Aside(filepath.Join(path+".none", "r")); err == nil {
+		t.Error("a folder that is not there has none")
+	}
 }
 
 // Many take the lock and free it at once, each removing the file; never do two

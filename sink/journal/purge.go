@@ -26,7 +26,7 @@ func Purge(path string) (rows int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.unlock()) }()
-	path = realPath(path)
+	path = lock.report
 	in, err := os.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("opening the report: %w", err)

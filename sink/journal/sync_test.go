@@ -126,8 +126,8 @@ func TestReportOfASync(t *testing.T) {
 	}
 	must(t, r.Begin())
 	must(t, r.Close())
-	if aside := Aside(path); len(aside) != 1 {
-		t.Errorf("set aside: %v", aside)
+	if aside, err := Aside(path); err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v, %v", aside, err)
 	} else if h, err := ReadHeader(aside[0]); err != nil || h.Mode != "mirror" || h.Run != "run-mirror" {
 		t.Errorf("%+v, %v", h, err)
 	}
