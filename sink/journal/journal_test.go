@@ -507,3 +507,33 @@ func TestClose(t *testing.T) {
 		t.Error("a closed report takes a row")
 	}
 }
+
+// What goes wrong when a report is closed is told, and its lock is free all the same.
+func TestCloseTellsWhatWentWrong(t *testing.T) {
+	broken := errors.New("broken disk")
+	for name, c := range map[string]struct {
+		breaks func(r *Report) error
+		want   error
+	}{
+		"the last fsync": {func(r *Report) error {
+			err := r.Begin()
+			onDisk(r).failSync = broken
+			return errors.Join(err, r.Append(outcome("a", contact.Existing)))
+		}, broken},
+		"closing": {func(r *Report) error { return errors.Join(r.Begin(), r.file.Close()) }, os.ErrClosed},
+		"removing a report without a line": {func(r *Report) error { return os.Remove(r.path) }, fs.ErrNotExist},
+		"removing the lock":                {func(r *Report) error { return errors.Join(r.Begin(), os.Remove(r.path+".lock")) }, fs.ErrNotExist},
+	} {
+		path := reportPath(t)
+		r := open(t, path, options())
+		must(t, c.breaks(r))
+		if err := r.Close(); !errors.Is(err, c.want) {
+			t.Errorf("%s: Close: %v, want %v", name, err, c.want)
+		}
+		if again, err := OpenReport(path, options()); err != nil {
+			t.Errorf("%s: opened again: %v", name, err)
+		} else if err := again.Close(); err != nil {
+			t.Errorf("%s: closed again: %v", name, err)
+		}
+	}
+}

@@ -345,3 +345,44 @@ func TestLockOfAnotherProcess(t *testing.T) {
 		t.Errorf("what the killed process announced is %v", got)
 	}
 }
+
+// The name of a new report is on disk before anything is announced in it: a file
+// that a power failure leaves without a name is found by no run. The folder is that
+// of the file itself, where its name is a link.
+func TestFolderIsSyncedBeforeRowsAreAnnounced(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed; on Debian and Ubuntu: apt-get install strace")
+	}
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace may not trace here: %v: %s", err, out)
+	}
+	dir := t.TempDir()
+	report, link, trace := filepath.Join(dir, "data", "r.ndjson"), filepath.Join(dir, "links", "r.ndjson"), filepath.Join(dir, "trace")
+	must(t, os.Mkdir(filepath.Dir(report), 0o700))
+	must(t, os.Mkdir(filepath.Dir(link), 0o700))
+	must(t, os.Symlink(report, link))
+	cmd := exec.Command(strace, "-f", "-y", "-o", trace, "-e", "trace=openat,write,fsync", os.Args[0]) // its input is at its end
+	cmd.Env = append(os.Environ(), holderEnv+"="+link)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "open: <nil>") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	b, err := os.ReadFile(trace)
+	must(t, err)
+	var calls []string // of interest, in their order
+	for line := range strings.Lines(string(b)) {
+		switch {
+		case strings.Contains(line, "O_CREAT") && strings.Contains(line, `"`+report+`"`):
+			calls = append(calls, "create")
+		case strings.Contains(line, "fsync(") && strings.Contains(line, "<"+filepath.Dir(report)+">"):
+			calls = append(calls, "sync folder")
+		case strings.Contains(line, "fsync(") && strings.Contains(line, "<"+report+">"):
+			calls = append(calls, "sync report")
+		case strings.Contains(line, "write(") && strings.Contains(line, `\"sending\"`):
+			calls = append(calls, "announce")
+		}
+	}
+	if want := []string{"create", "sync folder", "sync report", "announce", "sync report"}; !slices.Equal(calls, want) {
+		t.Errorf("%q, want %q\n%s", calls, want, b)
+	}
+}
