@@ -19,13 +19,13 @@ const hostile = `</script><script>alerted=1</script><img src=//evil.example/x on
 // A writer writes a report the way a run does.
 type writer struct {
 	t      *testing.T
-	report *journal.Report
+	report *journal.Journal
 	n      int
 }
 
 func begin(t *testing.T, path, run string) *writer {
 	t.Helper()
-	r, err := journal.OpenReport(path, journal.Options{Header: journal.Header{
+	r, err := journal.Open(path, journal.Options{Header: journal.Header{
 		Run: run, Version: "1", Mode: "create", Sources: []string{hostile + ".csv"}, BaseURL: "https://api.example", ProjectID: "65f0000000000000000000aa",
 	}})
 	must(t, err)

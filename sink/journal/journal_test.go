@@ -23,9 +23,9 @@ func options() Options {
 	}}
 }
 
-func open(t *testing.T, path string, o Options) *Report {
+func open(t *testing.T, path string, o Options) *Journal {
 	t.Helper()
-	r, err := OpenReport(path, o)
+	r, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func open(t *testing.T, path string, o Options) *Report {
 }
 
 // begun opens a report and begins a run in it.
-func begun(t *testing.T, path string, o Options) *Report {
+func begun(t *testing.T, path string, o Options) *Journal {
 	t.Helper()
 	r := open(t, path, o)
 	must(t, r.Begin())
@@ -277,7 +277,7 @@ func (d *disk) Sync() error {
 }
 
 // onDisk puts a disk under a report that is open.
-func onDisk(r *Report) *disk {
+func onDisk(r *Journal) *disk {
 	d := &disk{File: r.file.(*os.File), room: -1}
 	r.file = d
 	return d
@@ -332,18 +332,18 @@ func TestAppendIsOnDiskWithinASecond(t *testing.T) {
 
 func TestBrokenReportStaysBroken(t *testing.T) {
 	broken := errors.New("broken disk")
-	for name, breaks := range map[string]func(r *Report, d *disk) error{
-		"write": func(r *Report, d *disk) error {
+	for name, breaks := range map[string]func(r *Journal, d *disk) error{
+		"write": func(r *Journal, d *disk) error {
 			d.room = 10
 			return r.Append(outcome("a", contact.Existing))
 		},
-		"fsync of sending": func(r *Report, d *disk) error {
+		"fsync of sending": func(r *Journal, d *disk) error {
 			d.failSync = broken
 			err := r.Sending(keys("a"))
 			d.failSync = nil // a second fsync would seem to succeed
 			return err
 		},
-		"fsync of the timer": func(r *Report, d *disk) error {
+		"fsync of the timer": func(r *Journal, d *disk) error {
 			d.failSync = broken
 			if err := r.Append(outcome("a", contact.Existing)); err != nil {
 				return err
@@ -353,14 +353,14 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 			d.failSync = nil
 			return r.Append(outcome("b", contact.Existing))
 		},
-		"moved away": func(r *Report, d *disk) error {
-			if err := os.Rename(r.path, r.path+".moved"); err != nil {
+		"moved away": func(r *Journal, d *disk) error {
+			if err := os.Rename(r.report, r.report+".moved"); err != nil {
 				return err
 			}
 			return r.Sending(keys("a"))
 		},
-		"replaced by a folder": func(r *Report, d *disk) error {
-			if err := errors.Join(os.Remove(r.path), os.Mkdir(r.path, 0o700)); err != nil {
+		"replaced by a folder": func(r *Journal, d *disk) error {
+			if err := errors.Join(os.Remove(r.report), os.Mkdir(r.report, 0o700)); err != nil {
 				return err
 			}
 			return r.Sending(keys("a"))
@@ -512,17 +512,17 @@ func TestClose(t *testing.T) {
 func TestCloseTellsWhatWentWrong(t *testing.T) {
 	broken := errors.New("broken disk")
 	for name, c := range map[string]struct {
-		breaks func(r *Report) error
+		breaks func(r *Journal) error
 		want   error
 	}{
-		"the last fsync": {func(r *Report) error {
+		"the last fsync": {func(r *Journal) error {
 			err := r.Begin()
 			onDisk(r).failSync = broken
 			return errors.Join(err, r.Append(outcome("a", contact.Existing)))
 		}, broken},
-		"closing": {func(r *Report) error { return errors.Join(r.Begin(), r.file.Close()) }, os.ErrClosed},
-		"removing a report without a line": {func(r *Report) error { return os.Remove(r.path) }, fs.ErrNotExist},
-		"removing the lock":                {func(r *Report) error { return errors.Join(r.Begin(), os.Remove(r.path+".lock")) }, fs.ErrNotExist},
+		"closing":                          {func(r *Journal) error { return errors.Join(r.Begin(), r.file.Close()) }, os.ErrClosed},
+		"removing a report without a line": {func(r *Journal) error { return os.Remove(r.report) }, fs.ErrNotExist},
+		"removing the lock":                {func(r *Journal) error { return errors.Join(r.Begin(), os.Remove(r.report+".lock")) }, fs.ErrNotExist},
 	} {
 		path := reportPath(t)
 		r := open(t, path, options())
@@ -530,7 +530,7 @@ func TestCloseTellsWhatWentWrong(t *testing.T) {
 		if err := r.Close(); !errors.Is(err, c.want) {
 			t.Errorf("%s: Close: %v, want %v", name, err, c.want)
 		}
-		if again, err := OpenReport(path, options()); err != nil {
+		if again, err := Open(path, options()); err != nil {
 			t.Errorf("%s: opened again: %v", name, err)
 		} else if err := again.Close(); err != nil {
 			t.Errorf("%s: closed again: %v", name, err)

@@ -2,11 +2,11 @@
 // resumes from. Users call it the report. Everything that reads or writes a line
 // does so by the table in this file.
 //
-//	Journal  → appendLine → file          what a run writes
-//	file     → Reader → Line → replay     what the next run knows
-//	                       └→ purge, Outcomes, internal/report
+//	Journal → Line → appendLine → file     what a run writes
+//	file → Reader → Line → replay          what the next run knows
+//	                  └→ Purge, Outcomes, internal/report
 //
-// The codec and the replay know no file: they take an io.Reader and give bytes.
+// The codec and the replay know no file: they give bytes and take an io.Reader.
 package journal
 
 import (
@@ -28,7 +28,7 @@ type Line interface {
 	// check tells what is missing in a line that was read.
 	check() error
 	// replay takes the line into what the next run has to know.
-	replay(h *history) error
+	replay(c *contents) error
 	// purge removes what came from the source, or may quote it. It leaves what a
 	// resumed run needs.
 	purge()
@@ -57,22 +57,22 @@ type Header struct {
 	ProjectID string   `json:"project_id"`
 }
 
-func (l *Header) kind() string            { return "run" }
-func (l *Header) check() error            { return nil }
-func (l *Header) replay(h *history) error { return h.begin(l) }
-func (l *Header) purge()                  {}
+func (l *Header) kind() string             { return "run" }
+func (l *Header) check() error             { return nil }
+func (l *Header) replay(c *contents) error { return c.begin(l) }
+func (l *Header) purge()                   {}
 
 // Sending announces rows that may from then on be created.
 type Sending struct{ keyList }
 
-func (l *Sending) kind() string            { return "sending" }
-func (l *Sending) replay(h *history) error { return h.announce(l.Keys, l.At.UnixMilli()) }
+func (l *Sending) kind() string             { return "sending" }
+func (l *Sending) replay(c *contents) error { return c.announce(l.Keys, l.At.UnixMilli()) }
 
 // Unsent takes back announcements of rows that were not sent.
 type Unsent struct{ keyList }
 
-func (l *Unsent) kind() string            { return "unsent" }
-func (l *Unsent) replay(h *history) error { return h.takeBack(l.Keys) }
+func (l *Unsent) kind() string             { return "unsent" }
+func (l *Unsent) replay(c *contents) error { return c.takeBack(l.Keys) }
 
 // Changing announces profiles that may from then on be changed or deleted.
 type Changing struct{ keyList }
@@ -80,13 +80,13 @@ type Changing struct{ keyList }
 func (l *Changing) kind() string { return "changing" }
 
 // Whatever became of a change, it can be made again.
-func (l *Changing) replay(*history) error { return nil }
+func (l *Changing) replay(*contents) error { return nil }
 
 // Gone says that profiles are not there any more.
 type Gone struct{ keyList }
 
-func (l *Gone) kind() string            { return "gone" }
-func (l *Gone) replay(h *history) error { return h.forget(l.Keys) }
+func (l *Gone) kind() string             { return "gone" }
+func (l *Gone) replay(c *contents) error { return c.forget(l.Keys) }
 
 // A keyList is a line that names keys. A key says nothing of the contact to those
 // who do not know its ids.
@@ -127,8 +127,8 @@ type Row struct {
 	stamp
 }
 
-func (l *Row) kind() string            { return "row" }
-func (l *Row) replay(h *history) error { return h.row(l) }
+func (l *Row) kind() string             { return "row" }
+func (l *Row) replay(c *contents) error { return c.row(l) }
 
 func (l *Row) check() error {
 	switch {
@@ -217,7 +217,7 @@ func (l *Traffic) check() error { return nil }
 func (l *Traffic) purge()       {}
 
 // No run resumes from it; it is for those who look at the report later.
-func (l *Traffic) replay(*history) error { return nil }
+func (l *Traffic) replay(*contents) error { return nil }
 
 // End says that a run came to an end, and what it did.
 type End struct {
@@ -227,8 +227,8 @@ type End struct {
 	Summary *contact.Summary  `json:"summary"`
 }
 
-func (l *End) kind() string            { return "end" }
-func (l *End) replay(h *history) error { return h.end(l) }
+func (l *End) kind() string             { return "end" }
+func (l *End) replay(c *contents) error { return c.end(l) }
 
 func (l *End) check() error {
 	if l.Summary == nil {
@@ -251,9 +251,9 @@ type later struct {
 	stamp
 }
 
-func (l *later) kind() string          { return l.name }
-func (l *later) check() error          { return nil }
-func (l *later) replay(*history) error { return nil }
+func (l *later) kind() string           { return l.name }
+func (l *later) check() error           { return nil }
+func (l *later) replay(*contents) error { return nil }
 
 // Whether it is about a person is not known: Purge refuses it.
 func (l *later) purge() {}

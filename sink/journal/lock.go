@@ -22,8 +22,8 @@ type lockFile struct {
 	flock  *flock.Flock
 }
 
-// lockReport takes the lock of a report, or returns a *LockedError at once.
-func lockReport(report string) (*lockFile, error) {
+// takeLock takes the lock of a report, or returns a *LockedError at once.
+func takeLock(report string) (*lockFile, error) {
 	real := realPath(report)
 	path := real + ".lock"
 	for {
@@ -35,7 +35,7 @@ func lockReport(report string) (*lockFile, error) {
 		if !ok {
 			return nil, &LockedError{Report: report, PID: readPID(path)}
 		}
-		// A holder removes the file before it unlocks it. Was it open here by
+		// A holder removes the file before it unlocks it. If it was open here by
 		// then, this lock is on a file that has no name any more.
 		if l.named() {
 			if err := writePID(path); err != nil {
@@ -72,7 +72,7 @@ func (l *lockFile) named() bool {
 }
 
 // pidOffset is where the process id stands in the lock file. Windows lets nobody
-// else read the first byte, for that is the one that is locked.
+// else read the first byte, which is the one that is locked.
 const pidOffset = 1
 
 func writePID(path string) error {

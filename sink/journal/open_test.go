@@ -29,7 +29,7 @@ func TestAnotherImport(t *testing.T) {
 	} {
 		o := options()
 		change(&o.Header)
-		_, err := OpenReport(path, o)
+		_, err := Open(path, o)
 		mismatch, ok := errors.AsType[*MismatchError](err)
 		if !ok || mismatch.What != what || !strings.Contains(err.Error(), "--restart") {
 			t.Errorf("%s: %v", what, err)
@@ -73,7 +73,7 @@ func TestRestart(t *testing.T) {
 	}
 	// What cannot be read can be restarted.
 	must(t, os.WriteFile(path, []byte("no report\n"), 0o600))
-	if _, err := OpenReport(path, options()); err == nil {
+	if _, err := Open(path, options()); err == nil {
 		t.Error("garbage was opened")
 	}
 	must(t, open(t, path, o).Close())
@@ -100,7 +100,7 @@ func TestWhatIsNoReport(t *testing.T) {
 		if runtime.GOOS == "windows" && want == "not a directory" {
 			continue
 		}
-		_, err := OpenReport(path, options())
+		_, err := Open(path, options())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
@@ -121,7 +121,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		f.Close()
 		t.Skip("permissions do not bind this user")
 	}
-	_, err := OpenReport(filepath.Join(dir, "r"), options())
+	_, err := Open(filepath.Join(dir, "r"), options())
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "--report") {
 		t.Errorf("error %v", err)
 	}
@@ -153,7 +153,7 @@ func TestTmpfsFull(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	r.Close()
-	if r, err = OpenReport(path, options()); err != nil {
+	if r, err = Open(path, options()); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Keys().Count(contact.Created); got != written || written == 0 {
@@ -171,7 +171,7 @@ func TestLockOfTwoHandles(t *testing.T) {
 		names = append(names, link)
 	}
 	for _, name := range names {
-		_, err := OpenReport(name, options())
+		_, err := Open(name, options())
 		locked, ok := errors.AsType[*LockedError](err)
 		if !ok || locked.PID != os.Getpid() || locked.Report != name {
 			t.Errorf("%s: %v", name, err)
@@ -206,7 +206,7 @@ func TestReportBehindLinks(t *testing.T) {
 	for _, first := range names {
 		r := begun(t, first, options())
 		for _, second := range names {
-			if other, err := OpenReport(second, options()); err == nil {
+			if other, err := Open(second, options()); err == nil {
 				t.Errorf("%s is open, and %s was opened too", first, second)
 				other.Close()
 			} else if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != second {
@@ -263,7 +263,7 @@ func TestLockIsExclusive(t *testing.T) {
 	for range 8 {
 		go func() {
 			for range 200 {
-				l, err := lockReport(path)
+				l, err := takeLock(path)
 				if _, ok := errors.AsType[*LockedError](err); ok {
 					continue
 				}
@@ -302,7 +302,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	r, err := OpenReport(path, options())
+	r, err := Open(path, options())
 	if err == nil {
 		err = r.Begin()
 	}
@@ -329,7 +329,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 		t.Fatalf("the other process says %q", line)
 	}
 
-	_, err = OpenReport(path, options())
+	_, err = Open(path, options())
 	locked, ok := errors.AsType[*LockedError](err)
 	if !ok || locked.PID != cmd.Process.Pid || !strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
 		t.Errorf("%v, want process %d", err, cmd.Process.Pid)

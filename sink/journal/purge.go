@@ -21,7 +21,7 @@ import (
 // The new file takes the place of the old one at once, 0600. No run may hold the
 // report: a *LockedError says that one does.
 func Purge(path string) (rows int64, err error) {
-	lock, err := lockReport(path)
+	lock, err := takeLock(path)
 	if err != nil {
 		return 0, err
 	}

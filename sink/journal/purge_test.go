@@ -24,7 +24,7 @@ func TestPurge(t *testing.T) {
 		return o
 	}
 	options := Options{Header: Header{Run: "01J", Mode: "create", Sources: []string{"c.csv"}, BaseURL: "u", ProjectID: "p"}}
-	r, err := OpenReport(path, options)
+	r, err := Open(path, options)
 	must(t, err)
 	must(t, r.Begin())
 	must(t, r.Sending([]contact.Key{key("secret@in"), key("secret@rejected"), key("secret@doubt")}))
@@ -59,7 +59,7 @@ func TestPurge(t *testing.T) {
 		t.Errorf("purged again: %d rows, %v", rows, err)
 	}
 
-	r, err = OpenReport(path, options)
+	r, err = Open(path, options)
 	must(t, err)
 	defer r.Close()
 	for id, want := range map[string]contact.Status{"secret@in": contact.Created, "secret@rejected": contact.Rejected, "secret@doubt": contact.InDoubt} {
@@ -121,7 +121,7 @@ func TestPurgeOfEarlierVersions(t *testing.T) {
 // purge.
 func TestMembersOfLaterVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.report.ndjson")
-	text := newJournal().run().sending("a").row("a", contact.Created).end(1).String()
+	text := newScript().run().sending("a").row("a", contact.Created).end(1).String()
 	text = strings.ReplaceAll(text, `,"at":`, `,"who":{"secret":["ann@example.com"]},"at":`)
 	text = strings.Replace(text, `"reason":`, `"who":"ann@example.com","reason":`, 1)
 	must(t, os.WriteFile(path, []byte(text), 0o600))
