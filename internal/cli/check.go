@@ -57,7 +57,7 @@ The exit code is 3 where rows would be refused.`,
 // A checker is one check, from the settings to what is printed.
 type checker struct {
 	*session
-	past   *journal.Past
+	past   *journal.Snapshot
 	fields []source.CustomField
 	reader profileReader   // nil: profiles are not read
 	out    strings.Builder // lines of --verbose, until they are worth a write
@@ -151,11 +151,11 @@ func (k *checker) openPast() error {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
 	}
-	past, err := journal.OpenPast(k.path, o)
+	past, err := journal.Read(k.path, o)
 	if err == nil && k.c.Mode != "create" && past.Whole() {
 		o.Restart = true
 		if err = past.Close(); err == nil {
-			past, err = journal.OpenPast(k.path, o)
+			past, err = journal.Read(k.path, o)
 		}
 	}
 	if err != nil {

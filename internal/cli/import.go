@@ -227,7 +227,7 @@ func (i *importing) forecast() {
 
 // preload tells the pacer what earlier runs of this report have sent within the
 // quota's window.
-func preload(pacer *pace.Pacer, report *journal.Report) {
+func preload(pacer *pace.Pacer, report *journal.Journal) {
 	var sent []time.Time
 	for at, n := range report.Sent() {
 		for range n {

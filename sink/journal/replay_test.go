@@ -15,55 +15,68 @@ import (
 
 var testStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// A journal writes the lines of a report, one each second.
-type journal struct {
+// A script writes the lines of a report, one each second.
+type script struct {
 	bytes.Buffer
 	now time.Time
 }
 
-func newJournal() *journal { return &journal{now: testStart} }
+func newScript() *script { return &script{now: testStart} }
 
-func (j *journal) tick() time.Time {
+func (j *script) tick() time.Time {
 	j.now = j.now.Add(time.Second)
 	return j.now
 }
 
-func (j *journal) run() *journal {
-	fmt.Fprintf(j, `{"kind":"run","run":"01J","at":"%s","version":"1","mode":"create","sources":["contacts.csv"],"base_url":"https://api.example.com","project_id":"65f0000000000000000000aa"}`+"\n", formatTime(j.tick()))
+func (j *script) at() stamp { return stamp{Time{j.tick()}} }
+
+func (j *script) add(l Line) { j.Write(encoded(l)) }
+
+// encoded is a line as it is written.
+func encoded(l Line) []byte {
+	b, err := appendLine(nil, l)
+	if err != nil {
+		panic(err) // a test's own line
+	}
+	return b
+}
+
+func (j *script) run() *script {
+	fmt.Fprintf(j, `{"kind":"run","run":"01J","at":"%s","version":"1","mode":"create","sources":["contacts.csv"],"base_url":"https://api.example.com","project_id":"65f0000000000000000000aa"}`+"\n", j.tick().Format(timeLayout))
 	return j
 }
 
-func (j *journal) sending(ids ...string) *journal {
-	j.Write(appendKeysLine(nil, "sending", keys(ids...), j.tick()))
+func (j *script) sending(ids ...string) *script {
+	j.add(&Sending{keyList{keys(ids...), j.at()}})
 	return j
 }
 
-func (j *journal) unsent(ids ...string) *journal {
-	j.Write(appendKeysLine(nil, "unsent", keys(ids...), j.tick()))
+func (j *script) unsent(ids ...string) *script {
+	j.add(&Unsent{keyList{keys(ids...), j.at()}})
 	return j
 }
 
-func (j *journal) row(id string, s contact.Status) *journal {
+func (j *script) row(id string, s contact.Status) *script {
 	o := outcome(id, s)
 	o.At = j.tick()
-	j.Write(appendRowLine(nil, o, false))
+	j.add(rowOf(o))
 	return j
 }
 
-func (j *journal) end(requests int64) *journal {
+func (j *script) end(requests int64) *script {
 	s, _ := json.Marshal(contact.Summary{Run: "01J", Status: contact.Complete, Requests: requests})
-	fmt.Fprintf(j, `{"kind":"end","run":"01J","at":"%s","status":"complete","summary":%s}`+"\n", formatTime(j.tick()), s)
+	fmt.Fprintf(j, `{"kind":"end","run":"01J","at":"%s","status":"complete","summary":%s}`+"\n", j.tick().Format(timeLayout), s)
 	return j
 }
 
-func (j *journal) line(text string) *journal {
+func (j *script) line(text string) *script {
 	j.WriteString(text + "\n")
 	return j
 }
 
 // story is a report with every kind of line, over three runs.
-func story() *journal {
-	return newJournal().run().
+func story() *script {
+	return newScript().run().
 		row("i", contact.Invalid).
 		sending("a", "b", "c", "d", "e").
 		row("a", contact.Created).
@@ -124,8 +137,8 @@ func modelOf(t *testing.T, report []byte) (statuses map[string]contact.Status, l
 			}
 		}
 		if l.Kind == "row" && l.Status != "invalid" && l.Status != "duplicate" {
-			s, err := contact.ParseStatus(l.Status)
-			must(t, err)
+			var s contact.Status
+			must(t, s.UnmarshalText([]byte(l.Status)))
 			statuses[names[l.Key]] = s
 		}
 	}
@@ -153,7 +166,7 @@ func TestEveryPrefix(t *testing.T) {
 		complete := prefix[:bytes.LastIndexByte(prefix, '\n')+1]
 		statuses, last := modelOf(t, prefix)
 
-		h, err := replay(bytes.NewReader(prefix), time.Minute, testStart)
+		h, err := replay("r", bytes.NewReader(prefix), time.Minute, testStart)
 		if err != nil || h.bytes != int64(len(complete)) || !maps.Equal(statusesIn(h.keys), statuses) {
 			t.Fatalf("%d bytes: %v, %v, want %v", n, statusesIn(h.keys), err, statuses)
 		}
@@ -162,7 +175,7 @@ func TestEveryPrefix(t *testing.T) {
 			continue
 		}
 		must(t, os.WriteFile(path, prefix, 0o600))
-		r, err := OpenReport(path, options())
+		r, err := Open(path, options())
 		if err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
@@ -232,7 +245,7 @@ func TestMalformedLines(t *testing.T) {
 				continue
 			}
 			report := strings.Join(texts[:number], "") + damaged + strings.Join(texts[number+1:], "")
-			_, err := replay(strings.NewReader(report), 0, testStart)
+			_, err := replay("r", strings.NewReader(report), 0, testStart)
 			if corrupt, ok := errors.AsType[*CorruptError](err); !ok || corrupt.Line != number+1 {
 				t.Errorf("line %d, %s: %v\n%s", number+1, name, err, damaged)
 			}
@@ -242,32 +255,32 @@ func TestMalformedLines(t *testing.T) {
 
 func TestContradictions(t *testing.T) {
 	for name, c := range map[string]struct {
-		report *journal
+		report *script
 		line   int
 		want   string
 	}{
-		"no run":              {newJournal().sending("a"), 1, "is the first"},
-		"another project":     {newJournal().run().line(strings.TrimSpace(strings.Replace(newJournal().run().String(), "aa\"", "bb\"", 1))), 2, "another project"},
-		"never announced":     {newJournal().run().row("a", contact.Created), 2, "was not announced"},
-		"rejected out of air": {newJournal().run().row("a", contact.Rejected), 2, "was not announced"},
-		"taken back":          {newJournal().run().sending("a").unsent("a").row("a", contact.Created), 4, "was not announced"},
-		"created twice":       {newJournal().run().sending("a").row("a", contact.Created).row("a", contact.Created), 4, "created already"},
-		"announced again":     {newJournal().run().sending("a").row("a", contact.Created).sending("a"), 4, "is created already"},
+		"no run":              {newScript().sending("a"), 1, "is the first"},
+		"another project":     {newScript().run().line(strings.TrimSpace(strings.Replace(newScript().run().String(), "aa\"", "bb\"", 1))), 2, "another project"},
+		"never announced":     {newScript().run().row("a", contact.Created), 2, "was not announced"},
+		"rejected out of air": {newScript().run().row("a", contact.Rejected), 2, "was not announced"},
+		"taken back":          {newScript().run().sending("a").unsent("a").row("a", contact.Created), 4, "was not announced"},
+		"created twice":       {newScript().run().sending("a").row("a", contact.Created).row("a", contact.Created), 4, "created already"},
+		"announced again":     {newScript().run().sending("a").row("a", contact.Created).sending("a"), 4, "is created already"},
 	} {
-		_, err := replay(&c.report.Buffer, 0, testStart)
+		_, err := replay("r", &c.report.Buffer, 0, testStart)
 		corrupt, ok := errors.AsType[*CorruptError](err)
 		if !ok || corrupt.Line != c.line || !strings.Contains(corrupt.Reason, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, report := range map[string]*journal{
-		"found without a request":   newJournal().run().row("a", contact.Existing),
-		"failed before it was sent": newJournal().run().line(strings.Replace(strings.TrimSpace(newJournal().row("a", contact.Failed).String()), `"attempts":1`, `"attempts":0`, 1)),
-		"unknown, then created":     newJournal().run().sending("a").row("a", contact.Unknown).run().row("a", contact.Created),
-		"failed, then created":      newJournal().run().sending("a").row("a", contact.Failed).sending("a").row("a", contact.Created),
-		"two announcements":         newJournal().run().sending("a").run().sending("a").unsent("a").run().row("a", contact.Created),
+	for name, report := range map[string]*script{
+		"found without a request":   newScript().run().row("a", contact.Existing),
+		"failed before it was sent": newScript().run().line(strings.Replace(strings.TrimSpace(newScript().row("a", contact.Failed).String()), `"attempts":1`, `"attempts":0`, 1)),
+		"unknown, then created":     newScript().run().sending("a").row("a", contact.Unknown).run().row("a", contact.Created),
+		"failed, then created":      newScript().run().sending("a").row("a", contact.Failed).sending("a").row("a", contact.Created),
+		"two announcements":         newScript().run().sending("a").run().sending("a").unsent("a").run().row("a", contact.Created),
 	} {
-		if _, err := replay(&report.Buffer, 0, testStart); err != nil {
+		if _, err := replay("r", &report.Buffer, 0, testStart); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -276,25 +289,25 @@ func TestContradictions(t *testing.T) {
 func TestAnnouncedAt(t *testing.T) {
 	at := func(seconds int) int64 { return testStart.Add(time.Duration(seconds) * time.Second).UnixMilli() }
 	for name, c := range map[string]struct {
-		report *journal
+		report *script
 		want   int64
 	}{
-		"once":                    {newJournal().run().sending("a"), at(2)},
-		"twice":                   {newJournal().run().sending("a").run().sending("a"), at(2)},
-		"twice, one taken back":   {newJournal().run().sending("a").run().sending("a").unsent("a"), at(2)},
-		"unknown":                 {newJournal().run().sending("a").row("a", contact.Unknown), at(2)},
-		"unknown, then again":     {newJournal().run().sending("a").row("a", contact.Unknown).sending("a"), at(2)},
-		"failed, then again":      {newJournal().run().sending("a").row("a", contact.Failed).sending("a"), at(4)},
-		"rejected, then again":    {newJournal().run().sending("a").row("a", contact.Rejected).sending("a"), at(4)},
-		"taken back, then again":  {newJournal().run().sending("a").unsent("a").sending("a"), at(4)},
-		"taken back":              {newJournal().run().sending("a").unsent("a"), 0},
-		"created":                 {newJournal().run().sending("a").row("a", contact.Created), 0},
-		"rejected":                {newJournal().run().sending("a").row("a", contact.Rejected), 0},
-		"rejected and taken back": {newJournal().run().sending("a").row("a", contact.Rejected).sending("a").unsent("a"), 0},
+		"once":                    {newScript().run().sending("a"), at(2)},
+		"twice":                   {newScript().run().sending("a").run().sending("a"), at(2)},
+		"twice, one taken back":   {newScript().run().sending("a").run().sending("a").unsent("a"), at(2)},
+		"unknown":                 {newScript().run().sending("a").row("a", contact.Unknown), at(2)},
+		"unknown, then again":     {newScript().run().sending("a").row("a", contact.Unknown).sending("a"), at(2)},
+		"failed, then again":      {newScript().run().sending("a").row("a", contact.Failed).sending("a"), at(4)},
+		"rejected, then again":    {newScript().run().sending("a").row("a", contact.Rejected).sending("a"), at(4)},
+		"taken back, then again":  {newScript().run().sending("a").unsent("a").sending("a"), at(4)},
+		"taken back":              {newScript().run().sending("a").unsent("a"), 0},
+		"created":                 {newScript().run().sending("a").row("a", contact.Created), 0},
+		"rejected":                {newScript().run().sending("a").row("a", contact.Rejected), 0},
+		"rejected and taken back": {newScript().run().sending("a").row("a", contact.Rejected).sending("a").unsent("a"), 0},
 	} {
-		h, err := replay(&c.report.Buffer, 0, testStart)
+		h, err := replay("r", &c.report.Buffer, 0, testStart)
 		must(t, err)
-		got := (&Report{history: h}).AnnouncedAt(key("a"))
+		got := (&Journal{contents: h}).AnnouncedAt(key("a"))
 		if c.want == 0 != got.IsZero() || c.want != 0 && got.UnixMilli() != c.want {
 			t.Errorf("%s: %v, want %v", name, got, time.UnixMilli(c.want))
 		}
@@ -303,7 +316,7 @@ func TestAnnouncedAt(t *testing.T) {
 
 func TestSent(t *testing.T) {
 	// Times are seconds since testStart; lines follow each other by one.
-	report := newJournal().run(). // 1
+	report := newScript().run(). // 1
 					sending("a", "b", "c", "d", "e", "f"). // 2
 					row("a", contact.Created).             // 3
 					row("b", contact.Rejected).            // 4
@@ -323,7 +336,7 @@ func TestSent(t *testing.T) {
 		{100, 60, map[int]int{}},
 		{10, 0, map[int]int{}},
 	} {
-		h, err := replay(bytes.NewReader(report.Bytes()), time.Duration(c.window)*time.Second, testStart.Add(time.Duration(c.now)*time.Second))
+		h, err := replay("r", bytes.NewReader(report.Bytes()), time.Duration(c.window)*time.Second, testStart.Add(time.Duration(c.now)*time.Second))
 		must(t, err)
 		got := map[int]int{}
 		var last time.Time
@@ -359,10 +372,10 @@ func TestSent(t *testing.T) {
 func FuzzReplay(f *testing.F) {
 	f.Add(story().Bytes())
 	f.Add([]byte(`{"kind":"run"`))
-	f.Add(newJournal().run().line(`{"kind":"sending","keys":null,"at":"2026-01-02T03:04:05Z"}`).Bytes())
-	f.Add(newJournal().run().line(` { "at" : "2026-01-02T03:04:05+01:00" , "kind" : "\u0072ow" } `).Bytes())
+	f.Add(newScript().run().line(`{"kind":"sending","keys":null,"at":"2026-01-02T03:04:05Z"}`).Bytes())
+	f.Add(newScript().run().line(` { "at" : "2026-01-02T03:04:05+01:00" , "kind" : "\u0072ow" } `).Bytes())
 	f.Fuzz(func(t *testing.T, report []byte) {
-		h, err := replay(bytes.NewReader(report), time.Minute, testStart)
+		h, err := replay("r", bytes.NewReader(report), time.Minute, testStart)
 		if err != nil {
 			if _, ok := errors.AsType[*CorruptError](err); !ok {
 				t.Fatal(err)
@@ -385,7 +398,7 @@ func BenchmarkAppendRowLine(b *testing.B) {
 	o := outcome("someone.longer@example.com", contact.Created)
 	var line []byte
 	for b.Loop() {
-		line = appendRowLine(line[:0], o, false)
+		line, _ = appendLine(line[:0], rowOf(o))
 	}
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
@@ -395,15 +408,15 @@ func BenchmarkAppendRowLine(b *testing.B) {
 const replayRows = 100_000
 
 func BenchmarkReplay(b *testing.B) {
-	j := newJournal().run()
+	j := newScript().run()
 	batch := make([]contact.Key, 0, 256)
 	var rows []byte
 	for i := range replayRows {
 		o := outcome(fmt.Sprintf("someone.%d@example.com", i), contact.Created)
 		batch = append(batch, o.Row.Key)
-		rows = appendRowLine(rows, o, false)
+		rows = append(rows, encoded(rowOf(o))...)
 		if len(batch) == cap(batch) || i == replayRows-1 {
-			j.Write(appendKeysLine(nil, "sending", batch, j.tick()))
+			j.add(&Sending{keyList{batch, j.at()}})
 			j.Write(rows)
 			batch, rows = batch[:0], rows[:0]
 		}
@@ -411,7 +424,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.SetBytes(int64(j.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		h, err := replay(bytes.NewReader(j.Bytes()), 5*time.Minute, testStart)
+		h, err := replay("r", bytes.NewReader(j.Bytes()), 5*time.Minute, testStart)
 		if err != nil || h.keys.Len() != replayRows {
 			b.Fatal(err)
 		}
