@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -72,7 +73,7 @@ func (a *arrayReader) fail(err error) error {
 		return errors.New("the JSON array is not closed: the file is cut off")
 	case errors.As(err, &s):
 		line, at := a.text.at(s.ByteOffset)
-		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", jsonProblem(s), line, at)
+		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", strings.TrimPrefix(s.Err.Error(), "jsontext: "), line, at)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"importer/internal/words"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -59,11 +60,8 @@ func (f *file) columns(header []string) error {
 		return err
 	}
 	f.plan = p
-	if err := f.plan.usable(header); err != nil {
-		return err
-	}
-	if t := ignored.text(); t != "" {
-		f.note(t)
+	if ignored != "" {
+		f.note(ignored)
 	}
 	return nil
 }
@@ -75,7 +73,7 @@ func (f *file) finish(rec *record) {
 		// A spoilt row may have more or fewer cells than the header. What the writer
 		// added stands at its end.
 		added := len(rejectfile.Columns)
-		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isNumber(rec.cells[n])) {
+		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isLine(rec.cells[n])) {
 			if rec.fault == nil && stillMisquoted(rec.cells[:n], rec.cells[n+rejectedFor]) {
 				rec.fault = &fault{
 					reason: "a quote inside a field is where it was when the row was refused",
@@ -102,13 +100,10 @@ func stillMisquoted(cells []string, why string) bool {
 		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
 }
 
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return s != ""
+// isLine tells whether a cell may stand in _line.
+func isLine(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
 }
 
 // A csvReader reads the records of one CSV file. They come from the reader of
@@ -267,10 +262,18 @@ func (c *csvReader) badText(raw []byte, line, fields int) *fault {
 	first, _ := c.csv.FieldPos(0)
 	for i := range fields {
 		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
-			f.field = columnName(c.file.Header, i)
+			f.field = c.file.columnName(i)
 		}
 	}
 	return f
+}
+
+// columnName is what people call a column, that of a reject file as well.
+func (f *file) columnName(i int) string {
+	if n := len(f.Header); f.rejects && i >= n && i-n < len(rejectfile.Columns) {
+		return rejectfile.Columns[i-n]
+	}
+	return columnName(f.Header, i)
 }
 
 // badQuote deals with a quote that stands where it should not. Where a quote was

@@ -76,7 +76,7 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 
 // run computes the expression for a record. Nothing and an empty text are empty
 // cells.
-func (p *program) run(r *record) (any, *fault) {
+func (p *program) run(r *slots) (any, *fault) {
 	for i, column := range p.columns {
 		c := r.at(p.slots[i])
 		if c.kind == 'n' {
@@ -93,7 +93,7 @@ func (p *program) run(r *record) (any, *fault) {
 }
 
 // cell computes the expression as a value.
-func (p *program) cell(r *record) (cell, *fault) {
+func (p *program) cell(r *slots) (cell, *fault) {
 	v, f := p.run(r)
 	if f != nil {
 		return cell{}, f

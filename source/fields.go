@@ -2,7 +2,6 @@ package source
 
 import (
 	"fmt"
-	"importer/internal/rejectfile"
 	"strings"
 	"unicode"
 )
@@ -78,6 +77,12 @@ var byName = func() map[string]int {
 	return m
 }()
 
+// isKnown tells whether a column goes somewhere by its name alone.
+func isKnown(column string) bool {
+	_, ok := byName[plainName(column)]
+	return ok
+}
+
 // plainName is the name of a column without regard to case, spaces, underscores,
 // hyphens and other punctuation.
 func plainName(name string) string {
@@ -91,11 +96,8 @@ func plainName(name string) string {
 
 // columnName is what people call a column.
 func columnName(header []string, i int) string {
-	switch {
-	case i < len(header) && strings.TrimSpace(header[i]) != "":
+	if i < len(header) && strings.TrimSpace(header[i]) != "" {
 		return header[i]
-	case i >= len(header) && i-len(header) < len(rejectfile.Columns):
-		return rejectfile.Columns[i-len(header)]
 	}
 	return fmt.Sprintf("column %d", i+1)
 }

@@ -46,23 +46,92 @@ var fullNames = []string{"name", "fullname", "personname", "contactname", "displ
 // notes are texts that could become memories.
 var notes = []string{"notes", "note", "description", "comments", "personnotes", "bemerkung", "notizen"}
 
-// A guesser looks at the columns of one file and what stands in them.
-type guesser struct {
-	file    *file
+// A sample is what a guess is based on: the columns of a file and what stands in
+// its first rows.
+type sample struct {
+	name      string   // of the file
+	paths     []string // of the source, as they were given
+	format    string   // of the source
+	delimiter rune     // of CSV
+	encoding  string   // of CSV; empty where only ASCII was seen
+	json      bool     // the columns are the members of objects
+
 	columns []string
-	values  [][]string // by column: what is in the sample and not empty
-	rows    int        // of the sample
-	used    map[int]bool
-	region  string
-	b       strings.Builder
+	values  [][]string     // by column: what is not empty
+	at      map[string]int // of columns that are members: their places
+	rows    int
 }
 
-// guessRows is how many rows a guess is based on.
-const guessRows = 1000
+// full tells whether it holds as many rows as a guess needs.
+func (s *sample) full() bool { return s.rows >= 1000 }
+
+// add adds a record. One that cannot be read is left out.
+func (s *sample) add(rec *record) {
+	switch {
+	case rec.fault != nil:
+	case !s.json:
+		s.rows++
+		for len(s.values) < len(s.columns) {
+			s.values = append(s.values, nil)
+		}
+		for i, cell := range rec.cells {
+			s.addValue(i, cell)
+		}
+	case rec.json.Kind() == '{' && rec.json.IsValid():
+		s.rows++
+		s.addObject("", rec.json)
+	}
+}
+
+func (s *sample) addObject(prefix string, object jsontext.Value) {
+	for m := range members(object) {
+		name := prefix + m.name
+		if m.kind == '{' {
+			s.addObject(name+".", m.json())
+			continue
+		}
+		i, ok := s.at[name]
+		if !ok {
+			if i = len(s.columns); i >= maxColumns {
+				continue
+			}
+			if s.at == nil {
+				s.at = make(map[string]int)
+			}
+			s.at[name] = i
+			s.columns, s.values = append(s.columns, name), append(s.values, nil)
+		}
+		if m.kind != 'n' {
+			s.addValue(i, m.text)
+		}
+	}
+}
+
+func (s *sample) addValue(column int, value string) {
+	if value = strings.TrimSpace(value); value != "" {
+		s.values[column] = append(s.values[column], value)
+	}
+}
+
+// A guesser writes a configuration for a sample.
+type guesser struct {
+	*sample
+	used   map[int]bool
+	region string
+	b      strings.Builder
+}
+
+// guess writes the sections source and mapping of a configuration for a sample, in
+// YAML with comments. What it is not sure about is marked "unsure".
+func guess(s *sample) string {
+	g := &guesser{sample: s, used: make(map[int]bool)}
+	g.guessRegion()
+	g.write()
+	return g.b.String()
+}
 
 // Guess looks at the first file of o, its header and a sample, and writes the
-// sections source and mapping of a configuration for it, in YAML with comments.
-// What it is not sure about is marked "unsure".
+// sections source and mapping of a configuration for it, as guess does.
 func Guess(o Options) (string, error) {
 	o.Mapping = &Mapping{ContactIDs: []Value{{Value: "guess"}}} // any file will do
 	in, err := Open(o)
@@ -70,78 +139,28 @@ func Guess(o Options) (string, error) {
 		return "", err
 	}
 	defer in.Close()
-	g := &guesser{file: in.files[0], used: make(map[int]bool)}
-	if err := g.sample(in); err != nil {
+	f := in.files[0]
+	next, done, err := in.reader(f)
+	if err != nil {
 		return "", err
 	}
-	g.guessRegion()
-	g.write(o.Paths)
-	return g.b.String(), nil
-}
-
-// sample reads the columns and their values.
-func (g *guesser) sample(in *Input) error {
-	next, done, err := in.reader(g.file)
-	if err != nil {
-		return err
-	}
 	defer done()
-	g.columns = g.file.Header
-	g.values = make([][]string, len(g.columns))
-	at := make(map[string]int)
-	add := func(column int, value string) {
-		if value = strings.TrimSpace(value); value != "" {
-			g.values[column] = append(g.values[column], value)
-		}
-	}
-	var object func(prefix string, v jsontext.Value)
-	object = func(prefix string, v jsontext.Value) {
-		for m := range members(v) {
-			name := prefix + m.name
-			if m.kind == '{' {
-				object(name+".", m.json())
-				continue
-			}
-			i, ok := at[name]
-			if !ok {
-				if len(g.columns) >= maxColumns {
-					continue
-				}
-				i = len(g.columns)
-				at[name] = i
-				g.columns, g.values = append(g.columns, name), append(g.values, nil)
-			}
-			value := m.text
-			if m.kind == 'n' {
-				value = ""
-			}
-			add(i, value)
-		}
-	}
+	s := &sample{name: f.Name, paths: o.Paths, format: string(f.Format), delimiter: f.Delimiter, encoding: f.Encoding, json: f.Format == NDJSON, columns: f.Header}
 	var rec record
-	for g.rows < guessRows {
+	for !s.full() {
 		err := next(&rec)
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", g.file.Name, err)
+			return "", fmt.Errorf("%s: %w", f.Name, err)
 		}
-		if rec.fault != nil {
-			continue
-		}
-		g.rows++
-		if rec.cells == nil {
-			object("", jsontext.Value(rec.raw[0]))
-		}
-		for i, cell := range rec.cells {
-			add(i, cell)
-		}
+		s.add(&rec)
 	}
-	if len(g.columns) == 0 {
-		return errors.New(g.file.Name + ": there is no row to guess from")
+	if len(s.columns) == 0 {
+		return "", errors.New(f.Name + ": there is no row to guess from")
 	}
-	return nil
+	return guess(s), nil
 }
 
 // find returns the columns for a field, the best first.
@@ -158,7 +177,7 @@ func (g *guesser) find(field string, names []string) []int {
 		for i, column := range g.columns {
 			// The last part of a dotted name is the name of the member.
 			last := column[strings.LastIndexByte(column, '.')+1:]
-			if !g.used[i] && !strings.HasPrefix(column, "_") && (plainName(column) == name || g.file.Format == NDJSON && plainName(last) == name) && !slices.Contains(found, i) {
+			if !g.used[i] && !strings.HasPrefix(column, "_") && (plainName(column) == name || g.json && plainName(last) == name) && !slices.Contains(found, i) {
 				found = append(found, i)
 			}
 		}

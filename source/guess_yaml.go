@@ -32,21 +32,25 @@ func (g *guesser) from(columns []int) string {
 
 func quoteYAML(s string) string { return string(contact.StringValue(s)) }
 
-func (g *guesser) write(paths []string) {
-	quoted := make([]string, len(paths))
-	for i, p := range paths {
+func (g *guesser) write() {
+	quoted := make([]string, len(g.paths))
+	for i, p := range g.paths {
 		quoted[i] = quoteYAML(p)
 	}
-	g.line("# Guessed from the header of %s and its first %s. What is marked", g.file.Name, words.Plural(g.rows, "row", "rows"))
+	g.line("# Guessed from the header of %s and its first %s. What is marked", g.sample.name, words.Plural(g.rows, "row", "rows"))
 	g.line("# \"unsure\" wants a look. Show what becomes of a row: importer preview --row 1")
 	g.line("source:")
 	g.line("  paths: [%s]", strings.Join(quoted, ", "))
-	g.line("  format: %s", g.file.Format)
-	if g.file.Format == CSV {
-		g.line("  # Found by itself in each file: the delimiter %q%s.", g.file.Delimiter, g.encodingFound())
+	g.line("  format: %s", g.format)
+	if g.delimiter != 0 {
+		found := ""
+		if g.encoding != "" {
+			found = " and the encoding " + g.encoding
+		}
+		g.line("  # Found by itself in each file: the delimiter %q%s.", g.delimiter, found)
 	}
 	g.line("")
-	if g.file.Format == NDJSON && slices.Contains(g.columns, "contactIds") && slices.ContainsFunc(g.columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
+	if g.json && slices.Contains(g.columns, "contactIds") && slices.ContainsFunc(g.columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
 		g.line("# No mapping is needed: the objects are in the API's own shape.")
 		return
 	}
@@ -67,13 +71,6 @@ func (g *guesser) write(paths []string) {
 		g.line("    {}")
 	}
 	g.writeRest()
-}
-
-func (g *guesser) encodingFound() string {
-	if g.file.Encoding == "" {
-		return ""
-	}
-	return " and the encoding " + g.file.Encoding
 }
 
 // writeIDs chooses what identifies a contact: an address or a number that a

@@ -5,15 +5,22 @@ import (
 	"importer/importer/contact"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A record is one record of a file, taken apart. What is of JSON alone is valid
-// until the next one is read; the rest outlives it.
+// A record is one record of a file, as its reader gives it.
 type record struct {
-	line  int // on which it begins, from 1
-	raw   []string
-	fault *fault // where it could not be taken apart
+	line  int            // on which it begins, from 1
+	raw   []string       // as read: the cells, or the one JSON text
+	fault *fault         // where it cannot be read
+	cells []string       // of CSV and of workbooks, by column
+	json  jsontext.Value // of NDJSON; valid until the next record is read
+}
 
+// The slots are a record taken apart, as the outputs of a plan take it. What is of
+// JSON alone is valid until the next record is taken apart.
+type slots struct {
 	cells []string // of CSV, by column
 
 	values []cell          // of JSON, by slot
@@ -22,9 +29,9 @@ type record struct {
 	custom []contact.Field // of JSON: members that go to a custom field of their name
 }
 
-func (r *record) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
+func (r *slots) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
 
-func (r *record) at(slot int) cell {
+func (r *slots) at(slot int) cell {
 	if r.values != nil {
 		return r.values[slot]
 	}
@@ -33,16 +40,25 @@ func (r *record) at(slot int) cell {
 
 // A mapper makes rows of the records of one file.
 type mapper struct {
-	file   *file
-	number *int64 // records of the whole input so far
+	source  string // name of the file
+	plan    *plan
+	objects objectTaker
+	slots   slots // of the record
 }
 
-// skips tells whether the mapping leaves a record out.
+func newMapper(source string, p *plan) *mapper {
+	return &mapper{source: source, plan: p, objects: objectTaker{plan: p}}
+}
+
+// skips tells whether the mapping leaves a record out. It is called before row.
 func (m *mapper) skips(r *record) bool {
-	if r.fault != nil || m.file.plan.skip == nil {
+	if r.fault == nil {
+		r.fault = m.takeApart(r)
+	}
+	if r.fault != nil || m.plan.skip == nil {
 		return false
 	}
-	v, f := m.file.plan.skip.run(r)
+	v, f := m.plan.skip.run(&m.slots)
 	if f != nil {
 		r.fault = f
 		return false
@@ -51,13 +67,20 @@ func (m *mapper) skips(r *record) bool {
 	return skip
 }
 
+func (m *mapper) takeApart(r *record) *fault {
+	if r.json != nil {
+		return m.objects.takeApart(&m.slots, r.json)
+	}
+	m.slots = slots{cells: r.cells}
+	return nil
+}
+
 // row makes a row of a record, or a *contact.RowError.
-func (m *mapper) row(r *record) (contact.Row, error) {
-	*m.number++
-	row := contact.Row{Source: m.file.Name, Line: r.line, Number: *m.number, Raw: r.raw}
+func (m *mapper) row(r *record, number int64) (contact.Row, error) {
+	row := contact.Row{Source: m.source, Line: r.line, Number: number, Raw: r.raw}
 	f := r.fault
 	if f == nil {
-		f = m.profile(&row.Profile, r)
+		f = m.profile(&row.Profile, &m.slots)
 	}
 	if f == nil {
 		row.Digest, row.Bytes = row.Profile.Measure()
@@ -86,11 +109,11 @@ func checkSize(n int) *fault {
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
 // can be told of a contact.
-func (m *mapper) profile(p *contact.Profile, r *record) *fault {
+func (m *mapper) profile(p *contact.Profile, r *slots) *fault {
 	if f := m.contactIDs(p, r); f != nil {
 		return f
 	}
-	if a := m.file.plan.active; a != nil {
+	if a := m.plan.active; a != nil {
 		v, f := m.append(nil, r, a)
 		if f != nil {
 			return f
@@ -100,7 +123,7 @@ func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 			p.Active = &b
 		}
 	}
-	fields := m.file.plan.fields
+	fields := m.plan.fields
 	size := 0
 	for i := range fields {
 		for _, slot := range fields[i].slots {
@@ -136,7 +159,7 @@ func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 }
 
 // append appends the value of one output as JSON; nothing where it is empty.
-func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
+func (m *mapper) append(dst []byte, r *slots, o *output) ([]byte, *fault) {
 	several := len(o.slots) > 1
 	switch {
 	case o.kind == list && several:
@@ -173,7 +196,7 @@ func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
 
 // first is the first of the columns of an output that is not empty, else the
 // last, and its slot; or what its expression gives.
-func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
+func (m *mapper) first(r *slots, o *output) (c cell, slot int, f *fault) {
 	if o.prog != nil {
 		c, f = o.prog.cell(r)
 		return c, -1, m.at(f, r, -1, o)
@@ -191,7 +214,7 @@ func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
 }
 
 // items are the items of all columns of a list.
-func (m *mapper) items(r *record, o *output) ([]string, *fault) {
+func (m *mapper) items(r *slots, o *output) ([]string, *fault) {
 	var all []string
 	for _, slot := range o.slots {
 		c := r.at(slot)
@@ -208,7 +231,7 @@ func (m *mapper) items(r *record, o *output) ([]string, *fault) {
 }
 
 // appendMemories appends a memory for each column that is not empty.
-func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *fault) {
+func (m *mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *fault) {
 	at := o.timestamp
 	if len(o.timestampAt) > 0 {
 		c := r.at(o.timestampAt[0])
@@ -265,12 +288,12 @@ func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *faul
 
 // contactIDs takes the ids of the first output that has any, or of all where the
 // mapping names them.
-func (m *mapper) contactIDs(p *contact.Profile, r *record) *fault {
-	for i := range m.file.plan.ids {
-		if f := m.addIDs(p, r, &m.file.plan.ids[i]); f != nil {
+func (m *mapper) contactIDs(p *contact.Profile, r *slots) *fault {
+	for i := range m.plan.ids {
+		if f := m.addIDs(p, r, &m.plan.ids[i]); f != nil {
 			return f
 		}
-		if len(p.ContactIDs) > 0 && !m.file.plan.allIDs {
+		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
 			break
 		}
 	}
@@ -281,7 +304,7 @@ func (m *mapper) contactIDs(p *contact.Profile, r *record) *fault {
 }
 
 // addIDs adds the ids that one output gives.
-func (m *mapper) addIDs(p *contact.Profile, r *record, o *output) *fault {
+func (m *mapper) addIDs(p *contact.Profile, r *slots, o *output) *fault {
 	if o.kind == list && len(o.slots) > 1 {
 		ids, f := m.items(r, o)
 		addMissing(p, ids...)
@@ -320,7 +343,7 @@ func addMissing(p *contact.Profile, ids ...string) {
 }
 
 // at says in which column a fault is, or else in which field.
-func (m *mapper) at(f *fault, r *record, slot int, o *output) *fault {
+func (m *mapper) at(f *fault, r *slots, slot int, o *output) *fault {
 	switch {
 	case f == nil || f.field != "":
 	case slot < 0:
@@ -328,7 +351,7 @@ func (m *mapper) at(f *fault, r *record, slot int, o *output) *fault {
 	case r.names != nil:
 		f.field = r.names[slot]
 	default:
-		f.field = columnName(m.file.Header, slot)
+		f.field = columnName(m.plan.header, slot)
 	}
 	return f
 }

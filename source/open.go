@@ -21,7 +21,6 @@ var (
 	ErrIsDirectory = errors.New("is a directory")
 	ErrEmpty       = errors.New("the file is empty")
 	ErrBadHeader   = errors.New("the header cannot be read")
-	ErrNoContactID = errors.New("no column gives a contact id")
 )
 
 // sampleBytes is how much of a file Open looks at. The header has to lie in it.
@@ -30,7 +29,7 @@ const sampleBytes = 1 << 20
 // A file is one source that was found fit to be read.
 type file struct {
 	Source
-	plan     plan
+	plan     *plan
 	mapping  *Mapping
 	encoding string // as asked for
 	sheet    string // of a workbook; empty is the first

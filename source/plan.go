@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// ErrNoContactID says that nothing in a header can identify a contact.
+var ErrNoContactID = errors.New("no column gives a contact id")
+
 // A plan says where the values of a profile come from in the records of one
 // file. Of a CSV record the slots are its columns. Of a JSON object they are the
 // targets, and behind them the members that the mapping names.
@@ -17,21 +20,23 @@ type plan struct {
 	active *output
 	fields []output // sorted by name
 
+	header []string // CSV only
+
 	// JSON only.
 	members map[string]int // slots of the members that the mapping names
 	used    map[string]bool
 	unnamed string // what becomes of other members
 }
 
-// planColumns makes the plan for the columns of a header, and tells which of
-// them go nowhere.
-func planColumns(header []string, m *Mapping) (plan, ignoredNames, error) {
+// planColumns makes the plan for the columns of a header, and says which of them
+// go nowhere. The error is a *MappingError, or wraps ErrNoContactID.
+func planColumns(header []string, m *Mapping) (p *plan, ignored string, err error) {
 	if m == nil {
 		m = &Mapping{}
 	}
 	c, err := m.compile(func(column string) (int, bool) { return findColumn(header, column) })
 	if err != nil {
-		return plan{}, ignoredNames{}, missingColumn(err, header)
+		return nil, "", missingColumn(err, header)
 	}
 	slotsOf := func(columns map[string]bool) map[int]bool {
 		slots := make(map[int]bool)
@@ -45,7 +50,7 @@ func planColumns(header []string, m *Mapping) (plan, ignoredNames, error) {
 	named, used := slotsOf(c.named), slotsOf(c.used)
 
 	auto := noTargets()
-	var ignored ignoredNames
+	var names ignoredNames
 	var unnamed []string
 	for i, name := range header {
 		if strings.HasPrefix(name, "_") {
@@ -63,25 +68,26 @@ func planColumns(header []string, m *Mapping) (plan, ignoredNames, error) {
 		case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
 			c.fields = append(c.fields, output{name: internalNameOf(name), slots: []int{i}})
 		case known && auto[to] >= 0:
-			ignored.add(columnName(header, i), columnName(header, auto[to]))
+			names.add(columnName(header, i), columnName(header, auto[to]))
 		default:
-			ignored.add(columnName(header, i), "")
+			names.add(columnName(header, i), "")
 		}
 	}
 	if len(unnamed) > 0 {
-		return plan{}, ignored, mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", quoteNames(unnamed, 12))
+		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", quoteNames(unnamed, 12))
 	}
-	p := c.plan(auto)
+	p = c.plan(auto)
+	p.header = header
 	for i := 1; i < len(p.fields); i++ {
 		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
-			return plan{}, ignored, mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
+			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
 		}
 	}
-	return p, ignored, nil
+	return p, names.text(), p.usable()
 }
 
 // planJSON makes the plan for JSON objects.
-func planJSON(m *Mapping) (plan, error) {
+func planJSON(m *Mapping) (*plan, error) {
 	if m == nil {
 		m = &Mapping{}
 	}
@@ -93,7 +99,7 @@ func planJSON(m *Mapping) (plan, error) {
 		return members[column], true
 	})
 	if err != nil {
-		return plan{}, err
+		return nil, err
 	}
 	auto := noTargets()
 	for i := range auto {
@@ -113,8 +119,8 @@ func noTargets() []int {
 }
 
 // plan adds what goes to a target by its name alone to what the mapping says.
-func (c *compiled) plan(auto []int) plan {
-	p := plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
+func (c *compiled) plan(auto []int) *plan {
+	p := &plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
 	mapped := func(name string) int {
 		return slices.IndexFunc(c.fields, func(o output) bool { return o.name == name })
 	}
@@ -196,12 +202,12 @@ type CustomField struct {
 	Path string // of its entry in the configuration; empty where a column became it
 }
 
-// CustomFields are the custom fields that the plans of all files write, sorted
-// by name. Members of NDJSON in the API's own shape are not among them.
-func (in *Input) CustomFields() []CustomField {
+// customFields are the custom fields that plans write, sorted by name. Members of
+// NDJSON in the API's own shape are not among them.
+func customFields(plans ...*plan) []CustomField {
 	var all []CustomField
-	for _, f := range in.files {
-		for _, o := range f.plan.fields {
+	for _, p := range plans {
+		for _, o := range p.fields {
 			if defaultField(o.name) == nil {
 				all = append(all, CustomField{o.name, schemaType(o.kind), o.path})
 			}
@@ -229,10 +235,10 @@ func (p *plan) maps(name string) bool {
 }
 
 // usable tells whether the plan gives a contact any id.
-func (p *plan) usable(header []string) error {
+func (p *plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil
 	}
 	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
-		ErrNoContactID, quoteNames(header, 12))
+		ErrNoContactID, quoteNames(p.header, 12))
 }

@@ -79,7 +79,7 @@ func guessDelimiter(sample []byte) rune {
 			score = same / all
 		}
 		for _, name := range header.cells {
-			if _, ok := byName[plainName(name)]; ok {
+			if isKnown(name) {
 				score++
 				break
 			}

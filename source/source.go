@@ -161,6 +161,16 @@ func (in *Input) Notices() []Notice {
 	return append([]Notice(nil), in.notices...)
 }
 
+// CustomFields are the custom fields that the rows of all files may have, sorted
+// by name. Members of NDJSON in the API's own shape are not among them.
+func (in *Input) CustomFields() []CustomField {
+	plans := make([]*plan, len(in.files))
+	for i, f := range in.files {
+		plans[i] = f.plan
+	}
+	return customFields(plans...)
+}
+
 func (in *Input) notice(source, text string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -190,7 +200,12 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 		return false
 	}
 	defer done()
-	m := &mapper{file: f, number: number}
+	m := newMapper(f.Name, f.plan)
+	defer func() {
+		if t := m.objects.ignored.text(); t != "" {
+			in.notice(f.Name, t)
+		}
+	}()
 	var rec record
 	for {
 		err := next(&rec)
@@ -205,7 +220,8 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 			in.skipped.Add(1)
 			continue
 		}
-		if !yield(m.row(&rec)) {
+		*number++
+		if !yield(m.row(&rec, *number)) {
 			return false
 		}
 	}
@@ -223,11 +239,5 @@ func (in *Input) reader(f *file) (next func(*record) error, done func(), err err
 	if f.Format == CSV {
 		return newCSVReader(text, f).next, closeText, nil
 	}
-	r := newJSONReader(text, f)
-	return r.next, func() {
-		closeText()
-		if t := r.ignored.text(); t != "" {
-			in.notice(f.Name, t)
-		}
-	}, nil
+	return newJSONReader(text, f).next, closeText, nil
 }

@@ -224,6 +224,17 @@ func numberOf(c cell, o *options) (string, *fault) {
 	return n, nil
 }
 
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
 // wholeOf takes 42 and, for spreadsheets write that, 42.0.
 func wholeOf(s string) (string, *fault) {
 	digits := s
