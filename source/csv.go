@@ -17,9 +17,6 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// maxColumns bounds the header: a first line of more columns is hardly one.
-const maxColumns = 2000
-
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
 	r := newCSV(&newlines{src: bytes.NewReader(head)})

@@ -45,7 +45,7 @@ func TestCookbook(t *testing.T) {
 
 // A mapping does not change what identifies a row from one run to the next.
 func TestSameRowSameKey(t *testing.T) {
-	m := mapping(t, "contact_ids: [{column: A, lower: true, type: email}, B]\nfields:\n  memories: {column: C, type: memory, timestamp: 2026-01-31T00:00:00Z}\n  x: {expr: 'upper(row[\"C\"])'}")
+	m := mappingOf(t, "contact_ids: [{column: A, lower: true, type: email}, B]\nfields:\n  memories: {column: C, type: memory, timestamp: 2026-01-31T00:00:00Z}\n  x: {expr: 'upper(row[\"C\"])'}")
 	var keys []contact.Key
 	var digests []contact.Digest
 	for _, content := range []string{"A,B,C\na@example.com,b,c\n", "C,x,A,B\n\nc,,A@EXAMPLE.com,b\n"} {

@@ -5,18 +5,7 @@ import (
 	"importer/importer/contact"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// A record is one record of a file, as its reader gives it.
-type record struct {
-	line  int            // on which it begins, from 1
-	raw   []string       // as read: the cells, or the one JSON text
-	fault *fault         // where it cannot be read
-	cells []string       // of CSV and of workbooks, by column
-	json  jsontext.Value // of NDJSON; valid until the next record is read
-}
 
 // The slots are a record taken apart, as the outputs of a plan take it. What is of
 // JSON alone is valid until the next record is taken apart.
@@ -66,6 +55,10 @@ func (m *mapper) skips(r *record) bool {
 	skip, _ := v.(bool)
 	return skip
 }
+
+// ignored says which members of the objects so far go nowhere; empty where there
+// are none.
+func (m *mapper) ignored() string { return m.objects.ignored.text() }
 
 func (m *mapper) takeApart(r *record) *fault {
 	if r.json != nil {

@@ -202,7 +202,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	defer done()
 	m := newMapper(f.Name, f.plan)
 	defer func() {
-		if t := m.objects.ignored.text(); t != "" {
+		if t := m.ignored(); t != "" {
 			in.notice(f.Name, t)
 		}
 	}()

@@ -11,11 +11,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A fault is why a record is spoilt.
-type fault struct {
-	field, reason, hint string
-}
-
 // A cell is one value as the source has it: a text, or a JSON value that is not
 // a string. It is small enough to be passed in registers.
 type cell struct {
