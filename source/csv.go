@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"importer/internal/rejectfile"
 	"importer/internal/words"
+	"importer/source/mapping"
 	"io"
 	"slices"
 	"strconv"
@@ -45,14 +46,14 @@ const headerOnly = "holds a header and no rows: there is nothing to import"
 
 // columns finds out where the columns of a header go.
 func (f *file) columns(header []string) error {
-	if len(header) > maxColumns {
-		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
+	if len(header) > mapping.MaxColumns {
+		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
 	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	p, ignored, err := planColumns(header, f.mapping)
+	p, ignored, err := mapping.PlanColumns(header, f.mapping)
 	if err != nil {
 		return err
 	}
@@ -65,25 +66,25 @@ func (f *file) columns(header []string) error {
 
 // finish takes away what the writer of a reject file added, and keeps the cells
 // as they were read.
-func (f *file) finish(rec *record) {
+func (f *file) finish(rec *mapping.Record) {
 	if f.rejects {
 		// A spoilt row may have more or fewer cells than the header. What the writer
 		// added stands at its end.
 		added := len(rejectfile.Columns)
-		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isLine(rec.cells[n])) {
-			if rec.fault == nil && stillMisquoted(rec.cells[:n], rec.cells[n+rejectedFor]) {
-				rec.fault = &fault{
-					reason: "a quote inside a field is where it was when the row was refused",
-					hint:   "take it out, or clear the cell _error if it belongs to the text",
+		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
+			if rec.Fault == nil && stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]) {
+				rec.Fault = &mapping.Fault{
+					Reason: "a quote inside a field is where it was when the row was refused",
+					Hint:   "take it out, or clear the cell _error if it belongs to the text",
 				}
 			}
-			rec.cells = rec.cells[:n]
+			rec.Cells = rec.Cells[:n]
 		}
-		for i, cell := range rec.cells {
-			rec.cells[i] = rejectfile.Unguard(cell)
+		for i, cell := range rec.Cells {
+			rec.Cells[i] = rejectfile.Unguard(cell)
 		}
 	}
-	rec.raw = rec.cells
+	rec.Raw = rec.Cells
 }
 
 // rejectedFor is where _error stands among the columns of a reject file.
@@ -172,7 +173,7 @@ func (c *csvReader) accept(read []byte) {
 }
 
 // next reads one record. A record that cannot be read has its fault in it.
-func (c *csvReader) next(rec *record) error {
+func (c *csvReader) next(rec *mapping.Record) error {
 	if !c.begun {
 		if err := c.begin(); err != nil {
 			return err
@@ -186,16 +187,16 @@ func (c *csvReader) next(rec *record) error {
 		}
 		read := c.read()
 		raw := trimNewlines(read)
-		*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+		*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 		switch {
 		case errors.Is(err, csv.ErrFieldCount):
-			rec.cells = splitRecord(raw, c.file.Delimiter).cells
-			rec.fault = c.badText(raw, rec.line, len(rec.cells))
-			if rec.fault == nil {
-				rec.fault = ragged(len(rec.cells), c.columns)
+			rec.Cells = splitRecord(raw, c.file.Delimiter).cells
+			rec.Fault = c.badText(raw, rec.Line, len(rec.Cells))
+			if rec.Fault == nil {
+				rec.Fault = ragged(len(rec.Cells), c.columns)
 			}
 			c.accept(read)
-			if allEmpty(rec.cells) {
+			if allEmpty(rec.Cells) {
 				continue
 			}
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
@@ -203,10 +204,10 @@ func (c *csvReader) next(rec *record) error {
 		case err != nil:
 			return err // io.EOF too
 		default:
-			rec.cells = cells
-			rec.fault = c.badText(raw, rec.line, c.columns)
+			rec.Cells = cells
+			rec.Fault = c.badText(raw, rec.Line, c.columns)
 			c.accept(read)
-			if allEmpty(rec.cells) {
+			if allEmpty(rec.Cells) {
 				continue // a row of delimiters holds no more than a blank line does
 			}
 		}
@@ -223,10 +224,10 @@ func trimNewlines(b []byte) []byte {
 	return b
 }
 
-func ragged(fields, columns int) *fault {
-	return &fault{
-		reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
-		hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
+func ragged(fields, columns int) *mapping.Fault {
+	return &mapping.Fault{
+		Reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
+		Hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
 	}
 }
 
@@ -241,7 +242,7 @@ func allEmpty(cells []string) bool {
 
 // badText finds the first byte of a record that is no text. The record begins
 // at the given line; the csv.Reader knows the positions of so many fields.
-func (c *csvReader) badText(raw []byte, line, fields int) *fault {
+func (c *csvReader) badText(raw []byte, line, fields int) *mapping.Fault {
 	at := bytes.IndexByte(raw, 0)
 	if at < 0 && utf8.Valid(raw) {
 		return nil
@@ -252,14 +253,14 @@ func (c *csvReader) badText(raw []byte, line, fields int) *fault {
 		reason, hint = fmt.Sprintf("byte 0x%02X is not UTF-8", raw[i]), "save the file as UTF-8"
 	}
 	atLine, atByte := position(raw, at, line)
-	f := &fault{reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), hint: hint}
+	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), Hint: hint}
 	if fields == 0 {
 		return f
 	}
 	first, _ := c.csv.FieldPos(0)
 	for i := range fields {
 		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
-			f.field = c.file.columnName(i)
+			f.Field = c.file.columnName(i)
 		}
 	}
 	return f
@@ -270,38 +271,38 @@ func (f *file) columnName(i int) string {
 	if n := len(f.Header); f.rejects && i >= n && i-n < len(rejectfile.Columns) {
 		return rejectfile.Columns[i-n]
 	}
-	return columnName(f.Header, i)
+	return mapping.ColumnName(f.Header, i)
 }
 
 // badQuote deals with a quote that stands where it should not. Where a quote was
 // opened and the parser ran over the end of its line to find out that it is not
 // closed, only what is before that end is spoilt: what follows is read again.
-func (c *csvReader) badQuote(rec *record, read, raw []byte) {
+func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
 	s := splitRecord(raw, c.file.Delimiter)
-	rec.cells = s.cells
-	line, at := position(raw, s.fault, rec.line)
+	rec.Cells = s.cells
+	line, at := position(raw, s.fault, rec.Line)
 	switch {
 	case c.file.lazy:
-		rec.cells = s.lazy
-		if rec.fault = c.badText(raw[:s.end], rec.line, 0); rec.fault == nil && len(rec.cells) != c.columns {
-			rec.fault = ragged(len(rec.cells), c.columns)
+		rec.Cells = s.lazy
+		if rec.Fault = c.badText(raw[:s.end], rec.Line, 0); rec.Fault == nil && len(rec.Cells) != c.columns {
+			rec.Fault = ragged(len(rec.Cells), c.columns)
 		}
 	case !s.open:
-		rec.fault = &fault{
-			reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
-			hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
+			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
 	case s.next < 0:
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
-			hint:   "close it, or double each quote that belongs to the text",
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
+			Hint:   "close it, or double each quote that belongs to the text",
 		}
 	default:
-		nextLine, nextAt := position(raw, s.next, rec.line)
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
+		nextLine, nextAt := position(raw, s.next, rec.Line)
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
 				line, at, nextLine, nextAt),
-			hint: "close it, or double each quote that belongs to the text",
+			Hint: "close it, or double each quote that belongs to the text",
 		}
 	}
 	if s.end == len(raw) {
@@ -315,21 +316,21 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 
 // tooLong spoils a record of more than maxRecord bytes: nearly always a quote
 // that is never closed.
-func (c *csvReader) tooLong(rec *record) {
+func (c *csvReader) tooLong(rec *mapping.Record) {
 	read := c.tape.record()
 	raw := trimNewlines(read)
-	*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+	*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
-		line, at := position(raw, s.fault, rec.line)
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
-			hint:   "close it, or double each quote that belongs to the text",
+		line, at := position(raw, s.fault, rec.Line)
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
+			Hint:   "close it, or double each quote that belongs to the text",
 		}
-		rec.cells = s.cells
+		rec.Cells = s.cells
 		c.accept(read[:len(read)-len(raw)+s.end])
 	} else {
-		rec.fault = &fault{reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
-		rec.cells = []string{cutText(raw)}
+		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
+		rec.Cells = []string{cutText(raw)}
 		c.lines += bytes.Count(read, []byte{'\n'}) + 1
 		c.tape.skipLine()
 	}

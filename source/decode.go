@@ -245,4 +245,5 @@ func at(b []byte, i int) byte {
 	return b[i]
 }
 
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 func isLetter(c byte) bool { return c < utf8.RuneSelf && unicode.IsLetter(rune(c)) || c >= 0xc0 }

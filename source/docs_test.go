@@ -2,6 +2,7 @@ package source
 
 import (
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"os"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ func TestCookbook(t *testing.T) {
 		t.Errorf("%d of %d examples are complete", len(examples), n)
 	}
 	for _, e := range examples {
-		m, err := DecodeMapping([]byte(e[1]))
+		m, err := mapping.Decode([]byte(e[1]))
 		if err != nil {
 			t.Errorf("%s\n%v", e[1], err)
 			continue

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"slices"
 	"testing"
 
@@ -117,9 +118,9 @@ func compare(t *testing.T, got []int, want map[int]bool) {
 	}
 }
 
-var fuzzMapping = &Mapping{
-	ContactIDs: []Value{{Columns: []string{"email", "firstname"}, Optional: true}, {Column: "tel", Type: "phone", Optional: true}},
-	Fields: map[string]Value{
+var fuzzMapping = &mapping.Mapping{
+	ContactIDs: []mapping.Value{{Columns: []string{"email", "firstname"}, Optional: true}, {Column: "tel", Type: "phone", Optional: true}},
+	Fields: map[string]mapping.Value{
 		"birthday": {Column: "birthday", Type: "date", Layouts: []string{"D.M.YYYY", "excel"}, Optional: true},
 		"n":        {Column: "age", Type: "number", Decimal: ",", Optional: true},
 		"memories": {Column: "lastname", Type: "memory", Timestamp: "2026-01-31T00:00:00Z", Optional: true},

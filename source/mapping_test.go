@@ -2,15 +2,16 @@ package source
 
 import (
 	"errors"
+	"importer/source/mapping"
 	"reflect"
 	"strings"
 	"testing"
 )
 
 // mappingOf decodes the YAML of a mapping, which is given without its indentation.
-func mappingOf(t *testing.T, yaml string) *Mapping {
+func mappingOf(t *testing.T, yaml string) *mapping.Mapping {
 	t.Helper()
-	m, err := DecodeMapping([]byte("mapping:\n  " + strings.ReplaceAll(yaml, "\n", "\n  ")))
+	m, err := mapping.Decode([]byte("mapping:\n  " + strings.ReplaceAll(yaml, "\n", "\n  ")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,12 +191,12 @@ fields:
 // What does not fit a file is told when it is opened.
 func TestMappingOfAnotherFile(t *testing.T) {
 	config := "mapping:\n  fields:\n    age:\n      column: Alter (Jahre)\n"
-	m, err := DecodeMapping([]byte(config))
+	m, err := mapping.Decode([]byte(config))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(Options{Paths: []string{writeFile(t, "x.csv", "email,Alter\n")}, Mapping: m})
-	var bad *MappingError
+	var bad *mapping.Error
 	if !errors.As(err, &bad) || bad.Path != "$.mapping.fields.age" || !strings.HasSuffix(bad.Source, "x.csv") {
 		t.Fatalf("%#v", err)
 	}
@@ -219,9 +220,10 @@ func TestMappingOfAnotherFile(t *testing.T) {
 func TestCustomFields(t *testing.T) {
 	m := mappingOf(t, "unnamed: custom\nfields:\n  n: {column: N, type: number}\n  b: {column: N, type: bool}\n  l: {column: N, type: list}\n  d: {column: N, type: date}\n  firstname: N")
 	_, in := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email,N,Shoe size\n"), writeFile(t, "y.csv", "email,N\n")}, Mapping: m})
-	want := []CustomField{
-		{"b", "boolean", "$.mapping.fields.b"}, {"d", "string", "$.mapping.fields.d"}, {"l", "object", "$.mapping.fields.l"},
-		{"n", "number", "$.mapping.fields.n"}, {"shoe_size", "string", ""},
+	want := []mapping.CustomField{
+		{Name: "b", Type: "boolean", Path: "$.mapping.fields.b"}, {Name: "d", Type: "string", Path: "$.mapping.fields.d"},
+		{Name: "l", Type: "object", Path: "$.mapping.fields.l"}, {Name: "n", Type: "number", Path: "$.mapping.fields.n"},
+		{Name: "shoe_size", Type: "string"},
 	}
 	if got := in.CustomFields(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

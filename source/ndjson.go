@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"importer/source/mapping"
 	"io"
 )
 
@@ -24,19 +25,19 @@ func newJSONReader(text io.Reader, f *file) *jsonReader {
 }
 
 // next reads one element, or one line that is not blank.
-func (r *jsonReader) next(rec *record) error {
+func (r *jsonReader) next(rec *mapping.Record) error {
 	if r.array != nil {
 		element, line, err := r.array.next()
-		*rec = record{line: line}
+		*rec = mapping.Record{Line: line}
 		if err != nil {
 			return err
 		}
-		rec.raw, rec.json = []string{string(element)}, element
+		rec.Raw, rec.JSON = []string{string(element)}, element
 		return nil
 	}
 	for {
 		line, whole, err := r.readLine()
-		*rec = record{line: r.line}
+		*rec = mapping.Record{Line: r.line}
 		if err != nil {
 			return err
 		}
@@ -44,11 +45,11 @@ func (r *jsonReader) next(rec *record) error {
 			continue
 		}
 		if !whole {
-			rec.raw = []string{cutText(line)}
-			rec.fault = &fault{reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
+			rec.Raw = []string{cutText(line)}
+			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
 			return nil
 		}
-		rec.raw, rec.json = []string{string(line)}, line
+		rec.Raw, rec.JSON = []string{string(line)}, line
 		return nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"importer/source/mapping"
 	"io"
 	"io/fs"
 	"os"
@@ -29,8 +30,8 @@ const sampleBytes = 1 << 20
 // A file is one source that was found fit to be read.
 type file struct {
 	Source
-	plan     *plan
-	mapping  *Mapping
+	plan     *mapping.Plan
+	mapping  *mapping.Mapping
 	encoding string // as asked for
 	sheet    string // of a workbook; empty is the first
 	lazy     bool   // misplaced quotes are part of the text
@@ -92,7 +93,7 @@ func openFile(path string, o Options) (*file, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	err = f.examine(head, len(head) < sampleBytes)
-	var bad *MappingError
+	var bad *mapping.Error
 	switch {
 	case errors.As(err, &bad):
 		bad.Source = path
@@ -180,7 +181,7 @@ func (f *file) examine(head []byte, whole bool) error {
 	}
 	if f.Format == NDJSON {
 		f.array = bytes.TrimSpace(text)[0] == '['
-		f.plan, err = planJSON(f.mapping)
+		f.plan, err = mapping.PlanJSON(f.mapping)
 		return err
 	}
 	if d, ok := separatorLine(text); ok {

@@ -1,7 +1,7 @@
 // Package source reads contacts from files: bytes in, rows out.
 //
-//	path, glob, - ──► open ──► text ──► CSV    ──┐
-//	                                └─► NDJSON ──┴─► record ──► mapping ──► change.Row
+//	path, glob, - ──► open ──┬─► text ──► CSV, NDJSON ──┐
+//	                         └─► workbook ──────────────┴─► record ──► mapping ──► contact.Row
 //
 // A record that cannot be sent is a *contact.RowError and the reading goes on.
 // An error of the file itself ends the input. The end of the input is no error.
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ type Options struct {
 	LazyQuotes bool
 	// Mapping says which column goes where; without one, columns go to the field of
 	// their name.
-	Mapping *Mapping
+	Mapping *mapping.Mapping
 	// Sheet is the sheet of a workbook that is read; empty is the first.
 	Sheet string
 }
@@ -97,7 +98,7 @@ type Input struct {
 
 // Open finds the files of o, looks at the beginning of each, and tells what
 // cannot be read before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrNoContactID, *MappingError, or
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
 	paths, err := expand(o.Paths)
@@ -163,12 +164,12 @@ func (in *Input) Notices() []Notice {
 
 // CustomFields are the custom fields that the rows of all files may have, sorted
 // by name. Members of NDJSON in the API's own shape are not among them.
-func (in *Input) CustomFields() []CustomField {
-	plans := make([]*plan, len(in.files))
+func (in *Input) CustomFields() []mapping.CustomField {
+	plans := make([]*mapping.Plan, len(in.files))
 	for i, f := range in.files {
 		plans[i] = f.plan
 	}
-	return customFields(plans...)
+	return mapping.CustomFields(plans...)
 }
 
 func (in *Input) notice(source, text string) {
@@ -200,35 +201,35 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 		return false
 	}
 	defer done()
-	m := newMapper(f.Name, f.plan)
+	m := mapping.NewMapper(f.Name, f.plan)
 	defer func() {
-		if t := m.ignored(); t != "" {
+		if t := m.Ignored(); t != "" {
 			in.notice(f.Name, t)
 		}
 	}()
-	var rec record
+	var rec mapping.Record
 	for {
 		err := next(&rec)
 		switch {
 		case err == io.EOF:
 			return true
 		case err != nil:
-			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
+			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.Line, err))
 			return false
 		}
-		if m.skips(&rec) {
+		if m.Skips(&rec) {
 			in.skipped.Add(1)
 			continue
 		}
 		*number++
-		if !yield(m.row(&rec, *number)) {
+		if !yield(m.Row(&rec, *number)) {
 			return false
 		}
 	}
 }
 
 // reader opens a file for its records. The caller calls done at the end.
-func (in *Input) reader(f *file) (next func(*record) error, done func(), err error) {
+func (in *Input) reader(f *file) (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
 		return f.openSheet(&in.read)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"io"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func TestOpenErrors(t *testing.T) {
 		{"empty", writeFile(t, "e.csv", ""), ErrEmpty, "e.csv"},
 		{"blank", writeFile(t, "b.csv", "\ufeff \r\n\n"), ErrEmpty, "b.csv"},
 		{"empty NDJSON", writeFile(t, "e.ndjson", "\n"), ErrEmpty, "e.ndjson"},
-		{"header of nothing known", writeFile(t, "h.csv", "Ada,Lovelace,\n"), ErrNoContactID, `"Ada", "Lovelace"`},
+		{"header of nothing known", writeFile(t, "h.csv", "Ada,Lovelace,\n"), mapping.ErrNoContactID, `"Ada", "Lovelace"`},
 		{"open quote in the header", writeFile(t, "q.csv", "email,\"name\nx,y\n"), ErrBadHeader, "q.csv"},
 		{"binary", writeFile(t, "z.csv", "\x7fELF\x00\x01\xff\n"), ErrBadHeader, "not text"},
 		{"archive", writeFile(t, "z.zip", "PK\x03\x04\x00\x00\xff\n"), ErrBadHeader, "unpack it"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"importer/internal/rejectfile"
+	"importer/source/mapping"
 	"io"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ type sheetReader struct {
 }
 
 // openSheet opens the workbook and the sheet.
-func (f *file) openSheet(read *atomic.Int64) (next func(*record) error, done func(), err error) {
+func (f *file) openSheet(read *atomic.Int64) (next func(*mapping.Record) error, done func(), err error) {
 	book, err := f.openWorkbook()
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -81,7 +82,7 @@ func (f *file) openRows(book *excelize.File) (*excelize.Rows, error) {
 		sheet = sheets[0]
 	}
 	if !slices.Contains(sheets, sheet) {
-		return nil, fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, quoteNames(sheets, 12))
+		return nil, fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, mapping.QuoteNames(sheets, 12))
 	}
 	return book.Rows(sheet)
 }
@@ -135,9 +136,9 @@ func (r *sheetReader) row() ([]string, error) {
 	return nil, io.EOF
 }
 
-func (r *sheetReader) next(rec *record) error {
+func (r *sheetReader) next(rec *mapping.Record) error {
 	cells, err := r.row()
-	*rec = record{line: r.line}
+	*rec = mapping.Record{Line: r.line}
 	if err != nil {
 		return err
 	}
@@ -146,16 +147,16 @@ func (r *sheetReader) next(rec *record) error {
 		width += len(rejectfile.Columns)
 	}
 	if len(cells) > width {
-		rec.fault = &fault{
-			field:  fmt.Sprintf("column %d", len(cells)),
-			reason: fmt.Sprintf("%s stands in a column without a heading", show(cells[len(cells)-1])),
-			hint:   "give the column a heading, or empty the cell",
+		rec.Fault = &mapping.Fault{
+			Field:  fmt.Sprintf("column %d", len(cells)),
+			Reason: fmt.Sprintf("%s stands in a column without a heading", mapping.Show(cells[len(cells)-1])),
+			Hint:   "give the column a heading, or empty the cell",
 		}
 	}
 	for len(cells) < width {
 		cells = append(cells, "")
 	}
-	rec.cells = cells
+	rec.Cells = cells
 	r.file.finish(rec)
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"importer/sink/journal"
 	"importer/sink/rejects"
 	"importer/source"
+	"importer/source/mapping"
 )
 
 func newImportCommand(env Env) *cobra.Command {
@@ -174,11 +175,11 @@ func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Mapping, err = source.DecodeMapping(c.Text); err != nil {
+	if o.Mapping, err = mapping.Decode(c.Text); err != nil {
 		return nil, config.Errorf("mapping: %w", err)
 	}
 	input, err := source.Open(o)
-	var misfit *source.MappingError
+	var misfit *mapping.Error
 	if errors.As(err, &misfit) {
 		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
 	}

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 //
 // or a flat object whose members are named as the columns of a CSV file.
 type objectTaker struct {
-	plan    *plan
+	plan    *Plan
 	ignored ignoredNames
 
 	// Used again for each record.
@@ -30,15 +30,15 @@ type objectTaker struct {
 }
 
 // takeApart takes a JSON object apart into the slots.
-func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *fault {
+func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *Fault {
 	if c := line[0]; c != '{' {
-		return &fault{reason: "there is no JSON object", hint: objectForm}
+		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
 	all := r.all[:0]
 	var profile jsontext.Value
 	for m, err := range r.object.members(line) {
 		if err != nil {
-			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: objectForm}
+			return &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: objectForm}
 		}
 		if m.name == "profile" && m.kind == '{' {
 			profile = m.json()
@@ -46,7 +46,7 @@ func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *fault {
 		}
 		all = append(all, m)
 	}
-	if cap(all) <= maxColumns {
+	if cap(all) <= MaxColumns {
 		r.all = all
 	}
 	if r.values == nil {
@@ -72,7 +72,7 @@ func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *fault {
 
 // exact takes over an object in the API's own shape: its members but for the
 // profile, and the profile.
-func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *fault {
+func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fault {
 	to.exact = true
 	for _, m := range all {
 		switch {
@@ -95,7 +95,7 @@ func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *fa
 			// It stands where the mapping gives nothing.
 			v, f := appendValue(nil, m.cell, t.kind, &options{}, "")
 			if f != nil {
-				f.field = m.name
+				f.Field = m.name
 				return f
 			}
 			if len(v) > 0 {
@@ -137,7 +137,7 @@ func (r *objectTaker) isNamed(name string) bool {
 
 // flat decides where a member of a flat object goes that the mapping may not
 // name.
-func (r *objectTaker) flat(to *slots, m member) *fault {
+func (r *objectTaker) flat(to *slots, m member) *Fault {
 	slot, known := byName[plainName(m.name)]
 	isID := known && slot >= toContactIDs && slot != toActive
 	policy := r.plan.unnamed
@@ -147,12 +147,12 @@ func (r *objectTaker) flat(to *slots, m member) *fault {
 		to.set(slot, m)
 	case r.isNamed(m.name):
 	case policy == "error":
-		return &fault{field: m.name, reason: "the mapping does not name it", hint: "name it in the mapping, or let unnamed be ignore"}
+		return &Fault{Field: m.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
 	case policy == "custom" && !known && internalNameOf(m.name) != "":
 		if name := internalNameOf(m.name); !m.empty() {
 			if slices.ContainsFunc(to.custom, func(f contact.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
 				r.plan.maps(name) {
-				return &fault{field: m.name, reason: "another member goes to the field " + name + " too", hint: "name one of them in the mapping"}
+				return &Fault{Field: m.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
 			}
 			to.custom = append(to.custom, m.field(name))
 		}
@@ -273,7 +273,7 @@ func jsonReason(err error) string {
 	case errors.As(err, &s) && errors.Is(s.Err, io.ErrUnexpectedEOF), err == io.EOF:
 		return "it ends too early"
 	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
-		return fmt.Sprintf("the name %s stands in it twice, at byte %d", show(s.JSONPointer.LastToken()), s.ByteOffset+1)
+		return fmt.Sprintf("the name %s stands in it twice, at byte %d", Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	case errors.As(err, &s):
 		return fmt.Sprintf("%s, at byte %d", jsonProblem(s), s.ByteOffset+1)
 	}

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -77,8 +77,8 @@ var byName = func() map[string]int {
 	return m
 }()
 
-// isKnown tells whether a column goes somewhere by its name alone.
-func isKnown(column string) bool {
+// IsKnown tells whether a column goes somewhere by its name alone.
+func IsKnown(column string) bool {
 	_, ok := byName[plainName(column)]
 	return ok
 }
@@ -94,8 +94,8 @@ func plainName(name string) string {
 	}, name)
 }
 
-// columnName is what people call a column.
-func columnName(header []string, i int) string {
+// ColumnName is what people call a column.
+func ColumnName(header []string, i int) string {
 	if i < len(header) && strings.TrimSpace(header[i]) != "" {
 		return header[i]
 	}
@@ -140,8 +140,8 @@ func (n *ignoredNames) text() string {
 	return strings.Join(parts, "; ")
 }
 
-// quoteNames lists names for a message, n at most.
-func quoteNames(names []string, n int) string {
+// QuoteNames lists names for a message, n at most.
+func QuoteNames(names []string, n int) string {
 	quoted := make([]string, 0, n)
 	for _, name := range names[:min(n, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", name))

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -27,51 +27,51 @@ func (r *slots) at(slot int) cell {
 	return cell{text: r.cells[slot]}
 }
 
-// A mapper makes rows of the records of one file.
-type mapper struct {
+// A Mapper makes rows of the records of one file.
+type Mapper struct {
 	source  string // name of the file
-	plan    *plan
+	plan    *Plan
 	objects objectTaker
 	slots   slots // of the record
 }
 
-func newMapper(source string, p *plan) *mapper {
-	return &mapper{source: source, plan: p, objects: objectTaker{plan: p}}
+func NewMapper(source string, p *Plan) *Mapper {
+	return &Mapper{source: source, plan: p, objects: objectTaker{plan: p}}
 }
 
-// skips tells whether the mapping leaves a record out. It is called before row.
-func (m *mapper) skips(r *record) bool {
-	if r.fault == nil {
-		r.fault = m.takeApart(r)
+// Skips tells whether the mapping leaves a record out. It is called before Row.
+func (m *Mapper) Skips(r *Record) bool {
+	if r.Fault == nil {
+		r.Fault = m.takeApart(r)
 	}
-	if r.fault != nil || m.plan.skip == nil {
+	if r.Fault != nil || m.plan.skip == nil {
 		return false
 	}
 	v, f := m.plan.skip.run(&m.slots)
 	if f != nil {
-		r.fault = f
+		r.Fault = f
 		return false
 	}
 	skip, _ := v.(bool)
 	return skip
 }
 
-// ignored says which members of the objects so far go nowhere; empty where there
+// Ignored says which members of the objects so far go nowhere; empty where there
 // are none.
-func (m *mapper) ignored() string { return m.objects.ignored.text() }
+func (m *Mapper) Ignored() string { return m.objects.ignored.text() }
 
-func (m *mapper) takeApart(r *record) *fault {
-	if r.json != nil {
-		return m.objects.takeApart(&m.slots, r.json)
+func (m *Mapper) takeApart(r *Record) *Fault {
+	if r.JSON != nil {
+		return m.objects.takeApart(&m.slots, r.JSON)
 	}
-	m.slots = slots{cells: r.cells}
+	m.slots = slots{cells: r.Cells}
 	return nil
 }
 
-// row makes a row of a record, or a *contact.RowError.
-func (m *mapper) row(r *record, number int64) (contact.Row, error) {
-	row := contact.Row{Source: m.source, Line: r.line, Number: number, Raw: r.raw}
-	f := r.fault
+// Row makes a row of a record, or a *contact.RowError.
+func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
+	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
+	f := r.Fault
 	if f == nil {
 		f = m.profile(&row.Profile, &m.slots)
 	}
@@ -82,7 +82,7 @@ func (m *mapper) row(r *record, number int64) (contact.Row, error) {
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
 			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs,
-			Field: f.field, Reason: f.reason, Hint: f.hint, Raw: row.Raw,
+			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
 	row.Key = contact.KeyOf(row.Profile.ContactIDs)
@@ -90,19 +90,19 @@ func (m *mapper) row(r *record, number int64) (contact.Row, error) {
 }
 
 // checkSize wants a body of a length that the API takes.
-func checkSize(n int) *fault {
+func checkSize(n int) *Fault {
 	if n <= contact.MaxBodyBytes {
 		return nil
 	}
-	return &fault{
-		reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
-		hint:   "shorten its longest field",
+	return &Fault{
+		Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
+		Hint:   "shorten its longest field",
 	}
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
 // can be told of a contact.
-func (m *mapper) profile(p *contact.Profile, r *slots) *fault {
+func (m *Mapper) profile(p *contact.Profile, r *slots) *Fault {
 	if f := m.contactIDs(p, r); f != nil {
 		return f
 	}
@@ -130,7 +130,7 @@ func (m *mapper) profile(p *contact.Profile, r *slots) *fault {
 	all := make([]contact.Field, 0, len(fields)+len(r.custom))
 	for i := range fields {
 		start := len(values)
-		var f *fault
+		var f *Fault
 		if values, f = m.append(values, r, &fields[i]); f != nil {
 			return f
 		}
@@ -152,7 +152,7 @@ func (m *mapper) profile(p *contact.Profile, r *slots) *fault {
 }
 
 // append appends the value of one output as JSON; nothing where it is empty.
-func (m *mapper) append(dst []byte, r *slots, o *output) ([]byte, *fault) {
+func (m *Mapper) append(dst []byte, r *slots, o *output) ([]byte, *Fault) {
 	several := len(o.slots) > 1
 	switch {
 	case o.kind == list && several:
@@ -189,7 +189,7 @@ func (m *mapper) append(dst []byte, r *slots, o *output) ([]byte, *fault) {
 
 // first is the first of the columns of an output that is not empty, else the
 // last, and its slot; or what its expression gives.
-func (m *mapper) first(r *slots, o *output) (c cell, slot int, f *fault) {
+func (m *Mapper) first(r *slots, o *output) (c cell, slot int, f *Fault) {
 	if o.prog != nil {
 		c, f = o.prog.cell(r)
 		return c, -1, m.at(f, r, -1, o)
@@ -207,7 +207,7 @@ func (m *mapper) first(r *slots, o *output) (c cell, slot int, f *fault) {
 }
 
 // items are the items of all columns of a list.
-func (m *mapper) items(r *slots, o *output) ([]string, *fault) {
+func (m *Mapper) items(r *slots, o *output) ([]string, *Fault) {
 	var all []string
 	for _, slot := range o.slots {
 		c := r.at(slot)
@@ -224,7 +224,7 @@ func (m *mapper) items(r *slots, o *output) ([]string, *fault) {
 }
 
 // appendMemories appends a memory for each column that is not empty.
-func (m *mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *fault) {
+func (m *Mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *Fault) {
 	at := o.timestamp
 	if len(o.timestampAt) > 0 {
 		c := r.at(o.timestampAt[0])
@@ -240,12 +240,12 @@ func (m *mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *fault
 		}
 	}
 	start := len(dst)
-	one := func(c cell, slot int) *fault {
+	one := func(c cell, slot int) *Fault {
 		if c.empty() {
 			return nil
 		}
 		if at == "" {
-			return m.at(&fault{reason: "is empty, and a memory needs its time", hint: "fill it in, or give timestamp in the mapping"}, r, o.timestampAt[0], o)
+			return m.at(&Fault{Reason: "is empty, and a memory needs its time", Hint: "fill it in, or give timestamp in the mapping"}, r, o.timestampAt[0], o)
 		}
 		s, f := textOf(c, &o.options)
 		if f != nil {
@@ -281,7 +281,7 @@ func (m *mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *fault
 
 // contactIDs takes the ids of the first output that has any, or of all where the
 // mapping names them.
-func (m *mapper) contactIDs(p *contact.Profile, r *slots) *fault {
+func (m *Mapper) contactIDs(p *contact.Profile, r *slots) *Fault {
 	for i := range m.plan.ids {
 		if f := m.addIDs(p, r, &m.plan.ids[i]); f != nil {
 			return f
@@ -293,11 +293,11 @@ func (m *mapper) contactIDs(p *contact.Profile, r *slots) *fault {
 	if len(p.ContactIDs) > 0 {
 		return nil
 	}
-	return &fault{field: "contactIds", reason: "there is no contact id", hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
+	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
 // addIDs adds the ids that one output gives.
-func (m *mapper) addIDs(p *contact.Profile, r *slots, o *output) *fault {
+func (m *Mapper) addIDs(p *contact.Profile, r *slots, o *output) *Fault {
 	if o.kind == list && len(o.slots) > 1 {
 		ids, f := m.items(r, o)
 		addMissing(p, ids...)
@@ -336,15 +336,15 @@ func addMissing(p *contact.Profile, ids ...string) {
 }
 
 // at says in which column a fault is, or else in which field.
-func (m *mapper) at(f *fault, r *slots, slot int, o *output) *fault {
+func (m *Mapper) at(f *Fault, r *slots, slot int, o *output) *Fault {
 	switch {
-	case f == nil || f.field != "":
+	case f == nil || f.Field != "":
 	case slot < 0:
-		f.field = o.name
+		f.Field = o.name
 	case r.names != nil:
-		f.field = r.names[slot]
+		f.Field = r.names[slot]
 	default:
-		f.field = columnName(m.plan.header, slot)
+		f.Field = ColumnName(m.plan.header, slot)
 	}
 	return f
 }

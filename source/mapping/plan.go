@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 // ErrNoContactID says that nothing in a header can identify a contact.
 var ErrNoContactID = errors.New("no column gives a contact id")
 
-// A plan says where the values of a profile come from in the records of one
+// A Plan says where the values of a profile come from in the records of one
 // file. Of a CSV record the slots are its columns. Of a JSON object they are the
 // targets, and behind them the members that the mapping names.
-type plan struct {
+type Plan struct {
 	skip   *program // leaves a row out
 	ids    []output
 	allIDs bool // the ids of all of them, not of the first that has any
@@ -28,9 +28,9 @@ type plan struct {
 	unnamed string // what becomes of other members
 }
 
-// planColumns makes the plan for the columns of a header, and says which of them
-// go nowhere. The error is a *MappingError, or wraps ErrNoContactID.
-func planColumns(header []string, m *Mapping) (p *plan, ignored string, err error) {
+// PlanColumns makes the plan for the columns of a header, and says which of them
+// go nowhere. The error is an *Error, or wraps ErrNoContactID.
+func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err error) {
 	if m == nil {
 		m = &Mapping{}
 	}
@@ -64,17 +64,17 @@ func planColumns(header []string, m *Mapping) (p *plan, ignored string, err erro
 			auto[to] = i
 		case named[i]:
 		case m.Unnamed == "error":
-			unnamed = append(unnamed, columnName(header, i))
+			unnamed = append(unnamed, ColumnName(header, i))
 		case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
 			c.fields = append(c.fields, output{name: internalNameOf(name), slots: []int{i}})
 		case known && auto[to] >= 0:
-			names.add(columnName(header, i), columnName(header, auto[to]))
+			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
 		default:
-			names.add(columnName(header, i), "")
+			names.add(ColumnName(header, i), "")
 		}
 	}
 	if len(unnamed) > 0 {
-		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", quoteNames(unnamed, 12))
+		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
 	}
 	p = c.plan(auto)
 	p.header = header
@@ -86,8 +86,8 @@ func planColumns(header []string, m *Mapping) (p *plan, ignored string, err erro
 	return p, names.text(), p.usable()
 }
 
-// planJSON makes the plan for JSON objects.
-func planJSON(m *Mapping) (*plan, error) {
+// PlanJSON makes the plan for JSON objects.
+func PlanJSON(m *Mapping) (*Plan, error) {
 	if m == nil {
 		m = &Mapping{}
 	}
@@ -119,8 +119,8 @@ func noTargets() []int {
 }
 
 // plan adds what goes to a target by its name alone to what the mapping says.
-func (c *compiled) plan(auto []int) *plan {
-	p := &plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
+func (c *compiled) plan(auto []int) *Plan {
+	p := &Plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
 	mapped := func(name string) int {
 		return slices.IndexFunc(c.fields, func(o output) bool { return o.name == name })
 	}
@@ -177,7 +177,7 @@ func missingColumn(err error, header []string) error {
 	if !errors.As(err, &missing) {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, quoteNames(header, 50))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
 }
 
 // internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
@@ -202,9 +202,9 @@ type CustomField struct {
 	Path string // of its entry in the configuration; empty where a column became it
 }
 
-// customFields are the custom fields that plans write, sorted by name. Members of
+// CustomFields are the custom fields that plans write, sorted by name. Members of
 // NDJSON in the API's own shape are not among them.
-func customFields(plans ...*plan) []CustomField {
+func CustomFields(plans ...*Plan) []CustomField {
 	var all []CustomField
 	for _, p := range plans {
 		for _, o := range p.fields {
@@ -230,15 +230,15 @@ func schemaType(k kind) string {
 }
 
 // maps tells whether the mapping has an entry for a field.
-func (p *plan) maps(name string) bool {
+func (p *Plan) maps(name string) bool {
 	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
 }
 
 // usable tells whether the plan gives a contact any id.
-func (p *plan) usable() error {
+func (p *Plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil
 	}
 	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
-		ErrNoContactID, quoteNames(p.header, 12))
+		ErrNoContactID, QuoteNames(p.header, 12))
 }

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -76,7 +76,7 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 
 // run computes the expression for a record. Nothing and an empty text are empty
 // cells.
-func (p *program) run(r *slots) (any, *fault) {
+func (p *program) run(r *slots) (any, *Fault) {
 	for i, column := range p.columns {
 		c := r.at(p.slots[i])
 		if c.kind == 'n' {
@@ -87,13 +87,13 @@ func (p *program) run(r *slots) (any, *fault) {
 	v, err := expr.Run(p.code, p.env)
 	if err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, &fault{reason: "the expression of the mapping fails: " + reason, hint: "correct the row, or the expression in the configuration"}
+		return nil, &Fault{Reason: "the expression of the mapping fails: " + reason, Hint: "correct the row, or the expression in the configuration"}
 	}
 	return v, nil
 }
 
 // cell computes the expression as a value.
-func (p *program) cell(r *slots) (cell, *fault) {
+func (p *program) cell(r *slots) (cell, *Fault) {
 	v, f := p.run(r)
 	if f != nil {
 		return cell{}, f
@@ -106,7 +106,7 @@ func (p *program) cell(r *slots) (cell, *fault) {
 	}
 	b, err := json.Marshal(v, asEverDigested)
 	if err != nil {
-		return cell{}, &fault{reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), hint: "correct the expression in the configuration"}
+		return cell{}, &Fault{Reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), Hint: "correct the expression in the configuration"}
 	}
 	return jsonCell(b), nil
 }

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"strings"
@@ -33,7 +33,7 @@ func TestMappingErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := DecodeMapping([]byte("mapping:\n  " + strings.ReplaceAll(tt.yaml, "\n", "\n  ")))
+			m, err := Decode([]byte("mapping:\n  " + strings.ReplaceAll(tt.yaml, "\n", "\n  ")))
 			if err == nil {
 				t.Fatalf("it was taken: %+v", m)
 			}
@@ -44,7 +44,7 @@ func TestMappingErrors(t *testing.T) {
 			}
 		})
 	}
-	if m, err := DecodeMapping([]byte("rate: 20/s\n")); m != nil || err != nil {
+	if m, err := Decode([]byte("rate: 20/s\n")); m != nil || err != nil {
 		t.Errorf("without a mapping: %v, %v", m, err)
 	}
 }

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 func (g *guesser) line(format string, args ...any) { fmt.Fprintf(&g.b, format+"\n", args...) }
 
 // name is a column in YAML.
-func (g *guesser) name(column int) string { return quoteYAML(g.columns[column]) }
+func (g *guesser) name(column int) string { return quoteYAML(g.Columns[column]) }
 
 func (g *guesser) names(columns []int) string {
 	all := make([]string, len(columns))
@@ -33,24 +33,24 @@ func (g *guesser) from(columns []int) string {
 func quoteYAML(s string) string { return string(contact.StringValue(s)) }
 
 func (g *guesser) write() {
-	quoted := make([]string, len(g.paths))
-	for i, p := range g.paths {
+	quoted := make([]string, len(g.Paths))
+	for i, p := range g.Paths {
 		quoted[i] = quoteYAML(p)
 	}
-	g.line("# Guessed from the header of %s and its first %s. What is marked", g.sample.name, words.Plural(g.rows, "row", "rows"))
+	g.line("# Guessed from the header of %s and its first %s. What is marked", g.Sample.Name, words.Plural(g.rows, "row", "rows"))
 	g.line("# \"unsure\" wants a look. Show what becomes of a row: importer preview --row 1")
 	g.line("source:")
 	g.line("  paths: [%s]", strings.Join(quoted, ", "))
-	g.line("  format: %s", g.format)
-	if g.delimiter != 0 {
+	g.line("  format: %s", g.Format)
+	if g.Delimiter != 0 {
 		found := ""
-		if g.encoding != "" {
-			found = " and the encoding " + g.encoding
+		if g.Encoding != "" {
+			found = " and the encoding " + g.Encoding
 		}
-		g.line("  # Found by itself in each file: the delimiter %q%s.", g.delimiter, found)
+		g.line("  # Found by itself in each file: the delimiter %q%s.", g.Delimiter, found)
 	}
 	g.line("")
-	if g.json && slices.Contains(g.columns, "contactIds") && slices.ContainsFunc(g.columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
+	if g.JSON && slices.Contains(g.Columns, "contactIds") && slices.ContainsFunc(g.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
 		g.line("# No mapping is needed: the objects are in the API's own shape.")
 		return
 	}
@@ -81,7 +81,7 @@ func (g *guesser) writeIDs() {
 	mobiles := g.fitting(g.find("mobile", rolesNamed("mobile")), phone, phones)
 	others := g.fitting(g.find("phone", rolesNamed("phone")), phone, phones)
 	own := g.find("contactIds", nil)
-	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.columns[i])) })
+	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
 
 	g.line("  # What a contact is known by in the channels. All that are not empty are taken.")
 	g.line("  contact_ids:")
@@ -115,8 +115,8 @@ func (g *guesser) writeIDs() {
 	default:
 		g.line("    # - {%s, type: phone} # also known by this number", g.from(numbers))
 	}
-	for i := range g.columns {
-		if slices.Contains(recordIDs, plainName(g.columns[i])) {
+	for i := range g.Columns {
+		if slices.Contains(recordIDs, plainName(g.Columns[i])) {
 			if !some {
 				g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
 				some = true
@@ -190,7 +190,7 @@ func (g *guesser) writeField(r role) {
 
 // writeFullName takes a name apart where there is no column for its parts.
 func (g *guesser) writeFullName(field string) {
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		if !slices.Contains(fullNames, plainName(column)) || len(g.values[i]) == 0 {
 			continue
 		}
@@ -246,7 +246,7 @@ func (g *guesser) writeList(column int) {
 		}
 	}
 	comment := " # unsure: of the default fields, tasks is the only list of texts"
-	if plainName(g.columns[column]) == "tasks" {
+	if plainName(g.Columns[column]) == "tasks" {
 		comment = ""
 	}
 	if separator == "" {
@@ -258,7 +258,7 @@ func (g *guesser) writeList(column int) {
 
 // writeRest says what becomes of the other columns.
 func (g *guesser) writeRest() {
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		if !g.used[i] && slices.Contains(notes, plainName(column)) && len(g.values[i]) > 0 {
 			g.used[i] = true
 			g.line("    # memories: {column: %s, type: memory, timestamp: 2026-01-31T00:00:00Z} # unsure: texts that a bot would see", g.name(i))
@@ -266,7 +266,7 @@ func (g *guesser) writeRest() {
 		}
 	}
 	var rest, empty []string
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		switch {
 		case g.used[i] || strings.HasPrefix(column, "_") || strings.TrimSpace(column) == "":
 		case len(g.values[i]) == 0:
@@ -305,7 +305,7 @@ func (g *guesser) wrapped(start string, names []string) {
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if v = show(v); !slices.Contains(some, v) {
+		if v = Show(v); !slices.Contains(some, v) {
 			some = append(some, v)
 		}
 		if len(some) == 4 {

@@ -1,4 +1,10 @@
-package source
+// Package mapping makes rows of records: it knows which column goes where, and what
+// a value has to be. It opens no file.
+//
+//	header, Mapping ──► Plan ──► Mapper
+//	                               │
+//	                    Record ────┴───► contact.Row
+package mapping
 
 import (
 	"bytes"
@@ -86,15 +92,15 @@ func (v *Value) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(v))
 }
 
-// A MappingError is what is wrong with an entry of the mapping. Nothing was
+// An Error is what is wrong with an entry of the mapping. Nothing was
 // sent.
-type MappingError struct {
+type Error struct {
 	Path   string // of the entry in the configuration, such as $.mapping.fields.age.type
 	Reason string // what is wrong and what was expected
 	Source string // the file that it does not fit; empty where it fits none
 }
 
-func (e *MappingError) Error() string {
+func (e *Error) Error() string {
 	s := strings.TrimPrefix(e.Path, "$.") + ": " + e.Reason
 	if e.Source != "" {
 		s = e.Source + ": " + s
@@ -103,7 +109,7 @@ func (e *MappingError) Error() string {
 }
 
 // Annotate is the error with the lines of the configuration that it is about.
-func (e *MappingError) Annotate(config []byte) string {
+func (e *Error) Annotate(config []byte) string {
 	// What is missing has no line of its own: then the entry around it is shown.
 	for path := e.Path; path != "$"; path = path[:strings.LastIndexAny(path, ".[")] {
 		p, err := yaml.PathString(path)
@@ -117,9 +123,9 @@ func (e *MappingError) Annotate(config []byte) string {
 	return e.Error()
 }
 
-// DecodeMapping reads the section "mapping" of a configuration, nil where there
+// Decode reads the section "mapping" of a configuration, nil where there
 // is none. Its errors show the line at fault.
-func DecodeMapping(config []byte) (*Mapping, error) {
+func Decode(config []byte) (*Mapping, error) {
 	section, err := yaml.PathString("$.mapping")
 	if err != nil {
 		return nil, err
@@ -136,7 +142,7 @@ func DecodeMapping(config []byte) (*Mapping, error) {
 		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
 	if err := m.Validate(); err != nil {
-		var bad *MappingError
+		var bad *Error
 		if errors.As(err, &bad) {
 			return nil, errors.New(bad.Annotate(config))
 		}
@@ -152,15 +158,15 @@ var types = map[string]kind{
 }
 
 // Validate checks the mapping as far as it can be without a source. Its errors
-// are *MappingErrors.
+// are of the type *Error.
 func (m *Mapping) Validate() error {
 	_, err := m.compile(func(string) (int, bool) { return 0, true })
 	return err
 }
 
-// at makes a MappingError of one entry.
-func mappingError(path, format string, args ...any) *MappingError {
-	return &MappingError{Path: path, Reason: fmt.Sprintf(format, args...)}
+// mappingError is an Error of one entry.
+func mappingError(path, format string, args ...any) *Error {
+	return &Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
 
 // A resolver finds the slot of a column.

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"errors"
@@ -67,7 +67,7 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	if err == nil {
 		out.fallback = &c
 		if _, f := appendValue(nil, c, out.kind, &out.options, out.timestamp); f != nil {
-			err = errors.New(f.reason + "; " + f.hint)
+			err = errors.New(f.Reason + "; " + f.Hint)
 		}
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"testing"
@@ -96,7 +96,7 @@ func TestValues(t *testing.T) {
 		if s := string(got); f == nil && s != tt.want {
 			t.Errorf("%q as kind %d: %s, want %s", tt.in, tt.kind, s, tt.want)
 		}
-		if f != nil && ("!"+f.reason != tt.want || f.hint == "" || len(got) > 0) {
+		if f != nil && ("!"+f.Reason != tt.want || f.Hint == "" || len(got) > 0) {
 			t.Errorf("%q as kind %d: %+v, want %s", tt.in, tt.kind, f, tt.want)
 		}
 	}
