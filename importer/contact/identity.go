@@ -26,7 +26,7 @@ func ParseDuplicates(s string) (Duplicates, error) {
 func ReadLast(rows Rows, keys *Keys) error {
 	for row, err := range rows {
 		if err == nil {
-			keys.SeeLast(row.Key, row.place())
+			keys.SeeLast(row.Key, &row)
 		} else if _, spoilt := errors.AsType[*RowError](err); !spoilt {
 			return err
 		}
@@ -58,10 +58,6 @@ type Identity struct {
 	policy Duplicates
 	// shared are the single contact ids of rows that have several.
 	shared *Keys
-	// LastWins only: the keys that went in from the current line. A JSON array may
-	// hold many records in one.
-	line   Place
-	onLine map[Key]bool
 }
 
 func NewIdentity(keys *Keys, policy Duplicates) *Identity {
@@ -72,14 +68,10 @@ func NewIdentity(keys *Keys, policy Duplicates) *Identity {
 // where it has some contact ids in common with another row, but not all.
 func (d *Identity) Admit(row *Row) *Outcome {
 	if d.policy == LastWins {
-		if row.place() != d.line {
-			d.line, d.onLine = row.place(), map[Key]bool{}
-		}
-		if last, _ := d.keys.Place(row.Key); last != d.line || d.onLine[row.Key] {
+		if last, number := d.keys.Place(row.Key); number != row.Number {
 			return &Outcome{Row: *row, Status: Duplicate, First: last}
 		}
-		d.onLine[row.Key] = true
-	} else if first, again := d.keys.See(row.Key, row.place()); again {
+	} else if first, again := d.keys.See(row.Key, row); again {
 		if d.policy == NoneTwice {
 			return d.refuse(row, first, "has the same contact ids as this row", "keep one of the two rows")
 		}
@@ -95,7 +87,7 @@ func (d *Identity) overlap(row *Row) *Outcome {
 	ids := row.Profile.ContactIDs
 	const reason, hint = "has some of this row's contact ids, but not all", "merge the two rows, or take the contact id they share out of one"
 	if len(ids) == 1 {
-		if other, ok := d.shared.Place(row.Key); ok {
+		if other, number := d.shared.Place(row.Key); number > 0 {
 			return d.refuse(row, other, reason, hint)
 		}
 		return nil
@@ -103,16 +95,16 @@ func (d *Identity) overlap(row *Row) *Outcome {
 	single := make([]Key, len(ids))
 	for i, id := range ids {
 		single[i] = KeyOf([]string{id})
-		other, ok := d.shared.Place(single[i])
-		if !ok {
-			other, ok = d.keys.Place(single[i])
+		other, number := d.shared.Place(single[i])
+		if number == 0 {
+			other, number = d.keys.Place(single[i])
 		}
-		if ok {
+		if number > 0 {
 			return d.refuse(row, other, reason, hint)
 		}
 	}
 	for _, k := range single {
-		d.shared.See(k, row.place())
+		d.shared.See(k, row)
 	}
 	return nil
 }

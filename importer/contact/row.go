@@ -18,8 +18,6 @@ type Row struct {
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
 }
 
-func (r *Row) place() Place { return Place{Source: r.Source, Line: r.Line} }
-
 // Rows are the records of an input in their order. With a *RowError the Row is
 // empty, one record is invalid, and the iteration goes on; any other error ends
 // the input, and the iteration with it. The end of the input is no error.
