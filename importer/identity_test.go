@@ -94,6 +94,34 @@ func TestLastWinsOnOneLine(t *testing.T) {
 	})
 }
 
+// Two rows can stand at one place: where one file is read twice, say. Only one of
+// them goes in.
+func TestLastWinsGoesByTheNumberOfTheRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		rows := func(yield func(contact.Row, error) bool) {
+			number := int64(0)
+			for range 2 {
+				for row := range rowsOf("a", "b", "a") {
+					number++
+					row.Number = number
+					if !yield(row, nil) {
+						return
+					}
+				}
+			}
+		}
+		r.o.Duplicates = contact.LastWins
+		r.keys = r.report.keys()
+		if err := contact.ReadLast(rows, r.keys); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.mustComplete(t, rows); s.Created != 2 || s.Duplicate != 4 || r.api.count("a") != 1 || r.api.count("b") != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestExpect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()

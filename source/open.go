@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -45,41 +44,6 @@ type file struct {
 	used     bool          // once was read
 	workbook []byte        // what was read of once, where it is a workbook
 	closer   io.Closer     // of once; nil for standard input
-}
-
-// expand replaces globs by the files they match. A path that exists is never a
-// glob, whatever its name.
-func expand(paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		return nil, errors.New("no source given: name a file, a glob, or - for standard input")
-	}
-	var all []string
-	for _, path := range paths {
-		if path == "-" || !strings.ContainsAny(path, "*?[") {
-			all = append(all, path)
-			continue
-		}
-		if _, err := os.Lstat(path); err == nil {
-			all = append(all, path)
-			continue
-		}
-		found, err := filepath.Glob(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: not a valid glob: %w", path, err)
-		}
-		found = slices.DeleteFunc(found, func(p string) bool {
-			info, err := os.Stat(p)
-			return err == nil && info.IsDir()
-		})
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: %w", path, ErrNoMatch)
-		}
-		all = append(all, found...)
-	}
-	if i := slices.Index(all, "-"); i >= 0 && slices.Contains(all[i+1:], "-") {
-		return nil, errors.New("standard input (-) can be read only once")
-	}
-	return all, nil
 }
 
 // openFile looks at the beginning of a file and decides how to read it.

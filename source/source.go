@@ -42,7 +42,8 @@ func ParseFormat(s string) (Format, error) {
 // Options say what to read. The zero value of each but Paths will do.
 type Options struct {
 	// Paths are files, globs, or "-" for Stdin, read in this order. A glob gives
-	// its files sorted by name.
+	// its files sorted by name, but for those that this program wrote. A file that
+	// is named twice, by whatever name, is read once.
 	Paths []string
 	// Stdin is what "-" reads. It is not closed.
 	Stdin io.Reader
@@ -76,7 +77,7 @@ type Source struct {
 }
 
 // A Notice is something about a source that a person should know once: columns
-// that are ignored, or a file without rows.
+// that are ignored, a file without rows, or one that is left out.
 type Notice struct {
 	Source string
 	Text   string
@@ -101,11 +102,11 @@ type Input struct {
 // ErrIsDirectory, ErrEmpty, ErrBadHeader, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
-	paths, err := expand(o.Paths)
+	paths, notices, err := find(o.Paths)
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{}
+	in := &Input{notices: notices}
 	known := true
 	for _, path := range paths {
 		f, err := openFile(path, o)
@@ -221,7 +222,10 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 			in.skipped.Add(1)
 			continue
 		}
-		*number++
+		if *number++; *number > contact.MaxRows {
+			yield(contact.Row{}, fmt.Errorf("%s: line %d: an import takes %d rows and the input has more: split it", f.Name, rec.Line, contact.MaxRows))
+			return false
+		}
 		if !yield(m.Row(&rec, *number)) {
 			return false
 		}

@@ -131,13 +131,12 @@ func TestSeveralSources(t *testing.T) {
 		`2 ["s@example.com"],"profile":{"email":"s@example.com"}}`,
 		`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 		`1 ["c@example.com"],"profile":{"email":"c@example.com"}}`,
-		`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 	})
 	var names []string
 	for _, s := range in.Sources() {
 		names = append(names, filepath.Base(s.Name)+" "+string(s.Format))
 	}
-	if want := []string{"- csv", "b.csv csv", "c.ndjson ndjson", "b.csv csv"}; !slices.Equal(names, want) {
+	if want := []string{"- csv", "b.csv csv", "c.ndjson ndjson"}; !slices.Equal(names, want) {
 		t.Errorf("sources %q, want %q", names, want)
 	}
 	if in.Size() != 0 {
@@ -196,6 +195,21 @@ func TestNotices(t *testing.T) {
 			got = append(got, n.Text)
 		}
 		diff(t, got, tt.want)
+	}
+}
+
+// More rows than can be told apart are not begun.
+func TestTooManyRows(t *testing.T) {
+	in, err := Open(Options{Paths: []string{writeFile(t, "a.csv", "email\na@example.com\nb@example.com\nc@example.com\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	number := int64(contact.MaxRows - 2)
+	var got []error
+	if in.readFile(in.files[0], &number, func(_ contact.Row, err error) bool { got = append(got, err); return true }) || len(got) != 3 ||
+		got[0] != nil || got[1] != nil || got[2] == nil || !strings.Contains(got[2].Error(), "a.csv: line 4: an import takes 1073741823 rows") {
+		t.Errorf("%v", got)
 	}
 }
 
