@@ -151,8 +151,7 @@ func (in *Input) Size() int64 { return in.size }
 // BytesRead is how much of Size was read so far.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
 
-// Skipped counts the records that the mapping left out (skip_if). They are no
-// rows.
+// Skipped counts the records that the mapping left out (skip_if).
 func (in *Input) Skipped() int64 { return in.skipped.Load() }
 
 // Notices are what was noticed so far. For CSV they are complete after Open, for
@@ -182,6 +181,18 @@ func (in *Input) notice(source, text string) {
 // Rows reads all files in their order. Ranging over it again reads the files
 // again; standard input and pipes can be read once.
 func (in *Input) Rows() contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
+		for row, err := range in.AllRows() {
+			if !row.LeftOut && !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// AllRows is as Rows, with those that the mapping leaves out (skip_if): a row of
+// them has LeftOut, and no number.
+func (in *Input) AllRows() contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
 		var number int64
 		in.read.Store(0)
@@ -218,15 +229,17 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.Line, err))
 			return false
 		}
-		if m.Skips(&rec) {
+		row, err := m.Row(&rec, *number+1)
+		switch {
+		case row.LeftOut:
 			in.skipped.Add(1)
-			continue
-		}
-		if *number++; *number > contact.MaxRows {
+		case *number == contact.MaxRows:
 			yield(contact.Row{}, fmt.Errorf("%s: line %d: an import takes %d rows and the input has more: split it", f.Name, rec.Line, contact.MaxRows))
 			return false
+		default:
+			*number++
 		}
-		if !yield(m.Row(&rec, *number)) {
+		if !yield(row, err) {
 			return false
 		}
 	}

@@ -14,6 +14,8 @@ type Keys struct {
 	known map[Key]entry
 	// sources are those of the rows that were seen, in the order of the input.
 	sources []keySource
+	// leftOut are the contact ids of rows that the mapping leaves out, each as a key.
+	leftOut map[Key]struct{}
 }
 
 type keySource struct {
@@ -103,6 +105,22 @@ func (k *Keys) Place(key Key) (at Place, number int64) {
 		return Place{}, 0
 	}
 	return k.place(e), e.number()
+}
+
+// LeaveOut notes the contact ids of a row of this input that the mapping leaves out.
+func (k *Keys) LeaveOut(contactIDs []string) {
+	if k.leftOut == nil {
+		k.leftOut = make(map[Key]struct{})
+	}
+	for _, id := range contactIDs {
+		k.leftOut[KeyOf([]string{id})] = struct{}{}
+	}
+}
+
+// LeftOut tells whether a row that was left out has a contact id.
+func (k *Keys) LeftOut(contactID string) bool {
+	_, is := k.leftOut[KeyOf([]string{contactID})]
+	return is
 }
 
 // place is the place of a key that was seen.

@@ -16,6 +16,10 @@ type Row struct {
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// LeftOut says that the mapping leaves the row out. It is not counted as read and
+	// nothing is sent for it, but the source holds its contact, which therefore is
+	// not missing. Such a row has no Number, and of the profile at most the contact ids.
+	LeftOut bool
 }
 
 // Rows are the records of an input in their order. With a *RowError the Row is

@@ -88,7 +88,7 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 		fmt.Fprintln(k.display, "importer:", n)
 	}
 	k.display.start(k.view())
-	plan, planErr := change.MakePlan(ctx, k.input.Rows(), k.planOptions(ctx))
+	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
 	k.display.stop()
 	if err := worse(planErr, k.flush()); err != nil {
 		return err

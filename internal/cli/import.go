@@ -124,7 +124,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, mirrorOf(i.c), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
 	}
 	saveMemory(i.env.Getenv)
-	return importer.Run(ctx, i.input.Rows(), o)
+	return importer.Run(ctx, i.input.AllRows(), o)
 }
 
 // conclude ends a run that has begun, and says how it ended.

@@ -39,23 +39,6 @@ func NewMapper(source string, p *Plan) *Mapper {
 	return &Mapper{source: source, plan: p, objects: objectTaker{plan: p}}
 }
 
-// Skips tells whether the mapping leaves a record out. It is called before Row.
-func (m *Mapper) Skips(r *Record) bool {
-	if r.Fault == nil {
-		r.Fault = m.takeApart(r)
-	}
-	if r.Fault != nil || m.plan.skip == nil {
-		return false
-	}
-	v, f := m.plan.skip.run(&m.slots)
-	if f != nil {
-		r.Fault = f
-		return false
-	}
-	skip, _ := v.(bool)
-	return skip
-}
-
 // Ignored says which members of the objects so far go nowhere; empty where there
 // are none.
 func (m *Mapper) Ignored() string { return m.objects.ignored.text() }
@@ -73,6 +56,17 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
 	f := r.Fault
 	if f == nil {
+		f = m.takeApart(r)
+	}
+	if f == nil {
+		row.LeftOut, f = m.leavesOut()
+	}
+	if row.LeftOut {
+		row.Number = 0
+		_ = m.contactIDs(&row.Profile, &m.slots) // ids that cannot be read are nobody's
+		return row, nil
+	}
+	if f == nil {
 		f = m.profile(&row.Profile, &m.slots)
 	}
 	if f == nil {
@@ -87,6 +81,16 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	row.Key = contact.KeyOf(row.Profile.ContactIDs)
 	return row, nil
+}
+
+// leavesOut tells whether skip_if leaves the record out.
+func (m *Mapper) leavesOut() (bool, *Fault) {
+	if m.plan.skip == nil {
+		return false, nil
+	}
+	v, f := m.plan.skip.run(&m.slots)
+	skip, _ := v.(bool)
+	return skip, f
 }
 
 // checkSize wants a body of a length that the API takes.
