@@ -20,9 +20,8 @@ import (
 
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
-	r := newCSV(&newlines{src: bytes.NewReader(head)})
-	r.Comma = f.Delimiter
-	header, err := r.Read()
+	r, rows := newCSV(&newlines{src: bytes.NewReader(head)}, f.Delimiter)
+	header, err := rows.GetCSVRow()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
@@ -104,14 +103,14 @@ func isLine(s string) bool {
 	return err == nil
 }
 
-// A csvReader reads the records of one CSV file. They come from the reader of
-// gocsv, and not through its structs, which it fills by reflection: that takes
-// twice as long as the reading, and here a column is found by its place.
+// A csvReader reads the records of one CSV file. They come from gocsv, but not
+// through its structs: only the mapping knows the columns.
 type csvReader struct {
 	file *file
 	tape *tape
 	buf  *bufio.Reader
-	csv  *csv.Reader
+	csv  *csv.Reader         // tells where a record and its fields stand
+	rows gocsv.SimpleDecoder // over csv
 
 	begun   bool  // the header was read
 	columns int   // of each record
@@ -138,18 +137,21 @@ func newCSVReader(text io.Reader, f *file) *csvReader {
 func (c *csvReader) restart() {
 	c.tape.rewind()
 	c.buf.Reset(c.tape)
-	c.csv = newCSV(c.buf)
-	c.csv.Comma = c.file.Delimiter
+	c.csv, c.rows = newCSV(c.buf, c.file.Delimiter)
 	c.csv.FieldsPerRecord = c.columns
 	c.offset = 0
 }
 
-// newCSV is the reader that gocsv drives. It tells where in the text a record ends.
-func newCSV(text io.Reader) *csv.Reader { return gocsv.DefaultCSVReader(text).(*csv.Reader) }
+// newCSV reads records, and says where in the text they stand.
+func newCSV(text io.Reader, delimiter rune) (*csv.Reader, gocsv.SimpleDecoder) {
+	r := csv.NewReader(text)
+	r.Comma = delimiter
+	return r, gocsv.NewSimpleDecoderFromCSVReader(r)
+}
 
 // begin reads the header again.
 func (c *csvReader) begin() error {
-	header, err := c.csv.Read()
+	header, err := c.rows.GetCSVRow()
 	if err == nil && !slices.Equal(header[:len(c.file.Header)], c.file.Header) {
 		err = errors.New("its header is another one")
 	}
@@ -180,7 +182,7 @@ func (c *csvReader) next(rec *mapping.Record) error {
 		}
 	}
 	for {
-		cells, err := c.csv.Read()
+		cells, err := c.rows.GetCSVRow()
 		if errors.Is(err, errTooLong) {
 			c.tooLong(rec)
 			return nil

@@ -1,12 +1,23 @@
 package report
 
 import (
+	"bufio"
 	"encoding/csv"
+	"errors"
 	"importer/importer/contact"
 	"io"
-	"strconv"
 	"strings"
+
+	"github.com/gocarina/gocsv"
 )
+
+// An idRow is what a CRM wants back of one contact id.
+type idRow struct {
+	ContactID string `csv:"contactId"`
+	ID        string `csv:"_id"`
+	Status    string `csv:"status"`
+	Line      int    `csv:"line"`
+}
 
 // WriteIDs writes what a CRM wants back as CSV, contactId,_id,status,line: one
 // line for each contact id of each profile whose id the report at path knows, in
@@ -23,10 +34,12 @@ func WriteIDs(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"contactId", "_id", "status", "line"}); err != nil {
+	buffered := bufio.NewWriter(w)
+	out := csv.NewWriter(buffered)
+	if err := gocsv.MarshalCSV([]idRow{}, out); err != nil { // the header
 		return err
 	}
+	var rows []idRow // of one profile
 	err = eachID(path, func(key contact.Key, l *Line) error {
 		if lines[key]--; lines[key] > 0 {
 			return nil // a later line holds
@@ -35,18 +48,13 @@ func WriteIDs(w io.Writer, path string) error {
 		if len(ids) == 0 {
 			ids = []string{""}
 		}
+		rows = rows[:0]
 		for _, id := range ids {
-			if err := out.Write([]string{harmless(id), l.ID, l.Status, strconv.Itoa(l.Line)}); err != nil {
-				return err
-			}
+			rows = append(rows, idRow{harmless(id), l.ID, l.Status, l.Line})
 		}
-		return nil
+		return gocsv.MarshalCSVWithoutHeaders(rows, out)
 	})
-	out.Flush()
-	if err != nil {
-		return err
-	}
-	return out.Error()
+	return errors.Join(err, buffered.Flush())
 }
 
 // eachID calls f with each line of a row that has the id of a profile.
