@@ -12,7 +12,7 @@ type Row struct {
 	Line    int      // physical line on which the record starts, from 1
 	Number  int64    // ordinal of the record in the whole input, from 1
 	Key     Key      // KeyOf(Profile.ContactIDs)
-	Digest  Digest   // DigestOf(Profile)
+	Digest  Digest   // of the profile, as Profile.Measure makes it
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
