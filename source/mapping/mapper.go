@@ -229,19 +229,9 @@ func (m *Mapper) items(r *slots, o *output) ([]string, *Fault) {
 
 // appendMemories appends a memory for each column that is not empty.
 func (m *Mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *Fault) {
-	at := o.timestamp
-	if len(o.timestampAt) > 0 {
-		c := r.at(o.timestampAt[0])
-		s, f := textOf(c, &o.options)
-		if f == nil && s != "" {
-			var t time.Time
-			if t, f = dateOf(s, &o.options); f == nil {
-				at = t.UTC().Format(time.RFC3339)
-			}
-		}
-		if f != nil {
-			return dst, m.at(f, r, o.timestampAt[0], o)
-		}
+	at, f := m.memoryTime(r, o)
+	if f != nil {
+		return dst, f
 	}
 	start := len(dst)
 	one := func(c cell, slot int) *Fault {
@@ -255,12 +245,11 @@ func (m *Mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *Fault
 		if f != nil {
 			return m.at(f, r, slot, o)
 		}
+		between := byte(',')
 		if len(dst) == start {
-			dst = append(dst, '[')
-		} else {
-			dst = append(dst, ',')
+			between = '['
 		}
-		dst = appendMemory(dst, s, at)
+		dst = appendMemory(append(dst, between), s, at)
 		return nil
 	}
 	if o.prog != nil {
@@ -281,6 +270,20 @@ func (m *Mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *Fault
 		dst = append(dst, ']')
 	}
 	return dst, nil
+}
+
+// memoryTime is the time of the memories, RFC 3339; empty where its column is.
+func (m *Mapper) memoryTime(r *slots, o *output) (string, *Fault) {
+	if len(o.timestampAt) == 0 {
+		return o.timestamp, nil
+	}
+	slot := o.timestampAt[0]
+	s, f := textOf(r.at(slot), &o.options)
+	if f != nil || s == "" {
+		return "", m.at(f, r, slot, o)
+	}
+	t, f := dateOf(s, &o.options)
+	return t.UTC().Format(time.RFC3339), m.at(f, r, slot, o)
 }
 
 // contactIDs takes the ids of the first output that has any, or of all where the

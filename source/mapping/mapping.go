@@ -197,52 +197,64 @@ func (m *Mapping) compile(resolve resolver) (*compiled, error) {
 	if err := checkRegion("$.mapping.region", m.Region); err != nil {
 		return nil, err
 	}
+	if err := m.compileIDs(c, find); err != nil {
+		return nil, err
+	}
+	if err := m.compileFields(c, find); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.SkipIf != "" {
+		c.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
+	}
+	return c, err
+}
+
+func (m *Mapping) compileIDs(c *compiled, find resolver) error {
 	for i, v := range m.ContactIDs {
 		out, err := v.compile(fmt.Sprintf("$.mapping.contact_ids[%d]", i), "contactIds", text, m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !slices.Contains([]kind{text, email, phone, list}, out.kind) {
-			return nil, mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
+			return mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
 		}
 		c.ids = append(c.ids, *out)
 	}
+	return nil
+}
+
+// compileFields takes the fields, and active, which is one but for its place in the
+// request.
+func (m *Mapping) compileFields(c *compiled, find resolver) error {
 	if m.Active != nil {
 		out, err := m.Active.compile("$.mapping.active", "active", boolean, m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if out.kind != boolean {
-			return nil, mappingError("$.mapping.active.type", "is %q; active is a bool", m.Active.Type)
+			return mappingError("$.mapping.active.type", "is %q; active is a bool", m.Active.Type)
 		}
 		c.active = out
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
-		path := "$.mapping.fields." + name
 		if !names.IsField(name) {
-			return nil, mappingError("$.mapping.fields", "%q is no internal name of a profile field: letters, digits and underscores only", name)
+			return mappingError("$.mapping.fields", "%q is no internal name of a profile field: letters, digits and underscores only", name)
 		}
 		v := m.Fields[name]
-		out, err := v.compile(path, name, defaultKind(name), m.Region, find)
+		out, err := v.compile("$.mapping.fields."+name, name, defaultKind(name), m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := fits(out, name, v.Type); err != nil {
-			return nil, err
+			return err
 		}
 		for _, column := range v.columns() {
 			c.used[column] = true
 		}
 		c.fields = append(c.fields, *out)
 	}
-	if m.SkipIf != "" {
-		p, err := compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
-		if err != nil {
-			return nil, err
-		}
-		c.skip = p
-	}
-	return c, nil
+	return nil
 }
 
 // defaultKind is what a field has to be where the mapping does not say.

@@ -84,7 +84,7 @@ func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fa
 			r.ignored.add(m.name, "")
 		}
 	}
-	for m := range r.profile.members(profile) { // valid, for the line is
+	for m := range r.profile.members(profile) { // valid, as the line is
 		t, mapped := defaultField(m.name), r.plan.maps(m.name)
 		switch {
 		case t == nil:
@@ -109,7 +109,7 @@ func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fa
 // named puts the members that the mapping names into their slots, those of
 // objects within the object too.
 func (r *objectTaker) named(to *slots, prefix string, object jsontext.Value) {
-	for m := range members(object) { // valid, for it was read before
+	for m := range members(object) { // valid, as it was read before
 		m.name = prefix + m.name
 		if slot, ok := r.plan.members[m.name]; ok {
 			to.set(slot, m)
@@ -135,30 +135,26 @@ func (r *objectTaker) isNamed(name string) bool {
 	return ok || r.leads(name)
 }
 
-// flat decides where a member of a flat object goes that the mapping may not
-// name.
+// flat puts a member of a flat object where it goes by its name, if anywhere.
 func (r *objectTaker) flat(to *slots, m member) *Fault {
-	slot, known := byName[plainName(m.name)]
-	isID := known && slot >= toContactIDs && slot != toActive
-	policy := r.plan.unnamed
-	switch {
-	case strings.HasPrefix(m.name, "_"), r.plan.used[m.name] && !isID:
-	case known && to.names[slot] == "" && (isID || policy == "" || policy == "auto" || policy == "custom"):
-		to.set(slot, m)
-	case r.isNamed(m.name):
-	case policy == "error":
-		return &Fault{Field: m.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
-	case policy == "custom" && !known && internalNameOf(m.name) != "":
-		if name := internalNameOf(m.name); !m.empty() {
-			if slices.ContainsFunc(to.custom, func(f contact.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
-				r.plan.maps(name) {
-				return &Fault{Field: m.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
-			}
+	way, target := r.plan.mapping.way(m.name, r.plan.used[m.name], r.isNamed(m.name), func(target int) bool { return to.names[target] != "" })
+	switch way {
+	case wayTarget:
+		to.set(target, m)
+	case wayCustom:
+		name := internalNameOf(m.name)
+		switch {
+		case m.empty():
+		case slices.ContainsFunc(to.custom, func(f contact.Field) bool { return f.Name == name }), defaultField(name) != nil, r.plan.maps(name):
+			return &Fault{Field: m.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
+		default:
 			to.custom = append(to.custom, m.field(name))
 		}
-	case known && to.names[slot] != "":
-		r.ignored.add(m.name, to.names[slot])
-	default:
+	case wayRefused:
+		return &Fault{Field: m.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
+	case waySecond:
+		r.ignored.add(m.name, to.names[target])
+	case wayUnknown:
 		r.ignored.add(m.name, "")
 	}
 	return nil
@@ -196,37 +192,45 @@ type objectReader struct {
 func (o *objectReader) members(v jsontext.Value) iter.Seq2[member, error] {
 	return func(yield func(member, error) bool) {
 		o.text = *bytes.NewBuffer(v)
-		d := &o.dec
-		d.Reset(&o.text)
-		_, err := d.ReadToken()
-		for err == nil && d.PeekKind() != '}' {
-			var m member
-			if m.name, m.cell, err = readMember(d); err == nil && !yield(m, nil) {
-				return
+		o.dec.Reset(&o.text)
+		walk(&o.dec, func(d *jsontext.Decoder) (m member, err error) {
+			name, err := d.ReadToken()
+			if err == nil {
+				m.name = name.String()
+				m.cell, err = readCell(d)
 			}
-		}
-		if err == nil {
-			_, err = d.ReadToken()
-		}
-		if err == nil {
-			if _, err = d.ReadToken(); err == nil {
-				err = errors.New("there is more behind the object")
-			} else if err == io.EOF {
-				return
-			}
-		}
-		yield(member{}, err)
+			return m, err
+		}, yield)
 	}
 }
 
-func readMember(d *jsontext.Decoder) (string, cell, error) {
-	t, err := d.ReadToken()
-	if err != nil {
-		return "", cell{}, err
+// elements yields the elements of one JSON array, as members does.
+func elements(v jsontext.Value) iter.Seq2[cell, error] {
+	return func(yield func(cell, error) bool) { walk(jsontext.NewDecoder(bytes.NewBuffer(v)), readCell, yield) }
+}
+
+// walk yields what is in the one object or array that d holds, and an error where it
+// is not valid, or not all.
+func walk[T any](d *jsontext.Decoder, read func(*jsontext.Decoder) (T, error), yield func(T, error) bool) {
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() != '}' && d.PeekKind() != ']' {
+		var v T
+		if v, err = read(d); err == nil && !yield(v, nil) {
+			return
+		}
 	}
-	name := t.String()
-	c, err := readCell(d)
-	return name, c, err
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	if err == nil {
+		if _, err = d.ReadToken(); err == io.EOF {
+			return
+		} else if err == nil {
+			err = errors.New("there is more behind the object")
+		}
+	}
+	var none T
+	yield(none, err)
 }
 
 func readCell(d *jsontext.Decoder) (cell, error) {
@@ -241,31 +245,6 @@ func readCell(d *jsontext.Decoder) (cell, error) {
 	return jsonCell(v), err
 }
 
-// elements yields the elements of one JSON array.
-func elements(v jsontext.Value) iter.Seq2[cell, error] {
-	return func(yield func(cell, error) bool) {
-		d := jsontext.NewDecoder(bytes.NewBuffer(v))
-		_, err := d.ReadToken()
-		for err == nil && d.PeekKind() != ']' {
-			var c cell
-			if c, err = readCell(d); err == nil && !yield(c, nil) {
-				return
-			}
-		}
-		if err == nil {
-			_, err = d.ReadToken()
-		}
-		if err == nil {
-			if _, err = d.ReadToken(); err == nil {
-				err = errors.New("there is more behind the array")
-			} else if err == io.EOF {
-				return
-			}
-		}
-		yield(cell{}, err)
-	}
-}
-
 // jsonReason says what is wrong with a JSON text and at which byte, from 1.
 func jsonReason(err error) string {
 	var s *jsontext.SyntacticError
@@ -275,11 +254,7 @@ func jsonReason(err error) string {
 	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
 		return fmt.Sprintf("the name %s stands in it twice, at byte %d", Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	case errors.As(err, &s):
-		return fmt.Sprintf("%s, at byte %d", jsonProblem(s), s.ByteOffset+1)
+		return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
 	}
 	return err.Error()
-}
-
-func jsonProblem(s *jsontext.SyntacticError) string {
-	return strings.TrimPrefix(s.Err.Error(), "jsontext: ")
 }

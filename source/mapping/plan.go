@@ -23,9 +23,9 @@ type Plan struct {
 	header []string // CSV only
 
 	// JSON only.
+	mapping *Mapping
 	members map[string]int // slots of the members that the mapping names
 	used    map[string]bool
-	unnamed string // what becomes of other members
 }
 
 // PlanColumns makes the plan for the columns of a header, and says which of them
@@ -53,23 +53,17 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	var names ignoredNames
 	var unnamed []string
 	for i, name := range header {
-		if strings.HasPrefix(name, "_") {
-			continue
-		}
-		to, known := byName[plainName(name)]
-		isID := known && (to >= toContactIDs && to != toActive)
-		switch {
-		case used[i] && !isID:
-		case known && auto[to] < 0 && (isID || m.Unnamed == "" || m.Unnamed == "auto" || m.Unnamed == "custom"):
+		way, to := m.way(name, used[i], named[i], func(target int) bool { return auto[target] >= 0 })
+		switch way {
+		case wayTarget:
 			auto[to] = i
-		case named[i]:
-		case m.Unnamed == "error":
-			unnamed = append(unnamed, ColumnName(header, i))
-		case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
+		case wayCustom:
 			c.fields = append(c.fields, output{name: internalNameOf(name), slots: []int{i}})
-		case known && auto[to] >= 0:
+		case wayRefused:
+			unnamed = append(unnamed, ColumnName(header, i))
+		case waySecond:
 			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
-		default:
+		case wayUnknown:
 			names.add(ColumnName(header, i), "")
 		}
 	}
@@ -84,6 +78,40 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		}
 	}
 	return p, names.text(), p.usable()
+}
+
+// A way is where a column goes, or a member of an object, by its name.
+type way uint8
+
+const (
+	wayMapped  way = iota // where the mapping says, or nowhere for nobody to know of
+	wayTarget             // to the target of its name
+	wayCustom             // to a custom field of its name
+	wayRefused            // nowhere: the mapping has to name it
+	waySecond             // nowhere: another one goes to its target
+	wayUnknown            // nowhere: there is no target of its name
+)
+
+// way decides it, and finds the target of the name. A field may use the column, or
+// the mapping name it elsewhere; taken tells of targets that another one goes to.
+func (m *Mapping) way(name string, used, named bool, taken func(target int) bool) (way, int) {
+	to, known := byName[plainName(name)]
+	isID := known && to >= toContactIDs && to != toActive
+	switch {
+	case strings.HasPrefix(name, "_"), used && !isID:
+		return wayMapped, to
+	case known && !taken(to) && (isID || m.Unnamed != "ignore" && m.Unnamed != "error"):
+		return wayTarget, to
+	case named:
+		return wayMapped, to
+	case m.Unnamed == "error":
+		return wayRefused, to
+	case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
+		return wayCustom, to
+	case known && taken(to):
+		return waySecond, to
+	}
+	return wayUnknown, to
 }
 
 // PlanJSON makes the plan for JSON objects.
@@ -106,7 +134,7 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		auto[i] = i
 	}
 	p := c.plan(auto)
-	p.members, p.used, p.unnamed = members, c.used, m.Unnamed
+	p.mapping, p.members, p.used = m, members, c.used
 	return p, nil
 }
 
