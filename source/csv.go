@@ -67,7 +67,7 @@ func (f *file) columns(header []string) error {
 // as they were read.
 func (f *file) finish(rec *mapping.Record) {
 	if f.rejects {
-		// A spoilt row may have more or fewer cells than the header. What the writer
+		// An invalid row may have more or fewer cells than the header. What the writer
 		// added stands at its end.
 		added := len(rejectfile.Columns)
 		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
@@ -90,7 +90,7 @@ func (f *file) finish(rec *mapping.Record) {
 const rejectedFor = 3
 
 // stillMisquoted tells whether a row of a reject file holds a quote and was
-// refused for one. The reject file quotes as it should, so that nothing else tells
+// refused because of one. The reject file quotes correctly, so nothing else shows
 // that nobody has looked at the row.
 func stillMisquoted(cells []string, why string) bool {
 	return (strings.HasPrefix(why, "a quote inside a field") || strings.HasPrefix(why, "the quote that opens")) &&
@@ -242,7 +242,7 @@ func allEmpty(cells []string) bool {
 	return true
 }
 
-// badText finds the first byte of a record that is no text. The record begins
+// badText finds the first byte of a record that is not text. The record begins
 // at the given line; the csv.Reader knows the positions of so many fields.
 func (c *csvReader) badText(raw []byte, line, fields int) *mapping.Fault {
 	at := bytes.IndexByte(raw, 0)
@@ -276,9 +276,9 @@ func (f *file) columnName(i int) string {
 	return mapping.ColumnName(f.Header, i)
 }
 
-// badQuote deals with a quote that stands where it should not. Where a quote was
-// opened and the parser ran over the end of its line to find out that it is not
-// closed, only what is before that end is spoilt: what follows is read again.
+// badQuote handles a quote in the wrong place. Where the parser read past the end of
+// the line before it found that a quote is not closed, only that line is invalid:
+// what follows is read again.
 func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
 	s := splitRecord(raw, c.file.Delimiter)
 	rec.Cells = s.cells
@@ -316,8 +316,8 @@ func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
 	c.file.finish(rec)
 }
 
-// tooLong spoils a record of more than maxRecord bytes: nearly always a quote
-// that is never closed.
+// tooLong refuses a record of more than maxRecord bytes: nearly always there is a
+// quote that is never closed.
 func (c *csvReader) tooLong(rec *mapping.Record) {
 	read := c.tape.record()
 	raw := trimNewlines(read)

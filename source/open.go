@@ -26,7 +26,7 @@ var (
 // sampleBytes is how much of a file Open looks at. The header has to lie in it.
 const sampleBytes = 1 << 20
 
-// A file is one source that was found fit to be read.
+// A file is one source that can be read.
 type file struct {
 	Source
 	plan     *mapping.Plan
@@ -126,7 +126,7 @@ func (f *file) examine(head []byte, whole bool) error {
 		f.Format = XLSX
 		return f.examineXLSX()
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: it is no Excel workbook (.xlsx)", ErrBadHeader)
+		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx)", ErrBadHeader)
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return fmt.Errorf("%w: it is a workbook of an old Excel (.xls): save it as .xlsx or CSV", ErrBadHeader)
 	}
@@ -179,11 +179,11 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 	return text, whole && len(text) < sampleBytes, nil
 }
 
-// decided notes the encoding that was found, and tells a person of one that is
-// not sure.
-func (f *file) decided(name string, tell func(string)) {
+// decided records the encoding that was found, and gives notice of one that is not
+// certain.
+func (f *file) decided(name string, notice func(string)) {
 	if f.Encoding == "" && (f.encoding == "" || strings.EqualFold(f.encoding, "auto")) && name != utf8Name && !strings.HasPrefix(name, "utf-16") {
-		tell(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
+		notice(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
 	}
 	f.Encoding = name
 }
@@ -206,12 +206,12 @@ func (f *file) decode(raw *bufio.Reader, decided func(string)) (io.Reader, func(
 
 // text opens the file for reading from its first byte to its last, as UTF-8
 // without a BOM, and counts the bytes that are taken from it.
-func (f *file) text(read *atomic.Int64, tell func(string)) (io.Reader, func(), error) {
+func (f *file) text(read *atomic.Int64, notice func(string)) (io.Reader, func(), error) {
 	raw, done, err := f.reopen()
 	if err != nil {
 		return nil, nil, err
 	}
-	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, readAhead), func(name string) { f.decided(name, tell) })
+	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, readAhead), func(name string) { f.decided(name, notice) })
 	if err != nil {
 		done()
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)

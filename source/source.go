@@ -4,13 +4,15 @@
 //	                         └─► workbook ──────────────┴─► record ──► mapping ──► contact.Row
 //
 // A record that cannot be sent is a *contact.RowError and the reading goes on.
-// An error of the file itself ends the input. The end of the input is no error.
+// An error of the file itself ends the input. The end of the input is not an error.
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
 	"importer/source/mapping"
 	"io"
 	"sync"
@@ -30,13 +32,9 @@ const (
 
 // ParseFormat reads the value of --format.
 func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case "":
-		return Auto, nil
-	case Auto, CSV, NDJSON, XLSX:
-		return f, nil
-	}
-	return "", fmt.Errorf("unknown format %q: use auto, csv, ndjson or xlsx", s)
+	s = cmp.Or(s, string(Auto))
+	_, err := words.Choice(s, string(Auto), string(CSV), string(NDJSON), string(XLSX))
+	return Format(s), err
 }
 
 // Options say what to read. The zero value of each but Paths will do.
@@ -97,8 +95,8 @@ type Input struct {
 	notices []Notice
 }
 
-// Open finds the files of o, looks at the beginning of each, and tells what
-// cannot be read before a row is sent. Its errors are of the kinds ErrNoMatch,
+// Open finds the files of o and looks at the beginning of each, so that what cannot
+// be read is known before a row is sent. Its errors are of the kinds ErrNoMatch,
 // ErrIsDirectory, ErrEmpty, ErrBadHeader, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {

@@ -24,7 +24,7 @@ const (
 )
 
 // A sheetReader reads the rows of one sheet. A cell is the text that the
-// workbook shows, but for dates in the format of the country, which would change
+// workbook shows, except for dates in the format of the country, which would change
 // with the computer: they are written 2026-01-31.
 type sheetReader struct {
 	file *file
@@ -91,7 +91,7 @@ func (f *file) openRows(book *excelize.File) (*excelize.Rows, error) {
 func (f *file) examineXLSX() error {
 	book, err := f.openWorkbook()
 	if err != nil {
-		return fmt.Errorf("%w: it is an archive, and no Excel workbook (%w): unpack it first", ErrBadHeader, err)
+		return fmt.Errorf("%w: it is an archive, and not an Excel workbook (%w): unpack it first", ErrBadHeader, err)
 	}
 	defer book.Close()
 	r := &sheetReader{file: f}

@@ -27,7 +27,7 @@ func ReadLast(rows Rows, keys *Keys) error {
 	for row, err := range rows {
 		if err == nil {
 			keys.SeeLast(row.Key, &row)
-		} else if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+		} else if _, invalid := errors.AsType[*RowError](err); !invalid {
 			return err
 		}
 	}
@@ -35,12 +35,12 @@ func ReadLast(rows Rows, keys *Keys) error {
 }
 
 // Expect reads the input once and counts its rows, and those of which the report
-// does not know what became: at least as many requests are to be expected, but
-// for those among them that repeat a contact.
+// does not know what became: at least so many requests are to be expected, except
+// where they repeat a contact.
 func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 	for row, err := range rows {
 		if err != nil {
-			if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+			if _, invalid := errors.AsType[*RowError](err); !invalid {
 				return read, requests, err
 			}
 		} else if s := keys.Status(row.Key); !s.In() || s == Deleted {
@@ -51,7 +51,7 @@ func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 	return read, requests, nil
 }
 
-// identity tells rows of the same contact apart from others. It has one owner,
+// An Identity tells rows of the same contact apart from others. It has one owner,
 // the feeder.
 type Identity struct {
 	keys   *Keys
@@ -60,11 +60,12 @@ type Identity struct {
 	shared *Keys
 }
 
+// NewIdentity returns the judge of one input; keys are those of the report.
 func NewIdentity(keys *Keys, policy Duplicates) *Identity {
 	return &Identity{keys: keys, policy: policy, shared: NewKeys()}
 }
 
-// admit judges a row by those before it: an outcome where it repeats one, or
+// Admit judges a row by those before it: an outcome where it repeats one, or
 // where it has some contact ids in common with another row, but not all.
 func (d *Identity) Admit(row *Row) *Outcome {
 	if d.policy == LastWins {
@@ -81,8 +82,8 @@ func (d *Identity) Admit(row *Row) *Outcome {
 }
 
 // overlap finds a row that has some of this row's contact ids. Two profiles that
-// share a contact id are a defect in the API, and which row is meant is not for
-// a program to guess.
+// share a contact id are a defect in the API, and a program cannot guess which row
+// is meant.
 func (d *Identity) overlap(row *Row) *Outcome {
 	ids := row.Profile.ContactIDs
 	const reason, hint = "has some of this row's contact ids, but not all", "merge the two rows, or take the contact id they share out of one"

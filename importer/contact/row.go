@@ -24,7 +24,7 @@ type Row struct {
 
 // Rows are the records of an input in their order. With a *RowError the Row is
 // empty, one record is invalid, and the iteration goes on; any other error ends
-// the input, and the iteration with it. The end of the input is no error.
+// the input, and the iteration with it. The end of the input is not an error.
 // Ranging over it twice reads the input twice, where it can be.
 type Rows = iter.Seq2[Row, error]
 

@@ -34,7 +34,7 @@ func goLayout(pattern string) (string, error) {
 		return pattern, nil
 	}
 	layout := layoutTokens.Replace(pattern)
-	// A pattern that does not bring back its own date is none.
+	// A pattern that does not give back its own date is not one.
 	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
 	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
 		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
@@ -73,7 +73,7 @@ func dateOf(s string, o *options) (time.Time, *Fault) {
 	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
 }
 
-// noDate tells of what programs write where there is no date, such as 0/0/00 or
+// noDate reports what programs write where there is no date, such as 0/0/00 or
 // 0000-00-00.
 func noDate(s string) bool {
 	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")

@@ -24,7 +24,7 @@ type exprEnv struct {
 }
 
 // compileExpr compiles an expression; condition says that it has to be true or
-// false. What it computes depends on the row alone: there is no clock in it, for
+// false. What it computes depends on the row alone: there is no clock in it, because
 // a row has to give the same profile in every run.
 func compileExpr(path, code string, condition bool, find resolver) (*program, error) {
 	v := &rowVisitor{}

@@ -29,12 +29,12 @@ const (
 
 // A target is where a column goes without a mapping.
 type target struct {
-	name  string   // profile field, or one of the four at the end of targets
+	name  string   // profile field, or one of the last four
 	kind  kind     //
 	names []string // names of columns that go there, as plainName makes them; name is one of them
 }
 
-// Indexes of the targets that are no profile fields.
+// Indexes of the targets that are not profile fields.
 const (
 	toContactIDs = iota + 13
 	toActive
@@ -132,10 +132,10 @@ func (n *ignoredNames) add(name, first string) {
 func (n *ignoredNames) text() string {
 	var parts []string
 	if len(n.unknown) > 0 {
-		parts = append(parts, "not imported, for no profile field has that name: "+strings.Join(n.unknown, ", "))
+		parts = append(parts, "not imported, because no profile field has that name: "+strings.Join(n.unknown, ", "))
 	}
 	if len(n.second) > 0 {
-		parts = append(parts, "not imported, for another column goes to the same field: "+strings.Join(n.second, ", "))
+		parts = append(parts, "not imported, because another column goes to the same field: "+strings.Join(n.second, ", "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -35,6 +35,7 @@ type Mapper struct {
 	slots   slots // of the record
 }
 
+// NewMapper makes the mapper of one file, which a single goroutine may use.
 func NewMapper(source string, p *Plan) *Mapper {
 	return &Mapper{source: source, plan: p, objects: objectTaker{plan: p}}
 }
@@ -51,7 +52,8 @@ func (m *Mapper) takeApart(r *Record) *Fault {
 	return nil
 }
 
-// Row makes a row of a record, or a *contact.RowError.
+// Row makes the row of that number, or a *contact.RowError, of a record. A row that
+// skip_if leaves out has LeftOut, and no number.
 func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
 	f := r.Fault

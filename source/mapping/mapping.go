@@ -224,8 +224,8 @@ func (m *Mapping) compileIDs(c *compiled, find resolver) error {
 	return nil
 }
 
-// compileFields takes the fields, and active, which is one but for its place in the
-// request.
+// compileFields takes the fields, and active, which only its place in the request
+// sets apart.
 func (m *Mapping) compileFields(c *compiled, find resolver) error {
 	if m.Active != nil {
 		out, err := m.Active.compile("$.mapping.active", "active", boolean, m.Region, find)

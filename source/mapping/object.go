@@ -23,10 +23,8 @@ type objectTaker struct {
 	ignored ignoredNames
 
 	// Used again for each record.
-	object, profile objectReader
-	all             []member
-	values          []cell
-	names           []string
+	values []cell
+	names  []string
 }
 
 // takeApart takes a JSON object apart into the slots.
@@ -34,9 +32,9 @@ func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *Fault {
 	if c := line[0]; c != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	all := r.all[:0]
+	var all []member
 	var profile jsontext.Value
-	for m, err := range r.object.members(line) {
+	for m, err := range members(line) {
 		if err != nil {
 			return &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: objectForm}
 		}
@@ -45,9 +43,6 @@ func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *Fault {
 			continue
 		}
 		all = append(all, m)
-	}
-	if cap(all) <= MaxColumns {
-		r.all = all
 	}
 	if r.values == nil {
 		slots := len(targets) + len(r.plan.members)
@@ -84,7 +79,7 @@ func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fa
 			r.ignored.add(m.name, "")
 		}
 	}
-	for m := range r.profile.members(profile) { // valid, as the line is
+	for m := range members(profile) { // valid, as the line is
 		t, mapped := defaultField(m.name), r.plan.maps(m.name)
 		switch {
 		case t == nil:
@@ -174,26 +169,15 @@ func (m member) field(name string) contact.Field {
 		return contact.Field{Name: name, Value: contact.StringValue(m.text)}
 	}
 	v := m.json()
-	v.Compact() // cannot fail: it was read by a decoder
+	v.Compact() // cannot fail: a decoder has read it
 	return contact.Field{Name: name, Value: []byte(v)}
 }
 
 // members yields the members of one JSON object, and an error where there is
 // something else in v, or more. Names that occur twice are an error.
-func members(v jsontext.Value) iter.Seq2[member, error] { return new(objectReader).members(v) }
-
-// An objectReader reads objects one after the other, with the same memory.
-type objectReader struct {
-	text bytes.Buffer
-	dec  jsontext.Decoder
-}
-
-// members is as the function of that name. It reads one object at a time.
-func (o *objectReader) members(v jsontext.Value) iter.Seq2[member, error] {
+func members(v jsontext.Value) iter.Seq2[member, error] {
 	return func(yield func(member, error) bool) {
-		o.text = *bytes.NewBuffer(v)
-		o.dec.Reset(&o.text)
-		walk(&o.dec, func(d *jsontext.Decoder) (m member, err error) {
+		walk(v, func(d *jsontext.Decoder) (m member, err error) {
 			name, err := d.ReadToken()
 			if err == nil {
 				m.name = name.String()
@@ -206,12 +190,13 @@ func (o *objectReader) members(v jsontext.Value) iter.Seq2[member, error] {
 
 // elements yields the elements of one JSON array, as members does.
 func elements(v jsontext.Value) iter.Seq2[cell, error] {
-	return func(yield func(cell, error) bool) { walk(jsontext.NewDecoder(bytes.NewBuffer(v)), readCell, yield) }
+	return func(yield func(cell, error) bool) { walk(v, readCell, yield) }
 }
 
-// walk yields what is in the one object or array that d holds, and an error where it
-// is not valid, or not all.
-func walk[T any](d *jsontext.Decoder, read func(*jsontext.Decoder) (T, error), yield func(T, error) bool) {
+// walk yields what is in one object or array, and an error where it is not valid, or
+// not all of v.
+func walk[T any](v jsontext.Value, read func(*jsontext.Decoder) (T, error), yield func(T, error) bool) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(v))
 	_, err := d.ReadToken()
 	for err == nil && d.PeekKind() != '}' && d.PeekKind() != ']' {
 		var v T

@@ -84,7 +84,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 type way uint8
 
 const (
-	wayMapped  way = iota // where the mapping says, or nowhere for nobody to know of
+	wayMapped  way = iota // where the mapping says, or, as _line, nowhere at all
 	wayTarget             // to the target of its name
 	wayCustom             // to a custom field of its name
 	wayRefused            // nowhere: the mapping has to name it
@@ -92,8 +92,9 @@ const (
 	wayUnknown            // nowhere: there is no target of its name
 )
 
-// way decides it, and finds the target of the name. A field may use the column, or
-// the mapping name it elsewhere; taken tells of targets that another one goes to.
+// way decides it, and finds the target of the name. The column is used where a field
+// of the mapping takes it, and named where it stands anywhere in the mapping; taken
+// says whether another one goes to a target.
 func (m *Mapping) way(name string, used, named bool, taken func(target int) bool) (way, int) {
 	to, known := byName[plainName(name)]
 	isID := known && to >= toContactIDs && to != toActive
@@ -230,7 +231,7 @@ type CustomField struct {
 	Path string // of its entry in the configuration; empty where a column became it
 }
 
-// CustomFields are the custom fields that plans write, sorted by name. Members of
+// CustomFields are the custom fields that the plans of several files write, sorted by name. Members of
 // NDJSON in the API's own shape are not among them.
 func CustomFields(plans ...*Plan) []CustomField {
 	var all []CustomField

@@ -6,13 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A cell is one value as the source has it: a text, or a JSON value that is not
-// a string. It is small enough to be passed in registers.
+// a string.
 type cell struct {
 	text string        // or the JSON, as it is written
 	kind jsontext.Kind // of the JSON; 0 of a text
@@ -27,16 +26,9 @@ func (c cell) json() jsontext.Value { return jsontext.Value(c.text) }
 
 func (c cell) empty() bool {
 	if c.isText() {
-		return isBlank(c.text)
+		return strings.TrimSpace(c.text) == ""
 	}
 	return c.kind == 'n'
-}
-
-func isBlank(s string) bool {
-	if s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf {
-		return false // nearly always
-	}
-	return strings.TrimSpace(s) == ""
 }
 
 // appendValue appends c as one compact JSON value of the kind k. Nothing is
@@ -153,17 +145,11 @@ func textOf(c cell, o *options) (string, *Fault) {
 	return s, nil
 }
 
-// checkEmail looks for what is surely no address: a placeholder such as n/a
-// would make one contact of many people.
+// checkEmail refuses what cannot be an address: a placeholder such as n/a would make
+// one contact of many people.
 func checkEmail(s string) *Fault {
-	// What belongs into no address, as bits: a shift by more than 63 gives 0.
-	const odd uint64 = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n' | 1<<',' | 1<<';' | 1<<'<' | 1<<'>'
-	var odds uint64
-	for i := range len(s) {
-		odds |= odd >> s[i] & 1
-	}
 	ats := strings.Count(s, "@")
-	if ats == 1 && odds == 0 && s[0] != '@' && s[len(s)-1] != '@' {
+	if ats == 1 && !strings.ContainsAny(s, " \t\r\n,;<>") && s[0] != '@' && s[len(s)-1] != '@' {
 		return nil
 	}
 	hint := "correct the address, or leave the field empty"
@@ -187,8 +173,8 @@ func checkPhone(s string) *Fault {
 	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
 
-// numberOf is a number as JSON writes it: every digit is kept, but for zeros
-// before the first.
+// numberOf is a number as JSON writes it: every digit is kept except for
+// leading zeros.
 func numberOf(c cell, o *options) (string, *Fault) {
 	s := c.text
 	switch c.kind {
@@ -210,27 +196,15 @@ func numberOf(c cell, o *options) (string, *Fault) {
 	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
 		n = n[1:]
 	}
-	if sign == "" && isNumber(n) {
-		return n, nil // nearly always
-	}
 	if n = sign + n; jsontext.Value(n).Kind() != '0' || !jsontext.Value(n).IsValid() {
 		return "", &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return n, nil
 }
 
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// wholeOf takes 42 and, for spreadsheets write that, 42.0.
+// wholeOf takes 42 and, because spreadsheets write it, 42.0.
 func wholeOf(s string) (string, *Fault) {
 	digits := s
 	if before, after, ok := strings.Cut(s, "."); ok && strings.Trim(after, "0") == "" {
@@ -344,7 +318,7 @@ func checkMemories(v jsontext.Value) *Fault {
 			return &Fault{Reason: "holds something that is no memory", Hint: "it has to be " + memoriesForm}
 		}
 		hasText := false
-		for m := range members(item.json()) { // valid, for the array is
+		for m := range members(item.json()) { // valid, as the array is
 			switch m.name {
 			case "text", "id", "timestamp":
 				if !m.isText() {
