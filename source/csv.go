@@ -52,7 +52,7 @@ func (f *file) columns(header []string) error {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	p, ignored, err := mapping.PlanColumns(header, f.mapping)
+	p, ignored, err := mapping.PlanColumns(header, f.options.Mapping)
 	if err != nil {
 		return err
 	}
@@ -120,11 +120,7 @@ type csvReader struct {
 
 func newCSVReader(text io.Reader, f *file) *csvReader {
 	t := &tape{src: &newlines{src: text}}
-	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead)}
-	c.columns = len(f.Header)
-	if f.rejects {
-		c.columns += len(rejectfile.Columns)
-	}
+	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead), columns: f.width()}
 	if f.sepLine {
 		t.skipLine()
 		c.lines = 1
@@ -268,6 +264,14 @@ func (c *csvReader) badText(raw []byte, line, fields int) *mapping.Fault {
 	return f
 }
 
+// width is how many cells a record has.
+func (f *file) width() int {
+	if f.rejects {
+		return len(f.Header) + len(rejectfile.Columns)
+	}
+	return len(f.Header)
+}
+
 // columnName is what people call a column, that of a reject file as well.
 func (f *file) columnName(i int) string {
 	if n := len(f.Header); f.rejects && i >= n && i-n < len(rejectfile.Columns) {
@@ -284,7 +288,7 @@ func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
 	rec.Cells = s.cells
 	line, at := position(raw, s.fault, rec.Line)
 	switch {
-	case c.file.lazy:
+	case c.file.options.LazyQuotes:
 		rec.Cells = s.lazy
 		if rec.Fault = c.badText(raw[:s.end], rec.Line, 0); rec.Fault == nil && len(rec.Cells) != c.columns {
 			rec.Fault = ragged(len(rec.Cells), c.columns)

@@ -119,7 +119,7 @@ func newTextReader(src io.Reader, name string, decided func(string)) (*textReade
 	case bytes.HasPrefix(head, []byte(utf8BOM)):
 		t.src.Discard(len(utf8BOM)) // cannot fail: it was peeked
 		t.decide(utf8Name, nil)
-	case name != "" && !strings.EqualFold(name, "auto"):
+	case !isAuto(name):
 		t.decide(utf8Name, nil)
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		t.src.Discard(2)
@@ -134,6 +134,8 @@ func newTextReader(src io.Reader, name string, decided func(string)) (*textReade
 	}
 	return t, nil
 }
+
+func isAuto(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "auto") }
 
 // decide reads on in an encoding; nil is UTF-8.
 func (t *textReader) decide(name string, e encoding.Encoding) {

@@ -17,7 +17,7 @@ func Guess(o Options) (string, error) {
 	}
 	defer in.Close()
 	f := in.files[0]
-	next, done, err := in.reader(f)
+	next, done, err := f.reader()
 	if err != nil {
 		return "", err
 	}

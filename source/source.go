@@ -107,14 +107,11 @@ func Open(o Options) (*Input, error) {
 	in := &Input{notices: notices}
 	known := true
 	for _, path := range paths {
-		f, err := openFile(path, o)
+		f, err := in.openFile(path, o)
 		if err != nil {
 			return nil, errors.Join(err, in.Close())
 		}
 		in.files = append(in.files, f)
-		for _, text := range f.notices {
-			in.notices = append(in.notices, Notice{f.Name, text})
-		}
 		in.size += f.size
 		known = known && f.size > 0
 	}
@@ -205,7 +202,7 @@ func (in *Input) AllRows() contact.Rows {
 
 // readFile yields the rows of one file. It is false where the iteration is over.
 func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error) bool) bool {
-	next, done, err := in.reader(f)
+	next, done, err := f.reader()
 	if err != nil {
 		yield(contact.Row{}, err)
 		return false
@@ -214,7 +211,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	m := mapping.NewMapper(f.Name, f.plan)
 	defer func() {
 		if t := m.Ignored(); t != "" {
-			in.notice(f.Name, t)
+			f.note(t)
 		}
 	}()
 	var rec mapping.Record
@@ -244,11 +241,16 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 }
 
 // reader opens a file for its records. The caller calls done at the end.
-func (in *Input) reader(f *file) (next func(*mapping.Record) error, done func(), err error) {
+func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
-		return f.openSheet(&in.read)
+		r, _, err := f.openSheet()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
+		}
+		f.in.read.Add(f.size) // a workbook is unpacked as a whole before its first row
+		return r.next, r.close, nil
 	}
-	text, closeText, err := f.text(&in.read, func(text string) { in.notice(f.Name, text) })
+	text, closeText, err := f.text()
 	if err != nil {
 		return nil, nil, err
 	}
