@@ -128,14 +128,18 @@ func Guess(s *Sample) string {
 }
 
 // find returns the columns for a field, the best first.
-func (g *guesser) find(field string, names []string) []int {
+func (g *guesser) find(field string) []int {
 	wanted := []string{plainName(field)}
 	for _, t := range targets {
 		if t.name == field {
 			wanted = append(wanted, t.names...)
 		}
 	}
-	wanted = append(wanted, names...)
+	for _, r := range roles {
+		if r.field == field {
+			wanted = append(wanted, r.names...)
+		}
+	}
 	var found []int
 	for _, name := range wanted {
 		for i, column := range g.Columns {
@@ -153,7 +157,7 @@ func (g *guesser) find(field string, names []string) []int {
 func (g *guesser) guessRegion() {
 	votes := make(map[string]int)
 	for _, field := range []string{"mobile", "phone"} {
-		for _, i := range g.find(field, rolesNamed(field)) {
+		for _, i := range g.find(field) {
 			for _, v := range g.values[i] {
 				if n, err := phonenumbers.Parse(v, ""); err == nil {
 					votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
@@ -166,15 +170,6 @@ func (g *guesser) guessRegion() {
 			g.region = region
 		}
 	}
-}
-
-func rolesNamed(field string) []string {
-	for _, r := range roles {
-		if r.field == field {
-			return r.names
-		}
-	}
-	return nil
 }
 
 // fit tells whether all values of a column are of a kind.

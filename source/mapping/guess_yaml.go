@@ -64,7 +64,7 @@ func (g *guesser) write() {
 	fields := g.b.Len()
 	for _, r := range roles {
 		if r.field != "mobile" && r.field != "phone" {
-			g.writeField(r)
+			g.writeField(r.field)
 		}
 	}
 	if g.b.Len() == fields {
@@ -76,11 +76,11 @@ func (g *guesser) write() {
 // writeIDs chooses what identifies a contact: an address or a number that a
 // channel knows them by.
 func (g *guesser) writeIDs() {
-	emails := g.fitting(g.find("email", rolesNamed("email")), email, options{})
+	emails := g.fitting(g.find("email"), email, options{})
 	phones := options{region: g.region}
-	mobiles := g.fitting(g.find("mobile", rolesNamed("mobile")), phone, phones)
-	others := g.fitting(g.find("phone", rolesNamed("phone")), phone, phones)
-	own := g.find("contactIds", nil)
+	mobiles := g.fitting(g.find("mobile"), phone, phones)
+	others := g.fitting(g.find("phone"), phone, phones)
+	own := g.find("contactIds")
 	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
 
 	g.line("  # What a contact is known by in the channels. All that are not empty are taken.")
@@ -115,22 +115,29 @@ func (g *guesser) writeIDs() {
 	default:
 		g.line("    # - {%s, type: phone} # also known by this number", g.from(numbers))
 	}
-	for i := range g.Columns {
-		if slices.Contains(recordIDs, plainName(g.Columns[i])) {
-			if !some {
-				g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
-				some = true
-			} else {
-				g.line("    # - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
-			}
-			g.used[i] = true
+	g.writeRecordIDs(some)
+	for _, i := range slices.Concat(own, mobiles, others) {
+		g.used[i] = true
+	}
+}
+
+// writeRecordIDs offers the ids of the CRM, or the first column, where there are
+// none that a channel knows.
+func (g *guesser) writeRecordIDs(some bool) {
+	for i, column := range g.Columns {
+		switch {
+		case !slices.Contains(recordIDs, plainName(column)):
+			continue
+		case some:
+			g.line("    # - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
+		default:
+			g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
+			some = true
 		}
+		g.used[i] = true
 	}
 	if !some {
 		g.line("    - %s # unsure: no column looks like an address or a number", g.name(0))
-	}
-	for _, i := range slices.Concat(own, mobiles, others) {
-		g.used[i] = true
 	}
 }
 
@@ -139,11 +146,11 @@ func (g *guesser) fitting(columns []int, k kind, o options) []int {
 	return slices.DeleteFunc(slices.Clone(columns), func(i int) bool { return len(g.values[i]) == 0 || !g.fit(i, k, o) })
 }
 
-func (g *guesser) writeField(r role) {
-	columns := g.find(r.field, r.names)
+func (g *guesser) writeField(field string) {
+	columns := g.find(field)
 	if len(columns) == 0 {
-		if r.field == "firstname" || r.field == "lastname" {
-			g.writeFullName(r.field)
+		if field == "firstname" || field == "lastname" {
+			g.writeFullName(field)
 		}
 		return
 	}
@@ -158,7 +165,7 @@ func (g *guesser) writeField(r role) {
 		}
 	}
 	name := g.name(best)
-	switch r.field {
+	switch field {
 	case "email":
 		if fit := g.fitting(columns, email, options{}); len(fit) > 0 {
 			g.line("    email: {%s, lower: true}", g.from(fit))
@@ -172,10 +179,10 @@ func (g *guesser) writeField(r role) {
 	case "accepted_gdpr", "prevent_data_collection":
 		switch {
 		case g.fit(best, boolean, options{}):
-			g.line("    %s: %s", r.field, name)
+			g.line("    %s: %s", field, name)
 		default:
 			g.line("    # unsure: which of %s is a yes?", g.examples(best))
-			g.line("    # %s: {column: %s, true_values: [], false_values: []}", r.field, name)
+			g.line("    # %s: {column: %s, true_values: [], false_values: []}", field, name)
 		}
 	case "age":
 		if g.fit(best, whole, options{}) {
@@ -184,7 +191,7 @@ func (g *guesser) writeField(r role) {
 			g.line("    # age: %s # unsure: not whole numbers: %s", name, g.examples(best))
 		}
 	default:
-		g.line("    %s: %s", r.field, name)
+		g.line("    %s: %s", field, name)
 	}
 }
 
