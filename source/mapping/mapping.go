@@ -172,22 +172,13 @@ func mappingError(path, format string, args ...any) *Error {
 // A resolver finds the slot of a column.
 type resolver func(column string) (slot int, ok bool)
 
-// A compiled mapping is ready for the records of one file.
-type compiled struct {
-	ids    []output
-	active *output
-	fields []output // sorted by name
-	skip   *program
-	named  map[string]bool // columns that stand anywhere in the mapping
-	used   map[string]bool // columns that go to a field
-}
-
-// compile prepares the mapping for a file.
-func (m *Mapping) compile(resolve resolver) (*compiled, error) {
-	c := &compiled{named: map[string]bool{}, used: map[string]bool{}}
+// compile prepares what the mapping says for a file.
+func (m *Mapping) compile(resolve resolver) (*Plan, error) {
+	p := &Plan{mapping: m, named: map[int]bool{}, used: map[int]bool{}}
 	find := func(column string) (int, bool) {
-		c.named[column] = true
-		return resolve(column)
+		slot, ok := resolve(column)
+		p.named[slot] = p.named[slot] || ok
+		return slot, ok
 	}
 	switch m.Unnamed {
 	case "", "auto", "ignore", "custom", "error":
@@ -197,20 +188,20 @@ func (m *Mapping) compile(resolve resolver) (*compiled, error) {
 	if err := checkRegion("$.mapping.region", m.Region); err != nil {
 		return nil, err
 	}
-	if err := m.compileIDs(c, find); err != nil {
+	if err := m.compileIDs(p, find); err != nil {
 		return nil, err
 	}
-	if err := m.compileFields(c, find); err != nil {
+	if err := m.compileFields(p, find); err != nil {
 		return nil, err
 	}
 	var err error
 	if m.SkipIf != "" {
-		c.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
+		p.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
 	}
-	return c, err
+	return p, err
 }
 
-func (m *Mapping) compileIDs(c *compiled, find resolver) error {
+func (m *Mapping) compileIDs(p *Plan, find resolver) error {
 	for i, v := range m.ContactIDs {
 		out, err := v.compile(fmt.Sprintf("$.mapping.contact_ids[%d]", i), "contactIds", text, m.Region, find)
 		if err != nil {
@@ -219,14 +210,15 @@ func (m *Mapping) compileIDs(c *compiled, find resolver) error {
 		if !slices.Contains([]kind{text, email, phone, list}, out.kind) {
 			return mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
 		}
-		c.ids = append(c.ids, *out)
+		p.ids = append(p.ids, *out)
 	}
+	p.allIDs = len(p.ids) > 0
 	return nil
 }
 
 // compileFields takes the fields, and active, which only its place in the request
 // sets apart.
-func (m *Mapping) compileFields(c *compiled, find resolver) error {
+func (m *Mapping) compileFields(p *Plan, find resolver) error {
 	if m.Active != nil {
 		out, err := m.Active.compile("$.mapping.active", "active", boolean, m.Region, find)
 		if err != nil {
@@ -235,7 +227,7 @@ func (m *Mapping) compileFields(c *compiled, find resolver) error {
 		if out.kind != boolean {
 			return mappingError("$.mapping.active.type", "is %q; active is a bool", m.Active.Type)
 		}
-		c.active = out
+		p.active = out
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
 		if !names.IsField(name) {
@@ -249,10 +241,10 @@ func (m *Mapping) compileFields(c *compiled, find resolver) error {
 		if err := fits(out, name, v.Type); err != nil {
 			return err
 		}
-		for _, column := range v.columns() {
-			c.used[column] = true
+		for _, slot := range out.slots {
+			p.used[slot] = true
 		}
-		c.fields = append(c.fields, *out)
+		p.fields = append(p.fields, *out)
 	}
 	return nil
 }

@@ -70,12 +70,13 @@ func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *Fault {
 func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fault {
 	to.exact = true
 	for _, m := range all {
+		_, named := r.plan.members[m.name]
 		switch {
 		case m.name == "contactIds":
 			to.set(toContactIDs, m)
 		case m.name == "active":
 			to.set(toActive, m)
-		case !strings.HasPrefix(m.name, "_") && !r.isNamed(m.name):
+		case !strings.HasPrefix(m.name, "_") && !named && !r.leads(m.name):
 			r.ignored.add(m.name, "")
 		}
 	}
@@ -125,14 +126,10 @@ func (r *objectTaker) leads(name string) bool {
 	return false
 }
 
-func (r *objectTaker) isNamed(name string) bool {
-	_, ok := r.plan.members[name]
-	return ok || r.leads(name)
-}
-
 // flat puts a member of a flat object where it goes by its name, if anywhere.
 func (r *objectTaker) flat(to *slots, m member) *Fault {
-	way, target := r.plan.mapping.way(m.name, r.plan.used[m.name], r.isNamed(m.name), func(target int) bool { return to.names[target] != "" })
+	slot, named := r.plan.members[m.name]
+	way, target := r.plan.mapping.way(m.name, named && r.plan.used[slot], named || r.leads(m.name), func(target int) bool { return to.names[target] != "" })
 	switch way {
 	case wayTarget:
 		to.set(target, m)

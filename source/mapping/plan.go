@@ -14,18 +14,18 @@ var ErrNoContactID = errors.New("no column gives a contact id")
 // file. Of a CSV record the slots are its columns. Of a JSON object they are the
 // targets, and behind them the members that the mapping names.
 type Plan struct {
+	mapping *Mapping
+	header  []string // CSV only
+
 	skip   *program // leaves a row out
 	ids    []output
 	allIDs bool // the ids of all of them, not of the first that has any
 	active *output
 	fields []output // sorted by name
 
-	header []string // CSV only
-
-	// JSON only.
-	mapping *Mapping
-	members map[string]int // slots of the members that the mapping names
-	used    map[string]bool
+	named   map[int]bool   // slots that stand anywhere in the mapping
+	used    map[int]bool   // slots that a field of the mapping takes
+	members map[string]int // JSON only: slots of the members that the mapping names
 }
 
 // PlanColumns makes the plan for the columns of a header, and says which of them
@@ -34,31 +34,21 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	if m == nil {
 		m = &Mapping{}
 	}
-	c, err := m.compile(func(column string) (int, bool) { return findColumn(header, column) })
+	p, err = m.compile(func(column string) (int, bool) { return findColumn(header, column) })
 	if err != nil {
 		return nil, "", missingColumn(err, header)
 	}
-	slotsOf := func(columns map[string]bool) map[int]bool {
-		slots := make(map[int]bool)
-		for column := range columns {
-			if slot, ok := findColumn(header, column); ok {
-				slots[slot] = true
-			}
-		}
-		return slots
-	}
-	named, used := slotsOf(c.named), slotsOf(c.used)
-
-	auto := noTargets()
+	p.header = header
+	auto := make(map[int]int)
 	var names ignoredNames
 	var unnamed []string
 	for i, name := range header {
-		way, to := m.way(name, used[i], named[i], func(target int) bool { return auto[target] >= 0 })
+		way, to := m.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
 		switch way {
 		case wayTarget:
 			auto[to] = i
 		case wayCustom:
-			c.fields = append(c.fields, output{name: internalNameOf(name), slots: []int{i}})
+			p.fields = append(p.fields, output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
@@ -70,8 +60,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	if len(unnamed) > 0 {
 		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
 	}
-	p = c.plan(auto)
-	p.header = header
+	p.addTargets(auto)
 	for i := 1; i < len(p.fields); i++ {
 		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
@@ -121,7 +110,7 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		m = &Mapping{}
 	}
 	members := make(map[string]int)
-	c, err := m.compile(func(column string) (int, bool) {
+	p, err := m.compile(func(column string) (int, bool) {
 		if _, ok := members[column]; !ok {
 			members[column] = len(targets) + len(members)
 		}
@@ -130,55 +119,45 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	auto := noTargets()
-	for i := range auto {
+	p.members = members
+	auto := make(map[int]int)
+	for i := range targets {
 		auto[i] = i
 	}
-	p := c.plan(auto)
-	p.mapping, p.members, p.used = m, members, c.used
+	p.addTargets(auto)
 	return p, nil
 }
 
-func noTargets() []int {
-	slots := make([]int, len(targets))
-	for i := range slots {
-		slots[i] = -1
+// addTargets adds what goes to a target by its name alone, where the mapping says
+// nothing else; auto are the slots by target.
+func (p *Plan) addTargets(auto map[int]int) {
+	named := func(name string) int {
+		return slices.IndexFunc(p.fields, func(o output) bool { return o.name == name })
 	}
-	return slots
-}
-
-// plan adds what goes to a target by its name alone to what the mapping says.
-func (c *compiled) plan(auto []int) *Plan {
-	p := &Plan{skip: c.skip, ids: c.ids, allIDs: len(c.ids) > 0, active: c.active, fields: c.fields}
-	mapped := func(name string) int {
-		return slices.IndexFunc(c.fields, func(o output) bool { return o.name == name })
+	direct := func(to int, add func(output)) {
+		if slot, ok := auto[to]; ok {
+			add(output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind})
+		}
 	}
-	direct := func(to int) output {
-		return output{name: targets[to].name, slots: []int{auto[to]}, kind: targets[to].kind}
-	}
-	if p.active == nil && auto[toActive] >= 0 {
-		o := direct(toActive)
-		p.active = &o
+	if p.active == nil {
+		direct(toActive, func(o output) { p.active = &o })
 	}
 	for to, t := range targets[:toContactIDs] {
-		if auto[to] >= 0 && mapped(t.name) < 0 {
-			p.fields = append(p.fields, direct(to))
+		if named(t.name) < 0 {
+			direct(to, func(o output) { p.fields = append(p.fields, o) })
 		}
 	}
 	slices.SortFunc(p.fields, func(a, b output) int { return strings.Compare(a.name, b.name) })
 	if p.allIDs {
-		return p
+		return
 	}
-	for _, to := range []int{toContactIDs, -1, toMobile, toPhone} {
-		if to >= 0 {
-			if auto[to] >= 0 {
-				p.ids = append(p.ids, direct(to))
-			}
-		} else if i := slices.IndexFunc(p.fields, func(o output) bool { return o.name == "email" }); i >= 0 {
-			p.ids = append(p.ids, p.fields[i])
-		}
+	addID := func(o output) { p.ids = append(p.ids, o) }
+	direct(toContactIDs, addID)
+	if i := named("email"); i >= 0 {
+		addID(p.fields[i])
 	}
-	return p
+	direct(toMobile, addID)
+	direct(toPhone, addID)
 }
 
 // findColumn finds a column by its exact name, else by its plain name where only
