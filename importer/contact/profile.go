@@ -183,15 +183,9 @@ func KeyOf(contactIDs []string) Key {
 	return Key(sum[:16])
 }
 
-// DigestOf returns the content digest of a profile. The project is no part of
-// it: a report belongs to one project.
-func DigestOf(p Profile) Digest {
-	d, _ := p.Measure()
-	return d
-}
-
-// Measure returns the content digest of a profile and the length of its create
-// body, which it makes once for both: DigestOf and BodyBytes.
+// Measure returns the content digest of a profile and BodyBytes, the length of its
+// create body, which it makes once for both. The project is no part of the digest: a
+// report belongs to one project.
 func (p Profile) Measure() (Digest, int) {
 	body := p.AppendCreateBody(make([]byte, 0, 512), "")
 	sum := sha256.Sum256(body)

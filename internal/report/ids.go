@@ -1,13 +1,24 @@
 package report
 
 import (
+	"bufio"
 	"encoding/csv"
+	"io"
+	"strings"
+
+	"github.com/gocarina/gocsv"
+
 	"importer/importer/contact"
 	"importer/sink/journal"
-	"io"
-	"strconv"
-	"strings"
 )
+
+// An idRow is what a CRM wants back of one contact id.
+type idRow struct {
+	ContactID string `csv:"contactId"`
+	ID        string `csv:"_id"`
+	Status    string `csv:"status"`
+	Line      int    `csv:"line"`
+}
 
 // WriteIDs writes what a CRM wants back as CSV, contactId,_id,status,line: one
 // line for each contact id of each profile whose id the report at path knows, in
@@ -25,10 +36,12 @@ func WriteIDs(w io.Writer, path string) error {
 			lines[o.Row.Key]++
 		}
 	}
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"contactId", "_id", "status", "line"}); err != nil {
+	buffered := bufio.NewWriter(w)
+	out := csv.NewWriter(buffered)
+	if err := gocsv.MarshalCSV([]idRow{}, out); err != nil { // the header
 		return err
 	}
+	var rows []idRow // of one profile
 	for o, err := range journal.Outcomes(path, 0) {
 		if err != nil {
 			return err
@@ -43,14 +56,15 @@ func WriteIDs(w io.Writer, path string) error {
 		if len(ids) == 0 {
 			ids = []string{""}
 		}
+		rows = rows[:0]
 		for _, id := range ids {
-			if err := out.Write([]string{harmless(id), o.ID, o.Status.String(), strconv.Itoa(o.Row.Line)}); err != nil {
-				return err
-			}
+			rows = append(rows, idRow{harmless(id), o.ID, o.Status.String(), o.Row.Line})
+		}
+		if err := gocsv.MarshalCSVWithoutHeaders(rows, out); err != nil {
+			return err
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return buffered.Flush()
 }
 
 // hasID tells whether an outcome is of a contact whose profile is known. An invalid

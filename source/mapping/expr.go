@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ type exprEnv struct {
 }
 
 // compileExpr compiles an expression; condition says that it has to be true or
-// false. What it computes depends on the row alone: there is no clock in it, for
+// false. What it computes depends on the row alone: there is no clock in it, because
 // a row has to give the same profile in every run.
 func compileExpr(path, code string, condition bool, find resolver) (*program, error) {
 	v := &rowVisitor{}
@@ -76,7 +76,7 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 
 // run computes the expression for a record. Nothing and an empty text are empty
 // cells.
-func (p *program) run(r *record) (any, *fault) {
+func (p *program) run(r *slots) (any, *Fault) {
 	for i, column := range p.columns {
 		c := r.at(p.slots[i])
 		if c.kind == 'n' {
@@ -87,13 +87,13 @@ func (p *program) run(r *record) (any, *fault) {
 	v, err := expr.Run(p.code, p.env)
 	if err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, &fault{reason: "the expression of the mapping fails: " + reason, hint: "correct the row, or the expression in the configuration"}
+		return nil, &Fault{Reason: "the expression of the mapping fails: " + reason, Hint: "correct the row, or the expression in the configuration"}
 	}
 	return v, nil
 }
 
 // cell computes the expression as a value.
-func (p *program) cell(r *record) (cell, *fault) {
+func (p *program) cell(r *slots) (cell, *Fault) {
 	v, f := p.run(r)
 	if f != nil {
 		return cell{}, f
@@ -106,7 +106,7 @@ func (p *program) cell(r *record) (cell, *fault) {
 	}
 	b, err := json.Marshal(v, asEverDigested)
 	if err != nil {
-		return cell{}, &fault{reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), hint: "correct the expression in the configuration"}
+		return cell{}, &Fault{Reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), Hint: "correct the expression in the configuration"}
 	}
 	return jsonCell(b), nil
 }

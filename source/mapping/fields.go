@@ -1,8 +1,7 @@
-package source
+package mapping
 
 import (
 	"fmt"
-	"importer/internal/rejectfile"
 	"strings"
 	"unicode"
 )
@@ -30,12 +29,12 @@ const (
 
 // A target is where a column goes without a mapping.
 type target struct {
-	name  string   // profile field, or one of the four at the end of targets
+	name  string   // profile field, or one of the last four
 	kind  kind     //
 	names []string // names of columns that go there, as plainName makes them; name is one of them
 }
 
-// Indexes of the targets that are no profile fields.
+// Indexes of the targets that are not profile fields.
 const (
 	toContactIDs = iota + 13
 	toActive
@@ -78,6 +77,12 @@ var byName = func() map[string]int {
 	return m
 }()
 
+// IsKnown tells whether a column goes somewhere by its name alone.
+func IsKnown(column string) bool {
+	_, ok := byName[plainName(column)]
+	return ok
+}
+
 // plainName is the name of a column without regard to case, spaces, underscores,
 // hyphens and other punctuation.
 func plainName(name string) string {
@@ -89,13 +94,10 @@ func plainName(name string) string {
 	}, name)
 }
 
-// columnName is what people call a column.
-func columnName(header []string, i int) string {
-	switch {
-	case i < len(header) && strings.TrimSpace(header[i]) != "":
+// ColumnName is what people call a column.
+func ColumnName(header []string, i int) string {
+	if i < len(header) && strings.TrimSpace(header[i]) != "" {
 		return header[i]
-	case i >= len(header) && i-len(header) < len(rejectfile.Columns):
-		return rejectfile.Columns[i-len(header)]
 	}
 	return fmt.Sprintf("column %d", i+1)
 }
@@ -130,16 +132,16 @@ func (n *ignoredNames) add(name, first string) {
 func (n *ignoredNames) text() string {
 	var parts []string
 	if len(n.unknown) > 0 {
-		parts = append(parts, "not imported, for no profile field has that name: "+strings.Join(n.unknown, ", "))
+		parts = append(parts, "not imported, because no profile field has that name: "+strings.Join(n.unknown, ", "))
 	}
 	if len(n.second) > 0 {
-		parts = append(parts, "not imported, for another column goes to the same field: "+strings.Join(n.second, ", "))
+		parts = append(parts, "not imported, because another column goes to the same field: "+strings.Join(n.second, ", "))
 	}
 	return strings.Join(parts, "; ")
 }
 
-// quoteNames lists names for a message, n at most.
-func quoteNames(names []string, n int) string {
+// QuoteNames lists names for a message, n at most.
+func QuoteNames(names []string, n int) string {
 	quoted := make([]string, 0, n)
 	for _, name := range names[:min(n, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", name))

@@ -1,8 +1,10 @@
-package source
+package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,7 +69,7 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	if err == nil {
 		out.fallback = &c
 		if _, f := appendValue(nil, c, out.kind, &out.options, out.timestamp); f != nil {
-			err = errors.New(f.reason + "; " + f.hint)
+			err = errors.New(f.Reason + "; " + f.Hint)
 		}
 	}
 	if err != nil {
@@ -108,7 +110,41 @@ func (v *Value) compileFrom(out *output, find resolver) error {
 	return nil
 }
 
-func (v *Value) compileOptions(out *output, region string, find resolver) error {
+// compileOptions takes what refines the type.
+func (v *Value) compileOptions(out *output, region string, find resolver) (err error) {
+	if err := v.checkOptions(out); err != nil {
+		return err
+	}
+	out.keepSpace = v.Trim != nil && !*v.Trim
+	out.lower, out.upper, out.separator, out.comma = v.Lower, v.Upper, v.Separator, v.Decimal == ","
+	out.region = cmp.Or(v.Region, region)
+	if err := checkRegion(out.path+".region", out.region); err != nil {
+		return err
+	}
+	if out.words, err = v.words(out.path); err != nil {
+		return err
+	}
+	for i, l := range v.Layouts {
+		layout, err := goLayout(l)
+		if err != nil {
+			return mappingError(fmt.Sprintf("%s.layouts[%d]", out.path, i), "%s", err)
+		}
+		out.layouts = append(out.layouts, layout)
+	}
+	out.layout = time.DateOnly
+	if v.Output != "" {
+		if out.layout, err = outputLayout(v.Output); err != nil {
+			return mappingError(out.path+".output", "%s", err)
+		}
+	}
+	if out.kind == memory {
+		return v.compileTime(out, find)
+	}
+	return nil
+}
+
+// checkOptions refuses what does nothing for a type, and what contradicts itself.
+func (v *Value) checkOptions(out *output) error {
 	for _, o := range []struct {
 		name  string
 		set   bool
@@ -133,54 +169,32 @@ func (v *Value) compileOptions(out *output, region string, find resolver) error 
 	if v.Lower && v.Upper {
 		return mappingError(out.path+".upper", "goes against lower")
 	}
-	out.keepSpace = v.Trim != nil && !*v.Trim
-	out.lower, out.upper, out.separator = v.Lower, v.Upper, v.Separator
-	switch v.Decimal {
-	case "", ".":
-	case ",":
-		out.comma = true
-	default:
+	if !slices.Contains([]string{"", ".", ","}, v.Decimal) {
 		return mappingError(out.path+".decimal", `is %q; want "." or ","`, v.Decimal)
 	}
-	if len(v.True)+len(v.False) > 0 {
-		out.words = make(map[string]bool)
-		for word, b := range bools {
-			out.words[word] = b
+	return nil
+}
+
+// words are the spellings of yes and no; nil where they are the usual ones.
+func (v *Value) words(path string) (map[string]bool, error) {
+	if len(v.True)+len(v.False) == 0 {
+		return nil, nil
+	}
+	words := maps.Clone(bools)
+	for _, word := range v.True {
+		words[plainWord(word)] = true
+	}
+	for _, word := range v.False {
+		if slices.ContainsFunc(v.True, func(s string) bool { return plainWord(s) == plainWord(word) }) {
+			return nil, mappingError(path+".false_values", "%q stands in true_values too", word)
 		}
-		for _, word := range v.True {
-			out.words[plainWord(word)] = true
-		}
-		for _, word := range v.False {
-			if slices.ContainsFunc(v.True, func(s string) bool { return plainWord(s) == plainWord(word) }) {
-				return mappingError(out.path+".false_values", "%q stands in true_values too", word)
-			}
-			out.words[plainWord(word)] = false
-		}
+		words[plainWord(word)] = false
 	}
-	if out.region = v.Region; out.region == "" {
-		out.region = region
-	}
-	if err := checkRegion(out.path+".region", out.region); err != nil {
-		return err
-	}
-	for i, l := range v.Layouts {
-		layout, err := goLayout(l)
-		if err != nil {
-			return mappingError(fmt.Sprintf("%s.layouts[%d]", out.path, i), "%s", err)
-		}
-		out.layouts = append(out.layouts, layout)
-	}
-	out.layout = time.DateOnly
-	if v.Output != "" {
-		layout, err := outputLayout(v.Output)
-		if err != nil {
-			return mappingError(out.path+".output", "%s", err)
-		}
-		out.layout = layout
-	}
-	if out.kind != memory {
-		return nil
-	}
+	return words, nil
+}
+
+// compileTime takes the time of a memory.
+func (v *Value) compileTime(out *output, find resolver) error {
 	if (v.Timestamp != "") == (v.TimestampColumn != "") {
 		return mappingError(out.path, "a memory has a time: give timestamp, such as 2026-01-31T09:00:00Z, or timestamp_column")
 	}

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 func (g *guesser) line(format string, args ...any) { fmt.Fprintf(&g.b, format+"\n", args...) }
 
 // name is a column in YAML.
-func (g *guesser) name(column int) string { return quoteYAML(g.columns[column]) }
+func (g *guesser) name(column int) string { return quoteYAML(g.Columns[column]) }
 
 func (g *guesser) names(columns []int) string {
 	all := make([]string, len(columns))
@@ -32,21 +32,25 @@ func (g *guesser) from(columns []int) string {
 
 func quoteYAML(s string) string { return string(contact.StringValue(s)) }
 
-func (g *guesser) write(paths []string) {
-	quoted := make([]string, len(paths))
-	for i, p := range paths {
+func (g *guesser) write() {
+	quoted := make([]string, len(g.Paths))
+	for i, p := range g.Paths {
 		quoted[i] = quoteYAML(p)
 	}
-	g.line("# Guessed from the header of %s and its first %s. What is marked", g.file.Name, words.Plural(g.rows, "row", "rows"))
+	g.line("# Guessed from the header of %s and its first %s. What is marked", g.Sample.Name, words.Plural(g.rows, "row", "rows"))
 	g.line("# \"unsure\" wants a look. Show what becomes of a row: importer preview --row 1")
 	g.line("source:")
 	g.line("  paths: [%s]", strings.Join(quoted, ", "))
-	g.line("  format: %s", g.file.Format)
-	if g.file.Format == CSV {
-		g.line("  # Found by itself in each file: the delimiter %q%s.", g.file.Delimiter, g.encodingFound())
+	g.line("  format: %s", g.Format)
+	if g.Delimiter != 0 {
+		found := ""
+		if g.Encoding != "" {
+			found = " and the encoding " + g.Encoding
+		}
+		g.line("  # Found by itself in each file: the delimiter %q%s.", g.Delimiter, found)
 	}
 	g.line("")
-	if g.file.Format == NDJSON && slices.Contains(g.columns, "contactIds") && slices.ContainsFunc(g.columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
+	if g.JSON && slices.Contains(g.Columns, "contactIds") && slices.ContainsFunc(g.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
 		g.line("# No mapping is needed: the objects are in the API's own shape.")
 		return
 	}
@@ -60,7 +64,7 @@ func (g *guesser) write(paths []string) {
 	fields := g.b.Len()
 	for _, r := range roles {
 		if r.field != "mobile" && r.field != "phone" {
-			g.writeField(r)
+			g.writeField(r.field)
 		}
 	}
 	if g.b.Len() == fields {
@@ -69,22 +73,15 @@ func (g *guesser) write(paths []string) {
 	g.writeRest()
 }
 
-func (g *guesser) encodingFound() string {
-	if g.file.Encoding == "" {
-		return ""
-	}
-	return " and the encoding " + g.file.Encoding
-}
-
 // writeIDs chooses what identifies a contact: an address or a number that a
 // channel knows them by.
 func (g *guesser) writeIDs() {
-	emails := g.fitting(g.find("email", rolesNamed("email")), email, options{})
+	emails := g.fitting(g.find("email"), email, options{})
 	phones := options{region: g.region}
-	mobiles := g.fitting(g.find("mobile", rolesNamed("mobile")), phone, phones)
-	others := g.fitting(g.find("phone", rolesNamed("phone")), phone, phones)
-	own := g.find("contactIds", nil)
-	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.columns[i])) })
+	mobiles := g.fitting(g.find("mobile"), phone, phones)
+	others := g.fitting(g.find("phone"), phone, phones)
+	own := g.find("contactIds")
+	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
 
 	g.line("  # What a contact is known by in the channels. All that are not empty are taken.")
 	g.line("  contact_ids:")
@@ -118,22 +115,29 @@ func (g *guesser) writeIDs() {
 	default:
 		g.line("    # - {%s, type: phone} # also known by this number", g.from(numbers))
 	}
-	for i := range g.columns {
-		if slices.Contains(recordIDs, plainName(g.columns[i])) {
-			if !some {
-				g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
-				some = true
-			} else {
-				g.line("    # - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
-			}
-			g.used[i] = true
+	g.writeRecordIDs(some)
+	for _, i := range slices.Concat(own, mobiles, others) {
+		g.used[i] = true
+	}
+}
+
+// writeRecordIDs offers the ids of the CRM, or the first column, where there are
+// none that a channel knows.
+func (g *guesser) writeRecordIDs(some bool) {
+	for i, column := range g.Columns {
+		switch {
+		case !slices.Contains(recordIDs, plainName(column)):
+			continue
+		case some:
+			g.line("    # - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
+		default:
+			g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
+			some = true
 		}
+		g.used[i] = true
 	}
 	if !some {
 		g.line("    - %s # unsure: no column looks like an address or a number", g.name(0))
-	}
-	for _, i := range slices.Concat(own, mobiles, others) {
-		g.used[i] = true
 	}
 }
 
@@ -142,11 +146,11 @@ func (g *guesser) fitting(columns []int, k kind, o options) []int {
 	return slices.DeleteFunc(slices.Clone(columns), func(i int) bool { return len(g.values[i]) == 0 || !g.fit(i, k, o) })
 }
 
-func (g *guesser) writeField(r role) {
-	columns := g.find(r.field, r.names)
+func (g *guesser) writeField(field string) {
+	columns := g.find(field)
 	if len(columns) == 0 {
-		if r.field == "firstname" || r.field == "lastname" {
-			g.writeFullName(r.field)
+		if field == "firstname" || field == "lastname" {
+			g.writeFullName(field)
 		}
 		return
 	}
@@ -161,7 +165,7 @@ func (g *guesser) writeField(r role) {
 		}
 	}
 	name := g.name(best)
-	switch r.field {
+	switch field {
 	case "email":
 		if fit := g.fitting(columns, email, options{}); len(fit) > 0 {
 			g.line("    email: {%s, lower: true}", g.from(fit))
@@ -175,10 +179,10 @@ func (g *guesser) writeField(r role) {
 	case "accepted_gdpr", "prevent_data_collection":
 		switch {
 		case g.fit(best, boolean, options{}):
-			g.line("    %s: %s", r.field, name)
+			g.line("    %s: %s", field, name)
 		default:
 			g.line("    # unsure: which of %s is a yes?", g.examples(best))
-			g.line("    # %s: {column: %s, true_values: [], false_values: []}", r.field, name)
+			g.line("    # %s: {column: %s, true_values: [], false_values: []}", field, name)
 		}
 	case "age":
 		if g.fit(best, whole, options{}) {
@@ -187,13 +191,13 @@ func (g *guesser) writeField(r role) {
 			g.line("    # age: %s # unsure: not whole numbers: %s", name, g.examples(best))
 		}
 	default:
-		g.line("    %s: %s", r.field, name)
+		g.line("    %s: %s", field, name)
 	}
 }
 
 // writeFullName takes a name apart where there is no column for its parts.
 func (g *guesser) writeFullName(field string) {
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		if !slices.Contains(fullNames, plainName(column)) || len(g.values[i]) == 0 {
 			continue
 		}
@@ -249,7 +253,7 @@ func (g *guesser) writeList(column int) {
 		}
 	}
 	comment := " # unsure: of the default fields, tasks is the only list of texts"
-	if plainName(g.columns[column]) == "tasks" {
+	if plainName(g.Columns[column]) == "tasks" {
 		comment = ""
 	}
 	if separator == "" {
@@ -261,7 +265,7 @@ func (g *guesser) writeList(column int) {
 
 // writeRest says what becomes of the other columns.
 func (g *guesser) writeRest() {
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		if !g.used[i] && slices.Contains(notes, plainName(column)) && len(g.values[i]) > 0 {
 			g.used[i] = true
 			g.line("    # memories: {column: %s, type: memory, timestamp: 2026-01-31T00:00:00Z} # unsure: texts that a bot would see", g.name(i))
@@ -269,7 +273,7 @@ func (g *guesser) writeRest() {
 		}
 	}
 	var rest, empty []string
-	for i, column := range g.columns {
+	for i, column := range g.Columns {
 		switch {
 		case g.used[i] || strings.HasPrefix(column, "_") || strings.TrimSpace(column) == "":
 		case len(g.values[i]) == 0:
@@ -308,7 +312,7 @@ func (g *guesser) wrapped(start string, names []string) {
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if v = show(v); !slices.Contains(some, v) {
+		if v = Show(v); !slices.Contains(some, v) {
 			some = append(some, v)
 		}
 		if len(some) == 4 {

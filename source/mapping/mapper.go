@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -7,13 +7,9 @@ import (
 	"time"
 )
 
-// A record is one record of a file, taken apart. What is of JSON alone is valid
-// until the next one is read; the rest outlives it.
-type record struct {
-	line  int // on which it begins, from 1
-	raw   []string
-	fault *fault // where it could not be taken apart
-
+// The slots are a record taken apart, as the outputs of a plan take it. What is of
+// JSON alone is valid until the next record is taken apart.
+type slots struct {
 	cells []string // of CSV, by column
 
 	values []cell          // of JSON, by slot
@@ -22,42 +18,58 @@ type record struct {
 	custom []contact.Field // of JSON: members that go to a custom field of their name
 }
 
-func (r *record) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
+func (r *slots) set(slot int, m member) { r.values[slot], r.names[slot] = m.cell, m.name }
 
-func (r *record) at(slot int) cell {
+func (r *slots) at(slot int) cell {
 	if r.values != nil {
 		return r.values[slot]
 	}
 	return cell{text: r.cells[slot]}
 }
 
-// A mapper makes rows of the records of one file.
-type mapper struct {
-	file   *file
-	number *int64 // records of the whole input so far
+// A Mapper makes rows of the records of one file.
+type Mapper struct {
+	source  string // name of the file
+	plan    *Plan
+	objects objectTaker
+	slots   slots // of the record
 }
 
-// skips tells whether the mapping leaves a record out.
-func (m *mapper) skips(r *record) bool {
-	if r.fault != nil || m.file.plan.skip == nil {
-		return false
-	}
-	v, f := m.file.plan.skip.run(r)
-	if f != nil {
-		r.fault = f
-		return false
-	}
-	skip, _ := v.(bool)
-	return skip
+// NewMapper makes the mapper of one file, which a single goroutine may use.
+func NewMapper(source string, p *Plan) *Mapper {
+	return &Mapper{source: source, plan: p, objects: objectTaker{plan: p}}
 }
 
-// row makes a row of a record, or a *contact.RowError.
-func (m *mapper) row(r *record) (contact.Row, error) {
-	*m.number++
-	row := contact.Row{Source: m.file.Name, Line: r.line, Number: *m.number, Raw: r.raw}
-	f := r.fault
+// Ignored says which members of the objects so far go nowhere; empty where there
+// are none.
+func (m *Mapper) Ignored() string { return m.objects.ignored.text() }
+
+func (m *Mapper) takeApart(r *Record) *Fault {
+	if r.JSON != nil {
+		return m.objects.takeApart(&m.slots, r.JSON)
+	}
+	m.slots = slots{cells: r.Cells}
+	return nil
+}
+
+// Row makes the row of that number, or a *contact.RowError, of a record. A row that
+// skip_if leaves out has LeftOut, and no number.
+func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
+	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
+	f := r.Fault
 	if f == nil {
-		f = m.profile(&row.Profile, r)
+		f = m.takeApart(r)
+	}
+	if f == nil {
+		row.LeftOut, f = m.leavesOut()
+	}
+	if row.LeftOut {
+		row.Number = 0
+		_ = m.contactIDs(&row.Profile, &m.slots) // ids that cannot be read are nobody's
+		return row, nil
+	}
+	if f == nil {
+		f = m.profile(&row.Profile, &m.slots)
 	}
 	if f == nil {
 		row.Digest, row.Bytes = row.Profile.Measure()
@@ -66,31 +78,41 @@ func (m *mapper) row(r *record) (contact.Row, error) {
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
 			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs,
-			Field: f.field, Reason: f.reason, Hint: f.hint, Raw: row.Raw,
+			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
 	row.Key = contact.KeyOf(row.Profile.ContactIDs)
 	return row, nil
 }
 
+// leavesOut tells whether skip_if leaves the record out.
+func (m *Mapper) leavesOut() (bool, *Fault) {
+	if m.plan.skip == nil {
+		return false, nil
+	}
+	v, f := m.plan.skip.run(&m.slots)
+	skip, _ := v.(bool)
+	return skip, f
+}
+
 // checkSize wants a body of a length that the API takes.
-func checkSize(n int) *fault {
+func checkSize(n int) *Fault {
 	if n <= contact.MaxBodyBytes {
 		return nil
 	}
-	return &fault{
-		reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
-		hint:   "shorten its longest field",
+	return &Fault{
+		Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
+		Hint:   "shorten its longest field",
 	}
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
 // can be told of a contact.
-func (m *mapper) profile(p *contact.Profile, r *record) *fault {
+func (m *Mapper) profile(p *contact.Profile, r *slots) *Fault {
 	if f := m.contactIDs(p, r); f != nil {
 		return f
 	}
-	if a := m.file.plan.active; a != nil {
+	if a := m.plan.active; a != nil {
 		v, f := m.append(nil, r, a)
 		if f != nil {
 			return f
@@ -100,7 +122,7 @@ func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 			p.Active = &b
 		}
 	}
-	fields := m.file.plan.fields
+	fields := m.plan.fields
 	size := 0
 	for i := range fields {
 		for _, slot := range fields[i].slots {
@@ -114,7 +136,7 @@ func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 	all := make([]contact.Field, 0, len(fields)+len(r.custom))
 	for i := range fields {
 		start := len(values)
-		var f *fault
+		var f *Fault
 		if values, f = m.append(values, r, &fields[i]); f != nil {
 			return f
 		}
@@ -136,7 +158,7 @@ func (m *mapper) profile(p *contact.Profile, r *record) *fault {
 }
 
 // append appends the value of one output as JSON; nothing where it is empty.
-func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
+func (m *Mapper) append(dst []byte, r *slots, o *output) ([]byte, *Fault) {
 	several := len(o.slots) > 1
 	switch {
 	case o.kind == list && several:
@@ -173,7 +195,7 @@ func (m *mapper) append(dst []byte, r *record, o *output) ([]byte, *fault) {
 
 // first is the first of the columns of an output that is not empty, else the
 // last, and its slot; or what its expression gives.
-func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
+func (m *Mapper) first(r *slots, o *output) (c cell, slot int, f *Fault) {
 	if o.prog != nil {
 		c, f = o.prog.cell(r)
 		return c, -1, m.at(f, r, -1, o)
@@ -191,7 +213,7 @@ func (m *mapper) first(r *record, o *output) (c cell, slot int, f *fault) {
 }
 
 // items are the items of all columns of a list.
-func (m *mapper) items(r *record, o *output) ([]string, *fault) {
+func (m *Mapper) items(r *slots, o *output) ([]string, *Fault) {
 	var all []string
 	for _, slot := range o.slots {
 		c := r.at(slot)
@@ -208,39 +230,28 @@ func (m *mapper) items(r *record, o *output) ([]string, *fault) {
 }
 
 // appendMemories appends a memory for each column that is not empty.
-func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *fault) {
-	at := o.timestamp
-	if len(o.timestampAt) > 0 {
-		c := r.at(o.timestampAt[0])
-		s, f := textOf(c, &o.options)
-		if f == nil && s != "" {
-			var t time.Time
-			if t, f = dateOf(s, &o.options); f == nil {
-				at = t.UTC().Format(time.RFC3339)
-			}
-		}
-		if f != nil {
-			return dst, m.at(f, r, o.timestampAt[0], o)
-		}
+func (m *Mapper) appendMemories(dst []byte, r *slots, o *output) ([]byte, *Fault) {
+	at, f := m.memoryTime(r, o)
+	if f != nil {
+		return dst, f
 	}
 	start := len(dst)
-	one := func(c cell, slot int) *fault {
+	one := func(c cell, slot int) *Fault {
 		if c.empty() {
 			return nil
 		}
 		if at == "" {
-			return m.at(&fault{reason: "is empty, and a memory needs its time", hint: "fill it in, or give timestamp in the mapping"}, r, o.timestampAt[0], o)
+			return m.at(&Fault{Reason: "is empty, and a memory needs its time", Hint: "fill it in, or give timestamp in the mapping"}, r, o.timestampAt[0], o)
 		}
 		s, f := textOf(c, &o.options)
 		if f != nil {
 			return m.at(f, r, slot, o)
 		}
+		between := byte(',')
 		if len(dst) == start {
-			dst = append(dst, '[')
-		} else {
-			dst = append(dst, ',')
+			between = '['
 		}
-		dst = appendMemory(dst, s, at)
+		dst = appendMemory(append(dst, between), s, at)
 		return nil
 	}
 	if o.prog != nil {
@@ -263,25 +274,39 @@ func (m *mapper) appendMemories(dst []byte, r *record, o *output) ([]byte, *faul
 	return dst, nil
 }
 
+// memoryTime is the time of the memories, RFC 3339; empty where its column is.
+func (m *Mapper) memoryTime(r *slots, o *output) (string, *Fault) {
+	if len(o.timestampAt) == 0 {
+		return o.timestamp, nil
+	}
+	slot := o.timestampAt[0]
+	s, f := textOf(r.at(slot), &o.options)
+	if f != nil || s == "" {
+		return "", m.at(f, r, slot, o)
+	}
+	t, f := dateOf(s, &o.options)
+	return t.UTC().Format(time.RFC3339), m.at(f, r, slot, o)
+}
+
 // contactIDs takes the ids of the first output that has any, or of all where the
 // mapping names them.
-func (m *mapper) contactIDs(p *contact.Profile, r *record) *fault {
-	for i := range m.file.plan.ids {
-		if f := m.addIDs(p, r, &m.file.plan.ids[i]); f != nil {
+func (m *Mapper) contactIDs(p *contact.Profile, r *slots) *Fault {
+	for i := range m.plan.ids {
+		if f := m.addIDs(p, r, &m.plan.ids[i]); f != nil {
 			return f
 		}
-		if len(p.ContactIDs) > 0 && !m.file.plan.allIDs {
+		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
 			break
 		}
 	}
 	if len(p.ContactIDs) > 0 {
 		return nil
 	}
-	return &fault{field: "contactIds", reason: "there is no contact id", hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
+	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
 // addIDs adds the ids that one output gives.
-func (m *mapper) addIDs(p *contact.Profile, r *record, o *output) *fault {
+func (m *Mapper) addIDs(p *contact.Profile, r *slots, o *output) *Fault {
 	if o.kind == list && len(o.slots) > 1 {
 		ids, f := m.items(r, o)
 		addMissing(p, ids...)
@@ -320,15 +345,15 @@ func addMissing(p *contact.Profile, ids ...string) {
 }
 
 // at says in which column a fault is, or else in which field.
-func (m *mapper) at(f *fault, r *record, slot int, o *output) *fault {
+func (m *Mapper) at(f *Fault, r *slots, slot int, o *output) *Fault {
 	switch {
-	case f == nil || f.field != "":
+	case f == nil || f.Field != "":
 	case slot < 0:
-		f.field = o.name
+		f.Field = o.name
 	case r.names != nil:
-		f.field = r.names[slot]
+		f.Field = r.names[slot]
 	default:
-		f.field = columnName(m.file.Header, slot)
+		f.Field = ColumnName(m.plan.header, slot)
 	}
 	return f
 }

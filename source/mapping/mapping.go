@@ -1,4 +1,10 @@
-package source
+// Package mapping makes rows of records: it knows which column goes where, and what
+// a value has to be. It opens no file.
+//
+//	header, Mapping ──► Plan ──► Mapper
+//	                               │
+//	                    Record ────┴───► contact.Row
+package mapping
 
 import (
 	"bytes"
@@ -86,15 +92,15 @@ func (v *Value) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(v))
 }
 
-// A MappingError is what is wrong with an entry of the mapping. Nothing was
+// An Error is what is wrong with an entry of the mapping. Nothing was
 // sent.
-type MappingError struct {
+type Error struct {
 	Path   string // of the entry in the configuration, such as $.mapping.fields.age.type
 	Reason string // what is wrong and what was expected
 	Source string // the file that it does not fit; empty where it fits none
 }
 
-func (e *MappingError) Error() string {
+func (e *Error) Error() string {
 	s := strings.TrimPrefix(e.Path, "$.") + ": " + e.Reason
 	if e.Source != "" {
 		s = e.Source + ": " + s
@@ -103,7 +109,7 @@ func (e *MappingError) Error() string {
 }
 
 // Annotate is the error with the lines of the configuration that it is about.
-func (e *MappingError) Annotate(config []byte) string {
+func (e *Error) Annotate(config []byte) string {
 	// What is missing has no line of its own: then the entry around it is shown.
 	for path := e.Path; path != "$"; path = path[:strings.LastIndexAny(path, ".[")] {
 		p, err := yaml.PathString(path)
@@ -117,9 +123,9 @@ func (e *MappingError) Annotate(config []byte) string {
 	return e.Error()
 }
 
-// DecodeMapping reads the section "mapping" of a configuration, nil where there
+// Decode reads the section "mapping" of a configuration, nil where there
 // is none. Its errors show the line at fault.
-func DecodeMapping(config []byte) (*Mapping, error) {
+func Decode(config []byte) (*Mapping, error) {
 	section, err := yaml.PathString("$.mapping")
 	if err != nil {
 		return nil, err
@@ -136,7 +142,7 @@ func DecodeMapping(config []byte) (*Mapping, error) {
 		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
 	if err := m.Validate(); err != nil {
-		var bad *MappingError
+		var bad *Error
 		if errors.As(err, &bad) {
 			return nil, errors.New(bad.Annotate(config))
 		}
@@ -152,36 +158,27 @@ var types = map[string]kind{
 }
 
 // Validate checks the mapping as far as it can be without a source. Its errors
-// are *MappingErrors.
+// are of the type *Error.
 func (m *Mapping) Validate() error {
 	_, err := m.compile(func(string) (int, bool) { return 0, true })
 	return err
 }
 
-// at makes a MappingError of one entry.
-func mappingError(path, format string, args ...any) *MappingError {
-	return &MappingError{Path: path, Reason: fmt.Sprintf(format, args...)}
+// mappingError is an Error of one entry.
+func mappingError(path, format string, args ...any) *Error {
+	return &Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
 
 // A resolver finds the slot of a column.
 type resolver func(column string) (slot int, ok bool)
 
-// A compiled mapping is ready for the records of one file.
-type compiled struct {
-	ids    []output
-	active *output
-	fields []output // sorted by name
-	skip   *program
-	named  map[string]bool // columns that stand anywhere in the mapping
-	used   map[string]bool // columns that go to a field
-}
-
-// compile prepares the mapping for a file.
-func (m *Mapping) compile(resolve resolver) (*compiled, error) {
-	c := &compiled{named: map[string]bool{}, used: map[string]bool{}}
+// compile prepares what the mapping says for a file.
+func (m *Mapping) compile(resolve resolver) (*Plan, error) {
+	p := &Plan{mapping: m, named: map[int]bool{}, used: map[int]bool{}}
 	find := func(column string) (int, bool) {
-		c.named[column] = true
-		return resolve(column)
+		slot, ok := resolve(column)
+		p.named[slot] = p.named[slot] || ok
+		return slot, ok
 	}
 	switch m.Unnamed {
 	case "", "auto", "ignore", "custom", "error":
@@ -191,52 +188,65 @@ func (m *Mapping) compile(resolve resolver) (*compiled, error) {
 	if err := checkRegion("$.mapping.region", m.Region); err != nil {
 		return nil, err
 	}
+	if err := m.compileIDs(p, find); err != nil {
+		return nil, err
+	}
+	if err := m.compileFields(p, find); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.SkipIf != "" {
+		p.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
+	}
+	return p, err
+}
+
+func (m *Mapping) compileIDs(p *Plan, find resolver) error {
 	for i, v := range m.ContactIDs {
 		out, err := v.compile(fmt.Sprintf("$.mapping.contact_ids[%d]", i), "contactIds", text, m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !slices.Contains([]kind{text, email, phone, list}, out.kind) {
-			return nil, mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
+			return mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
 		}
-		c.ids = append(c.ids, *out)
+		p.ids = append(p.ids, *out)
 	}
+	p.allIDs = len(p.ids) > 0
+	return nil
+}
+
+// compileFields takes the fields, and active, which only its place in the request
+// sets apart.
+func (m *Mapping) compileFields(p *Plan, find resolver) error {
 	if m.Active != nil {
 		out, err := m.Active.compile("$.mapping.active", "active", boolean, m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if out.kind != boolean {
-			return nil, mappingError("$.mapping.active.type", "is %q; active is a bool", m.Active.Type)
+			return mappingError("$.mapping.active.type", "is %q; active is a bool", m.Active.Type)
 		}
-		c.active = out
+		p.active = out
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
-		path := "$.mapping.fields." + name
 		if !names.IsField(name) {
-			return nil, mappingError("$.mapping.fields", "%q is no internal name of a profile field: letters, digits and underscores only", name)
+			return mappingError("$.mapping.fields", "%q is no internal name of a profile field: letters, digits and underscores only", name)
 		}
 		v := m.Fields[name]
-		out, err := v.compile(path, name, defaultKind(name), m.Region, find)
+		out, err := v.compile("$.mapping.fields."+name, name, defaultKind(name), m.Region, find)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := fits(out, name, v.Type); err != nil {
-			return nil, err
+			return err
 		}
-		for _, column := range v.columns() {
-			c.used[column] = true
+		for _, slot := range out.slots {
+			p.used[slot] = true
 		}
-		c.fields = append(c.fields, *out)
+		p.fields = append(p.fields, *out)
 	}
-	if m.SkipIf != "" {
-		p, err := compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
-		if err != nil {
-			return nil, err
-		}
-		c.skip = p
-	}
-	return c, nil
+	return nil
 }
 
 // defaultKind is what a field has to be where the mapping does not say.

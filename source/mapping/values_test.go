@@ -1,8 +1,6 @@
-package source
+package mapping
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 )
 
@@ -98,46 +96,8 @@ func TestValues(t *testing.T) {
 		if s := string(got); f == nil && s != tt.want {
 			t.Errorf("%q as kind %d: %s, want %s", tt.in, tt.kind, s, tt.want)
 		}
-		if f != nil && ("!"+f.reason != tt.want || f.hint == "" || len(got) > 0) {
+		if f != nil && ("!"+f.Reason != tt.want || f.Hint == "" || len(got) > 0) {
 			t.Errorf("%q as kind %d: %+v, want %s", tt.in, tt.kind, f, tt.want)
 		}
-	}
-}
-
-func TestContactIDs(t *testing.T) {
-	content := "contactIds,email,phone,mobile,active,firstname\n" +
-		"a|b;a,a@example.com,+49 151 0,,yes,\n" +
-		" ; ,a@example.com,1,,,\n" +
-		",,030 1234,+491511234567,,\n" +
-		",,0301234,,,\n" +
-		",,,,,Ada\n" +
-		",,n/a,,,Ada\n" +
-		",nobody,030 1234,,,Ada\n" +
-		"a,nobody,,,,Ada\n"
-	rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", content)}})
-	diff(t, rows, []string{
-		`2 ["a","b"],"active":true,"profile":{"email":"a@example.com"}}`,
-		`3 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
-		`4 ["+491511234567"],"profile":{}}`,
-		`5 ["0301234"],"profile":{}}`,
-		`6 contactIds: there is no contact id ["" "" "" "" "" "Ada"]`,
-		`7 phone: "n/a" is not a phone number ["" "" "n/a" "" "" "Ada"]`,
-		`8 email: "nobody" is not an e-mail address ["" "nobody" "030 1234" "" "" "Ada"]`,
-		`9 email: "nobody" is not an e-mail address ["a" "nobody" "" "" "" "Ada"]`,
-	})
-}
-
-func TestBodyBytes(t *testing.T) {
-	row := func(n int) string { return "a@example.com," + strings.Repeat("é", n/2) + "\n" }
-	// What is around the name, and a project id of 24 characters.
-	const around = len(`{"projectId":"","contactIds":["a@example.com"],"profile":{"email":"a@example.com","firstname":""}}`) + 24
-	const fits = (60_000 - around) / 2 * 2
-	rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email,firstname\n"+row(fits)+row(fits+2))}})
-	if !strings.HasPrefix(rows[0], `2 ["a@`) {
-		t.Errorf("%d bytes: %.200s", fits+around, rows[0])
-	}
-	want := fmt.Sprintf("3 : the profile is %d bytes long as JSON, and the API takes 60000", fits+2+around)
-	if !strings.HasPrefix(rows[1], want) {
-		t.Errorf("%d bytes: %.200s", fits+2+around, rows[1])
 	}
 }

@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"crypto/sha256"
@@ -34,7 +34,7 @@ func goLayout(pattern string) (string, error) {
 		return pattern, nil
 	}
 	layout := layoutTokens.Replace(pattern)
-	// A pattern that does not bring back its own date is none.
+	// A pattern that does not give back its own date is not one.
 	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
 	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
 		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
@@ -52,7 +52,7 @@ func outputLayout(pattern string) (string, error) {
 }
 
 // dateOf reads a date in one of the layouts.
-func dateOf(s string, o *options) (time.Time, *fault) {
+func dateOf(s string, o *options) (time.Time, *Fault) {
 	layouts := o.layouts
 	if len(layouts) == 0 {
 		layouts = isoLayouts
@@ -70,10 +70,10 @@ func dateOf(s string, o *options) (time.Time, *fault) {
 	if len(o.layouts) == 0 {
 		hint = "write it as 2026-01-31, or name its pattern in layouts in the mapping"
 	}
-	return time.Time{}, &fault{reason: fmt.Sprintf("%s is not a date in the form that is expected", show(s)), hint: hint}
+	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
 }
 
-// noDate tells of what programs write where there is no date, such as 0/0/00 or
+// noDate reports what programs write where there is no date, such as 0/0/00 or
 // 0000-00-00.
 func noDate(s string) bool {
 	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
@@ -102,7 +102,7 @@ func numberedDate(s, layout string) (time.Time, bool) {
 }
 
 // phoneOf writes a phone number in E.164, such as +493012345678.
-func phoneOf(s string, o *options) (string, *fault) {
+func phoneOf(s string, o *options) (string, *Fault) {
 	n, err := phonenumbers.Parse(s, o.region)
 	if err == nil && phonenumbers.IsPossibleNumber(n) {
 		return phonenumbers.Format(n, phonenumbers.E164), nil
@@ -111,7 +111,7 @@ func phoneOf(s string, o *options) (string, *fault) {
 	if o.region == "" && !strings.HasPrefix(s, "+") {
 		hint = "write it with + and the country code, or name the country in region in the mapping"
 	}
-	return "", &fault{reason: fmt.Sprintf("%s is not a phone number", show(s)), hint: hint}
+	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
 }
 
 // appendMemory appends a memory and what closes the list. Its id depends on its

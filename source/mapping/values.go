@@ -1,4 +1,4 @@
-package source
+package mapping
 
 import (
 	"fmt"
@@ -6,18 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A fault is why a record is spoilt.
-type fault struct {
-	field, reason, hint string
-}
-
 // A cell is one value as the source has it: a text, or a JSON value that is not
-// a string. It is small enough to be passed in registers.
+// a string.
 type cell struct {
 	text string        // or the JSON, as it is written
 	kind jsontext.Kind // of the JSON; 0 of a text
@@ -32,21 +26,14 @@ func (c cell) json() jsontext.Value { return jsontext.Value(c.text) }
 
 func (c cell) empty() bool {
 	if c.isText() {
-		return isBlank(c.text)
+		return strings.TrimSpace(c.text) == ""
 	}
 	return c.kind == 'n'
 }
 
-func isBlank(s string) bool {
-	if s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf {
-		return false // nearly always
-	}
-	return strings.TrimSpace(s) == ""
-}
-
 // appendValue appends c as one compact JSON value of the kind k. Nothing is
 // appended for a list without items. The time is that of a memory.
-func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fault) {
+func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *Fault) {
 	switch k {
 	case whole, number:
 		s, f := numberOf(c, o)
@@ -55,7 +42,7 @@ func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fa
 		case f == nil:
 			s, f = wholeOf(s)
 		default:
-			f.reason = strings.Replace(f.reason, "not a number", "not a whole number of 0 or more", 1)
+			f.Reason = strings.Replace(f.Reason, "not a number", "not a whole number of 0 or more", 1)
 		}
 		return append(dst, s...), f
 	case boolean:
@@ -100,7 +87,7 @@ func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *fa
 }
 
 // stringOf is the value of a kind that is a text in JSON.
-func stringOf(c cell, k kind, o *options) (string, *fault) {
+func stringOf(c cell, k kind, o *options) (string, *Fault) {
 	s, f := textOf(c, o)
 	if f != nil {
 		return "", f
@@ -138,7 +125,7 @@ func appendList(dst []byte, items []string) []byte {
 
 // textOf is the text without the white space around it. A JSON number is taken
 // as it is written.
-func textOf(c cell, o *options) (string, *fault) {
+func textOf(c cell, o *options) (string, *Fault) {
 	s := c.text
 	switch c.kind {
 	case 0:
@@ -147,7 +134,7 @@ func textOf(c cell, o *options) (string, *fault) {
 		}
 	case '0':
 	default:
-		return "", &fault{reason: "is " + describe(c) + ", not text", hint: "put it in quotes"}
+		return "", &Fault{Reason: "is " + describe(c) + ", not text", Hint: "put it in quotes"}
 	}
 	switch {
 	case o.lower:
@@ -158,28 +145,22 @@ func textOf(c cell, o *options) (string, *fault) {
 	return s, nil
 }
 
-// checkEmail looks for what is surely no address: a placeholder such as n/a
-// would make one contact of many people.
-func checkEmail(s string) *fault {
-	// What belongs into no address, as bits: a shift by more than 63 gives 0.
-	const odd uint64 = 1<<' ' | 1<<'\t' | 1<<'\r' | 1<<'\n' | 1<<',' | 1<<';' | 1<<'<' | 1<<'>'
-	var odds uint64
-	for i := range len(s) {
-		odds |= odd >> s[i] & 1
-	}
+// checkEmail refuses what cannot be an address: a placeholder such as n/a would make
+// one contact of many people.
+func checkEmail(s string) *Fault {
 	ats := strings.Count(s, "@")
-	if ats == 1 && odds == 0 && s[0] != '@' && s[len(s)-1] != '@' {
+	if ats == 1 && !strings.ContainsAny(s, " \t\r\n,;<>") && s[0] != '@' && s[len(s)-1] != '@' {
 		return nil
 	}
 	hint := "correct the address, or leave the field empty"
 	if ats > 1 {
 		hint = "give one address; further ones can stand in a contactIds column"
 	}
-	return &fault{reason: fmt.Sprintf("%s is not an e-mail address", show(s)), hint: hint}
+	return &Fault{Reason: fmt.Sprintf("%s is not an e-mail address", Show(s)), Hint: hint}
 }
 
 // checkPhone wants some digits, for the same reason.
-func checkPhone(s string) *fault {
+func checkPhone(s string) *Fault {
 	digits := 0
 	for _, r := range s {
 		if r >= '0' && r <= '9' {
@@ -189,19 +170,19 @@ func checkPhone(s string) *fault {
 	if digits >= 3 {
 		return nil
 	}
-	return &fault{reason: fmt.Sprintf("%s is not a phone number", show(s)), hint: "correct the number, or leave the field empty"}
+	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
 
-// numberOf is a number as JSON writes it: every digit is kept, but for zeros
-// before the first.
-func numberOf(c cell, o *options) (string, *fault) {
+// numberOf is a number as JSON writes it: every digit is kept except for
+// leading zeros.
+func numberOf(c cell, o *options) (string, *Fault) {
 	s := c.text
 	switch c.kind {
 	case 0:
 		s = strings.TrimSpace(s)
 	case '0':
 	default:
-		return "", &fault{reason: "is " + describe(c) + ", not a number", hint: "write it in digits, such as 42"}
+		return "", &Fault{Reason: "is " + describe(c) + ", not a number", Hint: "write it in digits, such as 42"}
 	}
 	n := s
 	if o.comma && c.isText() {
@@ -215,24 +196,23 @@ func numberOf(c cell, o *options) (string, *fault) {
 	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
 		n = n[1:]
 	}
-	if sign == "" && isNumber(n) {
-		return n, nil // nearly always
-	}
 	if n = sign + n; jsontext.Value(n).Kind() != '0' || !jsontext.Value(n).IsValid() {
-		return "", &fault{reason: fmt.Sprintf("%s is not a number", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
+		return "", &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return n, nil
 }
 
-// wholeOf takes 42 and, for spreadsheets write that, 42.0.
-func wholeOf(s string) (string, *fault) {
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// wholeOf takes 42 and, because spreadsheets write it, 42.0.
+func wholeOf(s string) (string, *Fault) {
 	digits := s
 	if before, after, ok := strings.Cut(s, "."); ok && strings.Trim(after, "0") == "" {
 		digits = before
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > 1<<53-1 {
-		return "", &fault{reason: fmt.Sprintf("%s is not a whole number of 0 or more", show(s)), hint: "write it in digits, such as 42, or leave it empty"}
+		return "", &Fault{Reason: fmt.Sprintf("%s is not a whole number of 0 or more", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return digits, nil
 }
@@ -248,7 +228,7 @@ var bools = map[string]bool{
 // plainWord is a spelling of yes or no without regard to case and space.
 func plainWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-func boolOf(c cell, o *options) (bool, *fault) {
+func boolOf(c cell, o *options) (bool, *Fault) {
 	s, words := c.text, o.words
 	if words == nil {
 		words = bools
@@ -259,18 +239,18 @@ func boolOf(c cell, o *options) (bool, *fault) {
 	case 'f':
 		return false, nil
 	case '{', '[':
-		return false, &fault{reason: "is " + describe(c) + ", not yes or no", hint: "write true or false"}
+		return false, &Fault{Reason: "is " + describe(c) + ", not yes or no", Hint: "write true or false"}
 	}
 	b, ok := words[plainWord(s)]
 	if !ok {
-		return false, &fault{reason: fmt.Sprintf("%s is neither yes nor no", show(s)), hint: "write yes or no, true or false, 1 or 0"}
+		return false, &Fault{Reason: fmt.Sprintf("%s is neither yes nor no", Show(s)), Hint: "write yes or no, true or false, 1 or 0"}
 	}
 	return b, nil
 }
 
 // listOf splits a text on ; and | or on the separator, or takes the texts of a
 // JSON array. Empty items are left out.
-func listOf(c cell, o *options) ([]string, *fault) {
+func listOf(c cell, o *options) ([]string, *Fault) {
 	array := c.text
 	switch c.kind {
 	case 0:
@@ -282,13 +262,13 @@ func listOf(c cell, o *options) ([]string, *fault) {
 		return []string{array}, nil
 	case '[':
 	default:
-		return nil, &fault{reason: "is " + describe(c) + ", not a list", hint: `write a;b or ["a","b"]`}
+		return nil, &Fault{Reason: "is " + describe(c) + ", not a list", Hint: `write a;b or ["a","b"]`}
 	}
 	var items []string
 	for item, err := range elements(jsontext.Value(array)) {
 		s, f := textOf(item, o)
 		if err != nil || f != nil {
-			return nil, &fault{reason: fmt.Sprintf("%s is not a JSON array of texts", show(array)), hint: `write a;b or ["a","b"]`}
+			return nil, &Fault{Reason: fmt.Sprintf("%s is not a JSON array of texts", Show(array)), Hint: `write a;b or ["a","b"]`}
 		}
 		if s != "" {
 			items = append(items, s)
@@ -314,17 +294,17 @@ func splitList(s string, o *options) []string {
 }
 
 // jsonOf is c as compact JSON of one of the given kinds, or of any.
-func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *fault) {
+func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *Fault) {
 	v := c.json()
 	if c.isText() {
 		v = jsontext.Value(strings.TrimSpace(c.text))
 	}
 	if len(want) > 0 && !slices.Contains(want, v.Kind()) {
-		return nil, &fault{reason: describe(c) + " is not " + form, hint: "write it as JSON, or leave it empty"}
+		return nil, &Fault{Reason: describe(c) + " is not " + form, Hint: "write it as JSON, or leave it empty"}
 	}
 	// Unlike Compact, Format refuses names that occur twice, and invalid UTF-8.
 	if err := v.Format(jsontext.PreserveRawStrings(true)); err != nil {
-		return nil, &fault{reason: "not valid JSON: " + jsonReason(err), hint: "it has to be " + form}
+		return nil, &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: "it has to be " + form}
 	}
 	return v, nil
 }
@@ -332,23 +312,23 @@ func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *fault)
 const memoriesForm = `a JSON array of memories, such as [{"id":"1","timestamp":"2026-01-31T09:00:00Z","text":"likes tea"}]`
 
 // checkMemories wants a text in each memory, and texts in id and timestamp.
-func checkMemories(v jsontext.Value) *fault {
+func checkMemories(v jsontext.Value) *Fault {
 	for item, err := range elements(v) {
 		if err != nil || item.kind != '{' {
-			return &fault{reason: "holds something that is no memory", hint: "it has to be " + memoriesForm}
+			return &Fault{Reason: "holds something that is no memory", Hint: "it has to be " + memoriesForm}
 		}
 		hasText := false
-		for m := range members(item.json()) { // valid, for the array is
+		for m := range members(item.json()) { // valid, as the array is
 			switch m.name {
 			case "text", "id", "timestamp":
 				if !m.isText() {
-					return &fault{reason: fmt.Sprintf("the %s of a memory is %s, not text", m.name, describe(m.cell)), hint: "put it in quotes"}
+					return &Fault{Reason: fmt.Sprintf("the %s of a memory is %s, not text", m.name, describe(m.cell)), Hint: "put it in quotes"}
 				}
 				hasText = hasText || m.name == "text"
 			}
 		}
 		if !hasText {
-			return &fault{reason: "a memory has no text", hint: "it has to be " + memoriesForm}
+			return &Fault{Reason: "a memory has no text", Hint: "it has to be " + memoriesForm}
 		}
 	}
 	return nil
@@ -366,11 +346,11 @@ func describe(c cell) string {
 	case '[':
 		return "a list"
 	}
-	return show(c.text)
+	return Show(c.text)
 }
 
-// show quotes a value for a message and cuts it where it is long.
-func show(s string) string {
+// Show quotes a value for a message and cuts it where it is long.
+func Show(s string) string {
 	const keep = 60
 	if r := []rune(s); len(r) > keep {
 		s = string(r[:keep]) + "…"
