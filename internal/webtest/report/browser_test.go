@@ -235,7 +235,9 @@ func TestPagesInABrowser(t *testing.T) {
 func TestLivePageInABrowser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "live.report.ndjson")
 	appendLines(t, path, runLine())
-	live := report.NewLive(path, func() report.Now { return report.Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"} })
+	live := report.NewLive(path, func() report.Now {
+		return report.Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"}
+	})
 	defer live.Close()
 	server := httptest.NewServer(live)
 	defer server.Close()
