@@ -2,6 +2,10 @@
 
 GO ?= go
 
+# The second module holds the tests that need a browser or an OpenAPI validator.
+MODULES = . internal/webtest
+EACH = @set -ex; for m in $(MODULES); do $(GO) -C $$m
+
 .PHONY: all build test fmt vet lint packaging chaos sync fuzz interop bench bench-short clean
 
 all: test build
@@ -12,17 +16,17 @@ build:
 
 # Everything that can be told in five minutes.
 test: fmt vet
-	$(GO) test -race ./...
+	$(EACH) test -race ./...; done
 
 fmt:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not gofmt'ed:"; echo "$$files"; exit 1; }
 
 vet:
-	$(GO) vet ./...
+	$(EACH) vet ./...; done
 
 # What a machine can say against the code. Both at zero.
 lint: fmt vet
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(EACH) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...; done
 	.ci/vulncheck
 
 # Lints what deploys, and builds every package of a release without publishing it.
@@ -42,14 +46,14 @@ sync:
 # Fuzzes every parser for FUZZTIME each.
 FUZZTIME ?= 30s
 fuzz:
-	@set -e; for pkg in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
-	  done; done
+	@set -e; for m in $(MODULES); do for pkg in $$($(GO) -C $$m list ./...); do \
+	  for f in $$($(GO) -C $$m test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) -C $$m test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
+	  done; done; done
 
 # The API vendor's own client against the sandbox; needs node and npm.
 interop:
-	INTEROP=1 $(GO) test -count=1 -v -run TestVendorClient ./internal/sandbox
+	INTEROP=1 $(GO) -C internal/webtest test -count=1 -v -run TestVendorClient ./sandbox
 
 # importer beside other ways of sending the rows of a file: 20 to 30 minutes, and
 # 5 GB of temporary files. docs/performance.md tells how to read the tables. What

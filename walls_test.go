@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +21,8 @@ func TestWalls(t *testing.T) {
 		"importer/pace/ledger": {"importer/contact", "importer/pace"},
 		"importer/change":      {"importer/contact"},
 		"importer":             {"importer/contact", "importer/pace", "importer/change"},
-		"source":               {"importer/contact"},
+		"source":               {"importer/contact", "source/mapping"},
+		"source/mapping":       {"importer/contact"},
 		"sink":                 {"importer/contact"},
 		"sink/journal":         {"importer/contact"},
 		"sink/rejects":         {"importer/contact"},
@@ -27,7 +30,7 @@ func TestWalls(t *testing.T) {
 		"internal/sandbox":     {},
 		"internal/cognigy":     {"importer/contact"},
 		"internal/state":       {"importer/contact", "importer/change"},
-		"internal/report":      {"importer/contact"},
+		"internal/report":      {"importer/contact", "sink/journal"},
 		"internal/metrics":     {"importer/contact", "importer/pace"},
 	}
 	for pkg := range mayImport {
@@ -52,6 +55,25 @@ func TestWalls(t *testing.T) {
 	for _, pkg := range all {
 		if _, ok := mayImport[strings.TrimPrefix(pkg, "importer/")]; !ok && !slices.Contains([]string{"importer", "importer/internal/cli", "importer/deploy/man"}, pkg) && !testOnly(t, pkg) {
 			t.Errorf("%s has no place in the table of walls", pkg)
+		}
+	}
+}
+
+// What only tests need stands in a module of its own, internal/webtest, and is not
+// downloaded with the program. Two libraries are too close to its insides for that.
+func TestRequirements(t *testing.T) {
+	file, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := append(goList(t, "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./..."), "github.com/rogpeppe/go-internal", "pgregory.net/rapid")
+	found := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(file), -1) // the direct ones
+	if len(found) == 0 {
+		t.Error("no requirement was found in go.mod")
+	}
+	for _, r := range found {
+		if !slices.Contains(used, r[1]) {
+			t.Errorf("go.mod requires %s, which only tests need: move them to internal/webtest", r[1])
 		}
 	}
 }

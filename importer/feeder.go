@@ -196,7 +196,6 @@ func (f *feeder) deliverReady() {
 // as a batch goes.
 func (f *feeder) drain(it item, open bool) {
 	for n := 1; open; n++ {
-		f.Progress.Read.Add(1)
 		if t := f.admit(&it); t != nil {
 			f.gathered = append(f.gathered, t)
 		}
@@ -233,6 +232,13 @@ func (e *engine) logWait() {
 // admit settles a record that needs no request, or passes it to the lane of
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it *item) *task {
+	if it.row.LeftOut {
+		if e.Mirror != nil {
+			e.Keys.LeaveOut(it.row.Profile.ContactIDs)
+		}
+		return nil
+	}
+	e.Progress.Read.Add(1)
 	if it.bad != nil {
 		e.settle(contact.OutcomeOf(it.bad))
 		return nil

@@ -15,7 +15,8 @@ func rowsOf(lines ...string) contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
 		for i, line := range lines {
 			p := contact.Profile{ContactIDs: strings.Fields(line), Fields: []contact.Field{{Name: "firstname", Value: contact.StringValue(fmt.Sprint("N", i))}}}
-			row := contact.Row{Source: "t.csv", Line: i + 2, Number: int64(i + 1), Key: contact.KeyOf(p.ContactIDs), Digest: contact.DigestOf(p), Profile: p}
+			digest, _ := p.Measure()
+			row := contact.Row{Source: "t.csv", Line: i + 2, Number: int64(i + 1), Key: contact.KeyOf(p.ContactIDs), Digest: digest, Profile: p}
 			if !yield(row, nil) {
 				return
 			}
@@ -89,6 +90,34 @@ func TestLastWinsOnOneLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s := r.mustComplete(t, rows); s.Created != 2 || s.Duplicate != 2 || r.api.count("a") != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// Two rows can stand at one place: where one file is read twice, say. Only one of
+// them goes in.
+func TestLastWinsGoesByTheNumberOfTheRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		rows := func(yield func(contact.Row, error) bool) {
+			number := int64(0)
+			for range 2 {
+				for row := range rowsOf("a", "b", "a") {
+					number++
+					row.Number = number
+					if !yield(row, nil) {
+						return
+					}
+				}
+			}
+		}
+		r.o.Duplicates = contact.LastWins
+		r.keys = r.report.keys()
+		if err := contact.ReadLast(rows, r.keys); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.mustComplete(t, rows); s.Created != 2 || s.Duplicate != 4 || r.api.count("a") != 1 || r.api.count("b") != 1 {
 			t.Errorf("%+v", s)
 		}
 	})

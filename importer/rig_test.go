@@ -332,7 +332,8 @@ func (r *memoryRejects) Reject(o *contact.Outcome) error {
 // row is a valid row of that number.
 func testRow(n int) contact.Row {
 	p := contact.Profile{ContactIDs: []string{fmt.Sprintf("c%d@example.com", n)}, Fields: []contact.Field{{Name: "firstname", Value: contact.StringValue(fmt.Sprint("N", n))}}}
-	return contact.Row{Source: "t.csv", Line: n + 1, Number: int64(n), Key: contact.KeyOf(p.ContactIDs), Digest: contact.DigestOf(p), Profile: p, Raw: []string{fmt.Sprint(n)}}
+	digest, _ := p.Measure()
+	return contact.Row{Source: "t.csv", Line: n + 1, Number: int64(n), Key: contact.KeyOf(p.ContactIDs), Digest: digest, Profile: p, Raw: []string{fmt.Sprint(n)}}
 }
 
 func testRows(n int) contact.Rows {

@@ -105,7 +105,7 @@ func changedRows(n int) contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
 		for row := range testRows(n) {
 			row.Profile.Fields = []contact.Field{{Name: "firstname", Value: contact.StringValue("changed")}}
-			row.Digest = contact.DigestOf(row.Profile)
+			row.Digest, row.Bytes = row.Profile.Measure()
 			if !yield(row, nil) {
 				return
 			}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // An arrayReader reads the elements of one JSON array, however long it is. Where
-// it is no JSON, nothing tells where the next element begins: such an error ends
+// it is not JSON, nothing says where the next element begins, so such an error ends
 // the input.
 type arrayReader struct {
 	text *positions
@@ -21,8 +22,8 @@ type arrayReader struct {
 
 func newArrayReader(text io.Reader) *arrayReader {
 	p := &positions{src: text}
-	// Names that occur twice and bytes that are no UTF-8 spoil the element alone:
-	// they are looked for when it is taken apart.
+	// Names that occur twice and bytes that are not UTF-8 make only their element
+	// invalid: they are looked for when it is taken apart.
 	return &arrayReader{text: p, dec: jsontext.NewDecoder(p, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), line: 1}
 }
 
@@ -72,7 +73,7 @@ func (a *arrayReader) fail(err error) error {
 		return errors.New("the JSON array is not closed: the file is cut off")
 	case errors.As(err, &s):
 		line, at := a.text.at(s.ByteOffset)
-		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", jsonProblem(s), line, at)
+		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", strings.TrimPrefix(s.Err.Error(), "jsontext: "), line, at)
 	}
 	return err
 }

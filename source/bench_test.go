@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"importer/source/mapping"
 	"os"
 	"testing"
 )
@@ -28,7 +29,7 @@ func BenchmarkCSVPlain(b *testing.B) {
 func BenchmarkCSVWithMapping(b *testing.B) {
 	header := []byte("E-Mail;Name;DOB;Tel;VIP;Status;Tags;City;Country\n")
 	row := []byte("ada.lovelock@example.com;Ada Lovelock;29.02.1984;030 23125001;Gold;active;a,b,c;Ulm;DE\n")
-	m, err := DecodeMapping([]byte(`mapping:
+	m, err := mapping.Decode([]byte(`mapping:
   region: DE
   skip_if: row["Status"] == "deleted"
   contact_ids: [{column: E-Mail, type: email, lower: true}]
@@ -54,7 +55,7 @@ func BenchmarkNDJSON(b *testing.B) {
 	benchmark(b, "x.ndjson", nil, content, nil)
 }
 
-func benchmark(b *testing.B, name string, header, rows []byte, m *Mapping) {
+func benchmark(b *testing.B, name string, header, rows []byte, m *mapping.Mapping) {
 	path := b.TempDir() + "/" + name
 	const times = 30
 	content := append(append([]byte(nil), append(header, '\n')...), bytes.Repeat(rows, times)...)

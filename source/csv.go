@@ -8,22 +8,20 @@ import (
 	"fmt"
 	"importer/internal/rejectfile"
 	"importer/internal/words"
+	"importer/source/mapping"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
 )
 
-// maxColumns bounds the header: a first line of more columns is hardly one.
-const maxColumns = 2000
-
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
-	r := newCSV(&newlines{src: bytes.NewReader(head)})
-	r.Comma = f.Delimiter
-	header, err := r.Read()
+	r, rows := newCSV(&newlines{src: bytes.NewReader(head)}, f.Delimiter)
+	header, err := rows.GetCSVRow()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
@@ -47,78 +45,72 @@ const headerOnly = "holds a header and no rows: there is nothing to import"
 
 // columns finds out where the columns of a header go.
 func (f *file) columns(header []string) error {
-	if len(header) > maxColumns {
-		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), maxColumns)
+	if len(header) > mapping.MaxColumns {
+		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
 	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	p, ignored, err := planColumns(header, f.mapping)
+	p, ignored, err := mapping.PlanColumns(header, f.options.Mapping)
 	if err != nil {
 		return err
 	}
 	f.plan = p
-	if err := f.plan.usable(header); err != nil {
-		return err
-	}
-	if t := ignored.text(); t != "" {
-		f.note(t)
+	if ignored != "" {
+		f.note(ignored)
 	}
 	return nil
 }
 
 // finish takes away what the writer of a reject file added, and keeps the cells
 // as they were read.
-func (f *file) finish(rec *record) {
+func (f *file) finish(rec *mapping.Record) {
 	if f.rejects {
-		// A spoilt row may have more or fewer cells than the header. What the writer
+		// An invalid row may have more or fewer cells than the header. What the writer
 		// added stands at its end.
 		added := len(rejectfile.Columns)
-		if n := len(rec.cells) - added; n >= 0 && (len(rec.cells) == len(f.Header)+added || isNumber(rec.cells[n])) {
-			if rec.fault == nil && stillMisquoted(rec.cells[:n], rec.cells[n+rejectedFor]) {
-				rec.fault = &fault{
-					reason: "a quote inside a field is where it was when the row was refused",
-					hint:   "take it out, or clear the cell _error if it belongs to the text",
+		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
+			if rec.Fault == nil && stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]) {
+				rec.Fault = &mapping.Fault{
+					Reason: "a quote inside a field is where it was when the row was refused",
+					Hint:   "take it out, or clear the cell _error if it belongs to the text",
 				}
 			}
-			rec.cells = rec.cells[:n]
+			rec.Cells = rec.Cells[:n]
 		}
-		for i, cell := range rec.cells {
-			rec.cells[i] = rejectfile.Unguard(cell)
+		for i, cell := range rec.Cells {
+			rec.Cells[i] = rejectfile.Unguard(cell)
 		}
 	}
-	rec.raw = rec.cells
+	rec.Raw = rec.Cells
 }
 
 // rejectedFor is where _error stands among the columns of a reject file.
 const rejectedFor = 3
 
 // stillMisquoted tells whether a row of a reject file holds a quote and was
-// refused for one. The reject file quotes as it should, so that nothing else tells
+// refused because of one. The reject file quotes correctly, so nothing else shows
 // that nobody has looked at the row.
 func stillMisquoted(cells []string, why string) bool {
 	return (strings.HasPrefix(why, "a quote inside a field") || strings.HasPrefix(why, "the quote that opens")) &&
 		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
 }
 
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return s != ""
+// isLine tells whether a cell may stand in _line.
+func isLine(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
 }
 
-// A csvReader reads the records of one CSV file. They come from the reader of
-// gocsv, and not through its structs, which it fills by reflection: that takes
-// twice as long as the reading, and here a column is found by its place.
+// A csvReader reads the records of one CSV file. They come from gocsv, but not
+// through its structs: only the mapping knows the columns.
 type csvReader struct {
 	file *file
 	tape *tape
 	buf  *bufio.Reader
-	csv  *csv.Reader
+	csv  *csv.Reader         // tells where a record and its fields stand
+	rows gocsv.SimpleDecoder // over csv
 
 	begun   bool  // the header was read
 	columns int   // of each record
@@ -128,11 +120,7 @@ type csvReader struct {
 
 func newCSVReader(text io.Reader, f *file) *csvReader {
 	t := &tape{src: &newlines{src: text}}
-	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead)}
-	c.columns = len(f.Header)
-	if f.rejects {
-		c.columns += len(rejectfile.Columns)
-	}
+	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead), columns: f.width()}
 	if f.sepLine {
 		t.skipLine()
 		c.lines = 1
@@ -145,18 +133,21 @@ func newCSVReader(text io.Reader, f *file) *csvReader {
 func (c *csvReader) restart() {
 	c.tape.rewind()
 	c.buf.Reset(c.tape)
-	c.csv = newCSV(c.buf)
-	c.csv.Comma = c.file.Delimiter
+	c.csv, c.rows = newCSV(c.buf, c.file.Delimiter)
 	c.csv.FieldsPerRecord = c.columns
 	c.offset = 0
 }
 
-// newCSV is the reader that gocsv drives. It tells where in the text a record ends.
-func newCSV(text io.Reader) *csv.Reader { return gocsv.DefaultCSVReader(text).(*csv.Reader) }
+// newCSV reads records, and says where in the text they stand.
+func newCSV(text io.Reader, delimiter rune) (*csv.Reader, gocsv.SimpleDecoder) {
+	r := csv.NewReader(text)
+	r.Comma = delimiter
+	return r, gocsv.NewSimpleDecoderFromCSVReader(r)
+}
 
 // begin reads the header again.
 func (c *csvReader) begin() error {
-	header, err := c.csv.Read()
+	header, err := c.rows.GetCSVRow()
 	if err == nil && !slices.Equal(header[:len(c.file.Header)], c.file.Header) {
 		err = errors.New("its header is another one")
 	}
@@ -180,30 +171,30 @@ func (c *csvReader) accept(read []byte) {
 }
 
 // next reads one record. A record that cannot be read has its fault in it.
-func (c *csvReader) next(rec *record) error {
+func (c *csvReader) next(rec *mapping.Record) error {
 	if !c.begun {
 		if err := c.begin(); err != nil {
 			return err
 		}
 	}
 	for {
-		cells, err := c.csv.Read()
+		cells, err := c.rows.GetCSVRow()
 		if errors.Is(err, errTooLong) {
 			c.tooLong(rec)
 			return nil
 		}
 		read := c.read()
 		raw := trimNewlines(read)
-		*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+		*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 		switch {
 		case errors.Is(err, csv.ErrFieldCount):
-			rec.cells = splitRecord(raw, c.file.Delimiter).cells
-			rec.fault = c.badText(raw, rec.line, len(rec.cells))
-			if rec.fault == nil {
-				rec.fault = ragged(len(rec.cells), c.columns)
+			rec.Cells = splitRecord(raw, c.file.Delimiter).cells
+			rec.Fault = c.badText(raw, rec.Line, len(rec.Cells))
+			if rec.Fault == nil {
+				rec.Fault = ragged(len(rec.Cells), c.columns)
 			}
 			c.accept(read)
-			if allEmpty(rec.cells) {
+			if allEmpty(rec.Cells) {
 				continue
 			}
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
@@ -211,10 +202,10 @@ func (c *csvReader) next(rec *record) error {
 		case err != nil:
 			return err // io.EOF too
 		default:
-			rec.cells = cells
-			rec.fault = c.badText(raw, rec.line, c.columns)
+			rec.Cells = cells
+			rec.Fault = c.badText(raw, rec.Line, c.columns)
 			c.accept(read)
-			if allEmpty(rec.cells) {
+			if allEmpty(rec.Cells) {
 				continue // a row of delimiters holds no more than a blank line does
 			}
 		}
@@ -231,10 +222,10 @@ func trimNewlines(b []byte) []byte {
 	return b
 }
 
-func ragged(fields, columns int) *fault {
-	return &fault{
-		reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
-		hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
+func ragged(fields, columns int) *mapping.Fault {
+	return &mapping.Fault{
+		Reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
+		Hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
 	}
 }
 
@@ -247,9 +238,9 @@ func allEmpty(cells []string) bool {
 	return true
 }
 
-// badText finds the first byte of a record that is no text. The record begins
+// badText finds the first byte of a record that is not text. The record begins
 // at the given line; the csv.Reader knows the positions of so many fields.
-func (c *csvReader) badText(raw []byte, line, fields int) *fault {
+func (c *csvReader) badText(raw []byte, line, fields int) *mapping.Fault {
 	at := bytes.IndexByte(raw, 0)
 	if at < 0 && utf8.Valid(raw) {
 		return nil
@@ -260,48 +251,64 @@ func (c *csvReader) badText(raw []byte, line, fields int) *fault {
 		reason, hint = fmt.Sprintf("byte 0x%02X is not UTF-8", raw[i]), "save the file as UTF-8"
 	}
 	atLine, atByte := position(raw, at, line)
-	f := &fault{reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), hint: hint}
+	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), Hint: hint}
 	if fields == 0 {
 		return f
 	}
 	first, _ := c.csv.FieldPos(0)
 	for i := range fields {
 		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
-			f.field = columnName(c.file.Header, i)
+			f.Field = c.file.columnName(i)
 		}
 	}
 	return f
 }
 
-// badQuote deals with a quote that stands where it should not. Where a quote was
-// opened and the parser ran over the end of its line to find out that it is not
-// closed, only what is before that end is spoilt: what follows is read again.
-func (c *csvReader) badQuote(rec *record, read, raw []byte) {
+// width is how many cells a record has.
+func (f *file) width() int {
+	if f.rejects {
+		return len(f.Header) + len(rejectfile.Columns)
+	}
+	return len(f.Header)
+}
+
+// columnName is what people call a column, that of a reject file as well.
+func (f *file) columnName(i int) string {
+	if n := len(f.Header); f.rejects && i >= n && i-n < len(rejectfile.Columns) {
+		return rejectfile.Columns[i-n]
+	}
+	return mapping.ColumnName(f.Header, i)
+}
+
+// badQuote handles a quote in the wrong place. Where the parser read past the end of
+// the line before it found that a quote is not closed, only that line is invalid:
+// what follows is read again.
+func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
 	s := splitRecord(raw, c.file.Delimiter)
-	rec.cells = s.cells
-	line, at := position(raw, s.fault, rec.line)
+	rec.Cells = s.cells
+	line, at := position(raw, s.fault, rec.Line)
 	switch {
-	case c.file.lazy:
-		rec.cells = s.lazy
-		if rec.fault = c.badText(raw[:s.end], rec.line, 0); rec.fault == nil && len(rec.cells) != c.columns {
-			rec.fault = ragged(len(rec.cells), c.columns)
+	case c.file.options.LazyQuotes:
+		rec.Cells = s.lazy
+		if rec.Fault = c.badText(raw[:s.end], rec.Line, 0); rec.Fault == nil && len(rec.Cells) != c.columns {
+			rec.Fault = ragged(len(rec.Cells), c.columns)
 		}
 	case !s.open:
-		rec.fault = &fault{
-			reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
-			hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
+			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
 	case s.next < 0:
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
-			hint:   "close it, or double each quote that belongs to the text",
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
+			Hint:   "close it, or double each quote that belongs to the text",
 		}
 	default:
-		nextLine, nextAt := position(raw, s.next, rec.line)
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
+		nextLine, nextAt := position(raw, s.next, rec.Line)
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
 				line, at, nextLine, nextAt),
-			hint: "close it, or double each quote that belongs to the text",
+			Hint: "close it, or double each quote that belongs to the text",
 		}
 	}
 	if s.end == len(raw) {
@@ -313,23 +320,23 @@ func (c *csvReader) badQuote(rec *record, read, raw []byte) {
 	c.file.finish(rec)
 }
 
-// tooLong spoils a record of more than maxRecord bytes: nearly always a quote
-// that is never closed.
-func (c *csvReader) tooLong(rec *record) {
+// tooLong refuses a record of more than maxRecord bytes: nearly always there is a
+// quote that is never closed.
+func (c *csvReader) tooLong(rec *mapping.Record) {
 	read := c.tape.record()
 	raw := trimNewlines(read)
-	*rec = record{line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+	*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
 	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
-		line, at := position(raw, s.fault, rec.line)
-		rec.fault = &fault{
-			reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
-			hint:   "close it, or double each quote that belongs to the text",
+		line, at := position(raw, s.fault, rec.Line)
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
+			Hint:   "close it, or double each quote that belongs to the text",
 		}
-		rec.cells = s.cells
+		rec.Cells = s.cells
 		c.accept(read[:len(read)-len(raw)+s.end])
 	} else {
-		rec.fault = &fault{reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
-		rec.cells = []string{cutText(raw)}
+		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
+		rec.Cells = []string{cutText(raw)}
 		c.lines += bytes.Count(read, []byte{'\n'}) + 1
 		c.tape.skipLine()
 	}

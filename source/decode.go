@@ -96,7 +96,7 @@ func encodingNamed(name string) (encoding.Encoding, error) {
 //
 // Without a name for the encoding it goes by the BOM, then by the pattern of NUL
 // bytes that UTF-16 has. Else it lets ASCII through and decides at the first
-// byte that is none, from what stands there: that may be far into the file.
+// other byte, from what stands there: that may be far into the file.
 type textReader struct {
 	src     *bufio.Reader
 	r       io.Reader    // once it is decided
@@ -119,7 +119,7 @@ func newTextReader(src io.Reader, name string, decided func(string)) (*textReade
 	case bytes.HasPrefix(head, []byte(utf8BOM)):
 		t.src.Discard(len(utf8BOM)) // cannot fail: it was peeked
 		t.decide(utf8Name, nil)
-	case name != "" && !strings.EqualFold(name, "auto"):
+	case !isAuto(name):
 		t.decide(utf8Name, nil)
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		t.src.Discard(2)
@@ -134,6 +134,8 @@ func newTextReader(src io.Reader, name string, decided func(string)) (*textReade
 	}
 	return t, nil
 }
+
+func isAuto(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "auto") }
 
 // decide reads on in an encoding; nil is UTF-8.
 func (t *textReader) decide(name string, e encoding.Encoding) {
@@ -188,8 +190,8 @@ func looksUTF16(head []byte, from int) bool {
 }
 
 // guessEncoding decides from text that holds bytes beyond ASCII. UTF-8 sequences
-// hardly ever come about by chance: where there are as many as bytes that are no
-// UTF-8, the text is UTF-8 with some spoilt rows.
+// hardly ever occur by chance: where there are as many as bytes that are not UTF-8,
+// the text is UTF-8 with some invalid rows.
 func guessEncoding(b []byte) (string, encoding.Encoding) {
 	valid, invalid := 0, 0
 	for i := 0; i < len(b); {

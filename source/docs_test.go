@@ -2,6 +2,7 @@ package source
 
 import (
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"os"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ func TestCookbook(t *testing.T) {
 		t.Errorf("%d of %d examples are complete", len(examples), n)
 	}
 	for _, e := range examples {
-		m, err := DecodeMapping([]byte(e[1]))
+		m, err := mapping.Decode([]byte(e[1]))
 		if err != nil {
 			t.Errorf("%s\n%v", e[1], err)
 			continue
@@ -45,7 +46,7 @@ func TestCookbook(t *testing.T) {
 
 // A mapping does not change what identifies a row from one run to the next.
 func TestSameRowSameKey(t *testing.T) {
-	m := mapping(t, "contact_ids: [{column: A, lower: true, type: email}, B]\nfields:\n  memories: {column: C, type: memory, timestamp: 2026-01-31T00:00:00Z}\n  x: {expr: 'upper(row[\"C\"])'}")
+	m := mappingOf(t, "contact_ids: [{column: A, lower: true, type: email}, B]\nfields:\n  memories: {column: C, type: memory, timestamp: 2026-01-31T00:00:00Z}\n  x: {expr: 'upper(row[\"C\"])'}")
 	var keys []contact.Key
 	var digests []contact.Digest
 	for _, content := range []string{"A,B,C\na@example.com,b,c\n", "C,x,A,B\n\nc,,A@EXAMPLE.com,b\n"} {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"flag"
+	"importer/source/mapping"
 	"os"
 	"strings"
 	"testing"
@@ -66,7 +67,7 @@ func TestGuess(t *testing.T) {
 				t.Fatal(err)
 			}
 			diff(t, strings.Split(yaml, "\n"), strings.Split(string(before), "\n"))
-			m, err := DecodeMapping([]byte(yaml))
+			m, err := mapping.Decode([]byte(yaml))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +113,7 @@ func TestGuessUnsure(t *testing.T) {
 					t.Errorf("%q is missing in:\n%s", want, yaml)
 				}
 			}
-			m, err := DecodeMapping([]byte(yaml))
+			m, err := mapping.Decode([]byte(yaml))
 			if err != nil {
 				t.Fatalf("%v in:\n%s", err, yaml)
 			}

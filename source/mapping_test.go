@@ -2,15 +2,16 @@ package source
 
 import (
 	"errors"
+	"importer/source/mapping"
 	"reflect"
 	"strings"
 	"testing"
 )
 
-// mapping decodes the YAML of a mapping, which is given without its indentation.
-func mapping(t *testing.T, yaml string) *Mapping {
+// mappingOf decodes the YAML of a mapping, which is given without its indentation.
+func mappingOf(t *testing.T, yaml string) *mapping.Mapping {
 	t.Helper()
-	m, err := DecodeMapping([]byte("mapping:\n  " + strings.ReplaceAll(yaml, "\n", "\n  ")))
+	m, err := mapping.Decode([]byte("mapping:\n  " + strings.ReplaceAll(yaml, "\n", "\n  ")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,14 +145,14 @@ func TestMapping(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", tt.csv)}, Mapping: mapping(t, tt.yaml)})
+			rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", tt.csv)}, Mapping: mappingOf(t, tt.yaml)})
 			diff(t, rows, tt.want)
 		})
 	}
 }
 
 func TestMappingOfJSON(t *testing.T) {
-	m := mapping(t, `skip_if: row["status.code"] == "410"
+	m := mappingOf(t, `skip_if: row["status.code"] == "410"
 contact_ids: [mail]
 fields:
   firstname: name.first
@@ -178,68 +179,24 @@ fields:
 	}
 	rows, _ = read(t, Options{
 		Paths:   []string{writeFile(t, "x.ndjson", `{"email":"a@example.com","Shoe size":42,"x":null}`+"\n"+`{"email":"b@example.com","shoe_size":1,"shoe-size":2}`)},
-		Mapping: mapping(t, "unnamed: custom")})
+		Mapping: mappingOf(t, "unnamed: custom")})
 	diff(t, rows, []string{
 		`1 ["a@example.com"],"profile":{"email":"a@example.com","shoe_size":42}}`,
 		`2 shoe-size: another member goes to the field shoe_size too ["{\"email\":\"b@example.com\",\"shoe_size\":1,\"shoe-size\":2}"]`,
 	})
-	rows, _ = read(t, Options{Paths: []string{writeFile(t, "x.ndjson", `{"email":"a@example.com","x":42}`)}, Mapping: mapping(t, "unnamed: error\nfields: {email: email}")})
+	rows, _ = read(t, Options{Paths: []string{writeFile(t, "x.ndjson", `{"email":"a@example.com","x":42}`)}, Mapping: mappingOf(t, "unnamed: error\nfields: {email: email}")})
 	diff(t, rows, []string{`1 x: the mapping does not name it ["{\"email\":\"a@example.com\",\"x\":42}"]`})
-}
-
-// An error in the mapping shows its line and says what was expected.
-func TestMappingErrors(t *testing.T) {
-	tests := []struct {
-		name, yaml string
-		want       []string
-	}{
-		{"unknown key", "fields:\n  age: {colum: Age}", []string{"colum", ">  3 |"}},
-		{"unknown section", "felder: {}", []string{"felder", ">  2 |"}},
-		{"no value", "fields:\n  age: {type: number}", []string{"mapping.fields.age: give one of", ">  3 |"}},
-		{"two sources", "fields:\n  age:\n    column: A\n    value: 1", []string{"give one of", ">  4 |"}},
-		{"type", "fields:\n  age:\n    column: Age\n    type: integer", []string{`"integer"`, "want text, email", ">  5 |"}},
-		{"type of a default field", "fields:\n  accepted_gdpr: {column: Age, type: number}", []string{"takes bool", ">  3 |"}},
-		{"option without use", "fields:\n  firstname: {column: A, layouts: [YYYY]}", []string{"layouts: does nothing", ">  3 |"}},
-		{"layout", "fields:\n  d: {column: A, type: date, layouts: [DD.MM.YYYY, mm/dd]}", []string{`"mm/dd"`, "DD.MM.YYYY, or one of", ">  3 |"}},
-		{"constant", "fields:\n  age: {value: old}", []string{"constant", "whole number", ">  3 |"}},
-		{"field name", "fields:\n  shoe size: A", []string{`"shoe size"`, "letters, digits", "shoe size: A"}},
-		{"region", "region: Germany", []string{"two capital letters", ">  2 |"}},
-		{"policy", "unnamed: drop", []string{"want auto, ignore", ">  2 |"}},
-		{"memory without time", "fields:\n  memories: {column: A, type: memory}", []string{"timestamp", ">  3 |"}},
-		{"expression", "fields:\n  x: {expr: 'row[\"a\"] +'}", []string{"mapping.fields.x.expr", ">  3 |"}},
-		{"expression with the time", "fields:\n  x: {expr: 'string(now())'}", []string{"now"}},
-		{"expression with all columns", "fields:\n  x: {expr: 'len(row)'}", []string{`row["First Name"]`}},
-		{"condition", "skip_if: row.a", []string{"bool", ">  2 |"}},
-		{"same spelling twice", "fields:\n  v: {column: A, type: bool, true_values: [x], false_values: [X]}", []string{"true_values too"}},
-		{"type of a contact id", "contact_ids:\n- {column: A, type: number}", []string{"contact_ids[0].type", ">  3 |"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			m, err := DecodeMapping([]byte("mapping:\n  " + strings.ReplaceAll(tt.yaml, "\n", "\n  ")))
-			if err == nil {
-				t.Fatalf("it was taken: %+v", m)
-			}
-			for _, want := range tt.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%q is missing in:\n%s", want, err)
-				}
-			}
-		})
-	}
-	if m, err := DecodeMapping([]byte("rate: 20/s\n")); m != nil || err != nil {
-		t.Errorf("without a mapping: %v, %v", m, err)
-	}
 }
 
 // What does not fit a file is told when it is opened.
 func TestMappingOfAnotherFile(t *testing.T) {
 	config := "mapping:\n  fields:\n    age:\n      column: Alter (Jahre)\n"
-	m, err := DecodeMapping([]byte(config))
+	m, err := mapping.Decode([]byte(config))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = Open(Options{Paths: []string{writeFile(t, "x.csv", "email,Alter\n")}, Mapping: m})
-	var bad *MappingError
+	var bad *mapping.Error
 	if !errors.As(err, &bad) || bad.Path != "$.mapping.fields.age" || !strings.HasSuffix(bad.Source, "x.csv") {
 		t.Fatalf("%#v", err)
 	}
@@ -253,7 +210,7 @@ func TestMappingOfAnotherFile(t *testing.T) {
 		"unnamed: custom\nfields: {shoe_size: {value: 1}}": "shoe_size",
 		"fields: {x: Tel}": `no column "Tel"`, // two are spelled like it
 	} {
-		_, err := Open(Options{Paths: []string{writeFile(t, "x.csv", "email,Shoe size,tel,TEL\n")}, Mapping: mapping(t, yaml)})
+		_, err := Open(Options{Paths: []string{writeFile(t, "x.csv", "email,Shoe size,tel,TEL\n")}, Mapping: mappingOf(t, yaml)})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", yaml, err)
 		}
@@ -261,11 +218,12 @@ func TestMappingOfAnotherFile(t *testing.T) {
 }
 
 func TestCustomFields(t *testing.T) {
-	m := mapping(t, "unnamed: custom\nfields:\n  n: {column: N, type: number}\n  b: {column: N, type: bool}\n  l: {column: N, type: list}\n  d: {column: N, type: date}\n  firstname: N")
+	m := mappingOf(t, "unnamed: custom\nfields:\n  n: {column: N, type: number}\n  b: {column: N, type: bool}\n  l: {column: N, type: list}\n  d: {column: N, type: date}\n  firstname: N")
 	_, in := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email,N,Shoe size\n"), writeFile(t, "y.csv", "email,N\n")}, Mapping: m})
-	want := []CustomField{
-		{"b", "boolean", "$.mapping.fields.b"}, {"d", "string", "$.mapping.fields.d"}, {"l", "object", "$.mapping.fields.l"},
-		{"n", "number", "$.mapping.fields.n"}, {"shoe_size", "string", ""},
+	want := []mapping.CustomField{
+		{Name: "b", Type: "boolean", Path: "$.mapping.fields.b"}, {Name: "d", Type: "string", Path: "$.mapping.fields.d"},
+		{Name: "l", Type: "object", Path: "$.mapping.fields.l"}, {Name: "n", Type: "number", Path: "$.mapping.fields.n"},
+		{Name: "shoe_size", Type: "string"},
 	}
 	if got := in.CustomFields(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

@@ -3,62 +3,41 @@ package source
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
-	"importer/importer/contact"
+	"importer/source/mapping"
 	"io"
-	"iter"
-	"slices"
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A jsonReader reads one JSON object a line: the body of a create request,
-//
-//	{"contactIds":["…"],"profile":{…},"active":true}
-//
-// or a flat object whose members are named as the columns of a CSV file.
-//
-// or one JSON array of such objects.
+// A jsonReader reads one JSON object a line, or one JSON array of objects.
 type jsonReader struct {
-	array   *arrayReader  // where the file is one array
-	lines   *bufio.Reader // where it is not
-	line    int           // lines read so far
-	long    []byte
-	plan    *plan
-	ignored ignoredNames
-
-	// Used again for each record.
-	object, profile objectReader
-	all             []member
-	values          []cell
-	names           []string
+	array *arrayReader  // where the file is one array
+	lines *bufio.Reader // where it is not
+	line  int           // lines read so far
+	long  []byte        // used again
 }
 
 func newJSONReader(text io.Reader, f *file) *jsonReader {
 	text = &newlines{src: text}
 	if f.array {
-		return &jsonReader{array: newArrayReader(text), plan: &f.plan}
+		return &jsonReader{array: newArrayReader(text)}
 	}
-	return &jsonReader{lines: bufio.NewReaderSize(text, readAhead), plan: &f.plan}
+	return &jsonReader{lines: bufio.NewReaderSize(text, readAhead)}
 }
 
 // next reads one element, or one line that is not blank.
-func (r *jsonReader) next(rec *record) error {
+func (r *jsonReader) next(rec *mapping.Record) error {
 	if r.array != nil {
 		element, line, err := r.array.next()
-		*rec = record{line: line}
+		*rec = mapping.Record{Line: line}
 		if err != nil {
 			return err
 		}
-		rec.raw = []string{string(element)}
-		rec.fault = r.takeApart(rec, element)
+		rec.Raw, rec.JSON = []string{string(element)}, element
 		return nil
 	}
 	for {
 		line, whole, err := r.readLine()
-		*rec = record{line: r.line}
+		*rec = mapping.Record{Line: r.line}
 		if err != nil {
 			return err
 		}
@@ -66,12 +45,11 @@ func (r *jsonReader) next(rec *record) error {
 			continue
 		}
 		if !whole {
-			rec.raw = []string{cutText(line)}
-			rec.fault = &fault{reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), hint: "shorten it or leave it out"}
+			rec.Raw = []string{cutText(line)}
+			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
 			return nil
 		}
-		rec.raw = []string{string(line)}
-		rec.fault = r.takeApart(rec, line)
+		rec.Raw, rec.JSON = []string{string(line)}, line
 		return nil
 	}
 }
@@ -104,259 +82,4 @@ func (r *jsonReader) readLine() (line []byte, whole bool, err error) {
 			return r.long, whole, nil
 		}
 	}
-}
-
-// takeApart takes a JSON object apart into the slots of the record.
-func (r *jsonReader) takeApart(rec *record, line []byte) *fault {
-	if c := line[0]; c != '{' {
-		return &fault{reason: "there is no JSON object", hint: objectForm}
-	}
-	all := r.all[:0]
-	var profile jsontext.Value
-	for m, err := range r.object.members(line) {
-		if err != nil {
-			return &fault{reason: "not valid JSON: " + jsonReason(err), hint: objectForm}
-		}
-		if m.name == "profile" && m.kind == '{' {
-			profile = m.json()
-			continue
-		}
-		all = append(all, m)
-	}
-	if cap(all) <= maxColumns {
-		r.all = all
-	}
-	if r.values == nil {
-		slots := len(targets) + len(r.plan.members)
-		r.values, r.names = make([]cell, slots), make([]string, slots)
-	}
-	clear(r.values)
-	clear(r.names)
-	rec.values, rec.names = r.values, r.names
-	if len(r.plan.members) > 0 {
-		r.named(rec, "", line)
-	}
-	if profile == nil {
-		for _, m := range all {
-			if f := r.flat(rec, m); f != nil {
-				return f
-			}
-		}
-		return nil
-	}
-	return r.exact(rec, all, profile)
-}
-
-// exact takes over an object in the API's own shape: its members but for the
-// profile, and the profile.
-func (r *jsonReader) exact(rec *record, all []member, profile jsontext.Value) *fault {
-	rec.exact = true
-	for _, m := range all {
-		switch {
-		case m.name == "contactIds":
-			rec.set(toContactIDs, m)
-		case m.name == "active":
-			rec.set(toActive, m)
-		case !strings.HasPrefix(m.name, "_") && !r.isNamed(m.name):
-			r.ignored.add(m.name, "")
-		}
-	}
-	for m := range r.profile.members(profile) { // valid, for the line is
-		t, mapped := defaultField(m.name), r.plan.maps(m.name)
-		switch {
-		case t == nil:
-			rec.custom = append(rec.custom, m.field(m.name))
-		case !mapped:
-			rec.set(byName[plainName(m.name)], m)
-		case !m.empty():
-			// It stands where the mapping gives nothing.
-			v, f := appendValue(nil, m.cell, t.kind, &options{}, "")
-			if f != nil {
-				f.field = m.name
-				return f
-			}
-			if len(v) > 0 {
-				rec.custom = append(rec.custom, contact.Field{Name: m.name, Value: v})
-			}
-		}
-	}
-	return nil
-}
-
-// named puts the members that the mapping names into their slots, those of
-// objects within the object too.
-func (r *jsonReader) named(rec *record, prefix string, object jsontext.Value) {
-	for m := range members(object) { // valid, for it was read before
-		m.name = prefix + m.name
-		if slot, ok := r.plan.members[m.name]; ok {
-			rec.set(slot, m)
-		}
-		if m.kind == '{' && r.leads(m.name) {
-			r.named(rec, m.name+".", m.json())
-		}
-	}
-}
-
-// leads tells whether the mapping names a member within the one of this name.
-func (r *jsonReader) leads(name string) bool {
-	for member := range r.plan.members {
-		if strings.HasPrefix(member, name) && strings.HasPrefix(member[len(name):], ".") {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *jsonReader) isNamed(name string) bool {
-	_, ok := r.plan.members[name]
-	return ok || r.leads(name)
-}
-
-// flat decides where a member of a flat object goes that the mapping may not
-// name.
-func (r *jsonReader) flat(rec *record, m member) *fault {
-	to, known := byName[plainName(m.name)]
-	isID := known && to >= toContactIDs && to != toActive
-	policy := r.plan.unnamed
-	switch {
-	case strings.HasPrefix(m.name, "_"), r.plan.used[m.name] && !isID:
-	case known && rec.names[to] == "" && (isID || policy == "" || policy == "auto" || policy == "custom"):
-		rec.set(to, m)
-	case r.isNamed(m.name):
-	case policy == "error":
-		return &fault{field: m.name, reason: "the mapping does not name it", hint: "name it in the mapping, or let unnamed be ignore"}
-	case policy == "custom" && !known && internalNameOf(m.name) != "":
-		if name := internalNameOf(m.name); !m.empty() {
-			if slices.ContainsFunc(rec.custom, func(f contact.Field) bool { return f.Name == name }) || defaultField(name) != nil ||
-				r.plan.maps(name) {
-				return &fault{field: m.name, reason: "another member goes to the field " + name + " too", hint: "name one of them in the mapping"}
-			}
-			rec.custom = append(rec.custom, m.field(name))
-		}
-	case known && rec.names[to] != "":
-		r.ignored.add(m.name, rec.names[to])
-	default:
-		r.ignored.add(m.name, "")
-	}
-	return nil
-}
-
-const objectForm = "each line, or each element of the array, has to be one whole object, from { to }"
-
-// A member is one name and value of a JSON object.
-type member struct {
-	name string
-	cell
-}
-
-// field is the member as it stands, in compact form, under a name.
-func (m member) field(name string) contact.Field {
-	if m.isText() {
-		return contact.Field{Name: name, Value: contact.StringValue(m.text)}
-	}
-	v := m.json()
-	v.Compact() // cannot fail: it was read by a decoder
-	return contact.Field{Name: name, Value: []byte(v)}
-}
-
-// members yields the members of one JSON object, and an error where there is
-// something else in v, or more. Names that occur twice are an error.
-func members(v jsontext.Value) iter.Seq2[member, error] { return new(objectReader).members(v) }
-
-// An objectReader reads objects one after the other, with the same memory.
-type objectReader struct {
-	text bytes.Buffer
-	dec  jsontext.Decoder
-}
-
-// members is as the function of that name. It reads one object at a time.
-func (o *objectReader) members(v jsontext.Value) iter.Seq2[member, error] {
-	return func(yield func(member, error) bool) {
-		o.text = *bytes.NewBuffer(v)
-		d := &o.dec
-		d.Reset(&o.text)
-		_, err := d.ReadToken()
-		for err == nil && d.PeekKind() != '}' {
-			var m member
-			if m.name, m.cell, err = readMember(d); err == nil && !yield(m, nil) {
-				return
-			}
-		}
-		if err == nil {
-			_, err = d.ReadToken()
-		}
-		if err == nil {
-			if _, err = d.ReadToken(); err == nil {
-				err = errors.New("there is more behind the object")
-			} else if err == io.EOF {
-				return
-			}
-		}
-		yield(member{}, err)
-	}
-}
-
-func readMember(d *jsontext.Decoder) (string, cell, error) {
-	t, err := d.ReadToken()
-	if err != nil {
-		return "", cell{}, err
-	}
-	name := t.String()
-	c, err := readCell(d)
-	return name, c, err
-}
-
-func readCell(d *jsontext.Decoder) (cell, error) {
-	if d.PeekKind() == '"' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return cell{}, err
-		}
-		return cell{text: t.String()}, nil
-	}
-	v, err := d.ReadValue()
-	return jsonCell(v), err
-}
-
-// elements yields the elements of one JSON array.
-func elements(v jsontext.Value) iter.Seq2[cell, error] {
-	return func(yield func(cell, error) bool) {
-		d := jsontext.NewDecoder(bytes.NewBuffer(v))
-		_, err := d.ReadToken()
-		for err == nil && d.PeekKind() != ']' {
-			var c cell
-			if c, err = readCell(d); err == nil && !yield(c, nil) {
-				return
-			}
-		}
-		if err == nil {
-			_, err = d.ReadToken()
-		}
-		if err == nil {
-			if _, err = d.ReadToken(); err == nil {
-				err = errors.New("there is more behind the array")
-			} else if err == io.EOF {
-				return
-			}
-		}
-		yield(cell{}, err)
-	}
-}
-
-// jsonReason says what is wrong with a JSON text and at which byte, from 1.
-func jsonReason(err error) string {
-	var s *jsontext.SyntacticError
-	switch {
-	case errors.As(err, &s) && errors.Is(s.Err, io.ErrUnexpectedEOF), err == io.EOF:
-		return "it ends too early"
-	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
-		return fmt.Sprintf("the name %s stands in it twice, at byte %d", show(s.JSONPointer.LastToken()), s.ByteOffset+1)
-	case errors.As(err, &s):
-		return fmt.Sprintf("%s, at byte %d", jsonProblem(s), s.ByteOffset+1)
-	}
-	return err.Error()
-}
-
-func jsonProblem(s *jsontext.SyntacticError) string {
-	return strings.TrimPrefix(s.Err.Error(), "jsontext: ")
 }

@@ -3,13 +3,14 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"importer/source/mapping"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -21,25 +22,21 @@ var (
 	ErrIsDirectory = errors.New("is a directory")
 	ErrEmpty       = errors.New("the file is empty")
 	ErrBadHeader   = errors.New("the header cannot be read")
-	ErrNoContactID = errors.New("no column gives a contact id")
 )
 
 // sampleBytes is how much of a file Open looks at. The header has to lie in it.
 const sampleBytes = 1 << 20
 
-// A file is one source that was found fit to be read.
+// A file is one source that can be read.
 type file struct {
 	Source
-	plan     plan
-	mapping  *Mapping
-	encoding string // as asked for
-	sheet    string // of a workbook; empty is the first
-	lazy     bool   // misplaced quotes are part of the text
-	rejects  bool   // the last five columns are those of a reject file
-	sepLine  bool   // the first line is sep=;
-	array    bool   // NDJSON: one JSON array
-	notices  []string
-	size     int64 // 0 where it is not known
+	in      *Input
+	options Options
+	plan    *mapping.Plan
+	rejects bool  // the last five columns are those of a reject file
+	sepLine bool  // the first line is sep=;
+	array   bool  // NDJSON: one JSON array
+	size    int64 // 0 where it is not known
 
 	once     *bufio.Reader // what can be read only once: standard input, a pipe
 	used     bool          // once was read
@@ -47,53 +44,15 @@ type file struct {
 	closer   io.Closer     // of once; nil for standard input
 }
 
-// expand replaces globs by the files they match. A path that exists is never a
-// glob, whatever its name.
-func expand(paths []string) ([]string, error) {
-	if len(paths) == 0 {
-		return nil, errors.New("no source given: name a file, a glob, or - for standard input")
-	}
-	var all []string
-	for _, path := range paths {
-		if path == "-" || !strings.ContainsAny(path, "*?[") {
-			all = append(all, path)
-			continue
-		}
-		if _, err := os.Lstat(path); err == nil {
-			all = append(all, path)
-			continue
-		}
-		found, err := filepath.Glob(path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: not a valid glob: %w", path, err)
-		}
-		found = slices.DeleteFunc(found, func(p string) bool {
-			info, err := os.Stat(p)
-			return err == nil && info.IsDir()
-		})
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: %w", path, ErrNoMatch)
-		}
-		all = append(all, found...)
-	}
-	if i := slices.Index(all, "-"); i >= 0 && slices.Contains(all[i+1:], "-") {
-		return nil, errors.New("standard input (-) can be read only once")
-	}
-	return all, nil
-}
-
 // openFile looks at the beginning of a file and decides how to read it.
-func openFile(path string, o Options) (*file, error) {
-	f := &file{Source: Source{Name: path, Format: o.Format, Delimiter: o.Delimiter}, mapping: o.Mapping, encoding: o.Encoding, sheet: o.Sheet, lazy: o.LazyQuotes}
-	if f.Format == "" {
-		f.Format = Auto
-	}
-	head, err := f.peek(o.Stdin)
+func (in *Input) openFile(path string, o Options) (*file, error) {
+	f := &file{Source: Source{Name: path, Format: cmp.Or(o.Format, Auto), Delimiter: o.Delimiter}, in: in, options: o}
+	head, err := f.peek()
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	err = f.examine(head, len(head) < sampleBytes)
-	var bad *MappingError
+	var bad *mapping.Error
 	switch {
 	case errors.As(err, &bad):
 		bad.Source = path
@@ -107,12 +66,12 @@ func openFile(path string, o Options) (*file, error) {
 
 // peek returns the first bytes of the file, sampleBytes at most. A regular file
 // is closed again, anything else is kept open with nothing consumed.
-func (f *file) peek(stdin io.Reader) ([]byte, error) {
+func (f *file) peek() ([]byte, error) {
 	if f.Name == "-" {
-		if stdin == nil {
+		if f.options.Stdin == nil {
 			return nil, errors.New("-: there is no standard input")
 		}
-		f.once = bufio.NewReaderSize(stdin, sampleBytes)
+		f.once = bufio.NewReaderSize(f.options.Stdin, sampleBytes)
 		return f.peekOnce()
 	}
 	file, err := os.Open(f.Name)
@@ -162,7 +121,7 @@ func (f *file) examine(head []byte, whole bool) error {
 		f.Format = XLSX
 		return f.examineXLSX()
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: it is no Excel workbook (.xlsx)", ErrBadHeader)
+		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx)", ErrBadHeader)
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		return fmt.Errorf("%w: it is a workbook of an old Excel (.xls): save it as .xlsx or CSV", ErrBadHeader)
 	}
@@ -181,7 +140,7 @@ func (f *file) examine(head []byte, whole bool) error {
 	}
 	if f.Format == NDJSON {
 		f.array = bytes.TrimSpace(text)[0] == '['
-		f.plan, err = planJSON(f.mapping)
+		f.plan, err = mapping.PlanJSON(f.options.Mapping)
 		return err
 	}
 	if d, ok := separatorLine(text); ok {
@@ -200,7 +159,7 @@ func (f *file) examine(head []byte, whole bool) error {
 // sample is the beginning of the text, sampleBytes at most, and whether it is
 // the whole of it.
 func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error) {
-	r, done, err := f.decode(bufio.NewReader(bytes.NewReader(head)), func(name string) { f.decided(name, f.note) })
+	r, done, err := f.decode(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
 		return nil, false, err
 	}
@@ -215,24 +174,24 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 	return text, whole && len(text) < sampleBytes, nil
 }
 
-// decided notes the encoding that was found, and tells a person of one that is
-// not sure.
-func (f *file) decided(name string, tell func(string)) {
-	if f.Encoding == "" && (f.encoding == "" || strings.EqualFold(f.encoding, "auto")) && name != utf8Name && !strings.HasPrefix(name, "utf-16") {
-		tell(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
+// decided records the encoding that was found, and gives notice of one that is not
+// certain.
+func (f *file) decided(name string) {
+	if f.Encoding == "" && isAuto(f.options.Encoding) && name != utf8Name && !strings.HasPrefix(name, "utf-16") {
+		f.note(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
 	}
 	f.Encoding = name
 }
 
-func (f *file) note(text string) { f.notices = append(f.notices, text) }
+func (f *file) note(text string) { f.in.notice(f.Name, text) }
 
 // decode turns raw bytes into text.
-func (f *file) decode(raw *bufio.Reader, decided func(string)) (io.Reader, func(), error) {
+func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	r, done, err := decompress(raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := newTextReader(r, f.encoding, decided)
+	t, err := newTextReader(r, f.options.Encoding, f.decided)
 	if err != nil {
 		done()
 		return nil, nil, err
@@ -242,12 +201,12 @@ func (f *file) decode(raw *bufio.Reader, decided func(string)) (io.Reader, func(
 
 // text opens the file for reading from its first byte to its last, as UTF-8
 // without a BOM, and counts the bytes that are taken from it.
-func (f *file) text(read *atomic.Int64, tell func(string)) (io.Reader, func(), error) {
+func (f *file) text() (io.Reader, func(), error) {
 	raw, done, err := f.reopen()
 	if err != nil {
 		return nil, nil, err
 	}
-	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, read}, readAhead), func(name string) { f.decided(name, tell) })
+	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, &f.in.read}, readAhead))
 	if err != nil {
 		done()
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)

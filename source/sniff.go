@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"fmt"
+	"importer/source/mapping"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -79,7 +80,7 @@ func guessDelimiter(sample []byte) rune {
 			score = same / all
 		}
 		for _, name := range header.cells {
-			if _, ok := byName[plainName(name)]; ok {
+			if mapping.IsKnown(name) {
 				score++
 				break
 			}

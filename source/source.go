@@ -1,16 +1,19 @@
 // Package source reads contacts from files: bytes in, rows out.
 //
-//	path, glob, - ──► open ──► text ──► CSV    ──┐
-//	                                └─► NDJSON ──┴─► record ──► mapping ──► change.Row
+//	path, glob, - ──► open ──┬─► text ──► CSV, NDJSON ──┐
+//	                         └─► workbook ──────────────┴─► record ──► mapping ──► contact.Row
 //
 // A record that cannot be sent is a *contact.RowError and the reading goes on.
-// An error of the file itself ends the input. The end of the input is no error.
+// An error of the file itself ends the input. The end of the input is not an error.
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/internal/words"
+	"importer/source/mapping"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -29,19 +32,16 @@ const (
 
 // ParseFormat reads the value of --format.
 func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case "":
-		return Auto, nil
-	case Auto, CSV, NDJSON, XLSX:
-		return f, nil
-	}
-	return "", fmt.Errorf("unknown format %q: use auto, csv, ndjson or xlsx", s)
+	s = cmp.Or(s, string(Auto))
+	_, err := words.Choice(s, string(Auto), string(CSV), string(NDJSON), string(XLSX))
+	return Format(s), err
 }
 
 // Options say what to read. The zero value of each but Paths will do.
 type Options struct {
 	// Paths are files, globs, or "-" for Stdin, read in this order. A glob gives
-	// its files sorted by name.
+	// its files sorted by name, but for those that this program wrote. A file that
+	// is named twice, by whatever name, is read once.
 	Paths []string
 	// Stdin is what "-" reads. It is not closed.
 	Stdin io.Reader
@@ -57,7 +57,7 @@ type Options struct {
 	LazyQuotes bool
 	// Mapping says which column goes where; without one, columns go to the field of
 	// their name.
-	Mapping *Mapping
+	Mapping *mapping.Mapping
 	// Sheet is the sheet of a workbook that is read; empty is the first.
 	Sheet string
 }
@@ -75,7 +75,7 @@ type Source struct {
 }
 
 // A Notice is something about a source that a person should know once: columns
-// that are ignored, or a file without rows.
+// that are ignored, a file without rows, or one that is left out.
 type Notice struct {
 	Source string
 	Text   string
@@ -95,26 +95,23 @@ type Input struct {
 	notices []Notice
 }
 
-// Open finds the files of o, looks at the beginning of each, and tells what
-// cannot be read before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrNoContactID, *MappingError, or
+// Open finds the files of o and looks at the beginning of each, so that what cannot
+// be read is known before a row is sent. Its errors are of the kinds ErrNoMatch,
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
-	paths, err := expand(o.Paths)
+	paths, notices, err := find(o.Paths)
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{}
+	in := &Input{notices: notices}
 	known := true
 	for _, path := range paths {
-		f, err := openFile(path, o)
+		f, err := in.openFile(path, o)
 		if err != nil {
 			return nil, errors.Join(err, in.Close())
 		}
 		in.files = append(in.files, f)
-		for _, text := range f.notices {
-			in.notices = append(in.notices, Notice{f.Name, text})
-		}
 		in.size += f.size
 		known = known && f.size > 0
 	}
@@ -149,8 +146,7 @@ func (in *Input) Size() int64 { return in.size }
 // BytesRead is how much of Size was read so far.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
 
-// Skipped counts the records that the mapping left out (skip_if). They are no
-// rows.
+// Skipped counts the records that the mapping left out (skip_if).
 func (in *Input) Skipped() int64 { return in.skipped.Load() }
 
 // Notices are what was noticed so far. For CSV they are complete after Open, for
@@ -159,6 +155,16 @@ func (in *Input) Notices() []Notice {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return append([]Notice(nil), in.notices...)
+}
+
+// CustomFields are the custom fields that the rows of all files may have, sorted
+// by name. Members of NDJSON in the API's own shape are not among them.
+func (in *Input) CustomFields() []mapping.CustomField {
+	plans := make([]*mapping.Plan, len(in.files))
+	for i, f := range in.files {
+		plans[i] = f.plan
+	}
+	return mapping.CustomFields(plans...)
 }
 
 func (in *Input) notice(source, text string) {
@@ -170,6 +176,18 @@ func (in *Input) notice(source, text string) {
 // Rows reads all files in their order. Ranging over it again reads the files
 // again; standard input and pipes can be read once.
 func (in *Input) Rows() contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
+		for row, err := range in.AllRows() {
+			if !row.LeftOut && !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// AllRows is as Rows, with those that the mapping leaves out (skip_if): a row of
+// them has LeftOut, and no number.
+func (in *Input) AllRows() contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
 		var number int64
 		in.read.Store(0)
@@ -184,50 +202,60 @@ func (in *Input) Rows() contact.Rows {
 
 // readFile yields the rows of one file. It is false where the iteration is over.
 func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error) bool) bool {
-	next, done, err := in.reader(f)
+	next, done, err := f.reader()
 	if err != nil {
 		yield(contact.Row{}, err)
 		return false
 	}
 	defer done()
-	m := &mapper{file: f, number: number}
-	var rec record
+	m := mapping.NewMapper(f.Name, f.plan)
+	defer func() {
+		if t := m.Ignored(); t != "" {
+			f.note(t)
+		}
+	}()
+	var rec mapping.Record
 	for {
 		err := next(&rec)
 		switch {
 		case err == io.EOF:
 			return true
 		case err != nil:
-			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.line, err))
+			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.Line, err))
 			return false
 		}
-		if m.skips(&rec) {
+		row, err := m.Row(&rec, *number+1)
+		switch {
+		case row.LeftOut:
 			in.skipped.Add(1)
-			continue
+		case *number == contact.MaxRows:
+			yield(contact.Row{}, fmt.Errorf("%s: line %d: an import takes %d rows and the input has more: split it", f.Name, rec.Line, contact.MaxRows))
+			return false
+		default:
+			*number++
 		}
-		if !yield(m.row(&rec)) {
+		if !yield(row, err) {
 			return false
 		}
 	}
 }
 
 // reader opens a file for its records. The caller calls done at the end.
-func (in *Input) reader(f *file) (next func(*record) error, done func(), err error) {
+func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
-		return f.openSheet(&in.read)
+		r, _, err := f.openSheet()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
+		}
+		f.in.read.Add(f.size) // a workbook is unpacked as a whole before its first row
+		return r.next, r.close, nil
 	}
-	text, closeText, err := f.text(&in.read, func(text string) { in.notice(f.Name, text) })
+	text, closeText, err := f.text()
 	if err != nil {
 		return nil, nil, err
 	}
 	if f.Format == CSV {
 		return newCSVReader(text, f).next, closeText, nil
 	}
-	r := newJSONReader(text, f)
-	return r.next, func() {
-		closeText()
-		if t := r.ignored.text(); t != "" {
-			in.notice(f.Name, t)
-		}
-	}, nil
+	return newJSONReader(text, f).next, closeText, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
+	"importer/source/mapping"
 	"io"
 	"os"
 	"path/filepath"
@@ -48,8 +49,8 @@ func read(t *testing.T, o Options) (rows []string, in *Input) {
 		case err != nil:
 			rows = append(rows, "end: "+strings.ReplaceAll(err.Error(), filepath.Dir(o.Paths[0])+"/", ""))
 		default:
-			if row.Number != number || row.Key != contact.KeyOf(row.Profile.ContactIDs) || row.Digest != contact.DigestOf(row.Profile) ||
-				row.Bytes != row.Profile.BodyBytes() {
+			digest, _ := row.Profile.Measure()
+			if row.Number != number || row.Key != contact.KeyOf(row.Profile.ContactIDs) || digest != row.Digest || row.Bytes != row.Profile.BodyBytes() {
 				t.Errorf("row %d: number %d, key, digest or length wrong", number, row.Number)
 			}
 			body := string(row.Profile.AppendCreateBody(nil, ""))
@@ -90,7 +91,7 @@ func TestOpenErrors(t *testing.T) {
 		{"empty", writeFile(t, "e.csv", ""), ErrEmpty, "e.csv"},
 		{"blank", writeFile(t, "b.csv", "\ufeff \r\n\n"), ErrEmpty, "b.csv"},
 		{"empty NDJSON", writeFile(t, "e.ndjson", "\n"), ErrEmpty, "e.ndjson"},
-		{"header of nothing known", writeFile(t, "h.csv", "Ada,Lovelace,\n"), ErrNoContactID, `"Ada", "Lovelace"`},
+		{"header of nothing known", writeFile(t, "h.csv", "Ada,Lovelace,\n"), mapping.ErrNoContactID, `"Ada", "Lovelace"`},
 		{"open quote in the header", writeFile(t, "q.csv", "email,\"name\nx,y\n"), ErrBadHeader, "q.csv"},
 		{"binary", writeFile(t, "z.csv", "\x7fELF\x00\x01\xff\n"), ErrBadHeader, "not text"},
 		{"archive", writeFile(t, "z.zip", "PK\x03\x04\x00\x00\xff\n"), ErrBadHeader, "unpack it"},
@@ -130,13 +131,12 @@ func TestSeveralSources(t *testing.T) {
 		`2 ["s@example.com"],"profile":{"email":"s@example.com"}}`,
 		`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 		`1 ["c@example.com"],"profile":{"email":"c@example.com"}}`,
-		`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 	})
 	var names []string
 	for _, s := range in.Sources() {
 		names = append(names, filepath.Base(s.Name)+" "+string(s.Format))
 	}
-	if want := []string{"- csv", "b.csv csv", "c.ndjson ndjson", "b.csv csv"}; !slices.Equal(names, want) {
+	if want := []string{"- csv", "b.csv csv", "c.ndjson ndjson"}; !slices.Equal(names, want) {
 		t.Errorf("sources %q, want %q", names, want)
 	}
 	if in.Size() != 0 {
@@ -181,12 +181,12 @@ func TestNotices(t *testing.T) {
 		want          []string
 	}{
 		{"a.csv", "email,Shoe size,,E-Mail,_hint,shoe size\na@example.com,1,2,3,4,5\n", []string{
-			`not imported, for no profile field has that name: "Shoe size", "column 3", "shoe size"; ` +
-				`not imported, for another column goes to the same field: "E-Mail" ("email" comes first)`}},
+			`not imported, because no profile field has that name: "Shoe size", "column 3", "shoe size"; ` +
+				`not imported, because another column goes to the same field: "E-Mail" ("email" comes first)`}},
 		{"b.csv", "email\r\n", []string{"holds a header and no rows: there is nothing to import"}},
 		{"c.ndjson", `{"email":"a@example.com","x":1,"_x":2}` + "\n" + `{"email":"b@example.com","x":1,"e-mail":""}` + "\n", []string{
-			`not imported, for no profile field has that name: "x"; ` +
-				`not imported, for another column goes to the same field: "e-mail" ("email" comes first)`}},
+			`not imported, because no profile field has that name: "x"; ` +
+				`not imported, because another column goes to the same field: "e-mail" ("email" comes first)`}},
 	}
 	for _, tt := range tests {
 		_, in := read(t, Options{Paths: []string{writeFile(t, tt.name, tt.content)}})
@@ -195,6 +195,21 @@ func TestNotices(t *testing.T) {
 			got = append(got, n.Text)
 		}
 		diff(t, got, tt.want)
+	}
+}
+
+// More rows than can be told apart are not begun.
+func TestTooManyRows(t *testing.T) {
+	in, err := Open(Options{Paths: []string{writeFile(t, "a.csv", "email\na@example.com\nb@example.com\nc@example.com\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	number := int64(contact.MaxRows - 2)
+	var got []error
+	if in.readFile(in.files[0], &number, func(_ contact.Row, err error) bool { got = append(got, err); return true }) || len(got) != 3 ||
+		got[0] != nil || got[1] != nil || got[2] == nil || !strings.Contains(got[2].Error(), "a.csv: line 4: an import takes 1073741823 rows") {
+		t.Errorf("%v", got)
 	}
 }
 

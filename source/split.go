@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// A split is a record that the csv.Reader refused, taken apart as well as can be.
+// A split is a record that the csv.Reader refused, taken apart as far as possible.
 type split struct {
 	cells []string
 	lazy  []string // the same with misplaced quotes as part of the text
@@ -113,7 +113,7 @@ func position(raw []byte, offset, line int) (int, int) {
 	return line + bytes.Count(before, []byte{'\n'}), offset - bytes.LastIndexByte(before, '\n')
 }
 
-// invalidUTF8 is the offset of the first byte that is no UTF-8, or -1.
+// invalidUTF8 is the offset of the first byte that is not UTF-8, or -1.
 func invalidUTF8(b []byte) int {
 	for i := 0; i < len(b); {
 		r, n := utf8.DecodeRune(b[i:])

@@ -54,7 +54,7 @@ func TestBadRows(t *testing.T) {
 			`8 consent: "perhaps" is neither yes nor no`,
 			`9 active: "sometimes" is neither yes nor no`,
 			`10 tags: "[\"vip\"" is not a JSON array of texts`,
-			`11 memories: "likes tea" is not ` + memoriesForm,
+			`11 memories: "likes tea" is not a JSON array of memories, such as [{"id":"1","timestamp":"2026-01-31T09:00:00Z","text":"likes tea"}]`,
 			"12 memories: a memory has no text",
 			`13 privacy policy: "yes" is not a JSON object, such as {"accepted":true}`,
 			"14 : the row has 2 fields and the header 9",

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"importer/internal/rejectfile"
+	"importer/source/mapping"
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -23,33 +22,46 @@ const (
 )
 
 // A sheetReader reads the rows of one sheet. A cell is the text that the
-// workbook shows, but for dates in the format of the country, which would change
+// workbook shows, except for dates in the format of the country, which would change
 // with the computer: they are written 2026-01-31.
 type sheetReader struct {
 	file *file
+	book *excelize.File
 	rows *excelize.Rows
 	line int
 }
 
-// openSheet opens the workbook and the sheet.
-func (f *file) openSheet(read *atomic.Int64) (next func(*record) error, done func(), err error) {
-	book, err := f.openWorkbook()
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
-	}
-	// A workbook is unpacked as a whole before its first row.
-	read.Add(f.size)
+// openSheet opens the sheet behind its header, io.EOF where it has none. The caller
+// closes it.
+func (f *file) openSheet() (_ *sheetReader, header []string, err error) {
 	r := &sheetReader{file: f}
-	if r.rows, err = f.openRows(book); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", f.Name, err), book.Close())
+	if r.book, err = f.openWorkbook(); err != nil {
+		return nil, nil, fmt.Errorf("%w: it is an archive, and not an Excel workbook (%w): unpack it first", ErrBadHeader, err)
 	}
-	if _, err := r.row(); err != nil { // the header
-		return nil, nil, errors.Join(fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err), r.rows.Close(), book.Close())
+	sheets := r.book.GetSheetList()
+	sheet := f.options.Sheet
+	if sheet == "" && len(sheets) > 0 {
+		sheet = sheets[0]
 	}
-	return r.next, func() {
+	if !slices.Contains(sheets, sheet) {
+		err = fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, mapping.QuoteNames(sheets, 12))
+	} else if r.rows, err = r.book.Rows(sheet); err == nil {
+		header, err = r.row()
+	}
+	if err != nil {
+		r.close()
+		return nil, nil, err
+	}
+	return r, header, nil
+}
+
+// close closes the workbook, which was only read: what can fail is the removal of a
+// temporary file.
+func (r *sheetReader) close() {
+	if r.rows != nil {
 		r.rows.Close()
-		book.Close() // read only: what can fail is the removal of a temporary file
-	}, nil
+	}
+	r.book.Close()
 }
 
 func (f *file) openWorkbook() (*excelize.File, error) {
@@ -74,37 +86,18 @@ func (f *file) openWorkbook() (*excelize.File, error) {
 	return excelize.OpenReader(bytes.NewReader(f.workbook), o)
 }
 
-func (f *file) openRows(book *excelize.File) (*excelize.Rows, error) {
-	sheets := book.GetSheetList()
-	sheet := f.sheet
-	if sheet == "" && len(sheets) > 0 {
-		sheet = sheets[0]
-	}
-	if !slices.Contains(sheets, sheet) {
-		return nil, fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, quoteNames(sheets, 12))
-	}
-	return book.Rows(sheet)
-}
-
 // examineXLSX reads the header.
 func (f *file) examineXLSX() error {
-	book, err := f.openWorkbook()
-	if err != nil {
-		return fmt.Errorf("%w: it is an archive, and no Excel workbook (%w): unpack it first", ErrBadHeader, err)
-	}
-	defer book.Close()
-	r := &sheetReader{file: f}
-	if r.rows, err = f.openRows(book); err != nil {
-		return err
-	}
-	defer r.rows.Close()
-	header, err := r.row()
-	if err == io.EOF {
+	r, header, err := f.openSheet()
+	switch {
+	case err == io.EOF:
 		return fmt.Errorf("%w: there is nothing to import in the sheet", ErrEmpty)
-	}
-	if err != nil {
+	case errors.Is(err, ErrBadHeader):
+		return err
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
+	defer r.close()
 	if err := f.columns(header); err != nil {
 		return err
 	}
@@ -135,27 +128,24 @@ func (r *sheetReader) row() ([]string, error) {
 	return nil, io.EOF
 }
 
-func (r *sheetReader) next(rec *record) error {
+func (r *sheetReader) next(rec *mapping.Record) error {
 	cells, err := r.row()
-	*rec = record{line: r.line}
+	*rec = mapping.Record{Line: r.line}
 	if err != nil {
 		return err
 	}
-	width := len(r.file.Header)
-	if r.file.rejects {
-		width += len(rejectfile.Columns)
-	}
+	width := r.file.width()
 	if len(cells) > width {
-		rec.fault = &fault{
-			field:  fmt.Sprintf("column %d", len(cells)),
-			reason: fmt.Sprintf("%s stands in a column without a heading", show(cells[len(cells)-1])),
-			hint:   "give the column a heading, or empty the cell",
+		rec.Fault = &mapping.Fault{
+			Field:  fmt.Sprintf("column %d", len(cells)),
+			Reason: fmt.Sprintf("%s stands in a column without a heading", mapping.Show(cells[len(cells)-1])),
+			Hint:   "give the column a heading, or empty the cell",
 		}
 	}
 	for len(cells) < width {
 		cells = append(cells, "")
 	}
-	rec.cells = cells
+	rec.Cells = cells
 	r.file.finish(rec)
 	return nil
 }

@@ -145,16 +145,16 @@ func (c *Census) each(f func(missing []Entry, known int) error) error {
 		// What is deactivated already is no part of it, unless it is to be deleted.
 		entries = slices.DeleteFunc(entries, func(n Entry) bool { return n.Inactive && c.Mirror.Missing == MissingDeactivate })
 		known := len(entries)
-		missing := slices.DeleteFunc(entries, func(n Entry) bool { return c.Keys.Seen(n.Key) || c.isSpared(n.ContactIDs) })
+		missing := slices.DeleteFunc(entries, func(n Entry) bool { return c.Keys.Seen(n.Key) || slices.ContainsFunc(n.ContactIDs, c.isSpared) })
 		if err := f(missing, known); err != nil {
 			return err
 		}
 	}
 }
 
-func (c *Census) isSpared(contactIDs []string) bool {
-	return len(c.spared) > 0 && slices.ContainsFunc(contactIDs, func(id string) bool {
-		_, ok := c.spared[contact.KeyOf([]string{id})]
-		return ok
-	})
+// isSpared tells whether a contact id stands in a row that is not in, or that is
+// left out.
+func (c *Census) isSpared(contactID string) bool {
+	_, ok := c.spared[contact.KeyOf([]string{contactID})]
+	return ok || c.Keys.LeftOut(contactID)
 }

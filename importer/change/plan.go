@@ -85,7 +85,8 @@ type Plan struct {
 	Invalids contact.FailureGroups `json:"-"`
 }
 
-// MakePlan reads the input once and says what a run would do. It sends nothing.
+// MakePlan reads the input once and says what a run would do. It sends nothing. Of
+// a mirror the rows that are left out have to be among those of the input.
 // Memory grows with the keys only. The error is that of the input, of ctx, of the
 // state or of Each; the plan is then of the rows until there.
 func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, error) {
@@ -98,9 +99,14 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 		if ctx.Err() != nil {
 			return p.plan, context.Cause(ctx)
 		}
-		if invalid {
+		switch {
+		case invalid:
 			err = p.invalid(contact.OutcomeOf(bad))
-		} else {
+		case row.LeftOut:
+			if p.Mirror != nil {
+				p.Keys.LeaveOut(row.Profile.ContactIDs)
+			}
+		default:
 			err = p.row(&row)
 		}
 		if err != nil {

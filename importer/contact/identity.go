@@ -26,8 +26,8 @@ func ParseDuplicates(s string) (Duplicates, error) {
 func ReadLast(rows Rows, keys *Keys) error {
 	for row, err := range rows {
 		if err == nil {
-			keys.SeeLast(row.Key, row.place())
-		} else if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+			keys.SeeLast(row.Key, &row)
+		} else if _, invalid := errors.AsType[*RowError](err); !invalid {
 			return err
 		}
 	}
@@ -35,12 +35,12 @@ func ReadLast(rows Rows, keys *Keys) error {
 }
 
 // Expect reads the input once and counts its rows, and those of which the report
-// does not know what became: at least as many requests are to be expected, but
-// for those among them that repeat a contact.
+// does not know what became: at least so many requests are to be expected, except
+// where they repeat a contact.
 func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 	for row, err := range rows {
 		if err != nil {
-			if _, spoilt := errors.AsType[*RowError](err); !spoilt {
+			if _, invalid := errors.AsType[*RowError](err); !invalid {
 				return read, requests, err
 			}
 		} else if s := keys.Status(row.Key); !s.In() || s == Deleted {
@@ -51,35 +51,28 @@ func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 	return read, requests, nil
 }
 
-// identity tells rows of the same contact apart from others. It has one owner,
+// An Identity tells rows of the same contact apart from others. It has one owner,
 // the feeder.
 type Identity struct {
 	keys   *Keys
 	policy Duplicates
 	// shared are the single contact ids of rows that have several.
 	shared *Keys
-	// LastWins only: the keys that went in from the current line. A JSON array may
-	// hold many records in one.
-	line   Place
-	onLine map[Key]bool
 }
 
+// NewIdentity returns the judge of one input; keys are those of the report.
 func NewIdentity(keys *Keys, policy Duplicates) *Identity {
 	return &Identity{keys: keys, policy: policy, shared: NewKeys()}
 }
 
-// admit judges a row by those before it: an outcome where it repeats one, or
+// Admit judges a row by those before it: an outcome where it repeats one, or
 // where it has some contact ids in common with another row, but not all.
 func (d *Identity) Admit(row *Row) *Outcome {
 	if d.policy == LastWins {
-		if row.place() != d.line {
-			d.line, d.onLine = row.place(), map[Key]bool{}
-		}
-		if last, _ := d.keys.Place(row.Key); last != d.line || d.onLine[row.Key] {
+		if last, number := d.keys.Place(row.Key); number != row.Number {
 			return &Outcome{Row: *row, Status: Duplicate, First: last}
 		}
-		d.onLine[row.Key] = true
-	} else if first, again := d.keys.See(row.Key, row.place()); again {
+	} else if first, again := d.keys.See(row.Key, row); again {
 		if d.policy == NoneTwice {
 			return d.refuse(row, first, "has the same contact ids as this row", "keep one of the two rows")
 		}
@@ -89,13 +82,13 @@ func (d *Identity) Admit(row *Row) *Outcome {
 }
 
 // overlap finds a row that has some of this row's contact ids. Two profiles that
-// share a contact id are a defect in the API, and which row is meant is not for
-// a program to guess.
+// share a contact id are a defect in the API, and a program cannot guess which row
+// is meant.
 func (d *Identity) overlap(row *Row) *Outcome {
 	ids := row.Profile.ContactIDs
 	const reason, hint = "has some of this row's contact ids, but not all", "merge the two rows, or take the contact id they share out of one"
 	if len(ids) == 1 {
-		if other, ok := d.shared.Place(row.Key); ok {
+		if other, number := d.shared.Place(row.Key); number > 0 {
 			return d.refuse(row, other, reason, hint)
 		}
 		return nil
@@ -103,16 +96,16 @@ func (d *Identity) overlap(row *Row) *Outcome {
 	single := make([]Key, len(ids))
 	for i, id := range ids {
 		single[i] = KeyOf([]string{id})
-		other, ok := d.shared.Place(single[i])
-		if !ok {
-			other, ok = d.keys.Place(single[i])
+		other, number := d.shared.Place(single[i])
+		if number == 0 {
+			other, number = d.keys.Place(single[i])
 		}
-		if ok {
+		if number > 0 {
 			return d.refuse(row, other, reason, hint)
 		}
 	}
 	for _, k := range single {
-		d.shared.See(k, row.place())
+		d.shared.See(k, row)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 )
 
+// OutcomeOf is the outcome of a row that is invalid.
 func OutcomeOf(bad *RowError) *Outcome {
 	return &Outcome{
 		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Raw: bad.Raw},

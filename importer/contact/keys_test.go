@@ -10,33 +10,22 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestKeysLikeMap compares the table with a map, over keys that are evenly
-// spread and keys that differ as little as keys can.
-func TestKeysLikeMap(t *testing.T) {
-	type known struct {
+// Keys hold what was noted of each key, however it got there.
+func TestKeysHoldWhatWasNoted(t *testing.T) {
+	type noted struct {
 		status Status
-		seen   bool
+		number int64
 		place  Place
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		keys, model := NewKeys(), map[Key]known{}
-		near := rapid.Bool().Draw(t, "near")
-		draw := func() Key {
-			n := rapid.Uint16Range(0, 600).Draw(t, "key")
-			if near {
-				k := Key{7: 1}
-				if rapid.Bool().Draw(t, "last") {
-					k = Key{255, 255, 255, 255, 255, 255, 255}
-				}
-				copy(k[rapid.SampledFrom([]int{0, 1, 4, 9, 14}).Draw(t, "at"):], binary.BigEndian.AppendUint16(nil, n))
-				return k
-			}
-			return testKeyNumber(int(n))
-		}
-		line, source := 0, 0
-		for range rapid.IntRange(1, 900).Draw(t, "steps") {
-			k := draw()
+		keys, model := NewKeys(), map[Key]noted{}
+		row := Row{Source: "file0"}
+		for range rapid.IntRange(1, 300).Draw(t, "steps") {
+			k := testKeyNumber(rapid.IntRange(0, 100).Draw(t, "key"))
 			e := model[k]
+			row.Number++
+			row.Line = rapid.IntRange(1, MaxRows).Draw(t, "line")
+			here := noted{e.status, row.Number, Place{row.Source, row.Line}}
 			switch rapid.IntRange(0, 9).Draw(t, "what") {
 			case 0, 1, 2:
 				e.status = Status(rapid.IntRange(1, int(InDoubt)).Draw(t, "status"))
@@ -47,30 +36,20 @@ func TestKeysLikeMap(t *testing.T) {
 				keys.Forget(k)
 				model[k] = e
 			case 4:
-				line, source = 0, source+1
+				row.Source = fmt.Sprint("file", row.Number)
 			case 5:
-				line++
-				e.seen, e.place = true, Place{Source: fmt.Sprint("file", source), Line: line}
-				keys.SeeLast(k, e.place)
-				model[k] = e
+				keys.SeeLast(k, &row)
+				model[k] = here
 			case 6:
-				line += rapid.SampledFrom([]int{1, 1000, 1 << 24}).Draw(t, "skip")
+				row.Number += rapid.SampledFrom([]int64{1, 1000, 1 << 20}).Draw(t, "skip")
 			default:
-				line++
-				at := Place{Source: fmt.Sprint("file", source), Line: line}
-				first, again := keys.See(k, at)
-				if again != e.seen || first != e.place {
-					t.Fatalf("See is %v, %v; want %v, %v", first, again, e.place, e.seen)
+				first, again := keys.See(k, &row)
+				if again != (e.number > 0) || first != e.place {
+					t.Fatalf("See is %v, %v; want %v", first, again, e)
 				}
 				if !again {
-					e.seen, e.place = true, at
-					model[k] = e
+					model[k] = here
 				}
-			}
-		}
-		for range 300 {
-			if k := draw(); keys.Status(k) != model[k].status {
-				t.Fatalf("status %v, want %v", keys.Status(k), model[k].status)
 			}
 		}
 		count := map[Status]int{}
@@ -79,8 +58,8 @@ func TestKeysLikeMap(t *testing.T) {
 			if got := keys.Status(k); got != e.status {
 				t.Fatalf("status %v, want %v", got, e.status)
 			}
-			if got, ok := keys.Place(k); ok != e.seen || got != e.place {
-				t.Fatalf("place %v, %v; want %v, %v", got, ok, e.place, e.seen)
+			if at, number := keys.Place(k); at != e.place || number != e.number || keys.Seen(k) != (number > 0) {
+				t.Fatalf("place %v, row %d, seen %t; want %v, %d", at, number, keys.Seen(k), e.place, e.number)
 			}
 		}
 		for s := range statuses {
@@ -94,29 +73,37 @@ func TestKeysLikeMap(t *testing.T) {
 	})
 }
 
-// A key costs at most 26 bytes at any size, and growing does not need the memory
-// twice.
+// The last row and the last line that an entry can tell do not run into its other
+// bits.
+func TestKeysAtTheirBounds(t *testing.T) {
+	keys, k := NewKeys(), testKeyNumber(1)
+	keys.Set(k, InDoubt)
+	keys.See(k, &Row{Source: "a", Number: MaxRows, Line: MaxRows + 1})
+	if at, number := keys.Place(k); at != (Place{"a", MaxRows}) || number != MaxRows || keys.Status(k) != InDoubt {
+		t.Errorf("%v, row %d, %v", at, number, keys.Status(k))
+	}
+}
+
+// A key costs 64 bytes at most at any size, growth included.
 func TestKeysMemory(t *testing.T) {
+	before := heapInUse()
 	keys := NewKeys()
-	for i := range 400_000 {
-		keys.See(testKeyNumber(i), Place{Source: "a", Line: i + 2})
-		if i < 60_000 || i%1000 != 0 {
-			continue
-		}
-		size := 0
-		for _, p := range keys.table.parts {
-			size += len(p.mem)
-		}
-		// A part ends with a page, and with room for what is pushed over its end.
-		if most := (i+1)*26 + 256*(spareSlots*entryBytes+4096); size > most {
-			t.Fatalf("%d bytes for %d keys, which are %.1f each", size, i+1, float64(size)/float64(i+1))
+	for i := range 1_000_000 {
+		keys.See(testKeyNumber(i), &Row{Source: "a", Number: int64(i + 1), Line: i + 2})
+		if n := i + 1; n >= 100_000 && n%50_000 == 0 {
+			if each := float64(heapInUse()-before) / float64(n); each > 64 {
+				t.Fatalf("%.1f bytes for each of %d keys", each, n)
+			}
 		}
 	}
-	for i := range 400_000 {
-		if at, again := keys.See(testKeyNumber(i), Place{Source: "b", Line: 1}); !again || at != (Place{"a", i + 2}) {
-			t.Fatalf("key %d: %v, %v", i, at, again)
-		}
-	}
+	runtime.KeepAlive(keys)
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func testKeyNumber(i int) Key {
@@ -134,17 +121,14 @@ func BenchmarkKeys(b *testing.B) {
 	var keys *Keys
 	b.Run("see", func(b *testing.B) {
 		b.ReportAllocs()
+		before := heapInUse()
 		for b.Loop() {
 			keys = NewKeys()
 			for i, k := range all {
-				keys.See(k, Place{Source: "contacts.csv", Line: i + 2})
+				keys.See(k, &Row{Source: "contacts.csv", Number: int64(i + 1), Line: i + 2})
 			}
 		}
-		size := 0
-		for _, p := range keys.table.parts {
-			size += len(p.mem)
-		}
-		b.ReportMetric(float64(size)/n, "B/key")
+		b.ReportMetric(float64(heapInUse()-before)/n, "B/key")
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/key")
 	})
 	b.Run("status", func(b *testing.B) {
@@ -152,5 +136,4 @@ func BenchmarkKeys(b *testing.B) {
 			keys.Status(all[i*7919%n])
 		}
 	})
-	runtime.KeepAlive(keys)
 }

@@ -2,7 +2,6 @@ package contact
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -40,13 +39,19 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
-// ParseStatus reads the status of a row line in the report.
-func ParseStatus(name string) (Status, error) {
-	i := slices.Index(statusNames[:InDoubt], name)
-	if i <= 0 {
-		return 0, fmt.Errorf("unknown status %q", name)
+// AppendText implements encoding.TextAppender, in the form of String.
+func (s Status) AppendText(b []byte) ([]byte, error) { return append(b, s.String()...), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler: it reads the status of a row
+// line in the report.
+func (s *Status) UnmarshalText(text []byte) error {
+	for i := Created; i < InDoubt; i++ {
+		if statusNames[i] == string(text) {
+			*s = i
+			return nil
+		}
 	}
-	return Status(i), nil
+	return fmt.Errorf("unknown status %q", text)
 }
 
 // In tells whether a row of this status is in the API, as it should be.
@@ -80,8 +85,8 @@ type Outcome struct {
 
 // A Place is a record of the input, for people.
 type Place struct {
-	Source string
-	Line   int // physical line, from 1
+	Source string `json:"source"`
+	Line   int    `json:"line"` // physical line, from 1
 }
 
 func (p Place) String() string { return fmt.Sprintf("%s:%d", p.Source, p.Line) }

@@ -183,50 +183,50 @@ func KeyOf(contactIDs []string) Key {
 	return Key(sum[:16])
 }
 
-// DigestOf returns the content digest of a profile. The project is no part of
-// it: a report belongs to one project.
-func DigestOf(p Profile) Digest {
-	d, _ := p.Measure()
-	return d
-}
-
-// Measure returns the content digest of a profile and the length of its create
-// body, which it makes once for both: DigestOf and BodyBytes.
+// Measure returns the content digest of a profile and BodyBytes, the length of its
+// create body, which it makes once for both. The project is no part of the digest: a
+// report belongs to one project.
 func (p Profile) Measure() (Digest, int) {
 	body := p.AppendCreateBody(make([]byte, 0, 512), "")
 	sum := sha256.Sum256(body)
 	return Digest(sum[:16]), len(body) + projectIDBytes
 }
 
+// text128 is the alphabet of keys and digests; it has one form for each value.
+var text128 = base64.RawURLEncoding.Strict()
+
 // String is the key as it stands in the report: 22 characters of URL-safe
 // base64 without padding.
-func (k Key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
+func (k Key) String() string { return text128.EncodeToString(k[:]) }
+
+// AppendText implements encoding.TextAppender, in the form of String.
+func (k Key) AppendText(b []byte) ([]byte, error) { return text128.AppendEncode(b, k[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler: it reads what String wrote.
+func (k *Key) UnmarshalText(text []byte) error { return decode128(k[:], "key", text) }
 
 // ParseKey reads what String wrote.
-func ParseKey(s string) (Key, error) {
-	var k Key
-	if err := decode128(k[:], s); err != nil {
-		return Key{}, fmt.Errorf("key %q: %w", s, err)
-	}
-	return k, nil
+func ParseKey(s string) (k Key, err error) {
+	err = k.UnmarshalText([]byte(s))
+	return k, err
 }
 
 // String is the digest as it stands in the report, in the form of a key.
-func (d Digest) String() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
+func (d Digest) String() string { return text128.EncodeToString(d[:]) }
 
-// ParseDigest reads what String wrote.
-func ParseDigest(s string) (Digest, error) {
-	var d Digest
-	if err := decode128(d[:], s); err != nil {
-		return Digest{}, fmt.Errorf("digest %q: %w", s, err)
-	}
-	return d, nil
-}
+// AppendText implements encoding.TextAppender, in the form of String.
+func (d Digest) AppendText(b []byte) ([]byte, error) { return text128.AppendEncode(b, d[:]), nil }
 
-func decode128(dst []byte, s string) error {
-	if len(s) != base64.RawURLEncoding.EncodedLen(len(dst)) {
-		return fmt.Errorf("want %d characters of URL-safe base64", base64.RawURLEncoding.EncodedLen(len(dst)))
+// UnmarshalText implements encoding.TextUnmarshaler: it reads what String wrote.
+func (d *Digest) UnmarshalText(text []byte) error { return decode128(d[:], "digest", text) }
+
+func decode128(dst []byte, what string, text []byte) error {
+	want := text128.EncodedLen(len(dst))
+	if len(text) == want {
+		// Line breaks are left out by Decode, and make it shorter.
+		if n, err := text128.Decode(dst, text); err == nil && n == len(dst) {
+			return nil
+		}
 	}
-	_, err := base64.RawURLEncoding.Strict().Decode(dst, []byte(s))
-	return err
+	return fmt.Errorf("%s %q: want %d characters of URL-safe base64", what, text, want)
 }

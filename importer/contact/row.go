@@ -12,17 +12,19 @@ type Row struct {
 	Line    int      // physical line on which the record starts, from 1
 	Number  int64    // ordinal of the record in the whole input, from 1
 	Key     Key      // KeyOf(Profile.ContactIDs)
-	Digest  Digest   // DigestOf(Profile)
+	Digest  Digest   // of the profile, as Profile.Measure makes it
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// LeftOut says that the mapping leaves the row out. It is not counted as read and
+	// nothing is sent for it, but the source holds its contact, which therefore is
+	// not missing. Such a row has no Number, and of the profile at most the contact ids.
+	LeftOut bool
 }
-
-func (r *Row) place() Place { return Place{Source: r.Source, Line: r.Line} }
 
 // Rows are the records of an input in their order. With a *RowError the Row is
 // empty, one record is invalid, and the iteration goes on; any other error ends
-// the input, and the iteration with it. The end of the input is no error.
+// the input, and the iteration with it. The end of the input is not an error.
 // Ranging over it twice reads the input twice, where it can be.
 type Rows = iter.Seq2[Row, error]
 

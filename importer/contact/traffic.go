@@ -11,12 +11,12 @@ import (
 // Traffic is what was sent to the API over a while, and how fast the answers
 // came: the line of that kind in the report.
 type Traffic struct {
-	From     time.Time      `json:"from"`
-	To       time.Time      `json:"at"`
-	Requests []RequestCount `json:"requests"`
+	From     time.Time
+	To       time.Time
+	Requests []RequestCount
 	// Latency counts the requests by how long they took, in milliseconds: pairs of
 	// an upper bound and the requests between the bound before and this one.
-	Latency [][2]float64 `json:"latency_ms"`
+	Latency [][2]float64
 }
 
 // A RequestCount counts the requests of one operation that got one answer.

@@ -94,13 +94,6 @@ func (c *Concurrency) Release(latency time.Duration, ok bool) {
 	}
 }
 
-// Limit returns how many requests may be in flight at present.
-func (c *Concurrency) Limit() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.climber.limit
-}
-
 // climber looks for the number of requests in flight that is worth its while. It
 // reads no clock.
 type climber struct {

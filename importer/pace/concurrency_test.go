@@ -98,7 +98,7 @@ func TestConcurrency(t *testing.T) {
 				long := 400 * c.work
 				got, most, _ := askFor(t, limit, c.workers, long, s.serve)
 				can := float64(min(c.slots, c.workers)) / c.work.Seconds()
-				t.Logf("%.0f%% of the throughput with %d in flight, limit %d", 100*got/can, most, limit.Limit())
+				t.Logf("%.0f%% of the throughput with %d in flight, limit %d", 100*got/can, most, limitOf(limit))
 				if got < c.leastRate*can {
 					t.Errorf("%.1f answers a second; want %.0f%% of %.1f", got, 100*c.leastRate, can)
 				}
@@ -118,7 +118,7 @@ func TestConcurrencyOfAQuickAPIStartsAtOnce(t *testing.T) {
 		c := NewConcurrency(64)
 		s := busyServer{make(chan struct{}, 1000), func() time.Duration { return latency }}
 		askFor(t, c, 64, 4*latency, s.serve)
-		if n := c.Limit(); n != 64 {
+		if n := limitOf(c); n != 64 {
 			t.Errorf("%d in flight after four round trips; want 64", n)
 		}
 	})
@@ -149,7 +149,7 @@ func TestConcurrencyFollows(t *testing.T) {
 func TestConcurrencyBacksOffFromFailures(t *testing.T) {
 	c := NewConcurrency(16)
 	for range 200 {
-		n := c.Limit()
+		n := limitOf(c)
 		for range n {
 			if err := c.Acquire(t.Context()); err != nil {
 				t.Fatal(err)
@@ -159,7 +159,7 @@ func TestConcurrencyBacksOffFromFailures(t *testing.T) {
 			c.Release(30*time.Second, false)
 		}
 	}
-	if n := c.Limit(); n != minInFlight {
+	if n := limitOf(c); n != minInFlight {
 		t.Errorf("a server that never answers gets %d requests at a time; want %d", n, minInFlight)
 	}
 }
@@ -196,4 +196,11 @@ func BenchmarkConcurrency(b *testing.B) {
 			c.Release(time.Millisecond, true)
 		}
 	})
+}
+
+// limitOf is how many requests may be in flight at present.
+func limitOf(c *Concurrency) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.climber.limit
 }

@@ -20,7 +20,7 @@ import (
 	"importer/internal/words"
 	"importer/sink"
 	"importer/sink/journal"
-	"importer/source"
+	"importer/source/mapping"
 )
 
 func newCheckCommand(env Env) *cobra.Command {
@@ -57,8 +57,8 @@ The exit code is 3 where rows would be refused.`,
 // A checker is one check, from the settings to what is printed.
 type checker struct {
 	*session
-	past   *journal.Past
-	fields []source.CustomField
+	past   *journal.Snapshot
+	fields []mapping.CustomField
 	reader profileReader   // nil: profiles are not read
 	out    strings.Builder // lines of --verbose, until they are worth a write
 }
@@ -88,7 +88,7 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 		fmt.Fprintln(k.display, "importer:", n)
 	}
 	k.display.start(k.view())
-	plan, planErr := change.MakePlan(ctx, k.input.Rows(), k.planOptions(ctx))
+	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
 	k.display.stop()
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
@@ -151,11 +151,11 @@ func (k *checker) openPast() error {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
 	}
-	past, err := journal.OpenPast(k.path, o)
+	past, err := journal.Read(k.path, o)
 	if err == nil && k.c.Mode != "create" && past.Whole() {
 		o.Restart = true
 		if err = past.Close(); err == nil {
-			past, err = journal.OpenPast(k.path, o)
+			past, err = journal.Read(k.path, o)
 		}
 	}
 	if err != nil {
@@ -294,7 +294,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	return b.String()
 }
 
-func texts(fields []source.CustomField) []string {
+func texts(fields []mapping.CustomField) []string {
 	all := make([]string, len(fields))
 	for i, f := range fields {
 		all[i] = fieldText(f)

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"errors"
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
+	"io"
 	"net/http/httputil"
 	"os"
 	"path/filepath"
@@ -44,6 +46,34 @@ func TestErrorsAtTheEndAreTold(t *testing.T) {
 		if err := s.close(errNotAllIn); err != errNotAllIn || len(closed) != 3 {
 			t.Errorf("%s: closed again: %v", c.name, err)
 		}
+	}
+}
+
+// A report that fails at the end is an error of the run, and the summary says so.
+func TestAReportThatFailsAtTheEnd(t *testing.T) {
+	dir := t.TempDir()
+	c := config.Default()
+	c.Rate, c.Source.Paths, c.Report.Path = "unlimited", []string{"c.csv"}, filepath.Join(dir, "r.report.ndjson")
+	s, err := newSession(c, Env{Getenv: func(string) string { return "" }, Stderr: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.openReport(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.report.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(s.path, s.path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	broken := s.report.Sending(make([]contact.Key, 1))
+	summary, err := s.end(contact.Summary{Status: contact.Complete}, nil)
+	if broken == nil || !errors.Is(err, broken) || strings.Count(err.Error(), broken.Error()) != 1 {
+		t.Errorf("ended with %v, want %v once", err, broken)
+	}
+	if summary.Status != contact.Stopped || summary.Reason == "" || summary.Run == "" || summary.Report != s.path {
+		t.Errorf("summary %+v", summary)
 	}
 }
 

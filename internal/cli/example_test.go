@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"importer/source/mapping"
 	"os"
 	"testing"
-
-	"importer/source"
 )
 
 // The mapping of the example is one that the source accepts.
@@ -13,7 +12,7 @@ func TestExampleMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := source.DecodeMapping(text)
+	m, err := mapping.Decode(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"importer/sink/journal"
 	"importer/sink/rejects"
 	"importer/source"
+	"importer/source/mapping"
 )
 
 func newImportCommand(env Env) *cobra.Command {
@@ -123,7 +124,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, mirrorOf(i.c), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
 	}
 	saveMemory(i.env.Getenv)
-	return importer.Run(ctx, i.input.Rows(), o)
+	return importer.Run(ctx, i.input.AllRows(), o)
 }
 
 // conclude ends a run that has begun, and says how it ended.
@@ -174,11 +175,11 @@ func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Mapping, err = source.DecodeMapping(c.Text); err != nil {
+	if o.Mapping, err = mapping.Decode(c.Text); err != nil {
 		return nil, config.Errorf("mapping: %w", err)
 	}
 	input, err := source.Open(o)
-	var misfit *source.MappingError
+	var misfit *mapping.Error
 	if errors.As(err, &misfit) {
 		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
 	}
@@ -227,7 +228,7 @@ func (i *importing) forecast() {
 
 // preload tells the pacer what earlier runs of this report have sent within the
 // quota's window.
-func preload(pacer *pace.Pacer, report *journal.Report) {
+func preload(pacer *pace.Pacer, report *journal.Journal) {
 	var sent []time.Time
 	for at, n := range report.Sent() {
 		for range n {

@@ -109,6 +109,39 @@ func TestTheGuardLetsNothingBeRemovedByASourceThatWasCutShort(t *testing.T) {
 	}
 }
 
+// A row that skip_if leaves out is in the source: its contact stays.
+func TestAMirrorKeepsWhatSkipIfLeavesOut(t *testing.T) {
+	j := newJob(t, "mirror", sandbox.Options{})
+	config := j.path("mirror.yaml")
+	if err := os.WriteFile(config, []byte(`sync: {missing: delete, guard: {max: 100, percent: 100}}
+mapping:
+  contact_ids: [{column: email, type: email}, age]
+  skip_if: row["first name"] == "skip" || row["first name"] == "skip too"
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.contacts(10)
+	j.must("--config", config)
+	j.rows[3] = "c000003@example.com,skip," // known by one of its two ids
+	j.rows[4] = contactRow(4, "skip too")
+	j.rows = append(j.rows[:9], contactRow(5, "skip"), ",skip,42") // a contact that has another row, and nobody
+	j.write()
+	plan, text := j.command(append([]string{"check", "--config", config}, j.args...)...)
+	if plan.code != exitOK || !strings.Contains(text, `"read":7,`) || !strings.Contains(text, `"delete":1,`) {
+		t.Errorf("%s %s", plan, text)
+	}
+	r := j.must("--config", config)
+	got := j.profiles()
+	if r.Read != 7 || r.Unchanged != 7 || r.Deleted != 1 || r.of("delete") != 1 || r.all() != 1 || len(got) != 2*9 {
+		t.Errorf("%s\n%d contact ids", r, len(got))
+	}
+	for _, id := range []string{"c000003@example.com", "c000004@example.com", "c000005@example.com"} {
+		if got[id].ID == "" {
+			t.Errorf("%s was removed", id)
+		}
+	}
+}
+
 // An input that breaks off removes nobody, whatever is allowed.
 func TestAnInputThatEndsInAnErrorRemovesNothing(t *testing.T) {
 	j := newJob(t, "mirror", sandbox.Options{})

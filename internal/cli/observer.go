@@ -206,18 +206,18 @@ func (o *observer) failed(out *contact.Outcome) {
 
 // A watchedReport shows the observer what is appended.
 type watchedReport struct {
-	*journal.Report
+	*journal.Journal
 	o *observer
 }
 
-// Append implements contact.Report.
+// Append implements importer.Journal.
 func (r watchedReport) Append(outcomes ...*contact.Outcome) error {
 	for _, out := range outcomes {
 		if !out.Status.In() && !out.Status.Refused() {
 			r.o.failed(out)
 		}
 	}
-	return r.Report.Append(outcomes...)
+	return r.Journal.Append(outcomes...)
 }
 
 // watchedRejects shows the observer what is refused, also what an earlier run had

@@ -78,7 +78,7 @@ func purgeReport(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	aside, err := filepath.Glob(globQuote.Replace(path) + ".[0-9]*")
+	aside, err := journal.Aside(path)
 	if err != nil {
 		return err
 	}

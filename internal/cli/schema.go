@@ -10,13 +10,14 @@ import (
 	"importer/importer/contact"
 	"importer/internal/cognigy"
 	"importer/source"
+	"importer/source/mapping"
 )
 
 // customFields are the custom fields that the run will write.
-func customFields(input *source.Input, stamp string) []source.CustomField {
+func customFields(input *source.Input, stamp string) []mapping.CustomField {
 	fields := input.CustomFields()
 	if stamp != "" {
-		fields = append(fields, source.CustomField{Name: stamp, Type: "string", Path: "stamp.field"})
+		fields = append(fields, mapping.CustomField{Name: stamp, Type: "string", Path: "stamp.field"})
 	}
 	return fields
 }
@@ -25,7 +26,7 @@ func customFields(input *source.Input, stamp string) []source.CustomField {
 // missing or of another type, before anything is sent; with create it adds those
 // that are missing. A schema that cannot be read stops nothing: the key may have no
 // right to, and creates may work all the same.
-func (s *session) checkSchema(ctx context.Context, fields []source.CustomField, create bool) error {
+func (s *session) checkSchema(ctx context.Context, fields []mapping.CustomField, create bool) error {
 	if len(fields) == 0 {
 		return nil
 	}
@@ -54,7 +55,7 @@ func (s *session) checkSchema(ctx context.Context, fields []source.CustomField, 
 
 // missingFields are the fields that a schema does not have, also as text for
 // people. A field that is there with another type is an error.
-func missingFields(schema cognigy.Schema, fields []source.CustomField) (missing []cognigy.SchemaField, names []string, err error) {
+func missingFields(schema cognigy.Schema, fields []mapping.CustomField) (missing []cognigy.SchemaField, names []string, err error) {
 	var wrong []string
 	for _, f := range fields {
 		typ, ok := schema.Lookup(f.Name)
@@ -72,7 +73,7 @@ func missingFields(schema cognigy.Schema, fields []source.CustomField) (missing 
 	return missing, names, nil
 }
 
-func fieldText(f source.CustomField) string { return fmt.Sprintf("%s (%s)", f.Name, f.Type) }
+func fieldText(f mapping.CustomField) string { return fmt.Sprintf("%s (%s)", f.Name, f.Type) }
 
 // addFields adds fields, and waits until the project shows them.
 func (s *session) addFields(ctx context.Context, schema cognigy.Schema, missing []cognigy.SchemaField, names []string) error {

@@ -41,7 +41,7 @@ type session struct {
 	input   *source.Input
 	state   *state.State // nil: none is needed
 	path    string       // of the report
-	report  *journal.Report
+	report  *journal.Journal
 	rejects *rejects.Rejects
 
 	closers []func() error // of what is open, in the order of opening

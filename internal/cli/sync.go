@@ -44,11 +44,11 @@ func (s *session) openReport() error {
 	if s.state != nil {
 		return s.useReport(s.openSyncReport(o))
 	}
-	return s.useReport(journal.OpenReport(s.path, o))
+	return s.useReport(journal.Open(s.path, o))
 }
 
 // useReport takes what opening a report returned.
-func (s *session) useReport(report *journal.Report, err error) error {
+func (s *session) useReport(report *journal.Journal, err error) error {
 	if err != nil {
 		return mismatchIsUsage(err)
 	}
@@ -61,10 +61,10 @@ func (s *session) useReport(report *journal.Report, err error) error {
 // took to bring it to its end: the next one sets it aside, unless nothing had to be
 // done. Before that, the state takes from it what it does not hold yet, because a
 // run may have been killed between the two.
-func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
+func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
-	report, err := journal.OpenReport(s.path, o)
+	report, err := journal.Open(s.path, o)
 	var corrupt *journal.CorruptError
 	if restart && errors.As(err, &corrupt) {
 		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
@@ -84,7 +84,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 		o.After = report
 	}
 	o.Restart = true
-	if report, err = journal.OpenReport(s.path, o); err != nil {
+	if report, err = journal.Open(s.path, o); err != nil {
 		return nil, err
 	}
 	s.state.From(report.ID(), report.Size)
@@ -93,10 +93,14 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Report, error) {
 
 // catchUp brings into the state what the report says and the state does not
 // hold. A state that was lost begins with the reports that were set aside.
-func (s *session) catchUp(report *journal.Report) error {
+func (s *session) catchUp(report *journal.Journal) error {
 	take := func(o *contact.Outcome) error { return s.state.Record(o) }
 	if s.state.Len() == 0 {
-		for _, aside := range journal.Aside(s.path) {
+		reports, err := journal.Aside(s.path)
+		if err != nil {
+			return err
+		}
+		for _, aside := range reports {
 			header, err := journal.ReadHeader(aside)
 			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
 				continue // of another import

@@ -233,7 +233,11 @@ func TestUpsertSendsExactlyWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, aside := range journal.Aside(j.path("r.report.ndjson")) {
+	reports, err := journal.Aside(j.path("r.report.ndjson"))
+	if err != nil || len(reports) == 0 {
+		t.Fatal(reports, err)
+	}
+	for _, aside := range reports {
 		if err := os.Remove(aside); err != nil {
 			t.Fatal(err)
 		}

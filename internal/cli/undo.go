@@ -96,7 +96,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 
 // open opens the report, and plans what is done about what it says was written.
 func (u *undoing) open() error {
-	err := u.useReport(journal.OpenReport(u.path, journal.Options{
+	err := u.useReport(journal.Open(u.path, journal.Options{
 		Header: journal.Header{Run: u.run, Version: u.env.Version, Mode: u.header.Mode, Sources: u.header.Sources, BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID},
 		Redact: u.c.Report.Redact, Window: u.rules.rate.Window,
 	}))

@@ -21,7 +21,7 @@ import (
 // file. Flags and environment variables set the same fields.
 type Config struct {
 	Source      Source        `yaml:"source"`
-	Mapping     any           `yaml:"mapping"` // read by source.DecodeMapping from Text
+	Mapping     any           `yaml:"mapping"` // read by mapping.Decode from Text
 	API         API           `yaml:"api"`
 	Mode        string        `yaml:"mode"` // create, upsert, mirror
 	Sync        Sync          `yaml:"sync"`

@@ -2,11 +2,14 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
 	"importer/importer/contact"
+	"importer/sink/journal"
 )
 
 // An Account is what a report says, up to the line that was applied last. It has
@@ -90,13 +93,12 @@ func NewAccount(path string) *Account {
 
 // Read returns the account of the report at path.
 func Read(path string) (*Account, error) {
-	r, err := Open(path)
+	r, err := journal.OpenReader(path)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
 	a := NewAccount(path)
-	if err := r.ReadInto(a); err != nil {
+	if err := errors.Join(a.ReadFrom(r), r.Close()); err != nil {
 		return nil, err
 	}
 	if a.Lines == 0 {
@@ -105,72 +107,73 @@ func Read(path string) (*Account, error) {
 	return a, nil
 }
 
-// Apply takes the next line. The line is not kept.
-func (a *Account) Apply(l *Line) error {
+// ReadFrom applies all complete lines that r has not read yet.
+func (a *Account) ReadFrom(r *journal.Reader) error {
+	for {
+		l, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a.apply(l)
+	}
+}
+
+// apply takes the next line; the first is a *journal.Header.
+func (a *Account) apply(line journal.Line) {
 	a.Lines++
-	if l.Kind == "run" {
+	if l, begins := line.(*journal.Header); begins {
 		a.Runs = append(a.Runs, Run{
-			ID: l.Run, Version: l.Version, Mode: l.Mode, Sources: l.Sources, BaseURL: l.BaseURL, ProjectID: l.ProjectID, Began: l.At,
+			ID: l.Run, Version: l.Version, Mode: l.Mode, Sources: l.Sources, BaseURL: l.BaseURL, ProjectID: l.ProjectID, Began: l.When(),
 		})
 		a.now = pass{}
 	}
-	if run := &a.Runs[len(a.Runs)-1]; l.At.After(run.Last) {
-		run.Last = l.At
+	run := &a.Runs[len(a.Runs)-1]
+	if at := line.When(); at.After(run.Last) {
+		run.Last = at
 	}
-	switch l.Kind {
-	case "sending", "unsent":
-		for _, text := range l.Keys {
-			key, err := contact.ParseKey(text)
-			if err != nil {
-				return err
-			}
-			if l.Kind == "unsent" {
-				delete(a.open, key)
-			} else if _, known := a.open[key]; !known {
-				a.open[key] = l.At
+	switch l := line.(type) {
+	case *journal.Sending:
+		for _, key := range l.Keys {
+			if _, known := a.open[key]; !known {
+				a.open[key] = l.When()
 			}
 		}
-	case "row":
-		return a.row(l)
-	case "traffic":
+	case *journal.Unsent:
+		for _, key := range l.Keys {
+			delete(a.open, key)
+		}
+	case *journal.Row:
+		a.row(l.Outcome())
+	case *journal.Traffic:
 		for _, r := range l.Requests {
 			a.requests[answer{r.Operation, r.Status}] += r.N
-			a.timeline.add(l.From, l.At, seriesOf(r.Status), r.N)
+			a.timeline.add(l.From.Time, l.When(), seriesOf(r.Status), r.N)
 		}
 		for _, bucket := range l.Latency {
 			a.latency[bucket[0]] += int64(bucket[1])
 		}
-	case "end":
-		a.Runs[len(a.Runs)-1].Summary = l.Summary
-		if l.Summary != nil && l.Summary.Status == contact.Complete {
+	case *journal.End:
+		run.Summary = l.Summary
+		if l.Summary.Status == contact.Complete {
 			a.whole = a.now
 		}
 	}
-	return nil
 }
 
-func (a *Account) row(l *Line) error {
-	status, err := contact.ParseStatus(l.Status)
-	if err != nil {
-		return err
-	}
-	o := &contact.Outcome{
-		Row:    contact.Row{Source: l.Source, Line: l.Line, Profile: contact.Profile{ContactIDs: l.ContactIDs}},
-		Status: status, Failure: l.Error,
-	}
-	switch status {
+func (a *Account) row(o *contact.Outcome) {
+	switch o.Status {
 	case contact.Invalid:
 		a.now.invalid++
 		a.now.groups.Add(o)
-		return nil
+		return
 	case contact.Duplicate:
 		a.now.duplicates++
-		return nil
+		return
 	}
-	key, err := contact.ParseKey(l.Key)
-	if err != nil {
-		return err
-	}
+	key, status := o.Row.Key, o.Status
 	was := a.keys.Status(key)
 	if was != 0 {
 		a.count[was]--
@@ -188,19 +191,18 @@ func (a *Account) row(l *Line) error {
 	if !status.In() {
 		a.notIn[key] = a.groups.Add(o)
 	}
-	if l.Doubt == "" && !l.Found && status != contact.Unknown && was != contact.Unknown {
-		return nil
+	if o.Doubt == "" && !o.Found && status != contact.Unknown && was != contact.Unknown {
+		return
 	}
-	ended := endingOf(status, l.Found, l.Doubt)
+	ended := endingOf(status, o.Found, o.Doubt)
 	a.endings[ended]++
 	if len(a.doubts) == mostDoubts {
 		a.doubts = append(a.doubts[:0], a.doubts[mostDoubts/2:]...)
 	}
 	a.doubts = append(a.doubts, Doubt{
-		Place: contact.Place{Source: l.Source, Line: l.Line}, ContactIDs: l.ContactIDs,
-		Why: cmp.Or(l.Doubt, "not recorded"), Ended: ended, ID: l.ID, Attempts: l.Attempts, At: l.At,
+		Place: contact.Place{Source: o.Row.Source, Line: o.Row.Line}, ContactIDs: o.Row.Profile.ContactIDs,
+		Why: cmp.Or(o.Doubt, "not recorded"), Ended: ended, ID: o.ID, Attempts: o.Attempts, At: o.At,
 	})
-	return nil
 }
 
 // endingOf says how a row that was in doubt ended.

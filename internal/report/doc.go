@@ -2,11 +2,11 @@
 // ids for a CRM as CSV, and a page that opens in any browser, also while the run
 // lasts.
 //
-//	file → Reader → Line → Account → WriteText, WriteJSON, WriteHTML
-//	            └→ WriteIDs
+//	journal.Reader → Account → WriteText, WriteJSON, WriteHTML
+//	journal.Outcomes → WriteIDs
 //
-// A Reader and an Account take lines as they come, so that the page of a run that
-// lasts is the page of its report so far. Memory grows with the contacts (about
+// An Account takes lines as they come, so that the page of a run that lasts is the
+// page of its report so far. Memory grows with the contacts (about
 // sixty bytes each, to know which line of a contact is the last), not with the
 // length of the file.
 package report

@@ -1,12 +1,24 @@
 package report
 
 import (
+	"bufio"
 	"encoding/csv"
-	"importer/importer/contact"
 	"io"
-	"strconv"
 	"strings"
+
+	"github.com/gocarina/gocsv"
+
+	"importer/importer/contact"
+	"importer/sink/journal"
 )
+
+// An idRow is what a CRM wants back of one contact id.
+type idRow struct {
+	ContactID string `csv:"contactId"`
+	ID        string `csv:"_id"`
+	Status    string `csv:"status"`
+	Line      int    `csv:"line"`
+}
 
 // WriteIDs writes what a CRM wants back as CSV, contactId,_id,status,line: one
 // line for each contact id of each profile whose id the report at path knows, in
@@ -16,66 +28,48 @@ import (
 // It reads the report twice.
 func WriteIDs(w io.Writer, path string) error {
 	lines := make(map[contact.Key]uint32) // with an id, of each key
-	err := eachID(path, func(key contact.Key, _ *Line) error {
-		lines[key]++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"contactId", "_id", "status", "line"}); err != nil {
-		return err
-	}
-	err = eachID(path, func(key contact.Key, l *Line) error {
-		if lines[key]--; lines[key] > 0 {
-			return nil // a later line holds
+	for o, err := range journal.Outcomes(path, 0) {
+		if err != nil {
+			return err
 		}
-		ids := l.ContactIDs
+		if hasID(o) {
+			lines[o.Row.Key]++
+		}
+	}
+	buffered := bufio.NewWriter(w)
+	out := csv.NewWriter(buffered)
+	if err := gocsv.MarshalCSV([]idRow{}, out); err != nil { // the header
+		return err
+	}
+	var rows []idRow // of one profile
+	for o, err := range journal.Outcomes(path, 0) {
+		if err != nil {
+			return err
+		}
+		if !hasID(o) {
+			continue
+		}
+		if lines[o.Row.Key]--; lines[o.Row.Key] > 0 {
+			continue // a later line holds
+		}
+		ids := o.Row.Profile.ContactIDs
 		if len(ids) == 0 {
 			ids = []string{""}
 		}
+		rows = rows[:0]
 		for _, id := range ids {
-			if err := out.Write([]string{harmless(id), l.ID, l.Status, strconv.Itoa(l.Line)}); err != nil {
-				return err
-			}
+			rows = append(rows, idRow{harmless(id), o.ID, o.Status.String(), o.Row.Line})
 		}
-		return nil
-	})
-	out.Flush()
-	if err != nil {
-		return err
+		if err := gocsv.MarshalCSVWithoutHeaders(rows, out); err != nil {
+			return err
+		}
 	}
-	return out.Error()
+	return buffered.Flush()
 }
 
-// eachID calls f with each line of a row that has the id of a profile.
-func eachID(path string, f func(contact.Key, *Line) error) error {
-	r, err := Open(path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if l.Kind != "row" || l.ID == "" || l.Key == "" {
-			continue
-		}
-		key, err := contact.ParseKey(l.Key)
-		if err == nil {
-			err = f(key, l)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
+// hasID tells whether an outcome is of a contact whose profile is known. An invalid
+// row is no contact.
+func hasID(o *contact.Outcome) bool { return o.ID != "" && o.Status != contact.Invalid }
 
 // harmless keeps a spreadsheet from running a contact id as a formula, with an
 // apostrophe before it. Phone numbers such as +49… are no formula, and stay.

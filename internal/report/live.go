@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/rand"
 	"errors"
+	"importer/sink/journal"
 	"net/http"
 	"sync"
 )
@@ -14,7 +15,7 @@ type Live struct {
 	now  func() Now
 
 	mu      sync.Mutex
-	reader  *Reader
+	reader  *journal.Reader
 	account *Account
 }
 
@@ -54,13 +55,13 @@ func (l *Live) write(w http.ResponseWriter, nonce string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reader == nil {
-		reader, err := Open(l.path)
+		reader, err := journal.OpenReader(l.path)
 		if err != nil {
 			return err
 		}
 		l.reader = reader
 	}
-	if err := l.reader.ReadInto(l.account); err != nil {
+	if err := l.account.ReadFrom(l.reader); err != nil {
 		// From the beginning next time: half of a line may have been applied.
 		err = errors.Join(err, l.reader.Close())
 		l.reader, l.account = nil, NewAccount(l.path)

@@ -19,13 +19,13 @@ const hostile = `</script><script>alerted=1</script><img src=//evil.example/x on
 // A writer writes a report the way a run does.
 type writer struct {
 	t      *testing.T
-	report *journal.Report
+	report *journal.Journal
 	n      int
 }
 
 func begin(t *testing.T, path, run string) *writer {
 	t.Helper()
-	r, err := journal.OpenReport(path, journal.Options{Header: journal.Header{
+	r, err := journal.Open(path, journal.Options{Header: journal.Header{
 		Run: run, Version: "1", Mode: "create", Sources: []string{hostile + ".csv"}, BaseURL: "https://api.example", ProjectID: "65f0000000000000000000aa",
 	}})
 	must(t, err)
@@ -130,6 +130,41 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Reports of earlier versions tell what they told then.
+func TestReportsOfEarlierVersions(t *testing.T) {
+	for name, want := range map[string]struct {
+		counts map[contact.Status]int64
+		runs   int
+		ids    int // lines of WriteIDs, its first one included
+	}{
+		"create":      {map[contact.Status]int64{contact.Created: 6, contact.Existing: 1, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
+		"killed":      {map[contact.Status]int64{contact.Created: 13, contact.InDoubt: 5}, 1, 14},
+		"interrupted": {map[contact.Status]int64{contact.Created: 27}, 2, 28},
+		"doubt":       {map[contact.Status]int64{contact.Created: 4, contact.Rejected: 1, contact.Unknown: 2, contact.Invalid: 1, contact.Duplicate: 1}, 1, 5},
+		"upsert":      {map[contact.Status]int64{contact.Created: 1, contact.Updated: 1}, 1, 3},
+		"mirror":      {map[contact.Status]int64{contact.Updated: 1, contact.Deleted: 1}, 1, 3},
+		"undo":        {map[contact.Status]int64{contact.Updated: 2, contact.Deleted: 1}, 2, 4},
+		"redacted":    {map[contact.Status]int64{contact.Created: 7, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
+	} {
+		path := filepath.Join("..", "..", "sink", "journal", "testdata", name+".ndjson")
+		a, err := Read(path)
+		must(t, err)
+		for _, s := range shown {
+			if got := a.Count(s); got != want.counts[s] {
+				t.Errorf("%s: %d are %v, want %d", name, got, s, want.counts[s])
+			}
+		}
+		if len(a.Runs) != want.runs || a.Runs[0].ProjectID != "65f0000000000000000000aa" || len(a.Requests()) == 0 {
+			t.Errorf("%s: runs %+v, requests %v", name, a.Runs, a.Requests())
+		}
+		var b strings.Builder
+		must(t, WriteIDs(&b, path))
+		if got := strings.Count(b.String(), "\n"); got != want.ids {
+			t.Errorf("%s: %d lines of ids, want %d:\n%s", name, got, want.ids, b.String())
+		}
+	}
+}
+
 func TestText(t *testing.T) {
 	a, err := Read(writeExample(t))
 	must(t, err)
@@ -154,7 +189,7 @@ func TestJSON(t *testing.T) {
 		`{"kind":"sending","keys":["` + key("a") + `","` + key("b") + `"],"at":"2026-01-02T03:04:06.000Z"}`,
 		`{"kind":"row","key":"` + key("a") + `","source":"c.csv","line":2,"row":1,"contactIds":["a"],"status":"created","_id":"65f000000000000000000001","attempts":1,"at":"2026-01-02T03:04:07.100Z"}`,
 		`{"kind":"row","key":"` + key("b") + `","source":"c.csv","line":3,"row":2,"contactIds":["b"],"status":"rejected","error":{"http":400,"code":1005,"field":"age","detail":"<b> & \u2028","hint":"digits"},"attempts":1,"at":"2026-01-02T03:04:07.200Z"}`,
-		`{"kind":"row","key":"","source":"c.csv","line":4,"row":3,"status":"invalid","error":{"detail":"no id"},"attempts":0,"at":"2026-01-02T03:04:07.300Z"}`,
+		`{"kind":"row","source":"c.csv","line":4,"row":3,"status":"invalid","error":{"detail":"no id"},"attempts":0,"at":"2026-01-02T03:04:07.300Z"}`,
 		`{"kind":"traffic","from":"2026-01-02T03:04:05.678Z","at":"2026-01-02T03:04:07.678Z","requests":[{"op":"create","code":201,"n":1},{"op":"create","code":400,"n":1}],"latency_ms":[[1.5,1],[80,1]]}`,
 	}
 	end := `{"kind":"end","run":"01A","at":"2026-01-02T03:04:08.000Z","status":"complete","summary":{"run":"01A","status":"complete","reason":"","read":3,"created":1,"invalid":1,"rejected":1,"requests":2,"duration_s":2.345,"report":"c.report.ndjson","rejects":"c.rejects.csv"}}`
@@ -232,7 +267,7 @@ func TestReaderFollows(t *testing.T) {
 
 	growing := filepath.Join(t.TempDir(), "g.report.ndjson")
 	must(t, os.WriteFile(growing, nil, 0o600))
-	r, err := Open(growing)
+	r, err := journal.OpenReader(growing)
 	must(t, err)
 	defer r.Close()
 	a := NewAccount(growing)
@@ -244,7 +279,7 @@ func TestReaderFollows(t *testing.T) {
 		_, err := f.Write(rest[:n])
 		must(t, err)
 		rest = rest[n:]
-		must(t, r.ReadInto(a))
+		must(t, a.ReadFrom(r))
 	}
 	if a.Lines != want.Lines || a.Count(contact.Created) != want.Count(contact.Created) || a.State() != want.State() {
 		t.Errorf("read as it grew: %d lines, %d created, %s", a.Lines, a.Count(contact.Created), a.State())

@@ -4,4 +4,4 @@ package journal
 type File = file
 
 // Wrap puts a file of a test's around the one under an open report.
-func (r *Report) Wrap(wrap func(File) File) { r.file = wrap(r.file) }
+func (r *Journal) Wrap(wrap func(File) File) { r.file = wrap(r.file) }

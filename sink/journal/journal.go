@@ -1,9 +1,6 @@
 package journal
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,25 +18,24 @@ import (
 // a second, fsync itself included.
 const flushAfter = 500 * time.Millisecond
 
-// A Report is the journal of an import. It implements contact.Report. Its
-// methods may be called from several goroutines.
+// A Journal is one that a run writes. It implements importer.Journal. Its methods
+// may be called from several goroutines.
 //
-// After an error of any method the report is broken: every later call returns
-// that first error. An fsync that failed is not tried again, for what it should
-// have written may be gone from memory by then. Where a write failed, as on a
-// full disk, the lines are kept for a last attempt in Close.
-type Report struct {
-	path    string
+// After an error of any method the journal is broken: every later call returns
+// that first error. An fsync that failed is not tried again, because what it should
+// have written may be gone from memory by then. Where a write failed, as on a full
+// disk, the lines are kept for a last attempt in Close.
+type Journal struct {
+	*contents
 	options Options
 	lock    *lockFile
 	file    file
 	info    fs.FileInfo // of file
-	history *history    // not changed after OpenReport
 
 	mu     sync.Mutex // guards what follows
 	err    error      // the first one
 	closed bool
-	line   []byte      // reused
+	lines  []byte      // reused
 	size   int64       // length of the complete lines
 	synced int64       // how much of it is on disk
 	timer  *time.Timer // runs flush; made with the first line
@@ -58,48 +54,41 @@ type file interface {
 	Close() error
 }
 
-// Keys is what the earlier runs made of each key. It is the caller's from now on.
-func (r *Report) Keys() *contact.Keys { return r.history.keys }
-
-// ID names the report for good: it is the id of its first run.
-func (r *Report) ID() string {
-	if r.history.first.run != "" {
-		return r.history.first.run
+// ID names the journal for good: it is the id of its first run.
+func (j *Journal) ID() string {
+	if j.first == nil {
+		return j.options.Header.Run
 	}
-	return r.options.Header.Run
+	return j.first.Run
 }
 
 // Size is the length of its complete lines in bytes.
-func (r *Report) Size() int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.size
+func (j *Journal) Size() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.size
 }
 
 // Mode is that of its runs.
-func (r *Report) Mode() string {
-	if len(r.history.runs) == 0 {
-		return r.options.Header.Mode
+func (j *Journal) Mode() string {
+	if j.first == nil {
+		return j.options.Header.Mode
 	}
-	return r.history.first.mode
+	return j.first.Mode
 }
 
-// Whole tells whether the last run, when the report was opened, had gone to its
-// end and left nothing in doubt.
-func (r *Report) Whole() bool { return r.history.whole }
+// Runs is how many runs the journal held when it was opened.
+func (j *Journal) Runs() int { return len(j.runs) }
 
-// Runs is how many runs the report held when it was opened.
-func (r *Report) Runs() int { return len(r.history.runs) }
-
-// LastAlive is the time of the last line when the report was opened, the last
+// LastAlive is the time of the last line when the journal was opened, the last
 // sign of life of an earlier run; zero where there was none.
-func (r *Report) LastAlive() time.Time { return r.history.last() }
+func (j *Journal) LastAlive() time.Time { return j.last() }
 
 // AnnouncedAt is when a key whose status was InDoubt or Unknown was first
 // announced without having been decided since: a profile that is older was not
 // created by these runs. It is zero for other keys.
-func (r *Report) AnnouncedAt(k contact.Key) time.Time {
-	n, ok := r.history.notes[k]
+func (j *Journal) AnnouncedAt(k contact.Key) time.Time {
+	n, ok := j.unsettled[k]
 	if !ok || n.since == 0 {
 		return time.Time{}
 	}
@@ -107,291 +96,273 @@ func (r *Report) AnnouncedAt(k contact.Key) time.Time {
 }
 
 // Sent ranges over the requests that earlier runs sent within Options.Window
-// before the report was opened: a time and how many were sent then or a moment
+// before the journal was opened: a time and how many were sent then or a moment
 // before, in the order of time. Those whose time is not known count at the latest
 // that is possible; look-ups of a run that was killed are not known at all.
-func (r *Report) Sent() iter.Seq2[time.Time, int] { return r.history.sent.all() }
+func (j *Journal) Sent() iter.Seq2[time.Time, int] { return j.sent.all() }
 
 // Begin writes the run line, on disk before it returns. It comes before all
 // other lines.
-func (r *Report) Begin() error {
-	h := r.options.Header
-	return r.appendJSON(struct {
-		Kind      string   `json:"kind"`
-		Run       string   `json:"run"`
-		At        string   `json:"at"`
-		Version   string   `json:"version"`
-		Mode      string   `json:"mode"`
-		Sources   []string `json:"sources"`
-		BaseURL   string   `json:"base_url"`
-		ProjectID string   `json:"project_id"`
-	}{"run", h.Run, formatTime(time.Now()), h.Version, h.Mode, h.Sources, h.BaseURL, h.ProjectID})
+func (j *Journal) Begin() error {
+	h := j.options.Header
+	h.stamp = now()
+	return j.appendSynced(&h)
 }
 
-// Sending implements contact.Report.
-func (r *Report) Sending(keys []contact.Key) error {
-	if err := r.named(); err != nil {
-		return r.fail(err)
+// Sending implements importer.Journal.
+func (j *Journal) Sending(keys []contact.Key) error {
+	return j.announce(keys, func(l keyList) Line { return &Sending{l} })
+}
+
+// Changing implements importer.Journal.
+func (j *Journal) Changing(keys []contact.Key) error {
+	return j.announce(keys, func(l keyList) Line { return &Changing{l} })
+}
+
+// Gone implements importer.Journal.
+func (j *Journal) Gone(keys []contact.Key) error {
+	return j.appendKeys(keys, false, func(l keyList) Line { return &Gone{l} })
+}
+
+// Unsent implements importer.Journal.
+func (j *Journal) Unsent(keys []contact.Key) error {
+	return j.appendKeys(keys, true, func(l keyList) Line { return &Unsent{l} })
+}
+
+// announce writes keys on disk before it returns. What could not be announced is
+// not sent, and must not seem to be: it is not kept for a last attempt.
+func (j *Journal) announce(keys []contact.Key, line func(keyList) Line) error {
+	if err := j.named(); err != nil {
+		return j.fail(err)
 	}
-	if err := r.appendKeys("sending", keys); err != nil {
+	if err := j.appendKeys(keys, false, line); err != nil {
 		return err
 	}
-	return r.flush()
+	return j.flush()
 }
 
-// Changing implements contact.Report.
-func (r *Report) Changing(keys []contact.Key) error {
-	if err := r.named(); err != nil {
-		return r.fail(err)
-	}
-	if err := r.appendKeys("changing", keys); err != nil {
-		return err
-	}
-	return r.flush()
-}
+// maxKeys bounds the keys of one line.
+const maxKeys = 10_000
 
-// Gone implements contact.Report.
-func (r *Report) Gone(keys []contact.Key) error { return r.appendKeys("gone", keys) }
-
-// Unsent implements contact.Report.
-func (r *Report) Unsent(keys []contact.Key) error { return r.appendKeys("unsent", keys) }
-
-// mostAppended is how many bytes of lines go into one write(2), before the line
-// that exceeds it.
-const mostAppended = 256 << 10
-
-// Append implements contact.Report.
-func (r *Report) Append(outcomes ...*contact.Outcome) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var err error
-	r.line = r.line[:0]
-	for i, o := range outcomes {
-		r.line = r.appendRow(r.line, o)
-		if i == len(outcomes)-1 || len(r.line) > mostAppended {
-			// Where one fails, so do the others, and all are kept.
-			err = r.write(r.line, true)
-			r.line = r.line[:0]
+// appendKeys writes a line that names keys, or several where there are many.
+func (j *Journal) appendKeys(keys []contact.Key, keep bool, line func(keyList) Line) error {
+	for part := range slices.Chunk(keys, maxKeys) {
+		if err := j.append(keep, line(keyList{part, now()})); err != nil {
+			return err
 		}
 	}
-	return err
+	return j.failed()
 }
 
-func (r *Report) appendRow(b []byte, o *contact.Outcome) []byte {
-	start := len(b)
-	if b = appendRowLine(b, o, r.options.Redact); len(b)-start > maxLine {
-		// Contact ids without end. The reject file has them.
-		b = appendRowLine(b[:start], o, true)
+// Append implements importer.Journal.
+func (j *Journal) Append(outcomes ...*contact.Outcome) error {
+	lines := make([]Line, len(outcomes))
+	for i, o := range outcomes {
+		lines[i] = rowOf(o)
 	}
-	return b
+	return j.append(true, lines...)
 }
 
-// Before implements contact.Report.
-func (r *Report) Before(k contact.Key) (*contact.Outcome, error) {
-	if err := r.failed(); err != nil {
+// maxWrite is how many bytes of lines go into one write(2), before the line that
+// exceeds it.
+const maxWrite = 256 << 10
+
+// append writes lines, all at once where they are not very long. With keep they
+// are kept for a last attempt where they cannot be written.
+func (j *Journal) append(keep bool, lines ...Line) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var failed error
+	j.lines = j.lines[:0]
+	for i, l := range lines {
+		var err error
+		if j.lines, err = j.encode(j.lines, l); err != nil {
+			failed = err // and the others are written
+		}
+		if i == len(lines)-1 || len(j.lines) > maxWrite {
+			j.write(j.lines, keep)
+			j.lines = j.lines[:0]
+		}
+	}
+	if j.err == nil && failed != nil {
+		j.err = fmt.Errorf("writing to the report %s: %w", j.report, failed)
+	}
+	return j.err
+}
+
+func (j *Journal) encode(b []byte, l Line) ([]byte, error) {
+	if j.options.Redact {
+		l.purge()
+	}
+	long, err := appendLine(b, l)
+	if err == nil && len(long)-len(b) > maxLine {
+		// Contact ids without end. The reject file has them.
+		l.purge()
+		return appendLine(b, l)
+	}
+	return long, err
+}
+
+// appendSynced writes a line that is needed once a run, on disk before it returns.
+func (j *Journal) appendSynced(l Line) error {
+	if err := j.append(true, l); err != nil {
+		return err
+	}
+	return j.flush()
+}
+
+// Before implements importer.Journal.
+func (j *Journal) Before(k contact.Key) (*contact.Outcome, error) {
+	if err := j.failed(); err != nil {
 		return nil, err
 	}
-	n, ok := r.history.notes[k]
-	if !ok || n.offset == 0 {
-		return nil, r.fail(fmt.Errorf("the report %s holds no outcome of the key %s", r.path, k))
-	}
-	b, err := bufio.NewReader(io.NewSectionReader(r.file, n.offset, maxLine)).ReadBytes('\n')
+	o, err := j.contents.Before(k)
 	if err != nil {
-		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
-	}
-	o, err := parseOutcome(b)
-	if err != nil {
-		return nil, r.fail(fmt.Errorf("reading the report %s at byte %d: %w", r.path, n.offset, err))
+		return nil, j.fail(err)
 	}
 	return o, nil
 }
 
-// Traffic writes what was sent over a while. No run resumes from it; it is for
-// those who look at the report later.
-func (r *Report) Traffic(t contact.Traffic) error {
-	t.From, t.To = milliseconds(t.From), milliseconds(t.To)
-	return r.appendJSON(struct {
-		Kind string `json:"kind"`
-		contact.Traffic
-	}{"traffic", t})
+// Traffic writes what was sent over a while.
+func (j *Journal) Traffic(t contact.Traffic) error {
+	return j.appendSynced(&Traffic{From: Time{t.From}, stamp: stamp{Time{t.To}}, Requests: t.Requests, Latency: t.Latency})
 }
 
 // End writes the end line, on disk before it returns. It is the last line.
-func (r *Report) End(s contact.Summary) error {
-	if r.options.Redact && s.Reason != "" {
-		s.Reason = redacted
-	}
-	return r.appendJSON(struct {
-		Kind    string            `json:"kind"`
-		Run     string            `json:"run"`
-		At      string            `json:"at"`
-		Status  contact.RunStatus `json:"status"`
-		Summary contact.Summary   `json:"summary"`
-	}{"end", s.Run, formatTime(time.Now()), s.Status, s})
+func (j *Journal) End(s contact.Summary) error {
+	return j.appendSynced(&End{Run: s.Run, stamp: now(), Status: s.Status, Summary: &s})
 }
 
-// Close brings what was appended onto the disk, and frees the report. Of a broken
-// report it returns the first error, also when what was kept can be written by
-// now. A report without a line is removed.
-func (r *Report) Close() error {
-	err := r.flush()
-	r.syncing.Lock()
-	defer r.syncing.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return r.err
+// Close brings what was appended onto the disk, and frees the journal. Of a broken
+// one it returns the first error, also when what was kept can be written by now. A
+// file without a line is removed.
+func (j *Journal) Close() error {
+	err := j.flush()
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return j.err
 	}
-	r.closed = true
-	if r.timer != nil {
-		r.timer.Stop()
+	j.closed = true
+	if j.timer != nil {
+		j.timer.Stop()
 	}
-	if r.full {
-		err = errors.Join(err, r.rescue())
+	if j.full {
+		err = errors.Join(err, j.rescue())
 	}
-	err = errors.Join(err, r.file.Close())
-	if r.size == 0 && err == nil {
-		err = os.Remove(r.path)
+	err = errors.Join(err, j.file.Close())
+	if j.size == 0 && err == nil {
+		err = os.Remove(j.lock.report)
 	}
-	if r.err == nil {
-		r.err = fmt.Errorf("the report %s is closed", r.path)
+	if j.err == nil {
+		j.err = fmt.Errorf("the report %s is closed", j.report)
 	}
-	return errors.Join(err, r.lock.unlock())
+	return errors.Join(err, j.lock.unlock())
 }
 
 // maxKept bounds the lines that are kept for a last attempt, in bytes. They are
 // those of the requests in flight, and one line each.
 const maxKept = 4 << 20
 
-// write appends complete lines with one write(2). With keep they are kept where
-// they cannot be written. The caller holds mu.
-func (r *Report) write(line []byte, keep bool) error {
-	if r.err == nil {
-		_, err := r.file.Write(line)
+// write appends complete lines with one write(2), or sets err. With keep they are
+// kept where they cannot be written. The caller holds mu.
+func (j *Journal) write(line []byte, keep bool) {
+	if j.err == nil {
+		_, err := j.file.Write(line)
 		if err == nil {
-			r.size += int64(len(line))
-			r.arm()
-			return nil
+			j.size += int64(len(line))
+			j.arm()
+			return
 		}
-		r.err = fmt.Errorf("writing to the report %s: %w; make room or mend the disk, then run the same command again", r.path, err)
-		r.full = true
+		j.err = fmt.Errorf("writing to the report %s: %w; make room or fix the disk, then run the same command again", j.report, err)
+		j.full = true
 	}
-	if keep && r.full && !r.closed && len(r.kept)+len(line) <= maxKept {
-		r.kept = append(r.kept, line...)
+	if keep && j.full && !j.closed && len(j.kept)+len(line) <= maxKept {
+		j.kept = append(j.kept, line...)
 	}
-	return r.err
 }
 
 // rescue is the last attempt to write what was kept, in the place of what is left
 // of the line that failed. The lines before that have not met an fsync either.
 // That it fails for want of room is no news. The caller holds mu.
-func (r *Report) rescue() error {
-	if err := r.named(); err != nil {
+func (j *Journal) rescue() error {
+	if err := j.named(); err != nil {
 		return err
 	}
-	if err := cut(r.path, r.size); err != nil {
+	if err := cut(j.lock.report, j.size); err != nil {
 		return fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 	}
-	_, _ = r.file.Write(r.kept)
-	if err := r.file.Sync(); err != nil {
-		return fmt.Errorf("bringing the report %s onto the disk: %w", r.path, err)
+	_, _ = j.file.Write(j.kept)
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("bringing the report %s onto the disk: %w", j.report, err)
 	}
 	return nil
 }
 
 // arm sees to it that the lines written since are flushed soon. The caller holds
 // mu.
-func (r *Report) arm() {
+func (j *Journal) arm() {
 	switch {
-	case r.armed:
+	case j.armed:
 		return
-	case r.timer == nil:
+	case j.timer == nil:
 		// The error, if any, is kept for the next call.
-		r.timer = time.AfterFunc(flushAfter, func() { _ = r.flush() })
+		j.timer = time.AfterFunc(flushAfter, func() { _ = j.flush() })
 	default:
-		r.timer.Reset(flushAfter)
+		j.timer.Reset(flushAfter)
 	}
-	r.armed = true
+	j.armed = true
 }
 
 // flush brings every line written so far onto the disk. Lines may be appended
 // meanwhile.
-func (r *Report) flush() error {
-	r.syncing.Lock()
-	defer r.syncing.Unlock()
-	r.mu.Lock()
-	r.armed = false
-	size, err, clean := r.size, r.err, r.size == r.synced
-	r.mu.Unlock()
+func (j *Journal) flush() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	j.armed = false
+	size, err, clean := j.size, j.err, j.size == j.synced
+	j.mu.Unlock()
 	if err != nil || clean {
 		return err
 	}
-	err = r.file.Sync()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	err = j.file.Sync()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if err != nil {
-		r.full = false // no last attempt either
-		if r.err == nil {
-			r.err = fmt.Errorf("bringing the report %s onto the disk: %w; mend the disk, then run the same command again", r.path, err)
+		j.full = false // no last attempt either
+		if j.err == nil {
+			j.err = fmt.Errorf("bringing the report %s onto the disk: %w; fix the disk, then run the same command again", j.report, err)
 		}
-		return r.err
+		return j.err
 	}
-	r.synced = size
-	return r.err
+	j.synced = size
+	return j.err
 }
 
-// appendKeys writes a line that names keys, or several where there are many.
-func (r *Report) appendKeys(kind string, keys []contact.Key) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for part := range slices.Chunk(keys, maxKeys) {
-		r.line = appendKeysLine(r.line[:0], kind, part, time.Now())
-		// What could not be announced is not sent, and must not seem to be.
-		if err := r.write(r.line, kind == "unsent"); err != nil {
-			return err
-		}
-	}
-	return r.err
-}
-
-// appendJSON writes a line that is needed once a run, on disk before it returns.
-func (r *Report) appendJSON(v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b) // ends the value with a line feed
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	err := r.write(b.Bytes(), true)
-	r.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return r.flush()
-}
-
-// named tells whether the report still has its name. Keys announced in a file
+// named tells whether the file still has its name. Keys announced in a file
 // that nobody finds again would be sent twice.
-func (r *Report) named() error {
-	info, err := os.Stat(r.path)
-	if err == nil && os.SameFile(info, r.info) {
+func (j *Journal) named() error {
+	info, err := os.Stat(j.report)
+	if err == nil && os.SameFile(info, j.info) {
 		return nil
 	}
 	if err == nil {
 		err = errors.New("another file has its name")
 	}
-	return fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", r.path, err)
+	return fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", j.report, err)
 }
 
-// fail breaks the report, and returns the error that broke it first.
-func (r *Report) fail(err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil {
-		r.err = err
+// fail breaks the journal, and returns the error that broke it first.
+func (j *Journal) fail(err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err == nil {
+		j.err = err
 	}
-	return r.err
+	return j.err
 }
 
-func (r *Report) failed() error { return r.fail(nil) }
+func (j *Journal) failed() error { return j.fail(nil) }

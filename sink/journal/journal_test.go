@@ -23,9 +23,9 @@ func options() Options {
 	}}
 }
 
-func open(t *testing.T, path string, o Options) *Report {
+func open(t *testing.T, path string, o Options) *Journal {
 	t.Helper()
-	r, err := OpenReport(path, o)
+	r, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func open(t *testing.T, path string, o Options) *Report {
 }
 
 // begun opens a report and begins a run in it.
-func begun(t *testing.T, path string, o Options) *Report {
+func begun(t *testing.T, path string, o Options) *Journal {
 	t.Helper()
 	r := open(t, path, o)
 	must(t, r.Begin())
@@ -64,8 +64,9 @@ func keys(ids ...string) []contact.Key {
 // outcome is what became of the row of a contact, sent once where it can be.
 func outcome(id string, s contact.Status) *contact.Outcome {
 	p := contact.Profile{ContactIDs: []string{id}}
+	digest, _ := p.Measure()
 	o := &contact.Outcome{
-		Row:    contact.Row{Source: "contacts.csv", Line: 2, Number: 1, Key: key(id), Digest: contact.DigestOf(p), Profile: p},
+		Row:    contact.Row{Source: "contacts.csv", Line: 2, Number: 1, Key: key(id), Digest: digest, Profile: p},
 		Status: s, At: time.Now(),
 	}
 	switch s {
@@ -159,13 +160,20 @@ func TestLines(t *testing.T) {
 		"invalid": {invalid, false, `{"kind":"row","source":"contacts.csv","line":2,"row":1,"contactIds":["h"],"status":"invalid","error":{"field":"age","detail":"no number"},"attempts":0,"at":"2026-01-02T02:04:05.006Z"}`},
 	} {
 		c.o.At = at
-		got := string(appendRowLine(nil, c.o, c.redact))
+		written := func(o *contact.Outcome) string {
+			l := rowOf(o)
+			if c.redact {
+				l.purge()
+			}
+			return string(encoded(l))
+		}
+		got := written(c.o)
 		if got != c.want+"\n" {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
 		}
-		back, err := parseOutcome([]byte(got))
+		back, err := parseLine([]byte(c.want))
 		must(t, err)
-		if again := string(appendRowLine(nil, back, c.redact)); again != got {
+		if again := written(back.(*Row).Outcome()); again != got {
 			t.Errorf("%s: read back and written again it is %s", name, again)
 		}
 	}
@@ -270,7 +278,7 @@ func (d *disk) Sync() error {
 }
 
 // onDisk puts a disk under a report that is open.
-func onDisk(r *Report) *disk {
+func onDisk(r *Journal) *disk {
 	d := &disk{File: r.file.(*os.File), room: -1}
 	r.file = d
 	return d
@@ -325,18 +333,18 @@ func TestAppendIsOnDiskWithinASecond(t *testing.T) {
 
 func TestBrokenReportStaysBroken(t *testing.T) {
 	broken := errors.New("broken disk")
-	for name, breaks := range map[string]func(r *Report, d *disk) error{
-		"write": func(r *Report, d *disk) error {
+	for name, breaks := range map[string]func(r *Journal, d *disk) error{
+		"write": func(r *Journal, d *disk) error {
 			d.room = 10
 			return r.Append(outcome("a", contact.Existing))
 		},
-		"fsync of sending": func(r *Report, d *disk) error {
+		"fsync of sending": func(r *Journal, d *disk) error {
 			d.failSync = broken
 			err := r.Sending(keys("a"))
 			d.failSync = nil // a second fsync would seem to succeed
 			return err
 		},
-		"fsync of the timer": func(r *Report, d *disk) error {
+		"fsync of the timer": func(r *Journal, d *disk) error {
 			d.failSync = broken
 			if err := r.Append(outcome("a", contact.Existing)); err != nil {
 				return err
@@ -346,14 +354,14 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 			d.failSync = nil
 			return r.Append(outcome("b", contact.Existing))
 		},
-		"moved away": func(r *Report, d *disk) error {
-			if err := os.Rename(r.path, r.path+".moved"); err != nil {
+		"moved away": func(r *Journal, d *disk) error {
+			if err := os.Rename(r.report, r.report+".moved"); err != nil {
 				return err
 			}
 			return r.Sending(keys("a"))
 		},
-		"replaced by a folder": func(r *Report, d *disk) error {
-			if err := errors.Join(os.Remove(r.path), os.Mkdir(r.path, 0o700)); err != nil {
+		"replaced by a folder": func(r *Journal, d *disk) error {
+			if err := errors.Join(os.Remove(r.report), os.Mkdir(r.report, 0o700)); err != nil {
 				return err
 			}
 			return r.Sending(keys("a"))
@@ -391,7 +399,7 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 
 // What cannot be written is kept, and written in the end if there is room again.
 func TestFullDisk(t *testing.T) {
-	row := len(appendRowLine(nil, outcome("a", contact.Created), false))
+	row := len(encoded(rowOf(outcome("a", contact.Created))))
 	for room := range 2*row + 1 {
 		path := reportPath(t)
 		r := begun(t, path, options())
@@ -425,6 +433,32 @@ func TestFullDisk(t *testing.T) {
 		}
 		if got := known.Status(key("e")); got != 0 {
 			t.Errorf("what was not announced is %v", got)
+		}
+	}
+}
+
+// An outcome that cannot be written breaks the report, and takes none with it that
+// comes at the same time.
+func TestOutcomeThatCannotBeWritten(t *testing.T) {
+	path := reportPath(t)
+	r := begun(t, path, options())
+	must(t, r.Sending(keys("a", "b", "c")))
+	bad := outcome("b", contact.Created)
+	bad.Previous = &contact.Profile{Fields: []contact.Field{{Name: "age", Value: []byte("{")}}}
+	err := r.Append(outcome("a", contact.Created), bad, outcome("c", contact.Created))
+	if err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if again := r.Append(outcome("a", contact.Existing)); again != err {
+		t.Errorf("after the first error: %v", again)
+	}
+	if again := r.Close(); !errors.Is(again, err) {
+		t.Errorf("Close: %v", again)
+	}
+	known := open(t, path, options()).Keys()
+	for id, want := range map[string]contact.Status{"a": contact.Created, "b": contact.InDoubt, "c": contact.Created} {
+		if got := known.Status(key(id)); got != want {
+			t.Errorf("%s is %v, want %v", id, got, want)
 		}
 	}
 }
@@ -472,5 +506,35 @@ func TestClose(t *testing.T) {
 	}
 	if err := r.Append(outcome("a", contact.Existing)); err == nil {
 		t.Error("a closed report takes a row")
+	}
+}
+
+// What goes wrong when a report is closed is told, and its lock is free all the same.
+func TestCloseTellsWhatWentWrong(t *testing.T) {
+	broken := errors.New("broken disk")
+	for name, c := range map[string]struct {
+		breaks func(r *Journal) error
+		want   error
+	}{
+		"the last fsync": {func(r *Journal) error {
+			err := r.Begin()
+			onDisk(r).failSync = broken
+			return errors.Join(err, r.Append(outcome("a", contact.Existing)))
+		}, broken},
+		"closing":                          {func(r *Journal) error { return errors.Join(r.Begin(), r.file.Close()) }, os.ErrClosed},
+		"removing a report without a line": {func(r *Journal) error { return os.Remove(r.report) }, fs.ErrNotExist},
+		"removing the lock":                {func(r *Journal) error { return errors.Join(r.Begin(), os.Remove(r.report+".lock")) }, fs.ErrNotExist},
+	} {
+		path := reportPath(t)
+		r := open(t, path, options())
+		must(t, c.breaks(r))
+		if err := r.Close(); !errors.Is(err, c.want) {
+			t.Errorf("%s: Close: %v, want %v", name, err, c.want)
+		}
+		if again, err := Open(path, options()); err != nil {
+			t.Errorf("%s: opened again: %v", name, err)
+		} else if err := again.Close(); err != nil {
+			t.Errorf("%s: closed again: %v", name, err)
+		}
 	}
 }

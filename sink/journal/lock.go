@@ -18,14 +18,16 @@ import (
 // others from reading a locked file, and the process id of the holder needs a
 // place. The operating system frees the lock of a dead process.
 type lockFile struct {
-	flock *flock.Flock
+	report string // the file that is written, whatever links lead there
+	flock  *flock.Flock
 }
 
-// lockReport takes the lock of a report, or returns a *LockedError at once.
-func lockReport(report string) (*lockFile, error) {
-	path := realPath(report) + ".lock"
+// takeLock takes the lock of a report, or returns a *LockedError at once.
+func takeLock(report string) (*lockFile, error) {
+	real := realPath(report)
+	path := real + ".lock"
 	for {
-		l := &lockFile{flock: flock.New(path)}
+		l := &lockFile{report: real, flock: flock.New(path)}
 		ok, err := l.flock.TryLock()
 		if err != nil {
 			return nil, fmt.Errorf("locking the report %s: %w; the report needs a folder that can be written to: choose one with --report", report, err)
@@ -33,7 +35,7 @@ func lockReport(report string) (*lockFile, error) {
 		if !ok {
 			return nil, &LockedError{Report: report, PID: readPID(path)}
 		}
-		// A holder removes the file before it unlocks it. Was it open here by
+		// A holder removes the file before it unlocks it. If it was open here by
 		// then, this lock is on a file that has no name any more.
 		if l.named() {
 			if err := writePID(path); err != nil {
@@ -70,7 +72,7 @@ func (l *lockFile) named() bool {
 }
 
 // pidOffset is where the process id stands in the lock file. Windows lets nobody
-// else read the first byte, for that is the one that is locked.
+// else read the first byte, which is the one that is locked.
 const pidOffset = 1
 
 func writePID(path string) error {
@@ -103,13 +105,27 @@ func readPID(path string) int {
 	return pid
 }
 
-// realPath resolves symbolic links, so that two names of one report are one lock.
+// realPath follows symbolic links to the file that is written, also where that is
+// not there yet, so that all names of one report are one lock.
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
+	const maxLinks = 40 // then the system gives up as well
+	for range maxLinks {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			break
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = target
 	}
 	return path
 }

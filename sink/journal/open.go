@@ -1,26 +1,19 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/internal/files"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A Header is the run line: what is imported, and whereto.
-type Header struct {
-	Run       string // a ULID
-	Version   string
-	Mode      string
-	Sources   []string // file names as given
-	BaseURL   string
-	ProjectID string
-}
-
-// Options are what OpenReport has to know besides the path.
+// Options are what Open has to know besides the path.
 type Options struct {
 	// Header is that of the run to come. A report of another mode, base URL or
 	// project is refused.
@@ -32,20 +25,21 @@ type Options struct {
 	Restart bool
 	// After is the report that Restart sets aside, where it was open just now: what
 	// it says of requests in the window need not be read again. May be nil.
-	After *Report
+	After *Journal
 	// Redact keeps every contact id, name and value of the source out.
 	Redact bool
 	// Window is how far back Sent looks; 0 for not at all.
 	Window time.Duration
 }
 
-// OpenReport opens or creates the report at path, locks it, and replays it. Its
-// errors are a *LockedError where another run holds it, a *MismatchError where it
-// belongs to another import, a *CorruptError where it cannot be read, or one of
-// the file system. The file is changed only when there is no error.
+// Open opens or creates the journal at path, locks it, and replays it. Where path is
+// a symbolic link, all this is about the file that it leads to. Its errors are a
+// *LockedError where another run holds it, a *MismatchError where it belongs to
+// another import, a *CorruptError where it cannot be read, or one of the file
+// system. The file is changed only when there is no error.
 //
-// The caller owns the Report and closes it.
-func OpenReport(path string, o Options) (_ *Report, err error) {
+// The caller owns the Journal and closes it.
+func Open(path string, o Options) (*Journal, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -56,77 +50,75 @@ func OpenReport(path string, o Options) (_ *Report, err error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("the report %s is no ordinary file, and a run could not be resumed from it; name another with --report", path)
 	}
-	lock, err := lockReport(path)
+	lock, err := takeLock(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{path: path, options: o, lock: lock}
-	var f *os.File
-	defer func() {
-		if err == nil {
-			return
-		}
-		if f != nil {
-			err = errors.Join(err, f.Close())
-		}
-		err = errors.Join(err, lock.unlock())
-	}()
+	j, err := openLocked(path, lock, o)
+	if err != nil {
+		return nil, errors.Join(err, lock.unlock())
+	}
+	return j, nil
+}
+
+func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) {
 	now := time.Now()
-	var sent sentWindow
-	var carried bool
+	var earlier *sentWindow
 	if o.Restart {
 		if o.After != nil {
-			sent, carried = o.After.history.sent, true
+			earlier = &o.After.sent
 		} else {
-			sent, carried = earlierSent(path, o, now)
+			earlier = earlierSent(lock.report, o, now)
 		}
-		if err := setAside(path); err != nil {
+		if err := setAside(lock.report); err != nil {
 			return nil, err
 		}
 	}
-	if f, err = os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600); err != nil {
+	f, err := os.OpenFile(lock.report, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
-	if err := files.SyncDir(filepath.Dir(path)); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if err := files.SyncDir(filepath.Dir(lock.report)); err != nil {
 		return nil, fmt.Errorf("opening the report %s: %w", path, err)
 	}
-	if r.info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
-	if r.history, err = replay(f, o.Window, now); err != nil {
-		if corrupt, ok := errors.AsType[*CorruptError](err); ok {
-			corrupt.Report = path
-			return nil, corrupt
-		}
-		return nil, fmt.Errorf("reading the report %s: %w", path, err)
-	}
-	if carried {
-		r.history.sent = sent
-	}
-	if err := r.matches(); err != nil {
+	c, err := replay(path, f, o.Window, now)
+	if err != nil {
 		return nil, err
 	}
-	if r.info.Size() > r.history.bytes {
-		if err := cut(path, r.history.bytes); err != nil {
+	if c.file = f; earlier != nil {
+		c.sent = *earlier
+	}
+	if err := c.matches(o); err != nil {
+		return nil, err
+	}
+	if info.Size() > c.bytes {
+		if err := cut(lock.report, c.bytes); err != nil {
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
-	r.file, r.size, r.synced = f, r.history.bytes, r.history.bytes
-	return r, nil
+	return &Journal{contents: c, options: o, lock: lock, file: f, info: info, size: c.bytes, synced: c.bytes}, nil
 }
 
-// matches tells whether the report belongs to the run to come.
-func (r *Report) matches() error {
-	if len(r.history.runs) == 0 {
+// matches tells whether the journal belongs to the run to come.
+func (c *contents) matches(o Options) error {
+	if c.first == nil {
 		return nil
 	}
-	was, now := r.history.first, r.options.Header
 	for _, m := range []MismatchError{
-		{r.path, "project", was.project, now.ProjectID},
-		{r.path, "base URL", was.baseURL, now.BaseURL},
-		{r.path, "mode", was.mode, now.Mode},
+		{c.report, "project", c.first.ProjectID, o.Header.ProjectID},
+		{c.report, "base URL", c.first.BaseURL, o.Header.BaseURL},
+		{c.report, "mode", c.first.Mode, o.Header.Mode},
 	} {
-		if m.What == "mode" && r.options.Successor && r.history.whole {
+		if m.What == "mode" && o.Successor && c.whole {
 			continue
 		}
 		if m.Was != m.Now {
@@ -136,23 +128,23 @@ func (r *Report) matches() error {
 	return nil
 }
 
-// earlierSent is what a report that is about to be set aside says of requests in
-// the window: a restart does not give the quota back. Of a report that cannot be
-// read nothing is known, and --restart is the way out of that.
-func earlierSent(path string, o Options, now time.Time) (sentWindow, bool) {
+// earlierSent is what a journal that is about to be set aside says of requests in
+// the window: a restart does not give the quota back. It is nil of one that cannot
+// be read, and --restart is the way out of that.
+func earlierSent(path string, o Options, now time.Time) *sentWindow {
 	if o.Window <= 0 {
-		return sentWindow{}, false
+		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return sentWindow{}, false
+		return nil
 	}
 	defer f.Close()
-	h, err := replay(f, o.Window, now)
-	if err != nil || h.first.baseURL != o.Header.BaseURL {
-		return sentWindow{}, false
+	c, err := replay(path, f, o.Window, now)
+	if err != nil || c.first == nil || c.first.BaseURL != o.Header.BaseURL {
+		return nil
 	}
-	return h.sent, true
+	return &c.sent
 }
 
 // setAside renames the report to the first of <report>.1, <report>.2 … that is
@@ -177,7 +169,25 @@ func setAside(path string) error {
 	}
 }
 
-// cut shortens a file, on disk before it returns. It opens the file anew, for
+// Aside lists the reports that were set aside under the name of path, the lowest
+// number first. They lie beside the file itself, where path is a symbolic link.
+func Aside(path string) (paths []string, err error) {
+	dir, name := filepath.Split(realPath(path))
+	all, err := os.ReadDir(cmp.Or(dir, "."))
+	if err != nil {
+		return nil, fmt.Errorf("looking for reports that were set aside: %w", err)
+	}
+	for _, e := range all {
+		number, ok := strings.CutPrefix(e.Name(), name+".")
+		if ok && number != "" && strings.Trim(number, "0123456789") == "" {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	return paths, nil
+}
+
+// cut shortens a file, on disk before it returns. It opens the file anew, because
 // Windows lets nobody shorten a file that is open for appending.
 func cut(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

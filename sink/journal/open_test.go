@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"importer/importer/contact"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +29,7 @@ func TestAnotherImport(t *testing.T) {
 	} {
 		o := options()
 		change(&o.Header)
-		_, err := OpenReport(path, o)
+		_, err := Open(path, o)
 		mismatch, ok := errors.AsType[*MismatchError](err)
 		if !ok || mismatch.What != what || !strings.Contains(err.Error(), "--restart") {
 			t.Errorf("%s: %v", what, err)
@@ -71,7 +73,7 @@ func TestRestart(t *testing.T) {
 	}
 	// What cannot be read can be restarted.
 	must(t, os.WriteFile(path, []byte("no report\n"), 0o600))
-	if _, err := OpenReport(path, options()); err == nil {
+	if _, err := Open(path, options()); err == nil {
 		t.Error("garbage was opened")
 	}
 	must(t, open(t, path, o).Close())
@@ -98,7 +100,7 @@ func TestWhatIsNoReport(t *testing.T) {
 		if runtime.GOOS == "windows" && want == "not a directory" {
 			continue
 		}
-		_, err := OpenReport(path, options())
+		_, err := Open(path, options())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
@@ -119,7 +121,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		f.Close()
 		t.Skip("permissions do not bind this user")
 	}
-	_, err := OpenReport(filepath.Join(dir, "r"), options())
+	_, err := Open(filepath.Join(dir, "r"), options())
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "--report") {
 		t.Errorf("error %v", err)
 	}
@@ -151,7 +153,7 @@ func TestTmpfsFull(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	r.Close()
-	if r, err = OpenReport(path, options()); err != nil {
+	if r, err = Open(path, options()); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Keys().Count(contact.Created); got != written || written == 0 {
@@ -169,7 +171,7 @@ func TestLockOfTwoHandles(t *testing.T) {
 		names = append(names, link)
 	}
 	for _, name := range names {
-		_, err := OpenReport(name, options())
+		_, err := Open(name, options())
 		locked, ok := errors.AsType[*LockedError](err)
 		if !ok || locked.PID != os.Getpid() || locked.Report != name {
 			t.Errorf("%s: %v", name, err)
@@ -178,6 +180,78 @@ func TestLockOfTwoHandles(t *testing.T) {
 	must(t, r.Append(outcome("a", contact.Existing))) // the refused one changed nothing
 	must(t, r.Close())
 	must(t, open(t, path, options()).Close())
+}
+
+// A report whose name is a link that leads nowhere yet, by way of a link to its
+// folder: the file that the first run makes is what all names of it lock, also
+// those that led there before it was made. All that a run does to its report it
+// does to that file.
+func TestReportBehindLinks(t *testing.T) {
+	root := t.TempDir()
+	real := filepath.Join(root, "data", "real.ndjson")
+	must(t, os.MkdirAll(filepath.Join(root, "elsewhere", "deep"), 0o700))
+	must(t, os.Mkdir(filepath.Dir(real), 0o700))
+	link := func(target, name string) string {
+		t.Helper()
+		name = filepath.Join(root, name)
+		if err := os.Symlink(target, name); err != nil {
+			t.Skip(err)
+		}
+		return name
+	}
+	link(filepath.Join(root, "data"), "elsewhere/folder")
+	names := []string{real, link(real, "absolute"), link("data/real.ndjson", "relative"), link("relative", "twice"),
+		link("../folder/real.ndjson", "elsewhere/deep/up"), filepath.Join(root, "elsewhere", "folder", "real.ndjson")}
+	names = append(names, filepath.Join(link("elsewhere/deep", "in"), "up"))
+	for _, first := range names {
+		r := begun(t, first, options())
+		for _, second := range names {
+			if other, err := Open(second, options()); err == nil {
+				t.Errorf("%s is open, and %s was opened too", first, second)
+				other.Close()
+			} else if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != second {
+				t.Errorf("%s is open: opening %s: %v", first, second, err)
+			}
+		}
+		must(t, r.Sending(keys("a")))
+		must(t, r.Close())
+		lines := readLines(t, real)
+		must(t, os.WriteFile(real, []byte(strings.Join(lines, "\n")+"\n"+`{"torn`), 0o600))
+		must(t, open(t, first, options()).Close())
+		if got := readLines(t, real); len(got) != 2 || !slices.Equal(got, lines) {
+			t.Fatalf("%s: %q, want %q", first, got, lines)
+		}
+		o := options()
+		o.Restart = true
+		r = open(t, first, o)
+		if aside, err := Aside(first); err != nil || !slices.Equal(aside, []string{real + ".1"}) {
+			t.Errorf("%s: set aside: %v, %v", first, aside, err)
+		}
+		must(t, r.Close()) // without a line
+		left, err := filepath.Glob(filepath.Join(filepath.Dir(real), "*"))
+		if err != nil || !slices.Equal(left, []string{real + ".1"}) {
+			t.Errorf("%s: left over: %v, %v", first, left, err)
+		}
+		must(t, os.Remove(real+".1"))
+	}
+	for _, name := range names[1:5] {
+		if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			t.Errorf("%s is no link any more: %v", name, err)
+		}
+	}
+}
+
+func TestAside(t *testing.T) {
+	path := reportPath(t)
+	for _, suffix := range []string{"", ".2", ".10", ".x", ".3.txt", ".rejects.csv", "1"} {
+		must(t, os.WriteFile(path+suffix, nil, 0o600))
+	}
+	if got, err := Aside(path); err != nil || !slices.Equal(got, []string{path + ".2", path + ".10"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Aside(filepath.Join(path+".none", "r")); err == nil {
+		t.Error("a folder that is not there has none")
+	}
 }
 
 // Many take the lock and free it at once, each removing the file; never do two
@@ -189,7 +263,7 @@ func TestLockIsExclusive(t *testing.T) {
 	for range 8 {
 		go func() {
 			for range 200 {
-				l, err := lockReport(path)
+				l, err := takeLock(path)
 				if _, ok := errors.AsType[*LockedError](err); ok {
 					continue
 				}
@@ -228,7 +302,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	r, err := OpenReport(path, options())
+	r, err := Open(path, options())
 	if err == nil {
 		err = r.Begin()
 	}
@@ -255,7 +329,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 		t.Fatalf("the other process says %q", line)
 	}
 
-	_, err = OpenReport(path, options())
+	_, err = Open(path, options())
 	locked, ok := errors.AsType[*LockedError](err)
 	if !ok || locked.PID != cmd.Process.Pid || !strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
 		t.Errorf("%v, want process %d", err, cmd.Process.Pid)
@@ -269,5 +343,46 @@ func TestLockOfAnotherProcess(t *testing.T) {
 	r := open(t, path, options())
 	if got := r.Keys().Status(key("a")); got != contact.InDoubt {
 		t.Errorf("what the killed process announced is %v", got)
+	}
+}
+
+// The name of a new report is on disk before anything is announced in it: a file
+// that a power failure leaves without a name is found by no run. The folder is that
+// of the file itself, where its name is a link.
+func TestFolderIsSyncedBeforeRowsAreAnnounced(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("strace is not installed; on Debian and Ubuntu: apt-get install strace")
+	}
+	if out, err := exec.Command(strace, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace may not trace here: %v: %s", err, out)
+	}
+	dir := t.TempDir()
+	report, link, trace := filepath.Join(dir, "data", "r.ndjson"), filepath.Join(dir, "links", "r.ndjson"), filepath.Join(dir, "trace")
+	must(t, os.Mkdir(filepath.Dir(report), 0o700))
+	must(t, os.Mkdir(filepath.Dir(link), 0o700))
+	must(t, os.Symlink(report, link))
+	cmd := exec.Command(strace, "-f", "-y", "-o", trace, "-e", "trace=openat,write,fsync", os.Args[0]) // its input is at its end
+	cmd.Env = append(os.Environ(), holderEnv+"="+link)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "open: <nil>") {
+		t.Fatalf("%s, %v", out, err)
+	}
+	b, err := os.ReadFile(trace)
+	must(t, err)
+	var calls []string // of interest, in their order
+	for line := range strings.Lines(string(b)) {
+		switch {
+		case strings.Contains(line, "O_CREAT") && strings.Contains(line, `"`+report+`"`):
+			calls = append(calls, "create")
+		case strings.Contains(line, "fsync(") && strings.Contains(line, "<"+filepath.Dir(report)+">"):
+			calls = append(calls, "sync folder")
+		case strings.Contains(line, "fsync(") && strings.Contains(line, "<"+report+">"):
+			calls = append(calls, "sync report")
+		case strings.Contains(line, "write(") && strings.Contains(line, `\"sending\"`):
+			calls = append(calls, "announce")
+		}
+	}
+	if want := []string{"create", "sync folder", "sync report", "announce", "sync report"}; !slices.Equal(calls, want) {
+		t.Errorf("%q, want %q\n%s", calls, want, b)
 	}
 }

@@ -1,13 +1,12 @@
 package journal
 
 import (
-	"bytes"
 	"importer/importer/contact"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A purged report holds nothing of the source but its file names, and is as good
@@ -25,7 +24,7 @@ func TestPurge(t *testing.T) {
 		return o
 	}
 	options := Options{Header: Header{Run: "01J", Mode: "create", Sources: []string{"c.csv"}, BaseURL: "u", ProjectID: "p"}}
-	r, err := OpenReport(path, options)
+	r, err := Open(path, options)
 	must(t, err)
 	must(t, r.Begin())
 	must(t, r.Sending([]contact.Key{key("secret@in"), key("secret@rejected"), key("secret@doubt")}))
@@ -60,7 +59,7 @@ func TestPurge(t *testing.T) {
 		t.Errorf("purged again: %d rows, %v", rows, err)
 	}
 
-	r, err = OpenReport(path, options)
+	r, err = Open(path, options)
 	must(t, err)
 	defer r.Close()
 	for id, want := range map[string]contact.Status{"secret@in": contact.Created, "secret@rejected": contact.Rejected, "secret@doubt": contact.InDoubt} {
@@ -90,20 +89,52 @@ func TestPurgeRefusesLinesOfLaterVersions(t *testing.T) {
 	}
 }
 
-// What a redacted line holds is about nobody, and a purge keeps all of it: a
-// member that is lost could make a run send again.
-func TestPurgeKeepsWhatRedactedLinesHold(t *testing.T) {
-	for _, status := range []contact.Status{contact.Created, contact.Duplicate} {
-		o := &contact.Outcome{
-			Row:    contact.Row{Source: "c.csv", Line: 2, Number: 1, Key: contact.KeyOf([]string{"a"}), Profile: contact.Profile{ContactIDs: []string{"a"}}},
-			Status: status, ID: "x", Found: true, First: contact.Place{Source: "c.csv", Line: 1}, Doubt: "answer lost",
-			Failure:  &contact.Failure{HTTP: 400, Code: 1, Field: "f", Detail: "d", TraceID: "t", Hint: "h"},
-			Attempts: 1, Reads: 2, Touched: true, Undone: true, Changed: time.Now(), At: time.Now(),
+// A report of a sync, with lines of all kinds, of an earlier version: nothing of a
+// contact is left, and it resumes as before.
+func TestPurgeOfEarlierVersions(t *testing.T) {
+	for name, want := range earlier {
+		path, o := copyEarlier(t, name)
+		before := readLines(t, path)
+		rows, err := Purge(path)
+		must(t, err)
+		changed := int64(0)
+		for i, line := range readLines(t, path) {
+			if strings.Contains(line, "example.com") || strings.Contains(line, "previous") || strings.Contains(line, "contactIds") {
+				t.Errorf("%s: something is left: %s", name, line)
+			}
+			if strings.HasPrefix(line, `{"kind":"row"`) && line != before[i] {
+				changed++
+			}
 		}
-		line := bytes.TrimSuffix(appendRowLine(nil, o, true), []byte("\n"))
-		purged, changed, err := purgeLine(newLineParser(), nil, line)
-		if err != nil || changed || string(purged) != string(line) {
-			t.Errorf("of\n%s\nthere is left\n%s\n%v, %v", line, purged, changed, err)
+		if rows != changed || (rows == 0) != (name == "redacted") {
+			t.Errorf("%s: %d rows lost something, and it says %d", name, changed, rows)
+		}
+		r := open(t, path, o)
+		if got := statusesOf(r.Keys(), want); !maps.Equal(got, want) {
+			t.Errorf("%s, purged: %v, want %v", name, got, want)
+		}
+		must(t, r.Close())
+	}
+}
+
+// What a later version adds to a line is passed over by a run, and left out by a
+// purge.
+func TestMembersOfLaterVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	text := newScript().run().sending("a").row("a", contact.Created).end(1).String()
+	text = strings.ReplaceAll(text, `,"at":`, `,"who":{"secret":["ann@example.com"]},"at":`)
+	text = strings.Replace(text, `"reason":`, `"who":"ann@example.com","reason":`, 1)
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	for range 2 {
+		r := open(t, path, options())
+		if got := r.Keys().Status(key("a")); got != contact.Created || !r.Whole() {
+			t.Errorf("a is %v", got)
+		}
+		must(t, r.Close())
+		_, err := Purge(path)
+		must(t, err)
+		if b, err := os.ReadFile(path); err != nil || strings.Contains(string(b), "who") || strings.Contains(string(b), "ann") {
+			t.Errorf("%s, %v", b, err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func syncHeader(mode string) Header {
 func TestReportOfASync(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.report.ndjson")
 	o := Options{Header: syncHeader("mirror"), Window: time.Hour}
-	r, err := OpenReport(path, o)
+	r, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestReportOfASync(t *testing.T) {
 		t.Errorf("%d outcomes came back, want %d", i, len(all))
 	}
 
-	r, err = OpenReport(path, o)
+	r, err = Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.Begin())
 	must(t, r.End(contact.Summary{Status: contact.Complete, Counts: contact.Counts{Unknown: 1}}))
 	must(t, r.Close())
-	past, err := OpenPast(path, o)
+	past, err := Read(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +100,11 @@ func TestReportOfASync(t *testing.T) {
 	}
 	must(t, past.Close())
 	o.Successor, o.Header.Mode = true, "upsert"
-	if _, err := OpenReport(path, o); err == nil {
+	if _, err := Open(path, o); err == nil {
 		t.Error("a report of another mode that is not whole was taken")
 	}
 	o.Header.Mode = "mirror"
-	if r, err = OpenReport(path, o); err != nil {
+	if r, err = Open(path, o); err != nil {
 		t.Fatal(err)
 	}
 	created := outcome("gone", contact.Created)
@@ -113,7 +113,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.End(contact.Summary{Status: contact.Complete}))
 	must(t, r.Close())
 	o.Header.Mode = "upsert"
-	if r, err = OpenReport(path, o); err != nil {
+	if r, err = Open(path, o); err != nil {
 		t.Fatalf("a whole report of another mode, to be set aside: %v", err)
 	}
 	if !r.Whole() {
@@ -121,13 +121,13 @@ func TestReportOfASync(t *testing.T) {
 	}
 	must(t, r.Close())
 	o.Restart = true
-	if r, err = OpenReport(path, o); err != nil {
+	if r, err = Open(path, o); err != nil {
 		t.Fatal(err)
 	}
 	must(t, r.Begin())
 	must(t, r.Close())
-	if aside := Aside(path); len(aside) != 1 {
-		t.Errorf("set aside: %v", aside)
+	if aside, err := Aside(path); err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v, %v", aside, err)
 	} else if h, err := ReadHeader(aside[0]); err != nil || h.Mode != "mirror" || h.Run != "run-mirror" {
 		t.Errorf("%+v, %v", h, err)
 	}

@@ -1,0 +1,55 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"importer/importer/contact"
+)
+
+// A Snapshot is what a journal says when it is read: it is not locked, and not
+// changed.
+type Snapshot struct {
+	*contents
+	close func() error
+}
+
+// Read reads the journal at path. One that is not there is an empty one. Its errors
+// are those of Open, but for *LockedError: another run may be appending to it. The
+// caller closes the Snapshot.
+func Read(path string, o Options) (*Snapshot, error) {
+	empty := &Snapshot{contents: &contents{report: path, keys: contact.NewKeys()}, close: func() error { return nil }}
+	if o.Restart {
+		return empty, nil
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return empty, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the report: %w", err)
+	}
+	c, err := replay(path, f, o.Window, time.Now())
+	if err == nil {
+		c.file = f
+		err = c.matches(o)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Snapshot{contents: c, close: f.Close}, nil
+}
+
+// Sent is how many requests were sent within Options.Window.
+func (s *Snapshot) Sent() (n int) {
+	for _, k := range s.sent.all() {
+		n += k
+	}
+	return n
+}
+
+// Close frees the file.
+func (s *Snapshot) Close() error { return s.close() }

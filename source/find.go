@@ -1,0 +1,102 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// find replaces globs by the files they match. A path that exists is never a glob,
+// whatever its name. A glob leaves out what this program wrote, and a file that was
+// named before, in whatever way, is not read again: the notices say which.
+func find(paths []string) (found []string, notices []Notice, err error) {
+	if len(paths) == 0 {
+		return nil, nil, errors.New("no source given: name a file, a glob, or - for standard input")
+	}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); path == "-" || err == nil || !strings.ContainsAny(path, "*?[") {
+			found = append(found, path)
+			continue
+		}
+		files, own, err := glob(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, files...)
+		for _, name := range own {
+			notices = append(notices, Notice{name, "left out, because importer wrote it; to read it, name it without a glob"})
+		}
+	}
+	if i := slices.Index(found, "-"); i >= 0 && slices.Contains(found[i+1:], "-") {
+		return nil, nil, errors.New("standard input (-) can be read only once")
+	}
+	found, twice := once(found)
+	return found, append(notices, twice...), nil
+}
+
+// once leaves out the files that stand among the paths before, be it under another
+// path or as a link. Two rows of one contact can then never be the same row.
+func once(paths []string) (kept []string, notices []Notice) {
+	var files []os.FileInfo
+	var names []string
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && path != "-" { // opening it tells what is wrong
+			if i := slices.IndexFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, info) }); i >= 0 {
+				notices = append(notices, Notice{path, "is the same file as " + names[i] + ", and is read once"})
+				continue
+			}
+			files, names = append(files, info), append(names, path)
+		}
+		kept = append(kept, path)
+	}
+	return kept, notices
+}
+
+// glob returns the files that match, and apart from them those that this program
+// wrote.
+func glob(pattern string) (files, own []string, err error) {
+	matches, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: not a valid glob: %w", pattern, err)
+	}
+	for _, path := range matches {
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+		case writtenName.MatchString(path), err == nil && info.Mode().IsRegular() && isReport(path):
+			own = append(own, path)
+		default:
+			files = append(files, path)
+		}
+	}
+	switch {
+	case len(files) > 0:
+		return files, own, nil
+	case len(own) > 0:
+		return nil, nil, fmt.Errorf("%s: %w but %s, which importer wrote; to read it, name it without a glob", pattern, ErrNoMatch, own[0])
+	}
+	return nil, nil, fmt.Errorf("%s: %w", pattern, ErrNoMatch)
+}
+
+// writtenName matches the files that this program leaves where it runs: reports and
+// their verdicts, reject files, the state, and what stands beside one of them while
+// it is written, locked or set aside.
+var writtenName = regexp.MustCompile(`\.(report\.ndjson|rejects\.(csv|ndjson)|check\.(csv|ndjson)|state\.db|verify)(\.\d+|\.verify|\.lock|\.tmp|-wal|-shm)*$`)
+
+// isReport tells whether a file is a report, whose name --report may choose.
+func isReport(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false // opening it again tells why
+	}
+	defer f.Close()
+	const first = `{"kind":"run","run":"`
+	head := make([]byte, len(first))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == first
+}

@@ -1,0 +1,129 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"importer/importer/contact"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// namedLayouts are dates that are numbers.
+var namedLayouts = map[string]bool{
+	"excel":   true, // days since 1899-12-30, as spreadsheets count them
+	"unix":    true, // seconds since 1970
+	"unix_ms": true, // milliseconds since 1970
+}
+
+// The usual layouts of a date, where the mapping names none.
+var isoLayouts = []string{time.DateOnly, time.RFC3339, time.DateTime, "2006-01-02T15:04:05"}
+
+var layoutTokens = strings.NewReplacer(
+	"YYYY", "2006", "YY", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M", "1",
+	"DD", "02", "D", "2", "HH", "15", "hh", "03", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM")
+
+// goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
+// to read dates by.
+func goLayout(pattern string) (string, error) {
+	if namedLayouts[pattern] {
+		return pattern, nil
+	}
+	layout := layoutTokens.Replace(pattern)
+	// A pattern that does not give back its own date is not one.
+	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
+	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
+		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
+	}
+	return layout, nil
+}
+
+// outputLayout is a pattern to write dates by. It may leave parts of the date out.
+func outputLayout(pattern string) (string, error) {
+	layout := layoutTokens.Replace(pattern)
+	if layout == pattern || namedLayouts[pattern] {
+		return "", fmt.Errorf("is %q; want a pattern such as DD.MM.YYYY", pattern)
+	}
+	return layout, nil
+}
+
+// dateOf reads a date in one of the layouts.
+func dateOf(s string, o *options) (time.Time, *Fault) {
+	layouts := o.layouts
+	if len(layouts) == 0 {
+		layouts = isoLayouts
+	}
+	for _, layout := range layouts {
+		if namedLayouts[layout] {
+			if t, ok := numberedDate(s, layout); ok {
+				return t, nil
+			}
+		} else if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	hint := "correct the date, or add its pattern to layouts in the mapping"
+	if len(o.layouts) == 0 {
+		hint = "write it as 2026-01-31, or name its pattern in layouts in the mapping"
+	}
+	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
+}
+
+// noDate reports what programs write where there is no date, such as 0/0/00 or
+// 0000-00-00.
+func noDate(s string) bool {
+	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
+}
+
+// numberedDate reads a date that is a number, from the years 1 to 9999.
+func numberedDate(s, layout string) (time.Time, bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e15 {
+		return time.Time{}, false
+	}
+	var t time.Time
+	switch layout {
+	case "excel":
+		const secondsPerDay = 24 * 60 * 60
+		if math.Abs(f) > 3_000_000 {
+			return time.Time{}, false
+		}
+		t = time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC).Add(time.Duration(math.Round(f*secondsPerDay)) * time.Second)
+	case "unix":
+		t = time.Unix(int64(f), 0).UTC()
+	case "unix_ms":
+		t = time.UnixMilli(int64(f)).UTC()
+	}
+	return t, t.Year() >= 1 && t.Year() <= 9999
+}
+
+// phoneOf writes a phone number in E.164, such as +493012345678.
+func phoneOf(s string, o *options) (string, *Fault) {
+	n, err := phonenumbers.Parse(s, o.region)
+	if err == nil && phonenumbers.IsPossibleNumber(n) {
+		return phonenumbers.Format(n, phonenumbers.E164), nil
+	}
+	hint := "correct the number, or leave the field empty"
+	if o.region == "" && !strings.HasPrefix(s, "+") {
+		hint = "write it with + and the country code, or name the country in region in the mapping"
+	}
+	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
+}
+
+// appendMemory appends a memory and what closes the list. Its id depends on its
+// text and time alone, so that the same row gives the same profile in every run.
+func appendMemory(dst []byte, text, at string, end ...byte) []byte {
+	sum := sha256.Sum256([]byte(at + "\x00" + text))
+	dst = append(dst, `{"id":"`...)
+	dst = hex.AppendEncode(dst, sum[:8])
+	dst = append(dst, `","timestamp":`...)
+	dst = contact.AppendString(dst, at)
+	dst = append(dst, `,"text":`...)
+	dst = contact.AppendString(dst, text)
+	dst = append(dst, '}')
+	return append(dst, end...)
+}

@@ -1,0 +1,112 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm"
+	"github.com/go-json-experiment/json"
+)
+
+// A program is an expression of the mapping. It sees the columns that it names,
+// as texts: row["First Name"].
+type program struct {
+	code    *vm.Program
+	columns []string
+	slots   []int
+	env     exprEnv // used again for each row
+}
+
+type exprEnv struct {
+	Row map[string]string `expr:"row"`
+}
+
+// compileExpr compiles an expression; condition says that it has to be true or
+// false. What it computes depends on the row alone: there is no clock in it, because
+// a row has to give the same profile in every run.
+func compileExpr(path, code string, condition bool, find resolver) (*program, error) {
+	v := &rowVisitor{}
+	o := []expr.Option{expr.Env(exprEnv{}), expr.DisableBuiltin("now"), expr.Patch(v), expr.MaxNodes(2000)}
+	if condition {
+		o = append(o, expr.AsBool())
+	}
+	p, err := expr.Compile(code, o...)
+	if err != nil {
+		return nil, mappingError(path, "%s", strings.TrimSpace(err.Error()))
+	}
+	if v.whole != v.named {
+		return nil, mappingError(path, `row stands for a column only with its name in quotes behind it, as in row["First Name"]`)
+	}
+	prog := &program{code: p, env: exprEnv{Row: make(map[string]string)}}
+	for _, column := range v.columns {
+		slot, ok := find(column)
+		if !ok {
+			return nil, &noColumn{path: path, column: column}
+		}
+		prog.columns = append(prog.columns, column)
+		prog.slots = append(prog.slots, slot)
+	}
+	return prog, nil
+}
+
+// A rowVisitor finds the columns that an expression names.
+type rowVisitor struct {
+	columns      []string
+	whole, named int
+}
+
+// Visit implements ast.Visitor.
+func (v *rowVisitor) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if n.Value == "row" {
+			v.whole++
+		}
+	case *ast.MemberNode:
+		id, ok := n.Node.(*ast.IdentifierNode)
+		name, isText := n.Property.(*ast.StringNode)
+		if ok && id.Value == "row" && isText {
+			v.named++
+			v.columns = append(v.columns, name.Value)
+		}
+	}
+}
+
+// run computes the expression for a record. Nothing and an empty text are empty
+// cells.
+func (p *program) run(r *slots) (any, *Fault) {
+	for i, column := range p.columns {
+		c := r.at(p.slots[i])
+		if c.kind == 'n' {
+			c.text = ""
+		}
+		p.env.Row[column] = c.text
+	}
+	v, err := expr.Run(p.code, p.env)
+	if err != nil {
+		reason, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, &Fault{Reason: "the expression of the mapping fails: " + reason, Hint: "correct the row, or the expression in the configuration"}
+	}
+	return v, nil
+}
+
+// cell computes the expression as a value.
+func (p *program) cell(r *slots) (cell, *Fault) {
+	v, f := p.run(r)
+	if f != nil {
+		return cell{}, f
+	}
+	switch v := v.(type) {
+	case nil:
+		return cell{}, nil
+	case string:
+		return cell{text: v}, nil
+	}
+	b, err := json.Marshal(v, asEverDigested)
+	if err != nil {
+		return cell{}, &Fault{Reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), Hint: "correct the expression in the configuration"}
+	}
+	return jsonCell(b), nil
+}

@@ -1,0 +1,186 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nyaruka/phonenumbers"
+)
+
+// A role is what a column of an export is for.
+type role struct {
+	field string   // profile field; mobile and phone give contact ids only
+	names []string // plain names of columns, the best first
+}
+
+// roles are the columns of the exports of HubSpot, Salesforce, Pipedrive, Zoho,
+// Google Contacts and Outlook, beside the names of the targets themselves.
+var roles = []role{
+	{"firstname", []string{"personfirstname", "contactfirstname"}},
+	{"lastname", []string{"personlastname", "contactlastname"}},
+	{"email", []string{"emailwork", "personemailwork", "workemail", "email1value", "primaryemail", "personemailhome", "homeemail", "personemailother",
+		"secondaryemail", "email2value", "email2address", "email3value", "email3address"}},
+	{"mobile", []string{"mobilephonenumber", "personphonemobile", "phonemobile", "whatsappphonenumber"}},
+	{"phone", []string{"personphonework", "primaryphone", "workphone", "businessphone", "phone1value", "phonework", "personphonehome", "homephone", "personphoneother",
+		"otherphone", "phone2value", "businessphone2", "homephone2"}},
+	{"birthday", []string{"personbirthday", "dateofbirth"}},
+	{"gender", nil},
+	{"location", []string{"mailingcity", "homecity", "address1city", "businesscity", "othercity", "personpostaladdresscity", "cityregion"}},
+	{"profilepic", nil},
+	{"tasks", []string{"tag", "personlabels", "personlabel", "label", "categories", "groupmembership"}},
+	{"accepted_gdpr", []string{"marketingconsent", "dataprocessingconsent", "legalbasisforprocessingcontactsdata"}},
+	{"prevent_data_collection", nil},
+	{"age", nil},
+}
+
+// recordIDs identify a record of the CRM: no channel knows a contact by them.
+var recordIDs = []string{"id", "recordid", "recordidcontact", "contactid", "personid", "leadid", "customerid"}
+
+// fullNames hold first and last name in one.
+var fullNames = []string{"name", "fullname", "personname", "contactname", "displayname", "fileas"}
+
+// notes are texts that could become memories.
+var notes = []string{"notes", "note", "description", "comments", "personnotes", "bemerkung", "notizen"}
+
+// A Sample is what a guess is based on: the columns of a file and what stands in
+// its first rows.
+type Sample struct {
+	Name      string   // of the file
+	Paths     []string // of the source, as they were given
+	Format    string   // of the source
+	Delimiter rune     // of CSV
+	Encoding  string   // of CSV; empty where only ASCII was seen
+	JSON      bool     // the columns are the members of objects
+
+	Columns []string
+	values  [][]string     // by column: what is not empty
+	at      map[string]int // of columns that are members: their places
+	rows    int
+}
+
+// Full tells whether it holds as many rows as a guess needs.
+func (s *Sample) Full() bool { return s.rows >= 1000 }
+
+// Add adds a record. One that cannot be read is left out.
+func (s *Sample) Add(rec *Record) {
+	switch {
+	case rec.Fault != nil:
+	case !s.JSON:
+		s.rows++
+		for len(s.values) < len(s.Columns) {
+			s.values = append(s.values, nil)
+		}
+		for i, cell := range rec.Cells {
+			s.addValue(i, cell)
+		}
+	case rec.JSON.Kind() == '{' && rec.JSON.IsValid():
+		s.rows++
+		s.addObject("", rec.JSON)
+	}
+}
+
+func (s *Sample) addObject(prefix string, object jsontext.Value) {
+	for m := range members(object) {
+		name := prefix + m.name
+		if m.kind == '{' {
+			s.addObject(name+".", m.json())
+			continue
+		}
+		i, ok := s.at[name]
+		if !ok {
+			if i = len(s.Columns); i >= MaxColumns {
+				continue
+			}
+			if s.at == nil {
+				s.at = make(map[string]int)
+			}
+			s.at[name] = i
+			s.Columns, s.values = append(s.Columns, name), append(s.values, nil)
+		}
+		if m.kind != 'n' {
+			s.addValue(i, m.text)
+		}
+	}
+}
+
+func (s *Sample) addValue(column int, value string) {
+	if value = strings.TrimSpace(value); value != "" {
+		s.values[column] = append(s.values[column], value)
+	}
+}
+
+// A guesser writes a configuration for a sample.
+type guesser struct {
+	*Sample
+	used   map[int]bool
+	region string
+	b      strings.Builder
+}
+
+// Guess writes the sections source and mapping of a configuration for a sample, in
+// YAML with comments. What it is not sure about is marked "unsure".
+func Guess(s *Sample) string {
+	g := &guesser{Sample: s, used: make(map[int]bool)}
+	g.guessRegion()
+	g.write()
+	return g.b.String()
+}
+
+// find returns the columns for a field, the best first.
+func (g *guesser) find(field string) []int {
+	wanted := []string{plainName(field)}
+	for _, t := range targets {
+		if t.name == field {
+			wanted = append(wanted, t.names...)
+		}
+	}
+	for _, r := range roles {
+		if r.field == field {
+			wanted = append(wanted, r.names...)
+		}
+	}
+	var found []int
+	for _, name := range wanted {
+		for i, column := range g.Columns {
+			// The last part of a dotted name is the name of the member.
+			last := column[strings.LastIndexByte(column, '.')+1:]
+			if !g.used[i] && !strings.HasPrefix(column, "_") && (plainName(column) == name || g.JSON && plainName(last) == name) && !slices.Contains(found, i) {
+				found = append(found, i)
+			}
+		}
+	}
+	return found
+}
+
+// guessRegion takes the country that most numbers with a country code have.
+func (g *guesser) guessRegion() {
+	votes := make(map[string]int)
+	for _, field := range []string{"mobile", "phone"} {
+		for _, i := range g.find(field) {
+			for _, v := range g.values[i] {
+				if n, err := phonenumbers.Parse(v, ""); err == nil {
+					votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
+				}
+			}
+		}
+	}
+	for region, n := range votes {
+		if n > votes[g.region] || n == votes[g.region] && region < g.region {
+			g.region = region
+		}
+	}
+}
+
+// fit tells whether all values of a column are of a kind.
+func (g *guesser) fit(column int, k kind, o options) bool {
+	for _, v := range g.values[column] {
+		if k == date && noDate(v) {
+			continue
+		}
+		if _, f := appendValue(nil, cell{text: v}, k, &o, ""); f != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,252 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrNoContactID says that nothing in a header can identify a contact.
+var ErrNoContactID = errors.New("no column gives a contact id")
+
+// A Plan says where the values of a profile come from in the records of one
+// file. Of a CSV record the slots are its columns. Of a JSON object they are the
+// targets, and behind them the members that the mapping names.
+type Plan struct {
+	mapping *Mapping
+	header  []string // CSV only
+
+	skip   *program // leaves a row out
+	ids    []output
+	allIDs bool // the ids of all of them, not of the first that has any
+	active *output
+	fields []output // sorted by name
+
+	named   map[int]bool   // slots that stand anywhere in the mapping
+	used    map[int]bool   // slots that a field of the mapping takes
+	members map[string]int // JSON only: slots of the members that the mapping names
+}
+
+// PlanColumns makes the plan for the columns of a header, and says which of them
+// go nowhere. The error is an *Error, or wraps ErrNoContactID.
+func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err error) {
+	if m == nil {
+		m = &Mapping{}
+	}
+	p, err = m.compile(func(column string) (int, bool) { return findColumn(header, column) })
+	if err != nil {
+		return nil, "", missingColumn(err, header)
+	}
+	p.header = header
+	auto := make(map[int]int)
+	var names ignoredNames
+	var unnamed []string
+	for i, name := range header {
+		way, to := m.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
+		switch way {
+		case wayTarget:
+			auto[to] = i
+		case wayCustom:
+			p.fields = append(p.fields, output{name: internalNameOf(name), slots: []int{i}})
+		case wayRefused:
+			unnamed = append(unnamed, ColumnName(header, i))
+		case waySecond:
+			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
+		case wayUnknown:
+			names.add(ColumnName(header, i), "")
+		}
+	}
+	if len(unnamed) > 0 {
+		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
+	}
+	p.addTargets(auto)
+	for i := 1; i < len(p.fields); i++ {
+		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
+			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
+		}
+	}
+	return p, names.text(), p.usable()
+}
+
+// A way is where a column goes, or a member of an object, by its name.
+type way uint8
+
+const (
+	wayMapped  way = iota // where the mapping says, or, as _line, nowhere at all
+	wayTarget             // to the target of its name
+	wayCustom             // to a custom field of its name
+	wayRefused            // nowhere: the mapping has to name it
+	waySecond             // nowhere: another one goes to its target
+	wayUnknown            // nowhere: there is no target of its name
+)
+
+// way decides it, and finds the target of the name. The column is used where a field
+// of the mapping takes it, and named where it stands anywhere in the mapping; taken
+// says whether another one goes to a target.
+func (m *Mapping) way(name string, used, named bool, taken func(target int) bool) (way, int) {
+	to, known := byName[plainName(name)]
+	isID := known && to >= toContactIDs && to != toActive
+	switch {
+	case strings.HasPrefix(name, "_"), used && !isID:
+		return wayMapped, to
+	case known && !taken(to) && (isID || m.Unnamed != "ignore" && m.Unnamed != "error"):
+		return wayTarget, to
+	case named:
+		return wayMapped, to
+	case m.Unnamed == "error":
+		return wayRefused, to
+	case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
+		return wayCustom, to
+	case known && taken(to):
+		return waySecond, to
+	}
+	return wayUnknown, to
+}
+
+// PlanJSON makes the plan for JSON objects.
+func PlanJSON(m *Mapping) (*Plan, error) {
+	if m == nil {
+		m = &Mapping{}
+	}
+	members := make(map[string]int)
+	p, err := m.compile(func(column string) (int, bool) {
+		if _, ok := members[column]; !ok {
+			members[column] = len(targets) + len(members)
+		}
+		return members[column], true
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.members = members
+	auto := make(map[int]int)
+	for i := range targets {
+		auto[i] = i
+	}
+	p.addTargets(auto)
+	return p, nil
+}
+
+// addTargets adds what goes to a target by its name alone, where the mapping says
+// nothing else; auto are the slots by target.
+func (p *Plan) addTargets(auto map[int]int) {
+	named := func(name string) int {
+		return slices.IndexFunc(p.fields, func(o output) bool { return o.name == name })
+	}
+	direct := func(to int, add func(output)) {
+		if slot, ok := auto[to]; ok {
+			add(output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind})
+		}
+	}
+	if p.active == nil {
+		direct(toActive, func(o output) { p.active = &o })
+	}
+	for to, t := range targets[:toContactIDs] {
+		if named(t.name) < 0 {
+			direct(to, func(o output) { p.fields = append(p.fields, o) })
+		}
+	}
+	slices.SortFunc(p.fields, func(a, b output) int { return strings.Compare(a.name, b.name) })
+	if p.allIDs {
+		return
+	}
+	addID := func(o output) { p.ids = append(p.ids, o) }
+	direct(toContactIDs, addID)
+	if i := named("email"); i >= 0 {
+		addID(p.fields[i])
+	}
+	direct(toMobile, addID)
+	direct(toPhone, addID)
+}
+
+// findColumn finds a column by its exact name, else by its plain name where only
+// one column has it.
+func findColumn(header []string, name string) (int, bool) {
+	if i := slices.Index(header, name); i >= 0 {
+		return i, true
+	}
+	found, plain := -1, plainName(name)
+	for i, column := range header {
+		if plain == "" || plainName(column) != plain {
+			continue
+		}
+		if found >= 0 {
+			return -1, false
+		}
+		found = i
+	}
+	return found, found >= 0
+}
+
+// missingColumn says which columns there are where one is missing.
+func missingColumn(err error, header []string) error {
+	var missing *noColumn
+	if !errors.As(err, &missing) {
+		return err
+	}
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
+}
+
+// internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
+// size". It is empty where nothing is left of it.
+func internalNameOf(column string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(strings.TrimSpace(column)) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+	}
+	return strings.TrimRight(b.String(), "_")
+}
+
+// A CustomField is a field that a project has to have in its schema.
+type CustomField struct {
+	Name string // internal name
+	Type string // of the schema: string, number, boolean or object
+	Path string // of its entry in the configuration; empty where a column became it
+}
+
+// CustomFields are the custom fields that the plans of several files write, sorted by name. Members of
+// NDJSON in the API's own shape are not among them.
+func CustomFields(plans ...*Plan) []CustomField {
+	var all []CustomField
+	for _, p := range plans {
+		for _, o := range p.fields {
+			if defaultField(o.name) == nil {
+				all = append(all, CustomField{o.name, schemaType(o.kind), o.path})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b CustomField) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(all, func(a, b CustomField) bool { return a.Name == b.Name })
+}
+
+func schemaType(k kind) string {
+	switch k {
+	case whole, number:
+		return "number"
+	case boolean:
+		return "boolean"
+	case list, object, anyJSON, memories, memory:
+		return "object"
+	}
+	return "string"
+}
+
+// maps tells whether the mapping has an entry for a field.
+func (p *Plan) maps(name string) bool {
+	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
+}
+
+// usable tells whether the plan gives a contact any id.
+func (p *Plan) usable() error {
+	if len(p.ids) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
+		ErrNoContactID, QuoteNames(p.header, 12))
+}
