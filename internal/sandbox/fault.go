@@ -17,6 +17,12 @@ const (
 	FaultDropAfter   = "drop-after"   // processed and stored, then the connection is closed without an answer
 	FaultStatusAfter = "status-after" // processed and stored, then answered with an error
 	FaultReadLag     = "read-lag"     // a write is hidden from list and get for a while
+
+	// Something on the way answers with a page in place of the API.
+	FaultPage           = "page"           // not processed, answered 200 with a login page
+	FaultGateway404     = "gateway404"     // not processed, answered with a gateway's own 404
+	FaultWAF403         = "waf403"         // not processed, answered 403 with a firewall's page
+	FaultMaintenance503 = "maintenance503" // processed and stored, then answered 503 with a maintenance page
 )
 
 // A Fault is something that goes wrong on purpose.
@@ -30,21 +36,24 @@ type Fault struct {
 }
 
 // ParseFault reads a fault as people write it: "drop-before:P", "drop-after:P",
-// "STATUS:P" and "STATUS-after:P" as in "500:0.01" and "503-after:0.01",
-// "read-lag:DURATION" as in "read-lag:5s". P is a probability above 0 and up to
-// 1. In place of a status may stand one of the API's own codes, as in
-// "8001:0.01" for a 504 with the code 8001.
+// "page:P", "gateway404:P", "waf403:P", "maintenance503:P", "STATUS:P" and
+// "STATUS-after:P" as in "500:0.01" and "503-after:0.01", "read-lag:DURATION" as
+// in "read-lag:5s". P is a probability above 0 and up to 1. In place of a status
+// may stand one of the API's own codes, as in "8001:0.01" for a 504 with the code
+// 8001.
 func ParseFault(spec string) (Fault, error) {
 	name, value, _ := strings.Cut(spec, ":")
-	if name == FaultReadLag {
+	f := Fault{Kind: name}
+	switch name {
+	case FaultReadLag:
 		lag, err := time.ParseDuration(value)
 		if err != nil || lag <= 0 {
 			return Fault{}, fmt.Errorf("fault %q: want a time above 0, as in read-lag:5s", spec)
 		}
-		return Fault{Kind: FaultReadLag, Lag: lag}, nil
-	}
-	f := Fault{Kind: name}
-	if name != FaultDropBefore && name != FaultDropAfter {
+		f.Lag = lag
+		return f, nil
+	case FaultDropBefore, FaultDropAfter, FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
+	default:
 		number, after := strings.CutSuffix(name, "-after")
 		f.Kind = FaultStatus
 		if after {
@@ -52,7 +61,7 @@ func ParseFault(spec string) (Fault, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			return Fault{}, fmt.Errorf("fault %q: want drop-before:P, drop-after:P, STATUS:P, STATUS-after:P or read-lag:DURATION", spec)
+			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P or read-lag:DURATION", spec)
 		}
 		f.Code = codeOfStatus(n)
 		if _, known := codes[f.Code]; !known {
@@ -89,6 +98,15 @@ func (f Fault) name() string {
 		return strconv.Itoa(n) + strings.TrimPrefix(f.Kind, FaultStatus)
 	}
 	return f.Kind
+}
+
+// processed tells that the request is processed and stored before it goes wrong.
+func (f Fault) processed() bool {
+	switch f.Kind {
+	case FaultDropBefore, FaultStatus, FaultPage, FaultGateway404, FaultWAF403:
+		return false
+	}
+	return true
 }
 
 // dice decide which requests go wrong. The decision hangs on the seed, on what

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"importer/internal/sandbox"
 	"net/http"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +94,99 @@ func TestFaults(t *testing.T) {
 			}
 			if c := s.Counts(); c.Faults[i.Fault] != 1 || (c.Throttled == 1) != (want.status == 429) {
 				t.Errorf("counts %+v", c)
+			}
+		})
+	}
+}
+
+// An attempt is a request, and the status that it has without a fault.
+type attempt struct {
+	operation, method, target, body string
+	status                          int
+}
+
+// everyOperation is one request of each operation. one has the contact ids a, b
+// and c.
+func everyOperation(s *tenant, one, other string) []attempt {
+	s.t.Helper()
+	all := []attempt{
+		{"create", "POST", "", s.createBody([]string{"e"}, nil), 201},
+		{"list", "GET", "", "", 200},
+		{"get", "GET", "/" + one, "", 200},
+		{"update", "PATCH", "/" + one, `{"active":false}`, 204},
+		{"removeContactId", "POST", "/" + one + "/contactids/remove", `{"contactId":"c"}`, 204},
+		{"unmerge", "POST", "/" + one + "/unmerge", `{"contactId":"b"}`, 204},
+		{"merge", "POST", "/" + one + "/merge", `{"contactId":"e","projectId":"` + s.ProjectID() + `"}`, 200},
+		{"exportData", "POST", "/" + one + "/data/export", "", 200},
+		{"deleteData", "POST", "/" + one + "/data/remove", "", 204},
+		{"getSchema", "GET", "/schema/" + s.ProjectID(), "", 200},
+		{"setSchema", "PUT", "/schema/" + s.ProjectID(), `{"details":[{"field":"Tier","internal":"tier","type":"string"}]}`, 204},
+		{"delete", "DELETE", "/" + other, "", 204},
+	}
+	if len(all) != len(sandbox.Operations()) {
+		s.t.Fatalf("%d operations of %d", len(all), len(sandbox.Operations()))
+	}
+	return all
+}
+
+// Something on the way answers every operation with a page of its own. What was
+// not processed leaves no trace, and of what was processed everything is stored.
+func TestFaultsOnTheWay(t *testing.T) {
+	for spec, want := range map[string]struct {
+		status    int
+		processed bool
+	}{
+		"page:1":           {200, false},
+		"gateway404:1":     {404, false},
+		"waf403:1":         {403, false},
+		"maintenance503:1": {503, true},
+	} {
+		t.Run(spec, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "sandbox.db")
+			s := start(t, sandbox.Options{DataFile: file})
+			one, other := s.create("a", "b", "c"), s.create("d")
+			before := s.Profiles()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = start(t, sandbox.Options{DataFile: file, Faults: faults(t, spec)})
+			s.router = nil // pages are not in the OpenAPI document
+			name, _, _ := strings.Cut(spec, ":")
+			for n, q := range everyOperation(s, one, other) {
+				r := s.want(want.status, q.method, q.target, q.body)
+				if r.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(string(r.Body), "</html>") {
+					t.Errorf("%s: %q %s, want a page in HTML", q.operation, r.Header.Get("Content-Type"), r.Body)
+				}
+				if after := r.Header.Get("Retry-After"); (after == "1") != (want.status == 503) || after != "" && after != "1" {
+					t.Errorf("%s: Retry-After %q", q.operation, after)
+				}
+				lost := 0
+				if want.processed {
+					lost = q.status
+				}
+				all := s.Injections()
+				if len(all) != n+1 {
+					t.Fatalf("%s: %d injections, want %d", q.operation, len(all), n+1)
+				}
+				if i := all[n]; i.Fault != name || i.Operation != q.operation || i.Processed != want.processed || i.Status != lost {
+					t.Errorf("injection %+v, want the operation %s and the lost status %d", i, q.operation, lost)
+				}
+			}
+			for _, q := range s.Requests() {
+				if q.Fault != name || q.Status != want.status {
+					t.Errorf("request %+v", q)
+				}
+			}
+			after := s.Profiles()
+			if !want.processed {
+				if !reflect.DeepEqual(after, before) {
+					t.Errorf("the profiles were %+v, and are %+v", before, after)
+				}
+				return
+			}
+			if len(after) != 2 || !slices.Equal(after[0].ContactIDs, []string{"a", "e"}) || !strings.Contains(string(after[0].Body), `"active":false`) ||
+				!slices.Equal(after[1].ContactIDs, []string{"b"}) {
+				t.Errorf("the profiles are %+v", after)
 			}
 		})
 	}
