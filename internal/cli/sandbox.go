@@ -42,7 +42,8 @@ Faults (--fault, repeatable; P is the probability for a request):
   gateway404:P      a gateway answers its own 404, unprocessed
   waf403:P          a firewall answers its 403, unprocessed
   maintenance503:P  processes and stores, then answers 503 with a maintenance page
-  read-lag:TIME     hides a write from list and get for that long: read-lag:5s`,
+  read-lag:TIME     hides a write from list and get for that long: read-lag:5s
+  short-list        ends every list of several pages before its own total`,
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,

@@ -23,6 +23,7 @@ const (
 	FaultGateway404     = "gateway404"     // not processed, answered with a gateway's own 404
 	FaultWAF403         = "waf403"         // not processed, answered 403 with a firewall's page
 	FaultMaintenance503 = "maintenance503" // processed and stored, then answered 503 with a maintenance page
+	FaultShortList      = "short-list"     // a list ends before its own total
 )
 
 // A Fault is something that goes wrong on purpose.
@@ -31,18 +32,18 @@ type Fault struct {
 	// Code is the code of the error that is answered, such as 429 or 1008. It
 	// decides the status. Of FaultStatus and FaultStatusAfter only.
 	Code        int
-	Probability float64       // above 0 to 1, of a request; not of FaultReadLag
+	Probability float64       // above 0 to 1, of a request; not of FaultReadLag and FaultShortList
 	Lag         time.Duration // above 0; of FaultReadLag only
 }
 
 // ParseFault reads a fault as people write it: "drop-before:P", "drop-after:P",
 // "page:P", "gateway404:P", "waf403:P", "maintenance503:P", "STATUS:P" and
 // "STATUS-after:P" as in "500:0.01" and "503-after:0.01", "read-lag:DURATION" as
-// in "read-lag:5s". P is a probability above 0 and up to 1. In place of a status
+// in "read-lag:5s", and "short-list". P is a probability above 0 and up to 1. In place of a status
 // may stand one of the API's own codes, as in "8001:0.01" for a 504 with the code
 // 8001.
 func ParseFault(spec string) (Fault, error) {
-	name, value, _ := strings.Cut(spec, ":")
+	name, value, colon := strings.Cut(spec, ":")
 	f := Fault{Kind: name}
 	switch name {
 	case FaultReadLag:
@@ -51,6 +52,11 @@ func ParseFault(spec string) (Fault, error) {
 			return Fault{}, fmt.Errorf("fault %q: want a time above 0, as in read-lag:5s", spec)
 		}
 		f.Lag = lag
+		return f, nil
+	case FaultShortList:
+		if colon {
+			return Fault{}, fmt.Errorf("fault %q: want %s alone, because it has no probability", spec, name)
+		}
 		return f, nil
 	case FaultDropBefore, FaultDropAfter, FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
 	default:
@@ -61,7 +67,7 @@ func ParseFault(spec string) (Fault, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P or read-lag:DURATION", spec)
+			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P, read-lag:DURATION or short-list", spec)
 		}
 		f.Code = codeOfStatus(n)
 		if _, known := codes[f.Code]; !known {
@@ -81,6 +87,8 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case FaultReadLag:
 		return fmt.Sprintf("%s:%v", f.Kind, f.Lag)
+	case FaultShortList:
+		return f.Kind
 	case FaultStatus, FaultStatusAfter:
 		return f.name() + ":" + strconv.FormatFloat(f.Probability, 'g', -1, 64)
 	}
@@ -121,7 +129,7 @@ type dice struct {
 
 func newDice(seed uint64, faults []Fault) *dice {
 	d := &dice{seed: seed, sent: make(map[uint64]uint32)}
-	d.faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Kind == FaultReadLag })
+	d.faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Probability == 0 })
 	return d
 }
 

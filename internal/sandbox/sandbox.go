@@ -117,7 +117,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	a, fault := s.answer(c)
-	shown := s.spoil(a, fault)
+	shown, fault := s.spoil(a, fault)
 	s.remember(c, a, shown.status, fault)
 	if fault != nil && (fault.Kind == FaultDropBefore || fault.Kind == FaultDropAfter) {
 		panic(http.ErrAbortHandler)

@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // pages are what something on the way answers in place of the API.
 var pages = map[string]struct {
@@ -30,21 +33,35 @@ var pages = map[string]struct {
 `},
 }
 
-// spoil is the answer that the client gets in place of the one of the operation.
-// Where the fault closes the connection, it is the one that is lost.
-func (s *Sandbox) spoil(a answer, fault *Fault) answer {
+// spoil is the answer that the client gets in place of the one of the operation,
+// and the fault that befell it; nil where none did. Where the fault closes the
+// connection, the answer is the one that is lost.
+func (s *Sandbox) spoil(a answer, fault *Fault) (answer, *Fault) {
 	if fault == nil {
-		return a
+		return s.shorten(a)
 	}
 	switch fault.Kind {
 	case FaultStatus:
 		// Retry-After says that it was not processed.
-		return failure(&problem{code: fault.Code, detail: "injected by the sandbox", retryAfter: time.Second})
+		return failure(&problem{code: fault.Code, detail: "injected by the sandbox", retryAfter: time.Second}), fault
 	case FaultStatusAfter:
-		return failure(&problem{code: fault.Code, detail: "injected by the sandbox"})
+		return failure(&problem{code: fault.Code, detail: "injected by the sandbox"}), fault
 	case FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
 		p := pages[fault.Kind]
-		return answer{status: p.status, html: p.html}
+		return answer{status: p.status, html: p.html}, fault
 	}
-	return a
+	return a, fault
+}
+
+// shorten ends a list before its total, where the sandbox is to do that: the
+// pages behind the first lose their last item, and say that they are the last.
+func (s *Sandbox) shorten(a answer) (answer, *Fault) {
+	i := slices.IndexFunc(s.options.Faults, func(f Fault) bool { return f.Kind == FaultShortList })
+	if i < 0 || a.list == nil || a.list.previous == "" {
+		return a, nil
+	}
+	short := *a.list
+	short.items, short.next = short.items[:len(short.items)-1], ""
+	a.list = &short
+	return a, &s.options.Faults[i]
 }

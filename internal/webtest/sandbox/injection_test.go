@@ -192,6 +192,64 @@ func TestFaultsOnTheWay(t *testing.T) {
 	}
 }
 
+// A list of several pages ends before its own total, and one page is whole.
+func TestShortList(t *testing.T) {
+	s := start(t, sandbox.Options{Faults: faults(t, "short-list")})
+	var all []string
+	for i := range 7 {
+		all = append(all, fmt.Sprint("c", i))
+		s.create(all[i])
+	}
+	for _, tt := range []struct {
+		query       string
+		total, seen int // items of all pages until one says that none follows
+		pages       int
+	}{
+		{"limit=7", 7, 7, 1},
+		{"limit=100&filter=c", 7, 7, 1},
+		{"limit=1&filter=c3", 1, 1, 1},
+		{"limit=6", 7, 6, 2},
+		{"limit=4", 7, 6, 2},
+		{"limit=2", 7, 3, 2},
+		{"limit=1", 7, 1, 2},
+		{"limit=2&sort=contactIds:asc", 7, 3, 2},
+		{"limit=2&skip=2", 7, 1, 1}, // behind the first already
+		{"filter=nobody", 0, 0, 1},
+	} {
+		before := len(s.Injections())
+		var seen []string
+		pages := 0
+		for cursor := any(""); cursor != nil; pages++ {
+			query := tt.query
+			if cursor != "" {
+				query += fmt.Sprint("&next=", cursor)
+			}
+			r := s.want(200, "GET", "?"+query, "")
+			if total := r.json()["total"]; total != float64(tt.total) {
+				t.Errorf("%s: the total is %v, want %d", tt.query, total, tt.total)
+			}
+			seen = append(seen, r.contacts()...)
+			cursor = r.json()["nextCursor"]
+		}
+		if len(seen) != tt.seen || pages != tt.pages {
+			t.Errorf("%s: %v on %d pages, want %d items on %d", tt.query, seen, pages, tt.seen, tt.pages)
+		}
+		short := s.Injections()[before:]
+		if (len(short) == 1) != (tt.seen < tt.total) || len(short) > 1 {
+			t.Errorf("%s: injections %+v", tt.query, short)
+		}
+		for _, i := range short {
+			if i.Fault != "short-list" || i.Operation != "list" || !i.Processed || i.Status != 200 {
+				t.Errorf("%s: injection %+v", tt.query, i)
+			}
+		}
+	}
+	if r := s.want(200, "GET", "?limit=2&skip=2", "", "Accept", "application/hal+json").json(); r["total"] != 7.0 || r["_links"].(map[string]any)["next"] != nil ||
+		len(r["_embedded"].(map[string]any)["profiles"].([]any)) != 1 {
+		t.Errorf("in HAL: %v", r)
+	}
+}
+
 // Requests with a wrong key or to nowhere are not worth a fault.
 func TestFaultsSpareRefusedRequests(t *testing.T) {
 	s := start(t, sandbox.Options{Faults: faults(t, "drop-before:1")})
