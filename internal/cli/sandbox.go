@@ -43,7 +43,8 @@ Faults (--fault, repeatable; P is the probability for a request):
   waf403:P          a firewall answers its 403, unprocessed
   maintenance503:P  processes and stores, then answers 503 with a maintenance page
   read-lag:TIME     hides a write from list and get for that long: read-lag:5s
-  short-list        ends every list of several pages before its own total`,
+  short-list        ends every list of several pages before its own total
+  mixed-cache       shows the profile of another in one of ten gets`,
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,

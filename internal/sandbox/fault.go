@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +23,11 @@ const (
 	FaultWAF403         = "waf403"         // not processed, answered 403 with a firewall's page
 	FaultMaintenance503 = "maintenance503" // processed and stored, then answered 503 with a maintenance page
 	FaultShortList      = "short-list"     // a list ends before its own total
+	FaultMixedCache     = "mixed-cache"    // get now and then shows another profile
 )
+
+// mixedCacheProbability is how often FaultMixedCache befalls a get.
+const mixedCacheProbability = 0.1
 
 // A Fault is something that goes wrong on purpose.
 type Fault struct {
@@ -32,16 +35,16 @@ type Fault struct {
 	// Code is the code of the error that is answered, such as 429 or 1008. It
 	// decides the status. Of FaultStatus and FaultStatusAfter only.
 	Code        int
-	Probability float64       // above 0 to 1, of a request; not of FaultReadLag and FaultShortList
+	Probability float64       // above 0 to 1, of a request; not of FaultReadLag, FaultShortList and FaultMixedCache
 	Lag         time.Duration // above 0; of FaultReadLag only
 }
 
 // ParseFault reads a fault as people write it: "drop-before:P", "drop-after:P",
 // "page:P", "gateway404:P", "waf403:P", "maintenance503:P", "STATUS:P" and
 // "STATUS-after:P" as in "500:0.01" and "503-after:0.01", "read-lag:DURATION" as
-// in "read-lag:5s", and "short-list". P is a probability above 0 and up to 1. In place of a status
-// may stand one of the API's own codes, as in "8001:0.01" for a 504 with the code
-// 8001.
+// in "read-lag:5s", "short-list" and "mixed-cache". P is a probability above 0
+// and up to 1. In place of a status may stand one of the API's own codes, as in
+// "8001:0.01" for a 504 with the code 8001.
 func ParseFault(spec string) (Fault, error) {
 	name, value, colon := strings.Cut(spec, ":")
 	f := Fault{Kind: name}
@@ -53,9 +56,9 @@ func ParseFault(spec string) (Fault, error) {
 		}
 		f.Lag = lag
 		return f, nil
-	case FaultShortList:
+	case FaultShortList, FaultMixedCache:
 		if colon {
-			return Fault{}, fmt.Errorf("fault %q: want %s alone, because it has no probability", spec, name)
+			return Fault{}, fmt.Errorf("fault %q: want %s alone, because it takes no value", spec, name)
 		}
 		return f, nil
 	case FaultDropBefore, FaultDropAfter, FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
@@ -67,7 +70,7 @@ func ParseFault(spec string) (Fault, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P, read-lag:DURATION or short-list", spec)
+			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P, read-lag:DURATION, short-list or mixed-cache", spec)
 		}
 		f.Code = codeOfStatus(n)
 		if _, known := codes[f.Code]; !known {
@@ -87,7 +90,7 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case FaultReadLag:
 		return fmt.Sprintf("%s:%v", f.Kind, f.Lag)
-	case FaultShortList:
+	case FaultShortList, FaultMixedCache:
 		return f.Kind
 	case FaultStatus, FaultStatusAfter:
 		return f.name() + ":" + strconv.FormatFloat(f.Probability, 'g', -1, 64)
@@ -123,13 +126,21 @@ func (f Fault) processed() bool {
 // workers send them.
 type dice struct {
 	seed   uint64
-	faults []Fault // those with a probability
+	faults []Fault // those that befall some requests and not others
 	sent   map[uint64]uint32
 }
 
 func newDice(seed uint64, faults []Fault) *dice {
 	d := &dice{seed: seed, sent: make(map[uint64]uint32)}
-	d.faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Probability == 0 })
+	for _, f := range faults {
+		switch f.Kind {
+		case FaultReadLag, FaultShortList:
+			continue
+		case FaultMixedCache:
+			f.Probability = mixedCacheProbability
+		}
+		d.faults = append(d.faults, f)
+	}
 	return d
 }
 
@@ -139,7 +150,7 @@ const maxSent = 1 << 20
 
 // throw returns the fault that befalls a request; nil where none does. The
 // faults are tried in their order, each with a chance of its own.
-func (d *dice) throw(method, target string, body []byte) *Fault {
+func (d *dice) throw(operation, method, target string, body []byte) *Fault {
 	if len(d.faults) == 0 {
 		return nil
 	}
@@ -157,7 +168,7 @@ func (d *dice) throw(method, target string, body []byte) *Fault {
 	d.sent[sum] = n + 1
 	r := rand.New(rand.NewPCG(d.seed^sum, uint64(n)))
 	for i := range d.faults {
-		if r.Float64() < d.faults[i].Probability {
+		if r.Float64() < d.faults[i].Probability && (d.faults[i].Kind != FaultMixedCache || operation == "get") {
 			return &d.faults[i]
 		}
 	}

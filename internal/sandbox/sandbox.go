@@ -117,7 +117,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	a, fault := s.answer(c)
-	shown, fault := s.spoil(a, fault)
+	shown, fault := s.spoil(c, a, fault)
 	s.remember(c, a, shown.status, fault)
 	if fault != nil && (fault.Kind == FaultDropBefore || fault.Kind == FaultDropAfter) {
 		panic(http.ErrAbortHandler)
@@ -166,7 +166,7 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return failure(&problem{code: 400, detail: "the body could not be read"}), nil
 	}
 	s.mu.Lock()
-	fault := s.dice.throw(c.r.Method, c.r.URL.RequestURI(), c.body)
+	fault := s.dice.throw(c.operation.name, c.r.Method, c.r.URL.RequestURI(), c.body)
 	s.mu.Unlock()
 	if fault != nil && !fault.processed() {
 		return answer{}, fault

@@ -36,7 +36,7 @@ var pages = map[string]struct {
 // spoil is the answer that the client gets in place of the one of the operation,
 // and the fault that befell it; nil where none did. Where the fault closes the
 // connection, the answer is the one that is lost.
-func (s *Sandbox) spoil(a answer, fault *Fault) (answer, *Fault) {
+func (s *Sandbox) spoil(c *call, a answer, fault *Fault) (answer, *Fault) {
 	if fault == nil {
 		return s.shorten(a)
 	}
@@ -49,6 +49,13 @@ func (s *Sandbox) spoil(a answer, fault *Fault) (answer, *Fault) {
 	case FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
 		p := pages[fault.Kind]
 		return answer{status: p.status, html: p.html}, fault
+	case FaultMixedCache:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if other, v := s.profiles.other(c.id, c.at); other != nil && a.status == 200 {
+			return profileAnswer(200, other.id, v), fault
+		}
+		return a, nil
 	}
 	return a, fault
 }

@@ -250,6 +250,63 @@ func TestShortList(t *testing.T) {
 	}
 }
 
+// Of ten gets one shows another profile, and nothing else does. The same seed
+// mixes the same gets.
+func TestMixedCache(t *testing.T) {
+	const profiles, gets = 20, 10
+	mixed := func(seed uint64) (asked []string) {
+		s := start(t, sandbox.Options{Seed: seed, Clock: newClock().Now, Faults: faults(t, "mixed-cache")})
+		ids := []string{s.create("c00")}
+		for range 50 {
+			if got := s.want(200, "GET", "/"+ids[0], "").id(); got != ids[0] {
+				t.Fatalf("%s is shown in place of the only profile", got)
+			}
+		}
+		for i := 1; i < profiles; i++ {
+			ids = append(ids, s.create(fmt.Sprintf("c%02d", i)))
+		}
+		for range gets {
+			for i, id := range ids {
+				switch got := s.want(200, "GET", "/"+id, "").id(); {
+				case got == id:
+				case slices.Contains(ids, got):
+					asked = append(asked, fmt.Sprintf("c%02d", i))
+				default:
+					t.Errorf("%s is no profile", got)
+				}
+			}
+		}
+		for _, id := range ids {
+			if got := s.want(200, "POST", "/"+id+"/data/export", "").id(); got != id {
+				t.Errorf("%s is exported in place of %s", got, id)
+			}
+			s.want(204, "PATCH", "/"+id, `{"active":true}`)
+		}
+		if got := s.want(200, "GET", "?limit=100", "").contacts(); len(got) != profiles {
+			t.Errorf("the list shows %v", got)
+		}
+		s.wantProblem(404, 1002, "GET", "/65f0000000000000000000ff", "")
+		var injected []string
+		for _, i := range s.Injections() {
+			if i.Fault != "mixed-cache" || i.Operation != "get" || !i.Processed || i.Status != 200 || !strings.HasSuffix(i.Path, i.ProfileID) {
+				t.Errorf("injection %+v", i)
+			}
+			injected = append(injected, i.ContactIDs[0])
+		}
+		if !slices.Equal(injected, asked) {
+			t.Errorf("another profile was shown of %v, and injected of %v", asked, injected)
+		}
+		if n := len(asked); n < profiles*gets/20 || n > profiles*gets/5 {
+			t.Errorf("%d of %d gets show another profile, want about one of ten", n, profiles*gets)
+		}
+		return asked
+	}
+	first, again, other := mixed(1), mixed(1), mixed(2)
+	if !slices.Equal(first, again) || slices.Equal(first, other) {
+		t.Errorf("one seed mixes %v and then %v, another seed %v", first, again, other)
+	}
+}
+
 // Requests with a wrong key or to nowhere are not worth a fault.
 func TestFaultsSpareRefusedRequests(t *testing.T) {
 	s := start(t, sandbox.Options{Faults: faults(t, "drop-before:1")})
