@@ -26,7 +26,7 @@ vet:
 
 # What a machine can say against the code. Both at zero.
 lint: fmt vet
-	$(EACH) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...; done
+	$(EACH) mod tidy -diff; $(GO) -C $$m run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...; done
 	.ci/vulncheck
 
 # Lints what deploys, and builds every package of a release without publishing it.

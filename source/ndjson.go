@@ -55,7 +55,7 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 }
 
 // readLine returns the next line, valid until the next call, and whether it is
-// the whole of it. The last line may lack its line feed.
+// the whole of it. The last line may be without its line feed.
 func (r *jsonReader) readLine() (line []byte, whole bool, err error) {
 	r.long, whole = r.long[:0], true
 	for {

@@ -33,12 +33,18 @@ behaviour of the API is not known, a flag makes the sandbox play either side.
 A page for people is at /, the OpenAPI document at /openapi/openapi-viewer.json.
 
 Faults (--fault, repeatable; P is the probability for a request):
-  STATUS:P        answers the status, unprocessed: 500:0.01, 429:0.01, 503:0.01.
-                  Instead of the status one of the API's own codes: 8001:0.01
-  STATUS-after:P  processes and stores, then answers the status: 500-after:0.01
-  drop-before:P   closes the connection, unprocessed
-  drop-after:P    processes and stores, then closes the connection unanswered
-  read-lag:TIME   hides a write from list and get for that long: read-lag:5s`,
+  STATUS:P          answers the status, unprocessed: 500:0.01, 429:0.01, 503:0.01.
+                    Instead of the status one of the API's own codes: 8001:0.01
+  STATUS-after:P    processes and stores, then answers the status: 500-after:0.01
+  drop-before:P     closes the connection, unprocessed
+  drop-after:P      processes and stores, then closes the connection unanswered
+  page:P            something on the way answers 200 with a login page, unprocessed
+  gateway404:P      a gateway answers its own 404, unprocessed
+  waf403:P          a firewall answers its 403, unprocessed
+  maintenance503:P  processes and stores, then answers 503 with a maintenance page
+  read-lag:TIME     hides a write from list and get for that long: read-lag:5s
+  short-list        ends every list of several pages before its own total
+  mixed-cache       shows the profile of another in one of ten gets`,
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,

@@ -53,7 +53,7 @@ var defaultFields = []string{
 	"accepted_gdpr", "privacy_policy", "tasks", "goals", "memories", "profileId",
 }
 
-// GetSchema reads the project's schema. A key may lack the right to: that is
+// GetSchema reads the project's schema. A key may not have the right to: that is
 // Fatal like all that is forbidden, and says nothing about creates.
 func (c *Client) GetSchema(ctx context.Context) (Schema, error) {
 	buf := c.buffers.get()

@@ -10,7 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// write sends an answer in the media type that the client prefers.
+// write sends an answer in the media type that the client prefers. Something on
+// the way answers in HTML, whatever is preferred.
 func (s *Sandbox) write(w http.ResponseWriter, c *call, a answer) {
 	header := w.Header()
 	if p := a.problem; p != nil {
@@ -22,14 +23,19 @@ func (s *Sandbox) write(w http.ResponseWriter, c *call, a answer) {
 			s.retryAfter(header, p.retryAfter, c.at)
 		}
 	}
-	if a.entity == nil && a.list == nil {
+	if a.entity == nil && a.list == nil && a.html == "" {
 		w.WriteHeader(a.status)
 		return
 	}
-	m := s.mediaType(c.r)
-	header.Set("Content-Type", m.contentType)
-	header.Add("Vary", "Accept")
-	body := m.encode(document{path: strings.TrimSuffix(c.r.URL.Path, "/"), query: c.r.URL.Query(), answer: a})
+	contentType, body := "text/html; charset=utf-8", []byte(a.html)
+	if a.html == "" {
+		m := s.mediaType(c.r)
+		header.Add("Vary", "Accept")
+		contentType, body = m.contentType, m.encode(document{path: strings.TrimSuffix(c.r.URL.Path, "/"), query: c.r.URL.Query(), answer: a})
+	} else if a.status == http.StatusServiceUnavailable {
+		s.retryAfter(header, time.Second, c.at)
+	}
+	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
 	if c.r.Method != http.MethodHead {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,18 @@ const (
 	FaultDropAfter   = "drop-after"   // processed and stored, then the connection is closed without an answer
 	FaultStatusAfter = "status-after" // processed and stored, then answered with an error
 	FaultReadLag     = "read-lag"     // a write is hidden from list and get for a while
+
+	// Something on the way answers with a page in place of the API.
+	FaultPage           = "page"           // not processed, answered 200 with a login page
+	FaultGateway404     = "gateway404"     // not processed, answered with a gateway's own 404
+	FaultWAF403         = "waf403"         // not processed, answered 403 with a firewall's page
+	FaultMaintenance503 = "maintenance503" // processed and stored, then answered 503 with a maintenance page
+	FaultShortList      = "short-list"     // a list ends before its own total
+	FaultMixedCache     = "mixed-cache"    // get now and then shows another profile
 )
+
+// mixedCacheProbability is how often FaultMixedCache befalls a get.
+const mixedCacheProbability = 0.1
 
 // A Fault is something that goes wrong on purpose.
 type Fault struct {
@@ -25,26 +35,34 @@ type Fault struct {
 	// Code is the code of the error that is answered, such as 429 or 1008. It
 	// decides the status. Of FaultStatus and FaultStatusAfter only.
 	Code        int
-	Probability float64       // above 0 to 1, of a request; not of FaultReadLag
+	Probability float64       // above 0 to 1, of a request; not of FaultReadLag, FaultShortList and FaultMixedCache
 	Lag         time.Duration // above 0; of FaultReadLag only
 }
 
 // ParseFault reads a fault as people write it: "drop-before:P", "drop-after:P",
-// "STATUS:P" and "STATUS-after:P" as in "500:0.01" and "503-after:0.01",
-// "read-lag:DURATION" as in "read-lag:5s". P is a probability above 0 and up to
-// 1. In place of a status may stand one of the API's own codes, as in
+// "page:P", "gateway404:P", "waf403:P", "maintenance503:P", "STATUS:P" and
+// "STATUS-after:P" as in "500:0.01" and "503-after:0.01", "read-lag:DURATION" as
+// in "read-lag:5s", "short-list" and "mixed-cache". P is a probability above 0
+// and up to 1. In place of a status may stand one of the API's own codes, as in
 // "8001:0.01" for a 504 with the code 8001.
 func ParseFault(spec string) (Fault, error) {
-	name, value, _ := strings.Cut(spec, ":")
-	if name == FaultReadLag {
+	name, value, colon := strings.Cut(spec, ":")
+	f := Fault{Kind: name}
+	switch name {
+	case FaultReadLag:
 		lag, err := time.ParseDuration(value)
 		if err != nil || lag <= 0 {
 			return Fault{}, fmt.Errorf("fault %q: want a time above 0, as in read-lag:5s", spec)
 		}
-		return Fault{Kind: FaultReadLag, Lag: lag}, nil
-	}
-	f := Fault{Kind: name}
-	if name != FaultDropBefore && name != FaultDropAfter {
+		f.Lag = lag
+		return f, nil
+	case FaultShortList, FaultMixedCache:
+		if colon {
+			return Fault{}, fmt.Errorf("fault %q: want %s alone, because it takes no value", spec, name)
+		}
+		return f, nil
+	case FaultDropBefore, FaultDropAfter, FaultPage, FaultGateway404, FaultWAF403, FaultMaintenance503:
+	default:
 		number, after := strings.CutSuffix(name, "-after")
 		f.Kind = FaultStatus
 		if after {
@@ -52,7 +70,7 @@ func ParseFault(spec string) (Fault, error) {
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil {
-			return Fault{}, fmt.Errorf("fault %q: want drop-before:P, drop-after:P, STATUS:P, STATUS-after:P or read-lag:DURATION", spec)
+			return Fault{}, fmt.Errorf("fault %q: want STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P, read-lag:DURATION, short-list or mixed-cache", spec)
 		}
 		f.Code = codeOfStatus(n)
 		if _, known := codes[f.Code]; !known {
@@ -72,6 +90,8 @@ func (f Fault) String() string {
 	switch f.Kind {
 	case FaultReadLag:
 		return fmt.Sprintf("%s:%v", f.Kind, f.Lag)
+	case FaultShortList, FaultMixedCache:
+		return f.Kind
 	case FaultStatus, FaultStatusAfter:
 		return f.name() + ":" + strconv.FormatFloat(f.Probability, 'g', -1, 64)
 	}
@@ -91,19 +111,36 @@ func (f Fault) name() string {
 	return f.Kind
 }
 
+// processed tells that the request is processed and stored before it goes wrong.
+func (f Fault) processed() bool {
+	switch f.Kind {
+	case FaultDropBefore, FaultStatus, FaultPage, FaultGateway404, FaultWAF403:
+		return false
+	}
+	return true
+}
+
 // dice decide which requests go wrong. The decision hangs on the seed, on what
 // is sent, and on how often that was sent before, but not on the order in which
 // requests arrive: the same rows lose their answers in every run, however many
 // workers send them.
 type dice struct {
 	seed   uint64
-	faults []Fault // those with a probability
+	faults []Fault // those that befall some requests and not others
 	sent   map[uint64]uint32
 }
 
 func newDice(seed uint64, faults []Fault) *dice {
 	d := &dice{seed: seed, sent: make(map[uint64]uint32)}
-	d.faults = slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool { return f.Kind == FaultReadLag })
+	for _, f := range faults {
+		switch f.Kind {
+		case FaultReadLag, FaultShortList:
+			continue
+		case FaultMixedCache:
+			f.Probability = mixedCacheProbability
+		}
+		d.faults = append(d.faults, f)
+	}
 	return d
 }
 
@@ -113,7 +150,7 @@ const maxSent = 1 << 20
 
 // throw returns the fault that befalls a request; nil where none does. The
 // faults are tried in their order, each with a chance of its own.
-func (d *dice) throw(method, target string, body []byte) *Fault {
+func (d *dice) throw(operation, method, target string, body []byte) *Fault {
 	if len(d.faults) == 0 {
 		return nil
 	}
@@ -131,7 +168,7 @@ func (d *dice) throw(method, target string, body []byte) *Fault {
 	d.sent[sum] = n + 1
 	r := rand.New(rand.NewPCG(d.seed^sum, uint64(n)))
 	for i := range d.faults {
-		if r.Float64() < d.faults[i].Probability {
+		if r.Float64() < d.faults[i].Probability && (d.faults[i].Kind != FaultMixedCache || operation == "get") {
 			return &d.faults[i]
 		}
 	}

@@ -31,7 +31,7 @@ type Options struct {
 	DataFile string
 
 	Rate       Rate          // quota of each client address; the zero value is none
-	RetryAfter string        // of a 429: RetryAfterSeconds (the zero value), RetryAfterDate or RetryAfterNone
+	RetryAfter string        // of a 429 and an injected 503: RetryAfterSeconds (the zero value), RetryAfterDate or RetryAfterNone
 	Latency    time.Duration // added to each request to the API
 	MaxBody    int           // bytes of a request body; DefaultMaxBody where it is 0
 	// TTL is how long after its last read or change a profile is removed. Getting

@@ -130,6 +130,20 @@ func (t *profiles) find(id string) *entry {
 	return nil
 }
 
+// other is a profile other than the one of that id, and what reads see of it: the
+// one made before it, or the last. It is nil where reads see no other.
+func (t *profiles) other(id string, now time.Time) (*entry, *version) {
+	n := len(t.order)
+	i, _ := slices.BinarySearchFunc(t.order, id, func(e *entry, id string) int { return cmp.Compare(e.id, id) })
+	for k := 1; k <= n; k++ {
+		e := t.order[(i-k+n)%n]
+		if v := e.visible(now); v != nil && e.id != id {
+			return e, v
+		}
+	}
+	return nil, nil
+}
+
 // owner is a profile other than except that has one of these contact ids; nil
 // where none has.
 func (t *profiles) owner(contactIDs []string, except *entry) *entry {

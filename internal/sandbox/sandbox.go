@@ -77,13 +77,14 @@ type call struct {
 	at        time.Time
 }
 
-// An answer is what an operation answers. At most one of problem, entity and
-// list is there; none is an empty body.
+// An answer is what an operation answers, or something on the way in its place.
+// At most one of problem, entity, list and html is there; none is an empty body.
 type answer struct {
 	status  int
 	problem *problem
 	entity  object
 	list    *page
+	html    string // of something on the way
 	// id and contactIDs are of the profile that the call was about.
 	id         string
 	contactIDs []string
@@ -116,19 +117,12 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	a, fault := s.answer(c)
-	s.remember(c, a, fault)
-	if fault != nil {
-		switch fault.Kind {
-		case FaultDropBefore, FaultDropAfter:
-			panic(http.ErrAbortHandler)
-		case FaultStatus:
-			// Retry-After says that it was not processed.
-			a = failure(&problem{code: fault.Code, detail: "injected by the sandbox", retryAfter: time.Second})
-		case FaultStatusAfter:
-			a = failure(&problem{code: fault.Code, detail: "injected by the sandbox"})
-		}
+	shown, fault := s.spoil(c, a, fault)
+	s.remember(c, a, shown.status, fault)
+	if fault != nil && (fault.Kind == FaultDropBefore || fault.Kind == FaultDropAfter) {
+		panic(http.ErrAbortHandler)
 	}
-	s.write(w, c, a)
+	s.write(w, c, shown)
 }
 
 // delay holds a request for the latency. It tells whether the client is still
@@ -172,9 +166,9 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return failure(&problem{code: 400, detail: "the body could not be read"}), nil
 	}
 	s.mu.Lock()
-	fault := s.dice.throw(c.r.Method, c.r.URL.RequestURI(), c.body)
+	fault := s.dice.throw(c.operation.name, c.r.Method, c.r.URL.RequestURI(), c.body)
 	s.mu.Unlock()
-	if fault != nil && (fault.Kind == FaultDropBefore || fault.Kind == FaultStatus) {
+	if fault != nil && !fault.processed() {
 		return answer{}, fault
 	}
 	a := s.operate(c)
@@ -229,21 +223,18 @@ func clientAddress(r *http.Request) string {
 	return host
 }
 
-// remember records a call, and logs it.
-func (s *Sandbox) remember(c *call, a answer, fault *Fault) {
-	q := Request{At: c.at, Status: a.status}
+// remember records a call, and logs it. a is what the operation answered, and
+// status that of the answer that the client gets.
+func (s *Sandbox) remember(c *call, a answer, status int, fault *Fault) {
+	q := Request{At: c.at, Status: status}
 	if c.operation != nil {
 		q.Operation = c.operation.name
 	}
 	var i Injection
 	if fault != nil {
 		q.Fault = fault.name()
-		processed := fault.Kind == FaultDropAfter || fault.Kind == FaultStatusAfter
 		i = Injection{At: c.at, Fault: q.Fault, Operation: q.Operation, Method: c.r.Method, Path: c.path,
-			Processed: processed, Status: a.status, ProfileID: a.id, ContactIDs: slices.Clone(a.contactIDs)}
-		if fault.Code != 0 {
-			q.Status = codes[fault.Code]
-		}
+			Processed: fault.processed(), Status: a.status, ProfileID: a.id, ContactIDs: slices.Clone(a.contactIDs)}
 	}
 	s.mu.Lock()
 	s.record.request(q)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"importer/internal/sandbox"
 	"net/http"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +96,214 @@ func TestFaults(t *testing.T) {
 				t.Errorf("counts %+v", c)
 			}
 		})
+	}
+}
+
+// An attempt is a request, and the status that it has without a fault.
+type attempt struct {
+	operation, method, target, body string
+	status                          int
+}
+
+// everyOperation is one request of each operation. one has the contact ids a, b
+// and c.
+func everyOperation(s *tenant, one, other string) []attempt {
+	s.t.Helper()
+	all := []attempt{
+		{"create", "POST", "", s.createBody([]string{"e"}, nil), 201},
+		{"list", "GET", "", "", 200},
+		{"get", "GET", "/" + one, "", 200},
+		{"update", "PATCH", "/" + one, `{"active":false}`, 204},
+		{"removeContactId", "POST", "/" + one + "/contactids/remove", `{"contactId":"c"}`, 204},
+		{"unmerge", "POST", "/" + one + "/unmerge", `{"contactId":"b"}`, 204},
+		{"merge", "POST", "/" + one + "/merge", `{"contactId":"e","projectId":"` + s.ProjectID() + `"}`, 200},
+		{"exportData", "POST", "/" + one + "/data/export", "", 200},
+		{"deleteData", "POST", "/" + one + "/data/remove", "", 204},
+		{"getSchema", "GET", "/schema/" + s.ProjectID(), "", 200},
+		{"setSchema", "PUT", "/schema/" + s.ProjectID(), `{"details":[{"field":"Tier","internal":"tier","type":"string"}]}`, 204},
+		{"delete", "DELETE", "/" + other, "", 204},
+	}
+	if len(all) != len(sandbox.Operations()) {
+		s.t.Fatalf("%d operations of %d", len(all), len(sandbox.Operations()))
+	}
+	return all
+}
+
+// Something on the way answers every operation with a page of its own. What was
+// not processed leaves no trace, and of what was processed everything is stored.
+func TestFaultsOnTheWay(t *testing.T) {
+	for spec, want := range map[string]struct {
+		status    int
+		processed bool
+	}{
+		"page:1":           {200, false},
+		"gateway404:1":     {404, false},
+		"waf403:1":         {403, false},
+		"maintenance503:1": {503, true},
+	} {
+		t.Run(spec, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "sandbox.db")
+			s := start(t, sandbox.Options{DataFile: file})
+			one, other := s.create("a", "b", "c"), s.create("d")
+			before := s.Profiles()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = start(t, sandbox.Options{DataFile: file, Faults: faults(t, spec)})
+			s.router = nil // pages are not in the OpenAPI document
+			name, _, _ := strings.Cut(spec, ":")
+			for n, q := range everyOperation(s, one, other) {
+				r := s.want(want.status, q.method, q.target, q.body)
+				if r.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(string(r.Body), "</html>") {
+					t.Errorf("%s: %q %s, want a page in HTML", q.operation, r.Header.Get("Content-Type"), r.Body)
+				}
+				if after := r.Header.Get("Retry-After"); (after == "1") != (want.status == 503) || after != "" && after != "1" {
+					t.Errorf("%s: Retry-After %q", q.operation, after)
+				}
+				lost := 0
+				if want.processed {
+					lost = q.status
+				}
+				all := s.Injections()
+				if len(all) != n+1 {
+					t.Fatalf("%s: %d injections, want %d", q.operation, len(all), n+1)
+				}
+				if i := all[n]; i.Fault != name || i.Operation != q.operation || i.Processed != want.processed || i.Status != lost {
+					t.Errorf("injection %+v, want the operation %s and the lost status %d", i, q.operation, lost)
+				}
+			}
+			for _, q := range s.Requests() {
+				if q.Fault != name || q.Status != want.status {
+					t.Errorf("request %+v", q)
+				}
+			}
+			after := s.Profiles()
+			if !want.processed {
+				if !reflect.DeepEqual(after, before) {
+					t.Errorf("the profiles were %+v, and are %+v", before, after)
+				}
+				return
+			}
+			if len(after) != 2 || !slices.Equal(after[0].ContactIDs, []string{"a", "e"}) || !strings.Contains(string(after[0].Body), `"active":false`) ||
+				!slices.Equal(after[1].ContactIDs, []string{"b"}) {
+				t.Errorf("the profiles are %+v", after)
+			}
+		})
+	}
+}
+
+// A list of several pages ends before its own total, and one page is whole.
+func TestShortList(t *testing.T) {
+	s := start(t, sandbox.Options{Faults: faults(t, "short-list")})
+	var all []string
+	for i := range 7 {
+		all = append(all, fmt.Sprint("c", i))
+		s.create(all[i])
+	}
+	for _, tt := range []struct {
+		query       string
+		total, seen int // items of all pages until one says that none follows
+		pages       int
+	}{
+		{"limit=7", 7, 7, 1},
+		{"limit=100&filter=c", 7, 7, 1},
+		{"limit=1&filter=c3", 1, 1, 1},
+		{"limit=6", 7, 6, 2},
+		{"limit=4", 7, 6, 2},
+		{"limit=2", 7, 3, 2},
+		{"limit=1", 7, 1, 2},
+		{"limit=2&sort=contactIds:asc", 7, 3, 2},
+		{"limit=2&skip=2", 7, 1, 1}, // behind the first already
+		{"filter=nobody", 0, 0, 1},
+	} {
+		before := len(s.Injections())
+		var seen []string
+		pages := 0
+		for cursor := any(""); cursor != nil; pages++ {
+			query := tt.query
+			if cursor != "" {
+				query += fmt.Sprint("&next=", cursor)
+			}
+			r := s.want(200, "GET", "?"+query, "")
+			if total := r.json()["total"]; total != float64(tt.total) {
+				t.Errorf("%s: the total is %v, want %d", tt.query, total, tt.total)
+			}
+			seen = append(seen, r.contacts()...)
+			cursor = r.json()["nextCursor"]
+		}
+		if len(seen) != tt.seen || pages != tt.pages {
+			t.Errorf("%s: %v on %d pages, want %d items on %d", tt.query, seen, pages, tt.seen, tt.pages)
+		}
+		short := s.Injections()[before:]
+		if (len(short) == 1) != (tt.seen < tt.total) || len(short) > 1 {
+			t.Errorf("%s: injections %+v", tt.query, short)
+		}
+		for _, i := range short {
+			if i.Fault != "short-list" || i.Operation != "list" || !i.Processed || i.Status != 200 {
+				t.Errorf("%s: injection %+v", tt.query, i)
+			}
+		}
+	}
+	if r := s.want(200, "GET", "?limit=2&skip=2", "", "Accept", "application/hal+json").json(); r["total"] != 7.0 || r["_links"].(map[string]any)["next"] != nil ||
+		len(r["_embedded"].(map[string]any)["profiles"].([]any)) != 1 {
+		t.Errorf("in HAL: %v", r)
+	}
+}
+
+// Of ten gets one shows another profile, and nothing else does. The same seed
+// mixes the same gets.
+func TestMixedCache(t *testing.T) {
+	const profiles, gets = 20, 10
+	mixed := func(seed uint64) (asked []string) {
+		s := start(t, sandbox.Options{Seed: seed, Clock: newClock().Now, Faults: faults(t, "mixed-cache")})
+		ids := []string{s.create("c00")}
+		for range 50 {
+			if got := s.want(200, "GET", "/"+ids[0], "").id(); got != ids[0] {
+				t.Fatalf("%s is shown in place of the only profile", got)
+			}
+		}
+		for i := 1; i < profiles; i++ {
+			ids = append(ids, s.create(fmt.Sprintf("c%02d", i)))
+		}
+		for range gets {
+			for i, id := range ids {
+				switch got := s.want(200, "GET", "/"+id, "").id(); {
+				case got == id:
+				case slices.Contains(ids, got):
+					asked = append(asked, fmt.Sprintf("c%02d", i))
+				default:
+					t.Errorf("%s is no profile", got)
+				}
+			}
+		}
+		for _, id := range ids {
+			if got := s.want(200, "POST", "/"+id+"/data/export", "").id(); got != id {
+				t.Errorf("%s is exported in place of %s", got, id)
+			}
+			s.want(204, "PATCH", "/"+id, `{"active":true}`)
+		}
+		if got := s.want(200, "GET", "?limit=100", "").contacts(); len(got) != profiles {
+			t.Errorf("the list shows %v", got)
+		}
+		s.wantProblem(404, 1002, "GET", "/65f0000000000000000000ff", "")
+		var injected []string
+		for _, i := range s.Injections() {
+			if i.Fault != "mixed-cache" || i.Operation != "get" || !i.Processed || i.Status != 200 || !strings.HasSuffix(i.Path, i.ProfileID) {
+				t.Errorf("injection %+v", i)
+			}
+			injected = append(injected, i.ContactIDs[0])
+		}
+		if !slices.Equal(injected, asked) {
+			t.Errorf("another profile was shown of %v, and injected of %v", asked, injected)
+		}
+		if n := len(asked); n < profiles*gets/20 || n > profiles*gets/5 {
+			t.Errorf("%d of %d gets show another profile, want about one of ten", n, profiles*gets)
+		}
+		return asked
+	}
+	first, again, other := mixed(1), mixed(1), mixed(2)
+	if !slices.Equal(first, again) || slices.Equal(first, other) {
+		t.Errorf("one seed mixes %v and then %v, another seed %v", first, again, other)
 	}
 }
 
