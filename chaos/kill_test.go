@@ -31,20 +31,63 @@ var lives = []life{
 // lag. The same command run again each time gets every row in exactly once.
 func TestKills(t *testing.T) {
 	t.Parallel()
-	kill(t, number(t, "CHAOS_KILLS", 12, 200), number(t, "CHAOS_ROWS", 1500, 20_000), 0, "--existing", "ignore")
+	kill(t, attack{kills: number(t, "CHAOS_KILLS", 12, 200), rows: number(t, "CHAOS_ROWS", 1500, 20_000), runs: 1}, "--existing", "ignore")
 }
 
 // Here each third contact is in the project before, and every run finds out anew
 // who is.
 func TestKillsWithContactsThatAreThere(t *testing.T) {
 	t.Parallel()
-	kill(t, number(t, "CHAOS_KILLS", 6, 50), number(t, "CHAOS_ROWS", 600, 3000), 3, "--existing", "auto")
+	kill(t, attack{kills: number(t, "CHAOS_KILLS", 6, 50), rows: number(t, "CHAOS_ROWS", 600, 3000), there: 3, runs: 1}, "--existing", "auto")
 }
 
-// kill kills the importer so many times over so many rows, and then lets it run
-// to its end. With there, one contact of so many is in the project before.
-func kill(t *testing.T, kills, rows, there int, flags ...string) {
+// onTheWay are the faults of what stands between the importer and the API.
+var onTheWay = []string{"page:0.01", "gateway404:0.01", "waf403:0.01", "maintenance503:0.01", "short-list", "mixed-cache"}
+
+// Here something on the way answers in place of the API, as well. Such a row may
+// be left open by the run that it befell, and is tried again by the next.
+func TestKillsOnTheWay(t *testing.T) {
+	t.Parallel()
+	t.Run("create", func(t *testing.T) {
+		t.Parallel()
+		kill(t, attack{kills: number(t, "CHAOS_KILLS", 3, 100), rows: number(t, "CHAOS_ROWS", 400, 8000), there: 3, faults: onTheWay, runs: 6},
+			"--existing", "auto", "--retry-rejected")
+	})
+	t.Run("mirror", func(t *testing.T) { // which reads profiles one by one, too
+		t.Parallel()
+		mirrorNights(t, "delete", attack{kills: number(t, "CHAOS_KILLS", 6, 50), rows: 200, faults: onTheWay, runs: 6}, "--retry-rejected")
+	})
+}
+
+// An attack is how often the importer is killed, over how many rows, and what
+// goes wrong besides.
+type attack struct {
+	kills, rows int
+	there       int      // one contact of so many is in the project before; 0: none is
+	faults      []string // beside those of every attack
+	runs        int      // how many runs it may take at most, after the kills, until every row is in
+}
+
+// finish runs the command until every row is in, and returns its last run. A run
+// that leaves rows open says so and ends with 3.
+func (a attack) finish(t *testing.T, dir string, to api, args ...string) *process {
 	t.Helper()
+	for n := 1; ; n++ {
+		p := start(t, dir, to, args...)
+		if p.end(t) != 3 || n == a.runs {
+			p.exit(t, 0)
+			return p
+		}
+		if s := p.summary(t); s.Rejected+s.Failed+s.Unknown == 0 {
+			t.Errorf("exit code 3, and every row is in: %+v", s)
+		}
+	}
+}
+
+// kill kills the importer again and again, and then lets it run to its end.
+func kill(t *testing.T, with attack, flags ...string) {
+	t.Helper()
+	kills, rows, there := with.kills, with.rows, with.there
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("CHAOS_SEED"); s != "" {
 		var err error
@@ -59,7 +102,7 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 	server := newSandbox(t, sandbox.Options{
 		OnDuplicate: sandbox.DuplicateAllow, Seed: seed, Latency: 20 * time.Millisecond,
 		Clock: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) },
-	}, "drop-after:0.02", "500-after:0.02", "500:0.02", "read-lag:2s")
+	}, append([]string{"drop-after:0.02", "500-after:0.02", "500:0.02", "read-lag:2s"}, with.faults...)...)
 	to := apiOf(server)
 	want := func(int) string { return "created" }
 	if there > 0 {
@@ -115,9 +158,7 @@ func kill(t *testing.T, kills, rows, there int, flags ...string) {
 	}
 	killed := time.Since(began)
 
-	p := start(t, dir, to, args...)
-	<-p.ended
-	p.exit(t, 0)
+	p := with.finish(t, dir, to, args...)
 	a := readReport(t, report)
 	a.checkRows(t, server.Profiles(), rows, want)
 	if a.end != nil && *a.end != p.summary(t) {

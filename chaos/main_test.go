@@ -115,15 +115,21 @@ func launch(t *testing.T, cmd *exec.Cmd, dir string, to api) *process {
 // within is the longest that a test waits for anything.
 const within = 2 * time.Minute
 
-// exit waits for the end of the process, and wants that exit code.
-func (p *process) exit(t *testing.T, code int) {
+// end waits for the end of the process, and returns its exit code.
+func (p *process) end(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(within):
 		t.Fatalf("%v does not end; stderr: %s", p.Args, p.stderr.String())
 	}
-	if got := p.ProcessState.ExitCode(); got != code {
+	return p.ProcessState.ExitCode()
+}
+
+// exit waits for the end of the process, and wants that exit code.
+func (p *process) exit(t *testing.T, code int) {
+	t.Helper()
+	if got := p.end(t); got != code {
 		t.Fatalf("%v: exit code %d, want %d; stdout: %s; stderr: %s", p.Args, got, code, p.stdout.String(), p.stderr.String())
 	}
 }

@@ -22,12 +22,13 @@ func TestKillsOfANightlyMirror(t *testing.T) {
 	for _, missing := range []string{"deactivate", "delete"} {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
-			mirrorNights(t, missing, number(t, "CHAOS_KILLS", 8, 100), 200)
+			mirrorNights(t, missing, attack{kills: number(t, "CHAOS_KILLS", 8, 100), rows: 200, runs: 1})
 		})
 	}
 }
 
-func mirrorNights(t *testing.T, missing string, kills, rows int) {
+func mirrorNights(t *testing.T, missing string, with attack, flags ...string) {
+	kills, rows := with.kills, with.rows
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("CHAOS_SEED"); s != "" {
 		var err error
@@ -38,11 +39,11 @@ func mirrorNights(t *testing.T, missing string, kills, rows int) {
 	t.Logf("CHAOS_SEED=%d repeats the choices of this run", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	server := newSandbox(t, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow, Seed: seed, Latency: 5 * time.Millisecond},
-		"drop-after:0.02", "500-after:0.02", "500:0.02")
+		append([]string{"drop-after:0.02", "500-after:0.02", "500:0.02"}, with.faults...)...)
 	to := apiOf(server)
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "config.yaml"), "sync:\n  missing: "+missing+"\n  guard: {max: 1000000, percent: 100}\n")
-	args := []string{"--source", "contacts.csv", "--mode", "mirror", "--rate", "300/s", "--settle", "300ms", "--progress", "none", "--json"}
+	args := append([]string{"--source", "contacts.csv", "--mode", "mirror", "--rate", "300/s", "--settle", "300ms", "--progress", "none", "--json"}, flags...)
 
 	source := map[int]string{} // by number: the name
 	ever := map[int]bool{}     // was in the source of a night that came to its end, or of one that did not
@@ -78,7 +79,7 @@ func mirrorNights(t *testing.T, missing string, kills, rows int) {
 			}
 			done++
 		}
-		_, p := run(t, dir, to, 0, args[:len(args)-1]...)
+		p := with.finish(t, dir, to, args...)
 		if agree(t, dir, server, missing, source, ever); t.Failed() {
 			t.Fatalf("night %d, after %d kills; the last run: %s%s", nights+1, done, p.stdout.String(), p.stderr.String())
 		}
