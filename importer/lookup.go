@@ -113,13 +113,13 @@ func (e *engine) findExactly(contactID string) (found, alike []contact.Found, er
 	}
 	answered := false
 	for _, q := range queries {
-		found, more, err := e.listAll(q, contactID)
+		found, more, matches, err := e.listAll(q, contactID)
 		if len(found) > 0 {
 			return found, nil, nil
 		}
 		alike = append(alike, more...)
 		if err == nil {
-			answered = true
+			answered = answered || matches
 			continue
 		}
 		if !refusesQuery(err, plain == contactID) {
@@ -129,7 +129,8 @@ func (e *engine) findExactly(contactID string) (found, alike []contact.Found, er
 	if answered && (plain == contactID || len(plain) >= shortestFilter) {
 		return nil, alike, nil
 	}
-	return e.listAll(contact.ListQuery{}, contactID)
+	found, alike, _, err = e.listAll(contact.ListQuery{}, contactID)
+	return found, alike, err
 }
 
 // lookUpEach returns the profiles that hold any of these contact ids, each once.
@@ -178,14 +179,19 @@ func longestPlain(contactID string) string {
 
 // listAll follows the pages of a query and keeps what holds the contact id, and
 // what holds it in another spelling. A profile that shows up on two pages counts
-// once.
-func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []contact.Found, err error) {
+// once. Where something was listed and nothing of it matches the query, that was
+// not answered: the server ignores it, or a cache gave the answer to another one.
+func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []contact.Found, matches bool, err error) {
 	seen := func(all []contact.Found, f contact.Found) bool {
 		return slices.ContainsFunc(all, func(o contact.Found) bool { return o.ID == f.ID })
 	}
+	matches = true
 	for page, err := range change.Pages(e.list, q) {
 		if err != nil {
-			return found, alike, err
+			return found, alike, false, err
+		}
+		if len(page.Profiles) > 0 {
+			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return isMatch(f, q) })
 		}
 		for _, f := range page.Profiles {
 			f.ContactIDs = e.spelling.respell(f.ContactIDs, []string{contactID})
@@ -199,5 +205,14 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 			}
 		}
 	}
-	return found, alike, nil
+	return found, alike, matches, nil
+}
+
+// isMatch tells whether a query can have found a profile. Which fields a filter
+// looks at is not documented.
+func isMatch(f contact.Found, q contact.ListQuery) bool {
+	text := strings.ToLower(q.Filter + q.ContactID)
+	holds := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
+	return slices.ContainsFunc(f.ContactIDs, holds) ||
+		slices.ContainsFunc(f.Fields, func(field contact.Field) bool { return holds(string(field.Value)) })
 }
