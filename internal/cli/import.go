@@ -117,7 +117,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		API: i.client, Journal: watchedReport{i.report, i.watch}, Rejects: watchedRejects{i.rejects, i.watch}, Keys: i.report.Keys(),
 		Pacer: i.pacer, Log: i.log, Progress: &i.progress,
 		Workers: i.c.Workers, Retries: i.c.Retries, RetryRejected: i.c.RetryRejected, Settle: i.c.InDoubt.Settle,
-		GiveUpAfter: i.c.GiveUpAfter, MaxErrors: i.rules.maxErrors, StampField: i.c.Stamp.Field, Duplicates: i.rules.duplicates,
+		GiveUpAfter: i.c.GiveUpAfter, GiveUpAtStart: i.c.GiveUpAtStart, MaxErrors: i.rules.maxErrors, StampField: i.c.Stamp.Field, Duplicates: i.rules.duplicates,
 		Discovery: i.rules.discovery, OnConflict: i.rules.onConflict, Listing: &i.listing,
 	}
 	if i.state != nil {

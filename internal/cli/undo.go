@@ -139,7 +139,7 @@ func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	c := u.c
 	o := importer.Options{
 		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
-		Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter,
+		Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter, GiveUpAtStart: c.GiveUpAtStart,
 	}
 	if u.state != nil {
 		o.State = u.state

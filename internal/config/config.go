@@ -20,27 +20,28 @@ import (
 // Config are the settings of an import, under the names of the configuration
 // file. Flags and environment variables set the same fields.
 type Config struct {
-	Source      Source        `yaml:"source"`
-	Mapping     any           `yaml:"mapping"` // read by mapping.Decode from Text
-	API         API           `yaml:"api"`
-	Mode        string        `yaml:"mode"` // create, upsert, mirror
-	Sync        Sync          `yaml:"sync"`
-	Rate        string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
-	Duplicates  string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
-	RateShared  bool          `yaml:"rate_shared"`
-	Workers     int           `yaml:"workers"`
-	Retries     int           `yaml:"retries"`
-	MaxErrors   string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
-	GiveUpAfter time.Duration `yaml:"give_up_after"`
-	Existing    string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
-	OnConflict  string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
-	InDoubt     InDoubt       `yaml:"in_doubt"`
-	Stamp       Stamp         `yaml:"stamp"`
-	Report      Report        `yaml:"report"`
-	Progress    string        `yaml:"progress"`
-	Metrics     Metrics       `yaml:"metrics"`
-	Notify      Notify        `yaml:"notify"`
-	Log         Log           `yaml:"log"`
+	Source        Source        `yaml:"source"`
+	Mapping       any           `yaml:"mapping"` // read by mapping.Decode from Text
+	API           API           `yaml:"api"`
+	Mode          string        `yaml:"mode"` // create, upsert, mirror
+	Sync          Sync          `yaml:"sync"`
+	Rate          string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
+	Duplicates    string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
+	RateShared    bool          `yaml:"rate_shared"`
+	Workers       int           `yaml:"workers"`
+	Retries       int           `yaml:"retries"`
+	MaxErrors     string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
+	GiveUpAfter   time.Duration `yaml:"give_up_after"`
+	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
+	Existing      string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
+	OnConflict    string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
+	InDoubt       InDoubt       `yaml:"in_doubt"`
+	Stamp         Stamp         `yaml:"stamp"`
+	Report        Report        `yaml:"report"`
+	Progress      string        `yaml:"progress"`
+	Metrics       Metrics       `yaml:"metrics"`
+	Notify        Notify        `yaml:"notify"`
+	Log           Log           `yaml:"log"`
 
 	// Text is the file itself; nil where there is none.
 	Text []byte `yaml:"-"`
@@ -162,12 +163,12 @@ func Default() Config {
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
-		GiveUpAfter: 10 * time.Minute,
-		Existing:    "auto",
-		OnConflict:  "report",
-		InDoubt:     InDoubt{Settle: 30 * time.Second},
-		Progress:    "auto",
-		Log:         Log{Level: "info", Format: "auto"},
+		GiveUpAfter: 10 * time.Minute, GiveUpAtStart: 10 * time.Second,
+		Existing:   "auto",
+		OnConflict: "report",
+		InDoubt:    InDoubt{Settle: 30 * time.Second},
+		Progress:   "auto",
+		Log:        Log{Level: "info", Format: "auto"},
 	}
 }
 
@@ -308,6 +309,7 @@ func (c *Config) Validate() error {
 		{"--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour},
 		{"sync.refresh_after", c.Sync.RefreshAfter, 0, 365 * 24 * time.Hour},
 		{"give_up_after", c.GiveUpAfter, time.Second, 7 * 24 * time.Hour},
+		{"give_up_at_start", c.GiveUpAtStart, time.Second, 7 * 24 * time.Hour},
 	} {
 		if d.value < d.least || d.value > d.most {
 			return Errorf("%s is %s; want %s to %s", d.name, d.value, d.least, d.most)
