@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // write sends an answer in the media type that the client prefers. Something on
@@ -56,12 +58,12 @@ func (s *Sandbox) retryAfter(header http.Header, wait time.Duration, now time.Ti
 }
 
 // object is a page as application/json.
-func (p *page) object() object {
-	return object{
-		{"items", objectsValue(p.items)},
-		{"total", intValue(int64(p.total))},
-		{"nextCursor", cursorValue(p.next)},
-		{"previousCursor", cursorValue(p.previous)},
+func (p *page) object() jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "items", Value: jsonvalue.Objects(p.items)},
+		{Name: "total", Value: jsonvalue.Int(int64(p.total))},
+		{Name: "nextCursor", Value: cursorValue(p.next)},
+		{Name: "previousCursor", Value: cursorValue(p.previous)},
 	}
 }
 
@@ -69,5 +71,5 @@ func cursorValue(id string) jsontext.Value {
 	if id == "" {
 		return jsontext.Value("null")
 	}
-	return stringValue(id)
+	return jsonvalue.String(id)
 }

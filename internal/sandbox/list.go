@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A page is what list answers.
 type page struct {
-	items          []object
+	items          []jsonvalue.Object
 	total          int    // all matches
 	next, previous string // cursors; empty where there is no such page
 }
@@ -70,7 +72,7 @@ func (s *Sandbox) list(c *call) answer {
 	if p != nil {
 		return failure(p)
 	}
-	pg := &page{total: len(matches), items: make([]object, 0, to-from)}
+	pg := &page{total: len(matches), items: make([]jsonvalue.Object, 0, to-from)}
 	for _, e := range matches[from:to] {
 		pg.items = append(pg.items, e.visible(c.at).item(e.id, s.options.ProjectID))
 	}
@@ -270,7 +272,7 @@ func (q *listQuery) compare(a, b *entry, now time.Time) int {
 		case "lastChanged":
 			n = cmp.Compare(v.lastChanged, w.lastChanged)
 		case "profile":
-			n = bytes.Compare(v.fields.value(), w.fields.value())
+			n = bytes.Compare(v.fields.Value(), w.fields.Value())
 		}
 		if k.descending {
 			n = -n

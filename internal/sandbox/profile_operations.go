@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // create adds a profile, unless one of its contact ids is taken.
@@ -69,7 +71,7 @@ func (s *Sandbox) update(c *call) answer {
 		return failure(p)
 	}
 	fields := e.now.fields
-	if b.members.get("profile") != nil {
+	if b.members.Get("profile") != nil {
 		if patch, p = s.schema.check(patch, s.options.UnknownFields); p != nil {
 			return failure(p)
 		}
@@ -77,7 +79,7 @@ func (s *Sandbox) update(c *call) answer {
 			fields = nil
 		}
 		for _, m := range patch {
-			fields = fields.set(m.name, m.value)
+			fields = fields.Set(m.Name, m.Value)
 		}
 		if p := checkSize(fields); p != nil {
 			return failure(p)
@@ -141,8 +143,8 @@ func (s *Sandbox) merge(c *call) answer {
 	from := other.now
 	fields, contactIDs := e.now.fields, slices.Clone(e.now.contactIDs)
 	for _, m := range from.fields {
-		if fields.get(m.name) == nil {
-			fields = fields.set(m.name, m.value)
+		if fields.Get(m.Name) == nil {
+			fields = fields.Set(m.Name, m.Value)
 		}
 	}
 	for _, id := range from.contactIDs {
@@ -217,7 +219,7 @@ func (s *Sandbox) exportData(c *call) answer {
 		return failure(p)
 	}
 	a := profileAnswer(200, c.id, v)
-	a.entity = append(a.entity, member{"sessions", objectsValue(v.sessions)})
+	a.entity = a.entity.Set("sessions", jsonvalue.Objects(v.sessions))
 	return a
 }
 
@@ -292,8 +294,8 @@ func noBody(c *call) *problem {
 }
 
 // checkSize refuses a profile that has grown too large by several requests.
-func checkSize(fields object) *problem {
-	if n := len(fields.value()); n > maxProfileBytes {
+func checkSize(fields jsonvalue.Object) *problem {
+	if n := len(fields.Value()); n > maxProfileBytes {
 		return &problem{code: 413, detail: fmt.Sprintf("the profile would be %d bytes: the limit is %d", n, maxProfileBytes)}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // userID stands for the user whose key it is.
@@ -21,12 +23,12 @@ const maxProfileBytes = 1_500_000
 // A version is one state of a profile. It is never changed once it is in an
 // entry.
 type version struct {
-	fields                   object // the member "profile"
+	fields                   jsonvalue.Object // the member "profile"
 	contactIDs               []string
 	active                   bool
 	createdAt, lastChanged   int64 // Unix seconds
 	createdBy, lastChangedBy string
-	sessions                 []object
+	sessions                 []jsonvalue.Object
 	gone                     bool // deleted
 }
 
@@ -212,7 +214,7 @@ func (t *profiles) eraseFields(names []string, now time.Time) {
 	if len(names) == 0 {
 		return
 	}
-	erased := func(m member) bool { return slices.Contains(names, m.name) }
+	erased := func(m jsonvalue.Member) bool { return slices.Contains(names, m.Name) }
 	for _, e := range t.order {
 		if slices.ContainsFunc(e.now.fields, erased) {
 			v := *e.now
@@ -289,27 +291,27 @@ func (t *profiles) unindex(e *entry) {
 }
 
 // entity is a profile as create, get and merge answer it.
-func (v *version) entity(id string) object {
-	return object{
-		{"_id", stringValue(id)},
-		{"profile", v.fields.value()},
-		{"contactIds", stringsValue(v.contactIDs)},
-		{"active", boolValue(v.active)},
-		{"createdAt", intValue(v.createdAt)},
-		{"lastChanged", intValue(v.lastChanged)},
-		{"createdBy", stringValue(v.createdBy)},
-		{"lastChangedBy", stringValue(v.lastChangedBy)},
+func (v *version) entity(id string) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(id)},
+		{Name: "profile", Value: v.fields.Value()},
+		{Name: "contactIds", Value: jsonvalue.Strings(v.contactIDs)},
+		{Name: "active", Value: jsonvalue.Bool(v.active)},
+		{Name: "createdAt", Value: jsonvalue.Int(v.createdAt)},
+		{Name: "lastChanged", Value: jsonvalue.Int(v.lastChanged)},
+		{Name: "createdBy", Value: jsonvalue.String(v.createdBy)},
+		{Name: "lastChangedBy", Value: jsonvalue.String(v.lastChangedBy)},
 	}
 }
 
 // item is a profile as list answers it.
-func (v *version) item(id, projectID string) object {
-	return object{
-		{"_id", stringValue(id)},
-		{"profile", v.fields.value()},
-		{"active", boolValue(v.active)},
-		{"contactIds", stringsValue(v.contactIDs)},
-		{"lastChanged", intValue(v.lastChanged)},
-		{"projectId", stringValue(projectID)},
+func (v *version) item(id, projectID string) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(id)},
+		{Name: "profile", Value: v.fields.Value()},
+		{Name: "active", Value: jsonvalue.Bool(v.active)},
+		{Name: "contactIds", Value: jsonvalue.Strings(v.contactIDs)},
+		{Name: "lastChanged", Value: jsonvalue.Int(v.lastChanged)},
+		{Name: "projectId", Value: jsonvalue.String(projectID)},
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A Request is what the sandbox remembers of a request to the API.
@@ -131,7 +133,7 @@ func (s *Sandbox) Profiles() []Profile {
 	list := make([]Profile, 0, len(s.profiles.order))
 	for _, e := range s.profiles.order {
 		if !e.now.gone {
-			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: e.now.entity(e.id).value()})
+			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: e.now.entity(e.id).Value()})
 		}
 	}
 	return list
@@ -141,7 +143,7 @@ func (s *Sandbox) Profiles() []Profile {
 // Flow: a JSON object, which export data answers and delete data removes. The
 // API has no operation for that. It tells whether there is such a profile.
 func (s *Sandbox) AddSession(profileID string, session jsontext.Value) (bool, error) {
-	o, err := parseObject(session)
+	o, err := jsonvalue.ParseObject(session)
 	if err != nil {
 		return false, err
 	}

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A Sandbox is one project of the API. It is safe for concurrent use.
@@ -82,7 +84,7 @@ type call struct {
 type answer struct {
 	status  int
 	problem *problem
-	entity  object
+	entity  jsonvalue.Object
 	list    *page
 	html    string // of something on the way
 	// id and contactIDs are of the profile that the call was about.

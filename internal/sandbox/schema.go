@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A field is a custom field of the project: an entry of "details" in the schema.
@@ -19,8 +21,12 @@ type field struct {
 	Type     string `json:"type"`     // string, number, boolean or object
 }
 
-func (f field) object() object {
-	return object{{"field", stringValue(f.Field)}, {"internal", stringValue(f.Internal)}, {"type", stringValue(f.Type)}}
+func (f field) object() jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "field", Value: jsonvalue.String(f.Field)},
+		{Name: "internal", Value: jsonvalue.String(f.Internal)},
+		{Name: "type", Value: jsonvalue.String(f.Type)},
+	}
 }
 
 // schema is the fields that a profile of the project may have. The Sandbox's
@@ -51,30 +57,30 @@ var customTypes = map[string]func(jsontext.Value) error{
 
 // check looks at the member "profile" of a body, and returns what is stored of
 // it.
-func (s *schema) check(fields object, unknown string) (object, *problem) {
-	kept := make(object, 0, len(fields))
+func (s *schema) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, *problem) {
+	kept := make(jsonvalue.Object, 0, len(fields))
 	for _, m := range fields {
-		want := defaultFields[m.name]
+		want := defaultFields[m.Name]
 		if want == nil {
 			for _, f := range s.custom {
-				if strings.EqualFold(f.Internal, m.name) {
-					want, m.name = customTypes[f.Type], f.Internal
+				if strings.EqualFold(f.Internal, m.Name) {
+					want, m.Name = customTypes[f.Type], f.Internal
 					break
 				}
 			}
 		}
 		switch {
 		case want == nil && unknown == FieldsReject:
-			return nil, invalid("field 'profile.%s' is not allowed", m.name)
+			return nil, invalid("field 'profile.%s' is not allowed", m.Name)
 		case want == nil && unknown == FieldsDrop:
 			continue
 		case want != nil:
-			if err := want(m.value); err != nil {
-				return nil, invalid("field 'profile.%s' %v", m.name, err)
+			if err := want(m.Value); err != nil {
+				return nil, invalid("field 'profile.%s' %v", m.Name, err)
 			}
 		}
-		if kept.get(m.name) != nil {
-			return nil, invalid("field 'profile.%s' is there twice", m.name)
+		if kept.Get(m.Name) != nil {
+			return nil, invalid("field 'profile.%s' is there twice", m.Name)
 		}
 		kept = append(kept, m)
 	}
@@ -120,13 +126,13 @@ func (s *schema) replace(custom []field) (deleted []string, p *problem) {
 }
 
 // entity is the schema as get schema answers it.
-func (s *schema) entity() object {
-	types, details := object{}, make([]object, len(s.custom))
+func (s *schema) entity() jsonvalue.Object {
+	types, details := jsonvalue.Object{}, make([]jsonvalue.Object, len(s.custom))
 	for i, f := range s.custom {
-		types = append(types, member{f.Internal, stringValue(f.Type)})
+		types = append(types, jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)})
 		details[i] = f.object()
 	}
-	return object{{"schema", types.value()}, {"details", objectsValue(details)}}
+	return jsonvalue.Object{{Name: "schema", Value: types.Value()}, {Name: "details", Value: jsonvalue.Objects(details)}}
 }
 
 func wantString(v jsontext.Value) error {
@@ -165,7 +171,7 @@ func wantObject(v jsontext.Value) error {
 }
 
 func wantStrings(v jsontext.Value) error {
-	_, err := parseStrings(v)
+	_, err := jsonvalue.ParseStrings(v)
 	return err
 }
 
@@ -175,22 +181,22 @@ func wantPrivacyPolicy(v jsontext.Value) error {
 	if err := wantObject(v); err != nil {
 		return err
 	}
-	o, err := parseObject(v)
+	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		return err
 	}
 	for _, m := range o {
-		switch m.name {
+		switch m.Name {
 		case "accepted":
-			if err := wantBoolean(m.value); err != nil {
+			if err := wantBoolean(m.Value); err != nil {
 				return fmt.Errorf("has a member 'accepted' that %w", err)
 			}
 		case "meta":
-			if err := wantObject(m.value); err != nil {
+			if err := wantObject(m.Value); err != nil {
 				return fmt.Errorf("has a member 'meta' that %w", err)
 			}
 		default:
-			return fmt.Errorf("has a member '%s' that is not allowed", m.name)
+			return fmt.Errorf("has a member '%s' that is not allowed", m.Name)
 		}
 	}
 	return nil
@@ -198,21 +204,21 @@ func wantPrivacyPolicy(v jsontext.Value) error {
 
 // wantMemories wants an array of {id, timestamp (ISO 8601), text}.
 func wantMemories(v jsontext.Value) error {
-	items, ok := parseArray(v)
+	items, ok := jsonvalue.ParseArray(v)
 	if !ok {
 		return fmt.Errorf("should be an array of memories")
 	}
 	for i, item := range items {
-		o, err := parseObject(item)
+		o, err := jsonvalue.ParseObject(item)
 		if err != nil {
 			return fmt.Errorf("has an item %d that should be an object", i)
 		}
 		for _, m := range o {
-			text, ok := parseString(m.value)
-			if !ok || !slices.Contains([]string{"id", "timestamp", "text"}, m.name) {
+			text, ok := jsonvalue.ParseString(m.Value)
+			if !ok || !slices.Contains([]string{"id", "timestamp", "text"}, m.Name) {
 				return fmt.Errorf("has an item %d that should be {id, timestamp, text}, all strings", i)
 			}
-			if _, err := time.Parse(time.RFC3339, text); m.name == "timestamp" && err != nil {
+			if _, err := time.Parse(time.RFC3339, text); m.Name == "timestamp" && err != nil {
 				return fmt.Errorf("has an item %d whose timestamp should be in ISO 8601, as in 2006-01-02T15:04:05Z", i)
 			}
 		}

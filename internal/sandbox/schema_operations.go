@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // getSchema reads the custom fields of the project.
@@ -25,7 +27,7 @@ func (s *Sandbox) setSchema(c *call) answer {
 	}
 	b := s.body(c, "details")
 	b.require("details")
-	items, ok := parseArray(b.members.get("details"))
+	items, ok := jsonvalue.ParseArray(b.members.Get("details"))
 	if b.problem == nil && !ok {
 		b.fail(invalid("field 'details' should be an array of fields"))
 	}
@@ -59,24 +61,24 @@ func (s *Sandbox) setSchema(c *call) answer {
 
 // parseField reads an entry of "details".
 func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
-	o, err := parseObject(v)
+	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		return f, invalid("field 'details[%d]' should be an object of field, internal and type", i)
 	}
 	for _, m := range o {
-		into := map[string]*string{"field": &f.Field, "internal": &f.Internal, "type": &f.Type}[m.name]
-		text, ok := parseString(m.value)
+		into := map[string]*string{"field": &f.Field, "internal": &f.Internal, "type": &f.Type}[m.Name]
+		text, ok := jsonvalue.ParseString(m.Value)
 		switch {
 		case into == nil && s.options.UnknownMembers == UnknownReject:
-			return f, invalid("field 'details[%d].%s' is not allowed", i, m.name)
+			return f, invalid("field 'details[%d].%s' is not allowed", i, m.Name)
 		case into != nil && !ok:
-			return f, invalid("field 'details[%d].%s' should be a string", i, m.name)
+			return f, invalid("field 'details[%d].%s' should be a string", i, m.Name)
 		case into != nil:
 			*into = text
 		}
 	}
 	for _, name := range []string{"field", "internal", "type"} {
-		if o.get(name) == nil {
+		if o.Get(name) == nil {
 			return f, missing("details[" + strconv.Itoa(i) + "]." + name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
 
+	"importer/internal/sandbox/jsonvalue"
 	"importer/internal/sqlfile"
 )
 
@@ -164,15 +165,15 @@ func storedEntry(stmt *sqlite.Stmt) (_ *entry, err error) {
 	v := &version{active: stmt.ColumnBool(2), createdAt: stmt.ColumnInt64(5), createdBy: stmt.ColumnText(6),
 		lastChanged: stmt.ColumnInt64(7), lastChangedBy: stmt.ColumnText(8)}
 	e := &entry{id: stmt.ColumnText(0), now: v, used: stmt.ColumnInt64(9)}
-	if v.contactIDs, err = parseStrings(sqlfile.Blob(stmt, 1)); err != nil {
+	if v.contactIDs, err = jsonvalue.ParseStrings(sqlfile.Blob(stmt, 1)); err != nil {
 		return nil, fmt.Errorf("profile %s: contact_ids: %w", e.id, err)
 	}
-	if v.fields, err = parseObject(sqlfile.Blob(stmt, 3)); err != nil {
+	if v.fields, err = jsonvalue.ParseObject(sqlfile.Blob(stmt, 3)); err != nil {
 		return nil, fmt.Errorf("profile %s: profile: %w", e.id, err)
 	}
-	items, _ := parseArray(sqlfile.Blob(stmt, 4))
+	items, _ := jsonvalue.ParseArray(sqlfile.Blob(stmt, 4))
 	for _, item := range items {
-		o, err := parseObject(item)
+		o, err := jsonvalue.ParseObject(item)
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: sessions: %w", e.id, err)
 		}
@@ -299,7 +300,7 @@ func (s *store) writeRow(id string, r row) error {
 	return sqlfile.Run(s.conn, `INSERT INTO profile VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
 		contact_ids = excluded.contact_ids, active = excluded.active, profile = excluded.profile, sessions = excluded.sessions,
 		last_changed = excluded.last_changed, last_changed_by = excluded.last_changed_by, used_at = excluded.used_at`, nil,
-		id, string(stringsValue(v.contactIDs)), v.active, string(v.fields.value()), string(objectsValue(v.sessions)),
+		id, string(jsonvalue.Strings(v.contactIDs)), v.active, string(v.fields.Value()), string(jsonvalue.Objects(v.sessions)),
 		v.createdAt, v.createdBy, v.lastChanged, v.lastChangedBy, r.used)
 }
 
