@@ -73,3 +73,29 @@ func cursorValue(id string) jsontext.Value {
 	}
 	return jsonvalue.String(id)
 }
+
+// entity is a profile as create, get and merge answer it.
+func entity(p *profile) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(p.id)},
+		{Name: "profile", Value: p.fields.Value()},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.contactIDs)},
+		{Name: "active", Value: jsonvalue.Bool(p.active)},
+		{Name: "createdAt", Value: jsonvalue.Int(p.createdAt)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.lastChanged)},
+		{Name: "createdBy", Value: jsonvalue.String(p.createdBy)},
+		{Name: "lastChangedBy", Value: jsonvalue.String(p.lastChangedBy)},
+	}
+}
+
+// item is a profile as list answers it.
+func item(p *profile, projectID string) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(p.id)},
+		{Name: "profile", Value: p.fields.Value()},
+		{Name: "active", Value: jsonvalue.Bool(p.active)},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.contactIDs)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.lastChanged)},
+		{Name: "projectId", Value: jsonvalue.String(projectID)},
+	}
+}

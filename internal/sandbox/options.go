@@ -72,9 +72,9 @@ const (
 	UnknownReject = "reject"
 	UnknownIgnore = "ignore"
 
-	FieldsKeep   = "keep"
-	FieldsDrop   = "drop"
-	FieldsReject = "reject"
+	FieldsKeep   = keepUnknown
+	FieldsDrop   = dropUnknown
+	FieldsReject = rejectUnknown
 
 	LimitClamp  = "clamp"
 	LimitReject = "reject"

@@ -119,9 +119,8 @@ func (s *Sandbox) Injections() []Injection {
 func (s *Sandbox) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles.expire(s.options.Clock())
 	return Counts{Requests: maps.Clone(s.record.operations), Faults: maps.Clone(s.record.faults), Throttled: s.record.throttled,
-		Profiles: s.profiles.len()}
+		Profiles: s.store.len(s.options.Clock())}
 }
 
 // Profiles are all profiles in the order of their creation. It does not count as
@@ -129,12 +128,10 @@ func (s *Sandbox) Counts() Counts {
 func (s *Sandbox) Profiles() []Profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles.expire(s.options.Clock())
-	list := make([]Profile, 0, len(s.profiles.order))
-	for _, e := range s.profiles.order {
-		if !e.now.gone {
-			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: e.now.entity(e.id).Value()})
-		}
+	profiles := s.store.all(s.options.Clock())
+	list := make([]Profile, len(profiles))
+	for i, p := range profiles {
+		list[i] = Profile{ID: p.id, ContactIDs: slices.Clone(p.contactIDs), Body: entity(p).Value()}
 	}
 	return list
 }
@@ -148,10 +145,7 @@ func (s *Sandbox) AddSession(profileID string, session jsontext.Value) (bool, er
 		return false, err
 	}
 	s.mu.Lock()
-	e := s.profiles.find(profileID)
-	if e != nil {
-		s.profiles.change(e, s.options.Clock(), func(v *version) { v.sessions = append(slices.Clone(v.sessions), o) })
-	}
+	p := s.store.change(profileID, s.options.Clock(), func(p *profile) { p.sessions = append(slices.Clone(p.sessions), o) })
 	s.mu.Unlock()
-	return e != nil, s.profiles.store.wait()
+	return p != nil, s.store.wait()
 }

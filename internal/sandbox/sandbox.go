@@ -4,7 +4,7 @@
 //
 //	request ─► quota ─► key ─► route ─► fault? ─► operation ─► commit ─► fault? ─► answer
 //	                                                 │            │
-//	                                              profiles ───► store
+//	                                               store  ────► file
 //	                                             (in memory)   (SQLite)
 //
 // It imports nothing of the other packages and shares no types with the client,
@@ -34,12 +34,11 @@ import (
 type Sandbox struct {
 	options Options
 
-	mu       sync.Mutex
-	profiles *profiles
-	schema   schema
-	quotas   *quotas
-	dice     *dice
-	record   *record
+	mu     sync.Mutex
+	store  *store
+	quotas *quotas
+	dice   *dice
+	record *record
 }
 
 // New makes a sandbox. With a data file it has to be closed; it fails where the
@@ -51,14 +50,11 @@ func New(options Options) (*Sandbox, error) {
 		return nil, err
 	}
 	o.Faults = slices.Clone(o.Faults)
-	s := &Sandbox{options: o, profiles: newProfiles(o.TTL, readLag(o.Faults), o.Seed),
-		quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}
-	if o.DataFile != "" {
-		if s.profiles.store, err = openStore(o.DataFile, o.ProjectID, s.profiles, &s.schema); err != nil {
-			return nil, err
-		}
+	kept, err := openStore(storeOptions{file: o.DataFile, projectID: o.ProjectID, ttl: o.TTL, readLag: readLag(o.Faults), seed: o.Seed})
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return &Sandbox{options: o, store: kept, quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}, nil
 }
 
 // APIKey and ProjectID are those that the sandbox accepts.
@@ -67,7 +63,7 @@ func (s *Sandbox) ProjectID() string { return s.options.ProjectID }
 
 // Close writes what is not on disk yet and closes the data file. Requests after
 // that fail where they need it.
-func (s *Sandbox) Close() error { return s.profiles.store.close() }
+func (s *Sandbox) Close() error { return s.store.close() }
 
 // A call is a request on its way through the sandbox.
 type call struct {
@@ -174,7 +170,7 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return answer{}, fault
 	}
 	a := s.operate(c)
-	if err := s.profiles.store.wait(); err != nil {
+	if err := s.store.wait(); err != nil {
 		s.options.Log.Error().Err(err).Str("file", s.options.DataFile).Msg("the data file cannot be written; nothing is stored any more")
 		a = failure(&problem{code: codeDatabaseWrite, detail: "the data file of the sandbox cannot be written"})
 	}

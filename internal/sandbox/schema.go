@@ -21,21 +21,16 @@ type field struct {
 	Type     string `json:"type"`     // string, number, boolean or object
 }
 
-func (f field) object() jsonvalue.Object {
-	return jsonvalue.Object{
-		{Name: "field", Value: jsonvalue.String(f.Field)},
-		{Name: "internal", Value: jsonvalue.String(f.Internal)},
-		{Name: "type", Value: jsonvalue.String(f.Type)},
-	}
-}
-
-// schema is the fields that a profile of the project may have. The Sandbox's
-// mutex guards it.
-type schema struct{ custom []field }
-
 var fieldTypes = []string{"string", "number", "boolean", "object"}
 
 var internalName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// What becomes of fields of a profile that are not in the schema.
+const (
+	keepUnknown   = "keep"
+	dropUnknown   = "drop"
+	rejectUnknown = "reject"
+)
 
 // maxFields bounds the schema.
 const maxFields = 1000
@@ -55,9 +50,13 @@ var customTypes = map[string]func(jsontext.Value) error{
 	"string": wantString, "number": wantNumber, "boolean": wantBoolean, "object": wantObject,
 }
 
-// check looks at the member "profile" of a body, and returns what is stored of
-// it.
-func (s *schema) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, *problem) {
+// schema are the custom fields. The slice is the store's: do not change it.
+func (s *store) schema() []field { return s.custom }
+
+// check looks at the fields of a profile that somebody sends, and returns what is to
+// be kept of them. unknown is keepUnknown, dropUnknown or rejectUnknown. Its error says
+// which field is invalid and why.
+func (s *store) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, error) {
 	kept := make(jsonvalue.Object, 0, len(fields))
 	for _, m := range fields {
 		want := defaultFields[m.Name]
@@ -70,28 +69,29 @@ func (s *schema) check(fields jsonvalue.Object, unknown string) (jsonvalue.Objec
 			}
 		}
 		switch {
-		case want == nil && unknown == FieldsReject:
-			return nil, invalid("field 'profile.%s' is not allowed", m.Name)
-		case want == nil && unknown == FieldsDrop:
+		case want == nil && unknown == rejectUnknown:
+			return nil, fmt.Errorf("field 'profile.%s' is not allowed", m.Name)
+		case want == nil && unknown == dropUnknown:
 			continue
 		case want != nil:
 			if err := want(m.Value); err != nil {
-				return nil, invalid("field 'profile.%s' %v", m.Name, err)
+				return nil, fmt.Errorf("field 'profile.%s' %w", m.Name, err)
 			}
 		}
 		if kept.Get(m.Name) != nil {
-			return nil, invalid("field 'profile.%s' is there twice", m.Name)
+			return nil, fmt.Errorf("field 'profile.%s' is there twice", m.Name)
 		}
 		kept = append(kept, m)
 	}
 	return kept, nil
 }
 
-// replace puts other custom fields in the place of those there are, and returns
-// the internal names of those that are deleted by it.
-func (s *schema) replace(custom []field) (deleted []string, p *problem) {
+// setSchema puts other custom fields in the place of those there are. A field that
+// is not among them is deleted, and with it its data in every profile. The slice is
+// the store's after that. Its error says which of them is invalid and why.
+func (s *store) setSchema(custom []field, now time.Time) error {
 	if len(custom) > maxFields {
-		return nil, invalid("field 'details' has more than %d entries", maxFields)
+		return fmt.Errorf("field 'details' has more than %d entries", maxFields)
 	}
 	seen := make(map[string]bool)
 	for name := range defaultFields {
@@ -101,38 +101,32 @@ func (s *schema) replace(custom []field) (deleted []string, p *problem) {
 		lower := strings.ToLower(f.Internal)
 		switch {
 		case f.Field == "":
-			return nil, invalid("field 'details[%d].field' should not be empty", i)
+			return fmt.Errorf("field 'details[%d].field' should not be empty", i)
 		case !internalName.MatchString(f.Internal):
-			return nil, invalid("field 'details[%d].internal' should be letters, digits and underscores", i)
+			return fmt.Errorf("field 'details[%d].internal' should be letters, digits and underscores", i)
 		case !slices.Contains(fieldTypes, f.Type):
-			return nil, invalid("field 'details[%d].type' should be one of %s", i, strings.Join(fieldTypes, ", "))
+			return fmt.Errorf("field 'details[%d].type' should be one of %s", i, strings.Join(fieldTypes, ", "))
 		case seen[lower]:
-			return nil, invalid("field 'details[%d].internal': there is a field '%s' already", i, f.Internal)
+			return fmt.Errorf("field 'details[%d].internal': there is a field '%s' already", i, f.Internal)
 		}
 		seen[lower] = true
 	}
+	var deleted []string
 	for _, old := range s.custom {
 		i := slices.IndexFunc(custom, func(f field) bool { return strings.EqualFold(f.Internal, old.Internal) })
 		if i < 0 {
 			deleted = append(deleted, old.Internal)
 		} else if custom[i].Type != old.Type {
-			return nil, invalid("field 'details[%d].type': '%s' is a %s, and its type cannot be changed", i, old.Internal, old.Type)
+			return fmt.Errorf("field 'details[%d].type': '%s' is a %s, and its type cannot be changed", i, old.Internal, old.Type)
 		} else {
 			custom[i].Internal = old.Internal
 		}
 	}
 	s.custom = custom
-	return deleted, nil
-}
-
-// entity is the schema as get schema answers it.
-func (s *schema) entity() jsonvalue.Object {
-	types, details := jsonvalue.Object{}, make([]jsonvalue.Object, len(s.custom))
-	for i, f := range s.custom {
-		types = append(types, jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)})
-		details[i] = f.object()
-	}
-	return jsonvalue.Object{{Name: "schema", Value: types.Value()}, {Name: "details", Value: jsonvalue.Objects(details)}}
+	s.expire(now)
+	s.eraseFields(deleted, now)
+	s.file.putSchema(custom)
+	return nil
 }
 
 func wantString(v jsontext.Value) error {

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/internal/sandbox/jsonvalue"
@@ -16,7 +15,7 @@ func (s *Sandbox) getSchema(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return answer{status: 200, entity: s.schema.entity()}
+	return answer{status: 200, entity: schemaEntity(s.store.schema())}
 }
 
 // setSchema puts a whole list of custom fields in the place of the one there was.
@@ -46,16 +45,9 @@ func (s *Sandbox) setSchema(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	deleted, p := s.schema.replace(custom)
-	if p != nil {
-		return failure(p)
+	if err := s.store.setSchema(custom, c.at); err != nil {
+		return failure(invalid("%v", err))
 	}
-	s.profiles.eraseFields(deleted, c.at)
-	details, err := json.Marshal(s.schema.custom)
-	if err != nil {
-		return failure(&problem{code: codeInternal, detail: err.Error()})
-	}
-	s.profiles.store.putSchema(details)
 	return answer{status: 204}
 }
 
@@ -83,4 +75,18 @@ func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
 		}
 	}
 	return f, nil
+}
+
+// schemaEntity is the schema as get schema answers it.
+func schemaEntity(custom []field) jsonvalue.Object {
+	types, details := make(jsonvalue.Object, len(custom)), make([]jsonvalue.Object, len(custom))
+	for i, f := range custom {
+		types[i] = jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)}
+		details[i] = jsonvalue.Object{
+			{Name: "field", Value: jsonvalue.String(f.Field)},
+			{Name: "internal", Value: jsonvalue.String(f.Internal)},
+			{Name: "type", Value: jsonvalue.String(f.Type)},
+		}
+	}
+	return jsonvalue.Object{{Name: "schema", Value: types.Value()}, {Name: "details", Value: jsonvalue.Objects(details)}}
 }

@@ -2,327 +2,344 @@ package sandbox
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
+	"container/list"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"slices"
 	"strconv"
-	"sync"
-
-	"github.com/go-json-experiment/json"
-	"zombiezen.com/go/sqlite"
+	"time"
 
 	"importer/internal/sandbox/jsonvalue"
-	"importer/internal/sqlfile"
 )
 
-// A store keeps the table of profiles and the schema in a SQLite file. The
-// table in memory answers all reads; the store is told of each change and
-// writes what came together in one transaction (group commit). An answer waits
-// until what it shows is committed.
-//
-// With synchronous=NORMAL what was committed survives the end of the process, kill -9
-// included. A power failure may cost the last transactions, not the file.
-//
-// A nil *store keeps nothing.
-type store struct {
-	conn *sqlite.Conn // used by run alone once it is started
-	wake chan struct{}
-	done chan struct{} // closed by run
+// userID stands for the user whose key it is.
+const userID = "65f0000000000000000000bb"
 
-	mu      sync.Mutex
-	open    *batch // gathers changes
-	writing *batch // is written; nil while run waits
-	failed  error  // why a batch could not be written; nothing is written after that
-	closing bool
+// A profile is one state of a profile. It is never changed once it is in the store,
+// nor is anything that it refers to.
+type profile struct {
+	id                       string
+	fields                   jsonvalue.Object // the member "profile"
+	contactIDs               []string
+	active                   bool
+	createdAt, lastChanged   int64 // Unix seconds
+	createdBy, lastChangedBy string
+	sessions                 []jsonvalue.Object
 }
 
-// A batch is what is written in one transaction.
-type batch struct {
-	rows   map[string]row // by profile id
-	lastID string
-	schema []byte        // JSON; nil where it did not change
-	wanted bool          // somebody waits for it, or will
-	done   chan struct{} // closed once it is committed or has failed
-	err    error
+// An entry is a profile in the table.
+type entry struct {
+	id  string
+	now *profile // as writes see it; nil where it is deleted
+	// While the last write is hidden by a read lag, seen are the earlier states
+	// with the time until which reads see them, oldest first. A nil profile is
+	// the time before it was created.
+	seen []seen
+	used int64 // Unix seconds of the last read or change
+	lru  *list.Element
 }
 
-type row struct {
-	version *version // nil: remove
-	used    int64
+type seen struct {
+	profile *profile
+	until   time.Time
 }
 
-func newBatch() *batch { return &batch{rows: make(map[string]row), done: make(chan struct{})} }
-
-const storeSchema = `
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS profile (
-	id              TEXT PRIMARY KEY,
-	contact_ids     TEXT NOT NULL, -- JSON array
-	active          INTEGER NOT NULL,
-	profile         TEXT NOT NULL, -- JSON object
-	sessions        TEXT NOT NULL, -- JSON array
-	created_at      INTEGER NOT NULL, -- Unix seconds, as all times
-	created_by      TEXT NOT NULL,
-	last_changed    INTEGER NOT NULL,
-	last_changed_by TEXT NOT NULL,
-	used_at         INTEGER NOT NULL -- last read or change
-) WITHOUT ROWID;`
-
-// storeApplicationID marks the file as a sandbox's.
-const storeApplicationID = 0x434f4758
-
-// openStore opens a data file, or makes it with the mode 0600, and reads it
-// into the table and the schema. It fails where another process has it open.
-func openStore(path, projectID string, t *profiles, fields *schema) (_ *store, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("data file %s: %w", path, err)
+// visible is what a read sees of the profile; nil where it sees none.
+func (e *entry) visible(now time.Time) *profile {
+	for len(e.seen) > 0 {
+		if now.Before(e.seen[0].until) {
+			return e.seen[0].profile
 		}
-	}()
-	conn, err := sqlfile.Open(path, "PRAGMA synchronous = normal")
-	if sqlfile.IsLocked(err) {
-		return nil, fmt.Errorf("%w (is another sandbox using it?)", err)
+		e.seen = e.seen[1:]
 	}
-	if err != nil {
-		return nil, err
+	return e.now
+}
+
+func byID(e *entry, id string) int { return cmp.Compare(e.id, id) }
+
+// storeOptions say what a store keeps, and how.
+type storeOptions struct {
+	file      string        // SQLite; empty: in memory only
+	projectID string        // of which the file has to be
+	ttl       time.Duration // after the last read or change; negative: for ever
+	readLag   time.Duration // how long reads do not see a write
+	seed      uint64        // of the ids
+}
+
+// A store holds the profiles of a project and its schema. It answers from memory;
+// the file, where there is one, is told of each change.
+//
+// Its methods are not safe for concurrent use, but for wait and close. Those that
+// are given the time first remove the profiles whose life time is over.
+type store struct {
+	ttl, readLag time.Duration
+	file         *file   // nil: in memory only
+	custom       []field // the schema
+
+	byID      map[string]*entry
+	byContact map[string][]*entry // by the contact ids that writes see
+	order     []*entry            // by id, which is the order of creation
+	lru       *list.List          // *entry, the one used longest ago first
+	graves    []*entry            // deleted, and still seen by reads; in the order of their deletion
+
+	idSecond  uint32
+	idCounter uint32
+	idMachine [5]byte
+}
+
+// openStore makes a store, and reads what its file has. It fails where the file is
+// in use, is of another project or is no sandbox's. With a file it has to be closed.
+func openStore(o storeOptions) (*store, error) {
+	s := &store{ttl: o.ttl, readLag: o.readLag, byID: make(map[string]*entry), byContact: make(map[string][]*entry), lru: list.New()}
+	r := rand.New(rand.NewPCG(o.seed, 0))
+	for i := range s.idMachine {
+		s.idMachine[i] = byte(r.Uint32())
 	}
-	s := &store{conn: conn, wake: make(chan struct{}, 1), done: make(chan struct{}), open: newBatch()}
-	err = s.prepare(projectID)
-	if err == nil {
-		err = s.load(t, fields)
+	if o.file != "" {
+		var err error
+		if s.file, err = openFile(o.file, o.projectID, s); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	go s.run()
 	return s, nil
 }
 
-// prepare makes the tables, and sees to it that the file is a sandbox's, and of
-// this project.
-func (s *store) prepare(projectID string) error {
-	application, err := s.text("PRAGMA application_id")
-	if err != nil {
-		return err
+// wait returns once every change made so far is committed to the file, and fails
+// where it cannot be. Reads wait as well, so that nothing is shown that a kill could
+// still undo.
+func (s *store) wait() error { return s.file.wait() }
+
+// close writes what is left and closes the file. It may be called again.
+func (s *store) close() error { return s.file.close() }
+
+// load takes up profiles that the file kept, and the last id that was given.
+func (s *store) load(entries []*entry, lastID string) {
+	for _, e := range entries {
+		s.byID[e.id] = e
+		s.order = append(s.order, e)
+		s.index(e)
 	}
-	tables, err := s.text("SELECT count(*) FROM sqlite_schema")
-	if err != nil {
-		return err
+	slices.SortFunc(s.order, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
+	for _, e := range slices.SortedFunc(slices.Values(entries), func(a, b *entry) int { return cmp.Compare(a.used, b.used) }) {
+		e.lru = s.lru.PushBack(e)
 	}
-	if tables != "0" && application != strconv.Itoa(storeApplicationID) {
-		return errors.New("a database of something else; name another file")
+	if n, err := strconv.ParseUint(lastID[:min(8, len(lastID))], 16, 32); err == nil {
+		s.idSecond = uint32(n) + 1 // whatever the rest of it was, what comes is behind it
 	}
-	if err := sqlfile.RunAll(s.conn, fmt.Sprintf("PRAGMA application_id = %d;", storeApplicationID)+storeSchema); err != nil {
-		return err
-	}
-	if err := sqlfile.Run(s.conn, "INSERT OR IGNORE INTO meta VALUES ('project_id', ?)", nil, projectID); err != nil {
-		return err
-	}
-	kept, err := s.text("SELECT value FROM meta WHERE name = 'project_id'")
-	if err == nil && kept != projectID {
-		err = fmt.Errorf("holds the project %s, not %s; name that project or another file", kept, projectID)
-	}
-	return err
 }
 
-// text is the value of a query; empty where it gives none.
-func (s *store) text(query string) (value string, err error) {
-	err = sqlfile.Run(s.conn, query, func(stmt *sqlite.Stmt) error {
-		value = stmt.ColumnText(0)
+// newID makes an id as MongoDB does: the second, the machine, a counter. Ids
+// rise in the order in which they are made.
+func (s *store) newID(now time.Time) string {
+	if n := uint32(now.Unix()); n > s.idSecond {
+		s.idSecond, s.idCounter = n, 0
+	}
+	s.idCounter++
+	if s.idCounter == 1<<24 {
+		s.idSecond, s.idCounter = s.idSecond+1, 1
+	}
+	var b [12]byte
+	binary.BigEndian.PutUint32(b[:], s.idSecond)
+	copy(b[4:], s.idMachine[:])
+	b[9], b[10], b[11] = byte(s.idCounter>>16), byte(s.idCounter>>8), byte(s.idCounter)
+	return hex.EncodeToString(b[:])
+}
+
+// read is a profile as reads see it; nil where they see none. It lives on from now.
+func (s *store) read(id string, now time.Time) *profile {
+	s.expire(now)
+	e := s.byID[id]
+	if e == nil {
 		return nil
-	})
-	return value, err
+	}
+	p := e.visible(now)
+	if p != nil && e.now != nil && e.used < now.Unix() {
+		e.used = now.Unix()
+		s.lru.MoveToBack(e.lru)
+		s.file.touch(e)
+	}
+	return p
 }
 
-func (s *store) load(t *profiles, fields *schema) error {
-	lastID, err := s.text("SELECT value FROM meta WHERE name = 'last_id'")
-	if err != nil {
-		return err
+// find is a profile as writes see it; nil where it is not there.
+func (s *store) find(id string, now time.Time) *profile {
+	s.expire(now)
+	if e := s.byID[id]; e != nil {
+		return e.now
 	}
-	details, err := s.text("SELECT value FROM meta WHERE name = 'schema'")
-	if err != nil {
-		return err
-	}
-	if details != "" {
-		if err := json.Unmarshal([]byte(details), &fields.custom); err != nil {
-			return fmt.Errorf("schema: %w", err)
-		}
-	}
-	var entries []*entry
-	if err := sqlfile.Run(s.conn, `SELECT id, contact_ids, active, profile, sessions, created_at, created_by,
-		last_changed, last_changed_by, used_at FROM profile`, func(stmt *sqlite.Stmt) error {
-		e, err := storedEntry(stmt)
-		entries = append(entries, e)
-		return err
-	}); err != nil {
-		return err
-	}
-	t.load(entries, lastID)
 	return nil
 }
 
-// storedEntry is a row of the table of profiles.
-func storedEntry(stmt *sqlite.Stmt) (_ *entry, err error) {
-	v := &version{active: stmt.ColumnBool(2), createdAt: stmt.ColumnInt64(5), createdBy: stmt.ColumnText(6),
-		lastChanged: stmt.ColumnInt64(7), lastChangedBy: stmt.ColumnText(8)}
-	e := &entry{id: stmt.ColumnText(0), now: v, used: stmt.ColumnInt64(9)}
-	if v.contactIDs, err = jsonvalue.ParseStrings(sqlfile.Blob(stmt, 1)); err != nil {
-		return nil, fmt.Errorf("profile %s: contact_ids: %w", e.id, err)
-	}
-	if v.fields, err = jsonvalue.ParseObject(sqlfile.Blob(stmt, 3)); err != nil {
-		return nil, fmt.Errorf("profile %s: profile: %w", e.id, err)
-	}
-	items, _ := jsonvalue.ParseArray(sqlfile.Blob(stmt, 4))
-	for _, item := range items {
-		o, err := jsonvalue.ParseObject(item)
-		if err != nil {
-			return nil, fmt.Errorf("profile %s: sessions: %w", e.id, err)
+// owner is a profile other than except, an id, that has one of these contact ids, as
+// writes see it; nil where none has.
+func (s *store) owner(contactIDs []string, except string, now time.Time) *profile {
+	s.expire(now)
+	for _, c := range contactIDs {
+		for _, e := range s.byContact[c] {
+			if e.id != except {
+				return e.now
+			}
 		}
-		v.sessions = append(v.sessions, o)
 	}
-	return e, nil
+	return nil
 }
 
-// put, remove, touch and putSchema note a change for the open batch.
-func (s *store) put(e *entry) { s.note(e.id, row{e.now, e.used}, true) }
-
-func (s *store) remove(e *entry) { s.note(e.id, row{}, true) }
-
-// touch does not make anybody wait: a read that is forgotten costs at most some
-// of the profile's life time.
-func (s *store) touch(e *entry) { s.note(e.id, row{e.now, e.used}, false) }
-
-func (s *store) note(id string, r row, wanted bool) {
-	if s == nil {
-		return
+// other is a profile other than the one of that id, as reads see it: the one made
+// before it, or the last. It is nil where reads see no other.
+func (s *store) other(id string, now time.Time) *profile {
+	s.expire(now)
+	n := len(s.order)
+	i, _ := slices.BinarySearchFunc(s.order, id, byID)
+	for k := 1; k <= n; k++ {
+		if p := s.order[(i-k+n)%n].visible(now); p != nil && p.id != id {
+			return p
+		}
 	}
-	s.mu.Lock()
-	s.open.rows[id] = r
-	s.open.wanted = s.open.wanted || wanted
-	if r.version != nil && id > s.open.lastID {
-		s.open.lastID = id
-	}
-	s.mu.Unlock()
-	s.signal()
+	return nil
 }
 
-func (s *store) putSchema(details []byte) {
-	if s == nil {
-		return
+// all are the profiles in the order of their creation, as writes see them.
+func (s *store) all(now time.Time) []*profile {
+	s.expire(now)
+	list := make([]*profile, 0, len(s.order))
+	for _, e := range s.order {
+		if e.now != nil {
+			list = append(list, e.now)
+		}
 	}
-	s.mu.Lock()
-	s.open.schema, s.open.wanted = details, true
-	s.mu.Unlock()
-	s.signal()
+	return list
 }
 
-func (s *store) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // run will look at the open batch anyway
-	}
+// len is the number of profiles, as writes see them.
+func (s *store) len(now time.Time) int {
+	s.expire(now)
+	return len(s.order) - len(s.graves)
 }
 
-// wait returns once all changes that were noted before are committed. Reads wait
-// as well, so that nothing is shown that a kill could still undo.
-func (s *store) wait() error {
-	if s == nil {
+// create adds a profile, and gives it its id and its times.
+func (s *store) create(p *profile, now time.Time) {
+	s.expire(now)
+	p.id = s.newID(now)
+	p.createdAt, p.lastChanged = now.Unix(), now.Unix()
+	p.createdBy, p.lastChangedBy = userID, userID
+	e := &entry{id: p.id}
+	s.hide(e, now)
+	e.now = p
+	s.byID[e.id] = e
+	s.order = append(s.order, e)
+	s.index(e)
+	e.lru = s.lru.PushBack(e)
+	e.used = now.Unix()
+	s.file.put(e)
+}
+
+// change puts a new state of a profile in place of the last one, and returns it.
+// change gets a copy of the last one, and replaces whole members only. Where there
+// is no such profile, it does nothing and returns nil.
+func (s *store) change(id string, now time.Time, change func(p *profile)) *profile {
+	if s.find(id, now) == nil {
 		return nil
 	}
-	s.mu.Lock()
-	b, err := s.writing, s.failed
-	if s.open.wanted {
-		b = s.open
-	}
-	nothing := b == nil || !b.wanted
-	s.mu.Unlock()
-	if err != nil || nothing {
-		return err
-	}
-	<-b.done
-	return b.err
+	e := s.byID[id]
+	p := *e.now
+	change(&p)
+	p.lastChanged, p.lastChangedBy = now.Unix(), userID
+	s.unindex(e)
+	s.hide(e, now)
+	e.now = &p
+	s.index(e)
+	s.lru.MoveToBack(e.lru)
+	e.used = now.Unix()
+	s.file.put(e)
+	return e.now
 }
 
-// run writes batches until the store is closed.
-func (s *store) run() {
-	defer close(s.done)
-	for range s.wake {
-		s.mu.Lock()
-		b := s.open
-		s.open, s.writing = newBatch(), b
-		closing, failed := s.closing, s.failed
-		s.mu.Unlock()
-		if failed == nil {
-			failed = s.write(b)
+// delete removes a profile, if there is one. Reads see it until the lag is over.
+func (s *store) delete(id string, now time.Time) {
+	if s.find(id, now) == nil {
+		return
+	}
+	e := s.byID[id]
+	s.unindex(e)
+	s.lru.Remove(e.lru)
+	s.file.remove(e)
+	if s.readLag == 0 {
+		s.forget(e)
+		return
+	}
+	s.hide(e, now)
+	e.now = nil
+	s.graves = append(s.graves, e)
+}
+
+// eraseFields takes fields out of every profile. It is no change of a profile: its
+// times stay what they are.
+func (s *store) eraseFields(names []string, now time.Time) {
+	if len(names) == 0 {
+		return
+	}
+	erased := func(m jsonvalue.Member) bool { return slices.Contains(names, m.Name) }
+	for _, e := range s.order {
+		if e.now != nil && slices.ContainsFunc(e.now.fields, erased) {
+			p := *e.now
+			p.fields = slices.DeleteFunc(slices.Clone(p.fields), erased)
+			s.hide(e, now)
+			e.now = &p
+			s.file.put(e)
 		}
-		b.err = failed
-		s.mu.Lock()
-		s.writing, s.failed = nil, failed
-		if closing {
-			s.failed = cmp.Or(failed, errClosed)
-			s.open.err = s.failed
-			close(s.open.done)
-		}
-		s.mu.Unlock()
-		close(b.done)
-		if closing {
+	}
+}
+
+// hide makes reads see the state of now for a while yet.
+func (s *store) hide(e *entry, now time.Time) {
+	if s.readLag > 0 {
+		e.seen = append(slices.Clone(e.seen), seen{e.now, now.Add(s.readLag)})
+	}
+}
+
+// expire removes the profiles whose life time is over, and those deleted ones
+// that no read sees any more.
+func (s *store) expire(now time.Time) {
+	for len(s.graves) > 0 && s.graves[0].visible(now) == nil {
+		s.forget(s.graves[0])
+		s.graves = s.graves[1:]
+	}
+	if s.ttl < 0 {
+		return
+	}
+	for first := s.lru.Front(); first != nil; first = s.lru.Front() {
+		e := first.Value.(*entry)
+		if now.Before(time.Unix(e.used, 0).Add(s.ttl)) {
 			return
 		}
+		s.unindex(e)
+		s.lru.Remove(e.lru)
+		s.file.remove(e)
+		s.forget(e)
 	}
 }
 
-func (s *store) write(b *batch) error {
-	if len(b.rows) == 0 && b.schema == nil {
-		return nil
+func (s *store) forget(e *entry) {
+	delete(s.byID, e.id)
+	if i, found := slices.BinarySearchFunc(s.order, e.id, byID); found {
+		s.order = slices.Delete(s.order, i, i+1)
 	}
-	return sqlfile.Transaction(s.conn, func() error {
-		for id, r := range b.rows {
-			if err := s.writeRow(id, r); err != nil {
-				return err
-			}
-		}
-		if b.lastID != "" {
-			if err := sqlfile.Run(s.conn, "INSERT INTO meta VALUES ('last_id', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)", nil, b.lastID); err != nil {
-				return err
-			}
-		}
-		if b.schema != nil {
-			return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES ('schema', ?)", nil, string(b.schema))
-		}
-		return nil
-	})
 }
 
-func (s *store) writeRow(id string, r row) error {
-	v := r.version
-	if v == nil {
-		return sqlfile.Run(s.conn, "DELETE FROM profile WHERE id = ?", nil, id)
+func (s *store) index(e *entry) {
+	for _, c := range e.now.contactIDs {
+		s.byContact[c] = append(s.byContact[c], e)
 	}
-	return sqlfile.Run(s.conn, `INSERT INTO profile VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
-		contact_ids = excluded.contact_ids, active = excluded.active, profile = excluded.profile, sessions = excluded.sessions,
-		last_changed = excluded.last_changed, last_changed_by = excluded.last_changed_by, used_at = excluded.used_at`, nil,
-		id, string(jsonvalue.Strings(v.contactIDs)), v.active, string(v.fields.Value()), string(jsonvalue.Objects(v.sessions)),
-		v.createdAt, v.createdBy, v.lastChanged, v.lastChangedBy, r.used)
 }
 
-var errClosed = errors.New("the sandbox is closed")
-
-// close writes what is left and closes the file. It may be called again.
-func (s *store) close() error {
-	if s == nil {
-		return nil
+func (s *store) unindex(e *entry) {
+	for _, c := range e.now.contactIDs {
+		rest := slices.DeleteFunc(s.byContact[c], func(x *entry) bool { return x == e })
+		if len(rest) == 0 {
+			delete(s.byContact, c)
+		} else {
+			s.byContact[c] = rest
+		}
 	}
-	s.mu.Lock()
-	again := s.closing
-	s.closing = true
-	s.mu.Unlock()
-	if again {
-		return nil
-	}
-	s.signal()
-	<-s.done
-	err := s.conn.Close()
-	if s.failed != errClosed {
-		err = errors.Join(s.failed, err)
-	}
-	return err
 }
