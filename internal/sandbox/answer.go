@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // write sends an answer in the media type that the client prefers. Something on
@@ -75,27 +76,27 @@ func cursorValue(id string) jsontext.Value {
 }
 
 // entity is a profile as create, get and merge answer it.
-func entity(p *profile) jsonvalue.Object {
+func entity(p *store.Profile) jsonvalue.Object {
 	return jsonvalue.Object{
-		{Name: "_id", Value: jsonvalue.String(p.id)},
-		{Name: "profile", Value: p.fields.Value()},
-		{Name: "contactIds", Value: jsonvalue.Strings(p.contactIDs)},
-		{Name: "active", Value: jsonvalue.Bool(p.active)},
-		{Name: "createdAt", Value: jsonvalue.Int(p.createdAt)},
-		{Name: "lastChanged", Value: jsonvalue.Int(p.lastChanged)},
-		{Name: "createdBy", Value: jsonvalue.String(p.createdBy)},
-		{Name: "lastChangedBy", Value: jsonvalue.String(p.lastChangedBy)},
+		{Name: "_id", Value: jsonvalue.String(p.ID)},
+		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
+		{Name: "active", Value: jsonvalue.Bool(p.Active)},
+		{Name: "createdAt", Value: jsonvalue.Int(p.CreatedAt)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.LastChanged)},
+		{Name: "createdBy", Value: jsonvalue.String(p.CreatedBy)},
+		{Name: "lastChangedBy", Value: jsonvalue.String(p.LastChangedBy)},
 	}
 }
 
 // item is a profile as list answers it.
-func item(p *profile, projectID string) jsonvalue.Object {
+func item(p *store.Profile, projectID string) jsonvalue.Object {
 	return jsonvalue.Object{
-		{Name: "_id", Value: jsonvalue.String(p.id)},
-		{Name: "profile", Value: p.fields.Value()},
-		{Name: "active", Value: jsonvalue.Bool(p.active)},
-		{Name: "contactIds", Value: jsonvalue.Strings(p.contactIDs)},
-		{Name: "lastChanged", Value: jsonvalue.Int(p.lastChanged)},
+		{Name: "_id", Value: jsonvalue.String(p.ID)},
+		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "active", Value: jsonvalue.Bool(p.Active)},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.LastChanged)},
 		{Name: "projectId", Value: jsonvalue.String(projectID)},
 	}
 }

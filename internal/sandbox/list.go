@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A page is what list answers.
@@ -45,12 +46,12 @@ func (s *Sandbox) list(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, err := s.store.list(q, c.at)
+	found, err := s.store.List(q, c.at)
 	if err != nil {
 		return failure(invalid("%v", err))
 	}
-	list := &page{items: make([]jsonvalue.Object, len(found.profiles)), total: found.total, next: found.next, previous: found.previous}
-	for i, p := range found.profiles {
+	list := &page{items: make([]jsonvalue.Object, len(found.Profiles)), total: found.Total, next: found.Next, previous: found.Previous}
+	for i, p := range found.Profiles {
 		list.items[i] = item(p, s.options.ProjectID)
 	}
 	return answer{status: 200, list: list}
@@ -62,8 +63,8 @@ var arrayName = regexp.MustCompile(`^(.+?)(\[[0-9]*\]|\.[0-9]+)$`)
 
 // parseListQuery reads the parameters. An array may also be written as name=a,b.
 // A bare name is null, which for most is as good as left out.
-func (s *Sandbox) parseListQuery(parameters url.Values) (query, *problem) {
-	q := query{limit: defaultLimit}
+func (s *Sandbox) parseListQuery(parameters url.Values) (store.Query, *problem) {
+	q := store.Query{Limit: defaultLimit}
 	arrays := make(map[string][]string)
 	for _, key := range slices.Sorted(maps.Keys(parameters)) {
 		name := key
@@ -77,35 +78,35 @@ func (s *Sandbox) parseListQuery(parameters url.Values) (query, *problem) {
 		var p *problem
 		switch name {
 		case "limit":
-			q.limit, p = parseInt(name, value, defaultLimit, 1)
-			if q.limit > maxLimit {
+			q.Limit, p = parseInt(name, value, defaultLimit, 1)
+			if q.Limit > maxLimit {
 				if s.options.LimitAbove == LimitReject {
 					return q, invalid("query parameter 'limit' should be at most %d", maxLimit)
 				}
-				q.limit = maxLimit
+				q.Limit = maxLimit
 			}
 		case "skip":
-			q.skip, p = parseInt(name, value, 0, 0)
+			q.Skip, p = parseInt(name, value, 0, 0)
 		case "next", "previous":
 			if value != "" && !id24.MatchString(value) {
 				return q, invalid("query parameter '%s' should be a cursor of an earlier answer", name)
 			}
 			if name == "next" {
-				q.next = value
+				q.Next = value
 			} else {
-				q.previous = value
+				q.Previous = value
 			}
 		case "filter":
-			q.filter = value
+			q.Filter = value
 		case "sort":
-			q.sort, p = parseSort(strings.Join(values, ","))
+			q.Sort, p = parseSort(strings.Join(values, ","))
 		case "projectId", "api_key":
 		case "contactIds":
-			q.contactIDs = strings.Split(strings.Join(values, ","), ",")
+			q.ContactIDs = strings.Split(strings.Join(values, ","), ",")
 		case "_id", "active", "lastChanged":
-			var holds func(*profile) bool
+			var holds func(*store.Profile) bool
 			holds, p = parseCondition(name, strings.Join(values, ","))
-			q.where = append(q.where, holds)
+			q.Where = append(q.Where, holds)
 		default:
 			return q, invalid("query parameter '%s' is not allowed", name)
 		}
@@ -113,7 +114,7 @@ func (s *Sandbox) parseListQuery(parameters url.Values) (query, *problem) {
 			return q, p
 		}
 	}
-	if q.next != "" && q.previous != "" {
+	if q.Next != "" && q.Previous != "" {
 		return q, invalid("query parameters 'next' and 'previous' do not go together")
 	}
 	return q, nil
@@ -130,8 +131,8 @@ func parseInt(name, value string, empty, least int) (int, *problem) {
 	return n, nil
 }
 
-func parseSort(value string) ([]sortKey, *problem) {
-	var keys []sortKey
+func parseSort(value string) ([]store.SortKey, *problem) {
+	var keys []store.SortKey
 	for part := range strings.SplitSeq(value, ",") {
 		if part == "" {
 			continue
@@ -143,35 +144,35 @@ func parseSort(value string) ([]sortKey, *problem) {
 		if len(keys) == len(itemMembers) {
 			return nil, invalid("query parameter 'sort' has too many fields")
 		}
-		keys = append(keys, sortKey{member: name, descending: direction == "desc"})
+		keys = append(keys, store.SortKey{Member: name, Descending: direction == "desc"})
 	}
 	return keys, nil
 }
 
 // parseCondition reads the exact query on a member: any of several values, or of a
 // number a range [from,to]. An empty value is null, which no item has.
-func parseCondition(name, text string) (func(*profile) bool, *problem) {
+func parseCondition(name, text string) (func(*store.Profile) bool, *problem) {
 	list := strings.Split(text, ",")
 	switch name {
 	case "_id":
-		return func(p *profile) bool { return slices.Contains(list, p.id) }, nil
+		return func(p *store.Profile) bool { return slices.Contains(list, p.ID) }, nil
 	case "active":
 		for _, v := range list {
 			if v != "true" && v != "false" && v != "" {
 				return nil, invalid("query parameter 'active' should be true or false")
 			}
 		}
-		return func(p *profile) bool { return slices.Contains(list, strconv.FormatBool(p.active)) }, nil
+		return func(p *store.Profile) bool { return slices.Contains(list, strconv.FormatBool(p.Active)) }, nil
 	}
 	if from, to, ok := parseRange(text); ok {
-		return func(p *profile) bool { return p.lastChanged >= from && p.lastChanged <= to }, nil
+		return func(p *store.Profile) bool { return p.LastChanged >= from && p.LastChanged <= to }, nil
 	}
 	for _, v := range list {
 		if _, err := strconv.ParseInt(v, 10, 64); err != nil && v != "" {
 			return nil, invalid("query parameter 'lastChanged' should be a whole number or a range [from,to]")
 		}
 	}
-	return func(p *profile) bool { return slices.Contains(list, strconv.FormatInt(p.lastChanged, 10)) }, nil
+	return func(p *store.Profile) bool { return slices.Contains(list, strconv.FormatInt(p.LastChanged, 10)) }, nil
 }
 
 func parseRange(text string) (from, to int64, ok bool) {

@@ -118,7 +118,7 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock()
-	profiles := s.store.all(now)
+	profiles := s.store.All(now)
 	o := s.options
 	d := pageData{Host: host, ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: len(profiles), Throttled: s.record.throttled,
 		MayRead: mayRead, Now: now.UTC().Format(time.RFC3339)}
@@ -159,7 +159,7 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	slices.Reverse(d.Injections)
 	if mayRead {
 		for _, p := range slices.Backward(profiles[max(0, len(profiles)-shownProfiles):]) {
-			d.Last = append(d.Last, pageProfile{p.id, strings.Join(p.contactIDs, ", "), time.Unix(p.createdAt, 0).UTC().Format(time.RFC3339), p.active})
+			d.Last = append(d.Last, pageProfile{p.ID, strings.Join(p.ContactIDs, ", "), time.Unix(p.CreatedAt, 0).UTC().Format(time.RFC3339), p.Active})
 		}
 	}
 	return d

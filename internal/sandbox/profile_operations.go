@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // create adds a profile, unless one of its contact ids is taken.
@@ -25,11 +26,11 @@ func (s *Sandbox) create(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fields, err := s.store.check(fields, s.options.UnknownFields)
+	fields, err := s.store.Check(fields, s.options.UnknownFields)
 	if err != nil {
 		return failure(invalid("%v", err))
 	}
-	if owner := s.store.owner(contactIDs, "", c.at); owner != nil {
+	if owner := s.store.Owner(contactIDs, "", c.at); owner != nil {
 		switch s.options.OnDuplicate {
 		case DuplicateConflict:
 			return failure(taken())
@@ -37,8 +38,8 @@ func (s *Sandbox) create(c *call) answer {
 			return profileAnswer(s.options.CreateStatus, owner)
 		}
 	}
-	p := &profile{fields: fields, contactIDs: contactIDs, active: active || !given}
-	s.store.create(p, c.at)
+	p := &store.Profile{Fields: fields, ContactIDs: contactIDs, Active: active || !given}
+	s.store.Create(p, c.at)
 	return profileAnswer(s.options.CreateStatus, p)
 }
 
@@ -46,7 +47,7 @@ func (s *Sandbox) create(c *call) answer {
 func (s *Sandbox) get(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.read(c.id, c.at)
+	p := s.store.Read(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
@@ -66,13 +67,13 @@ func (s *Sandbox) update(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.find(c.id, c.at)
+	p := s.store.Find(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
-	fields := p.fields
+	fields := p.Fields
 	if b.members.Get("profile") != nil {
-		patch, err := s.store.check(patch, s.options.UnknownFields)
+		patch, err := s.store.Check(patch, s.options.UnknownFields)
 		if err != nil {
 			return failure(invalid("%v", err))
 		}
@@ -86,16 +87,16 @@ func (s *Sandbox) update(c *call) answer {
 			return failure(p)
 		}
 	}
-	if s.options.OnDuplicate != DuplicateAllow && s.store.owner(contactIDs, p.id, c.at) != nil {
+	if s.options.OnDuplicate != DuplicateAllow && s.store.Owner(contactIDs, p.ID, c.at) != nil {
 		return failure(taken())
 	}
-	return nothing(s.store.change(p.id, c.at, func(p *profile) {
-		p.fields = fields
+	return nothing(s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.Fields = fields
 		if activeGiven {
-			p.active = active
+			p.Active = active
 		}
 		if contactIDs != nil {
-			p.contactIDs = contactIDs
+			p.ContactIDs = contactIDs
 		}
 	}))
 }
@@ -104,11 +105,11 @@ func (s *Sandbox) update(c *call) answer {
 func (s *Sandbox) delete(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.find(c.id, c.at)
+	p := s.store.Find(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
-	s.store.delete(p.id, c.at)
+	s.store.Delete(p.ID, c.at)
 	return nothing(p)
 }
 
@@ -128,24 +129,24 @@ func (s *Sandbox) merge(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.find(c.id, c.at)
+	p := s.store.Find(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
-	if slices.Contains(p.contactIDs, contactID) {
+	if slices.Contains(p.ContactIDs, contactID) {
 		return profileAnswer(200, p)
 	}
-	from := s.store.owner([]string{contactID}, p.id, c.at)
+	from := s.store.Owner([]string{contactID}, p.ID, c.at)
 	if from == nil {
 		return failure(notFound("no profile has the contact id '%s'", contactID))
 	}
-	fields, contactIDs := p.fields, slices.Clone(p.contactIDs)
-	for _, m := range from.fields {
+	fields, contactIDs := p.Fields, slices.Clone(p.ContactIDs)
+	for _, m := range from.Fields {
 		if fields.Get(m.Name) == nil {
 			fields = fields.Set(m.Name, m.Value)
 		}
 	}
-	for _, id := range from.contactIDs {
+	for _, id := range from.ContactIDs {
 		if !slices.Contains(contactIDs, id) {
 			contactIDs = append(contactIDs, id)
 		}
@@ -156,28 +157,28 @@ func (s *Sandbox) merge(c *call) answer {
 	if len(contactIDs) > maxContactIDs {
 		return failure(invalid("the merged profile would have more than %d contact ids", maxContactIDs))
 	}
-	s.store.delete(from.id, c.at)
-	return profileAnswer(200, s.store.change(p.id, c.at, func(p *profile) {
-		p.fields, p.contactIDs = fields, contactIDs
-		p.sessions = slices.Concat(p.sessions, from.sessions)
+	s.store.Delete(from.ID, c.at)
+	return profileAnswer(200, s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.Fields, p.ContactIDs = fields, contactIDs
+		p.Sessions = slices.Concat(p.Sessions, from.Sessions)
 	}))
 }
 
 // unmerge gives one of several contact ids a profile of its own, without fields.
 func (s *Sandbox) unmerge(c *call) answer {
-	return s.withoutContactID(c, func(p *profile, contactID string) {
-		s.store.create(&profile{contactIDs: []string{contactID}, active: p.active}, c.at)
+	return s.withoutContactID(c, func(p *store.Profile, contactID string) {
+		s.store.Create(&store.Profile{ContactIDs: []string{contactID}, Active: p.Active}, c.at)
 	})
 }
 
 // removeContactID takes one of several contact ids away from a profile.
 func (s *Sandbox) removeContactID(c *call) answer {
-	return s.withoutContactID(c, func(*profile, string) {})
+	return s.withoutContactID(c, func(*store.Profile, string) {})
 }
 
 // withoutContactID takes away the contact id in the body, and then does
 // something with it.
-func (s *Sandbox) withoutContactID(c *call, then func(p *profile, contactID string)) answer {
+func (s *Sandbox) withoutContactID(c *call, then func(p *store.Profile, contactID string)) answer {
 	b := s.body(c, "contactId")
 	contactID := b.string("contactId")
 	b.require("contactId")
@@ -187,17 +188,17 @@ func (s *Sandbox) withoutContactID(c *call, then func(p *profile, contactID stri
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.find(c.id, c.at)
+	p := s.store.Find(c.id, c.at)
 	switch {
 	case p == nil:
 		return failure(noProfile(c.id))
-	case !slices.Contains(p.contactIDs, contactID):
-		return failure(notFound("the profile '%s' has no contact id '%s'", p.id, contactID))
-	case len(p.contactIDs) == 1:
+	case !slices.Contains(p.ContactIDs, contactID):
+		return failure(notFound("the profile '%s' has no contact id '%s'", p.ID, contactID))
+	case len(p.ContactIDs) == 1:
 		return failure(invalid("'%s' is the only contact id of the profile, and every profile needs one", contactID))
 	}
-	s.store.change(p.id, c.at, func(p *profile) {
-		p.contactIDs = slices.DeleteFunc(slices.Clone(p.contactIDs), func(id string) bool { return id == contactID })
+	s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.ContactIDs = slices.DeleteFunc(slices.Clone(p.ContactIDs), func(id string) bool { return id == contactID })
 	})
 	then(p, contactID)
 	return nothing(p)
@@ -210,12 +211,12 @@ func (s *Sandbox) exportData(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.read(c.id, c.at)
+	p := s.store.Read(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
 	a := profileAnswer(200, p)
-	a.entity = a.entity.Set("sessions", jsonvalue.Objects(p.sessions))
+	a.entity = a.entity.Set("sessions", jsonvalue.Objects(p.Sessions))
 	return a
 }
 
@@ -226,20 +227,20 @@ func (s *Sandbox) deleteData(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.store.change(c.id, c.at, func(p *profile) { p.sessions = nil })
+	p := s.store.Change(c.id, c.at, func(p *store.Profile) { p.Sessions = nil })
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
 	return nothing(p)
 }
 
-func profileAnswer(status int, p *profile) answer {
-	return answer{status: status, entity: entity(p), id: p.id, contactIDs: p.contactIDs}
+func profileAnswer(status int, p *store.Profile) answer {
+	return answer{status: status, entity: entity(p), id: p.ID, contactIDs: p.ContactIDs}
 }
 
 // nothing is the answer without a body of what was done to a profile.
-func nothing(p *profile) answer {
-	return answer{status: 204, id: p.id, contactIDs: p.contactIDs}
+func nothing(p *store.Profile) answer {
+	return answer{status: 204, id: p.ID, contactIDs: p.ContactIDs}
 }
 
 func noProfile(id string) *problem { return notFound("there is no profile '%s'", id) }

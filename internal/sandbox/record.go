@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A Request is what the sandbox remembers of a request to the API.
@@ -120,7 +121,7 @@ func (s *Sandbox) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Counts{Requests: maps.Clone(s.record.operations), Faults: maps.Clone(s.record.faults), Throttled: s.record.throttled,
-		Profiles: s.store.len(s.options.Clock())}
+		Profiles: s.store.Len(s.options.Clock())}
 }
 
 // Profiles are all profiles in the order of their creation. It does not count as
@@ -128,10 +129,10 @@ func (s *Sandbox) Counts() Counts {
 func (s *Sandbox) Profiles() []Profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	profiles := s.store.all(s.options.Clock())
+	profiles := s.store.All(s.options.Clock())
 	list := make([]Profile, len(profiles))
 	for i, p := range profiles {
-		list[i] = Profile{ID: p.id, ContactIDs: slices.Clone(p.contactIDs), Body: entity(p).Value()}
+		list[i] = Profile{ID: p.ID, ContactIDs: slices.Clone(p.ContactIDs), Body: entity(p).Value()}
 	}
 	return list
 }
@@ -145,7 +146,7 @@ func (s *Sandbox) AddSession(profileID string, session jsontext.Value) (bool, er
 		return false, err
 	}
 	s.mu.Lock()
-	p := s.store.change(profileID, s.options.Clock(), func(p *profile) { p.sessions = append(slices.Clone(p.sessions), o) })
+	p := s.store.Change(profileID, s.options.Clock(), func(p *store.Profile) { p.Sessions = append(slices.Clone(p.Sessions), o) })
 	s.mu.Unlock()
-	return p != nil, s.store.wait()
+	return p != nil, s.store.Wait()
 }

@@ -7,8 +7,7 @@
 //	                                               store  ────► file
 //	                                             (in memory)   (SQLite)
 //
-// It imports nothing of the other packages and shares no types with the client,
-// so that a wrong name cannot pass on both sides.
+// It shares no types with the client, so that a wrong name cannot pass on both sides.
 package sandbox
 
 import (
@@ -24,6 +23,7 @@ import (
 	"time"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A Sandbox is one project of the API. It is safe for concurrent use.
@@ -34,8 +34,8 @@ import (
 type Sandbox struct {
 	options Options
 
-	mu     sync.Mutex
-	store  *store
+	mu     sync.Mutex // guards what follows, but for the store's Wait and Close
+	store  *store.Store
 	quotas *quotas
 	dice   *dice
 	record *record
@@ -50,7 +50,7 @@ func New(options Options) (*Sandbox, error) {
 		return nil, err
 	}
 	o.Faults = slices.Clone(o.Faults)
-	kept, err := openStore(storeOptions{file: o.DataFile, projectID: o.ProjectID, ttl: o.TTL, readLag: readLag(o.Faults), seed: o.Seed})
+	kept, err := store.Open(store.Options{File: o.DataFile, ProjectID: o.ProjectID, TTL: o.TTL, ReadLag: readLag(o.Faults), Seed: o.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Sandbox) ProjectID() string { return s.options.ProjectID }
 
 // Close writes what is not on disk yet and closes the data file. Requests after
 // that fail where they need it.
-func (s *Sandbox) Close() error { return s.store.close() }
+func (s *Sandbox) Close() error { return s.store.Close() }
 
 // A call is a request on its way through the sandbox.
 type call struct {
@@ -170,7 +170,7 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return answer{}, fault
 	}
 	a := s.operate(c)
-	if err := s.store.wait(); err != nil {
+	if err := s.store.Wait(); err != nil {
 		s.options.Log.Error().Err(err).Str("file", s.options.DataFile).Msg("the data file cannot be written; nothing is stored any more")
 		a = failure(&problem{code: codeDatabaseWrite, detail: "the data file of the sandbox cannot be written"})
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // getSchema reads the custom fields of the project.
@@ -15,7 +16,7 @@ func (s *Sandbox) getSchema(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return answer{status: 200, entity: schemaEntity(s.store.schema())}
+	return answer{status: 200, entity: schemaEntity(s.store.Schema())}
 }
 
 // setSchema puts a whole list of custom fields in the place of the one there was.
@@ -30,7 +31,7 @@ func (s *Sandbox) setSchema(c *call) answer {
 	if b.problem == nil && !ok {
 		b.fail(invalid("field 'details' should be an array of fields"))
 	}
-	custom := make([]field, 0, len(items))
+	custom := make([]store.Field, 0, len(items))
 	for i, item := range items {
 		f, p := s.parseField(item, i)
 		if p != nil {
@@ -45,14 +46,14 @@ func (s *Sandbox) setSchema(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.store.setSchema(custom, c.at); err != nil {
+	if err := s.store.SetSchema(custom, c.at); err != nil {
 		return failure(invalid("%v", err))
 	}
 	return answer{status: 204}
 }
 
 // parseField reads an entry of "details".
-func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
+func (s *Sandbox) parseField(v jsontext.Value, i int) (f store.Field, p *problem) {
 	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		return f, invalid("field 'details[%d]' should be an object of field, internal and type", i)
@@ -78,7 +79,7 @@ func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
 }
 
 // schemaEntity is the schema as get schema answers it.
-func schemaEntity(custom []field) jsonvalue.Object {
+func schemaEntity(custom []store.Field) jsonvalue.Object {
 	types, details := make(jsonvalue.Object, len(custom)), make([]jsonvalue.Object, len(custom))
 	for i, f := range custom {
 		types[i] = jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)}

@@ -1,4 +1,7 @@
-package sandbox
+// Package store is what a project of the API holds: its profiles and its schema, in
+// memory, and in a SQLite file where there is one. It knows what expires, what a read
+// lag hides, and which contact id is whose; of requests and answers it knows nothing.
+package store
 
 import (
 	"cmp"
@@ -16,22 +19,22 @@ import (
 // userID stands for the user whose key it is.
 const userID = "65f0000000000000000000bb"
 
-// A profile is one state of a profile. It is never changed once it is in the store,
-// nor is anything that it refers to.
-type profile struct {
-	id                       string
-	fields                   jsonvalue.Object // the member "profile"
-	contactIDs               []string
-	active                   bool
-	createdAt, lastChanged   int64 // Unix seconds
-	createdBy, lastChangedBy string
-	sessions                 []jsonvalue.Object
+// A Profile is one state of a profile. Once it is in the store, neither it nor
+// anything that it refers to is changed by anybody.
+type Profile struct {
+	ID                       string
+	Fields                   jsonvalue.Object // the member "profile"
+	ContactIDs               []string
+	Active                   bool
+	CreatedAt, LastChanged   int64 // Unix seconds
+	CreatedBy, LastChangedBy string
+	Sessions                 []jsonvalue.Object
 }
 
 // An entry is a profile in the table.
 type entry struct {
 	id  string
-	now *profile // as writes see it; nil where it is deleted
+	now *Profile // as writes see it; nil where it is deleted
 	// While the last write is hidden by a read lag, seen are the earlier states
 	// with the time until which reads see them, oldest first. A nil profile is
 	// the time before it was created.
@@ -41,12 +44,12 @@ type entry struct {
 }
 
 type seen struct {
-	profile *profile
+	profile *Profile
 	until   time.Time
 }
 
 // visible is what a read sees of the profile; nil where it sees none.
-func (e *entry) visible(now time.Time) *profile {
+func (e *entry) visible(now time.Time) *Profile {
 	for len(e.seen) > 0 {
 		if now.Before(e.seen[0].until) {
 			return e.seen[0].profile
@@ -56,26 +59,26 @@ func (e *entry) visible(now time.Time) *profile {
 	return e.now
 }
 
-func byID(e *entry, id string) int { return cmp.Compare(e.id, id) }
+func compareID(e *entry, id string) int { return cmp.Compare(e.id, id) }
 
-// storeOptions say what a store keeps, and how.
-type storeOptions struct {
-	file      string        // SQLite; empty: in memory only
-	projectID string        // of which the file has to be
-	ttl       time.Duration // after the last read or change; negative: for ever
-	readLag   time.Duration // how long reads do not see a write
-	seed      uint64        // of the ids
+// Options say what a store keeps, and how.
+type Options struct {
+	File      string        // SQLite; empty: in memory only
+	ProjectID string        // of which the file has to be
+	TTL       time.Duration // after the last read or change; negative: for ever
+	ReadLag   time.Duration // how long reads do not see a write
+	Seed      uint64        // of the ids
 }
 
-// A store holds the profiles of a project and its schema. It answers from memory;
+// A Store holds the profiles of a project and its schema. It answers from memory;
 // the file, where there is one, is told of each change.
 //
-// Its methods are not safe for concurrent use, but for wait and close. Those that
+// Its methods are not safe for concurrent use, but for Wait and Close. Those that
 // are given the time first remove the profiles whose life time is over.
-type store struct {
+type Store struct {
 	ttl, readLag time.Duration
 	file         *file   // nil: in memory only
-	custom       []field // the schema
+	custom       []Field // the schema
 
 	byID      map[string]*entry
 	byContact map[string][]*entry // by the contact ids that writes see
@@ -88,33 +91,33 @@ type store struct {
 	idMachine [5]byte
 }
 
-// openStore makes a store, and reads what its file has. It fails where the file is
+// Open makes a store, and reads what its file has. It fails where the file is
 // in use, is of another project or is no sandbox's. With a file it has to be closed.
-func openStore(o storeOptions) (*store, error) {
-	s := &store{ttl: o.ttl, readLag: o.readLag, byID: make(map[string]*entry), byContact: make(map[string][]*entry), lru: list.New()}
-	r := rand.New(rand.NewPCG(o.seed, 0))
+func Open(o Options) (*Store, error) {
+	s := &Store{ttl: o.TTL, readLag: o.ReadLag, byID: make(map[string]*entry), byContact: make(map[string][]*entry), lru: list.New()}
+	r := rand.New(rand.NewPCG(o.Seed, 0))
 	for i := range s.idMachine {
 		s.idMachine[i] = byte(r.Uint32())
 	}
-	if o.file != "" {
+	if o.File != "" {
 		var err error
-		if s.file, err = openFile(o.file, o.projectID, s); err != nil {
+		if s.file, err = openFile(o.File, o.ProjectID, s); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// wait returns once every change made so far is committed to the file, and fails
+// Wait returns once every change made so far is committed to the file, and fails
 // where it cannot be. Reads wait as well, so that nothing is shown that a kill could
 // still undo.
-func (s *store) wait() error { return s.file.wait() }
+func (s *Store) Wait() error { return s.file.wait() }
 
-// close writes what is left and closes the file. It may be called again.
-func (s *store) close() error { return s.file.close() }
+// Close writes what is left and closes the file. It may be called again.
+func (s *Store) Close() error { return s.file.close() }
 
 // load takes up profiles that the file kept, and the last id that was given.
-func (s *store) load(entries []*entry, lastID string) {
+func (s *Store) load(entries []*entry, lastID string) {
 	for _, e := range entries {
 		s.byID[e.id] = e
 		s.order = append(s.order, e)
@@ -131,7 +134,7 @@ func (s *store) load(entries []*entry, lastID string) {
 
 // newID makes an id as MongoDB does: the second, the machine, a counter. Ids
 // rise in the order in which they are made.
-func (s *store) newID(now time.Time) string {
+func (s *Store) newID(now time.Time) string {
 	if n := uint32(now.Unix()); n > s.idSecond {
 		s.idSecond, s.idCounter = n, 0
 	}
@@ -146,8 +149,8 @@ func (s *store) newID(now time.Time) string {
 	return hex.EncodeToString(b[:])
 }
 
-// read is a profile as reads see it; nil where they see none. It lives on from now.
-func (s *store) read(id string, now time.Time) *profile {
+// Read is a profile as reads see it; nil where they see none. It lives on from now.
+func (s *Store) Read(id string, now time.Time) *Profile {
 	s.expire(now)
 	e := s.byID[id]
 	if e == nil {
@@ -162,8 +165,8 @@ func (s *store) read(id string, now time.Time) *profile {
 	return p
 }
 
-// find is a profile as writes see it; nil where it is not there.
-func (s *store) find(id string, now time.Time) *profile {
+// Find is a profile as writes see it; nil where it is not there.
+func (s *Store) Find(id string, now time.Time) *Profile {
 	s.expire(now)
 	if e := s.byID[id]; e != nil {
 		return e.now
@@ -171,9 +174,9 @@ func (s *store) find(id string, now time.Time) *profile {
 	return nil
 }
 
-// owner is a profile other than except, an id, that has one of these contact ids, as
+// Owner is a profile other than except, an id, that has one of these contact ids, as
 // writes see it; nil where none has.
-func (s *store) owner(contactIDs []string, except string, now time.Time) *profile {
+func (s *Store) Owner(contactIDs []string, except string, now time.Time) *Profile {
 	s.expire(now)
 	for _, c := range contactIDs {
 		for _, e := range s.byContact[c] {
@@ -185,24 +188,24 @@ func (s *store) owner(contactIDs []string, except string, now time.Time) *profil
 	return nil
 }
 
-// other is a profile other than the one of that id, as reads see it: the one made
+// Other is a profile other than the one of that id, as reads see it: the one made
 // before it, or the last. It is nil where reads see no other.
-func (s *store) other(id string, now time.Time) *profile {
+func (s *Store) Other(id string, now time.Time) *Profile {
 	s.expire(now)
 	n := len(s.order)
-	i, _ := slices.BinarySearchFunc(s.order, id, byID)
+	i, _ := slices.BinarySearchFunc(s.order, id, compareID)
 	for k := 1; k <= n; k++ {
-		if p := s.order[(i-k+n)%n].visible(now); p != nil && p.id != id {
+		if p := s.order[(i-k+n)%n].visible(now); p != nil && p.ID != id {
 			return p
 		}
 	}
 	return nil
 }
 
-// all are the profiles in the order of their creation, as writes see them.
-func (s *store) all(now time.Time) []*profile {
+// All are the profiles in the order of their creation, as writes see them.
+func (s *Store) All(now time.Time) []*Profile {
 	s.expire(now)
-	list := make([]*profile, 0, len(s.order))
+	list := make([]*Profile, 0, len(s.order))
 	for _, e := range s.order {
 		if e.now != nil {
 			list = append(list, e.now)
@@ -211,19 +214,20 @@ func (s *store) all(now time.Time) []*profile {
 	return list
 }
 
-// len is the number of profiles, as writes see them.
-func (s *store) len(now time.Time) int {
+// Len is the number of profiles, as writes see them.
+func (s *Store) Len(now time.Time) int {
 	s.expire(now)
 	return len(s.order) - len(s.graves)
 }
 
-// create adds a profile, and gives it its id and its times.
-func (s *store) create(p *profile, now time.Time) {
+// Create adds a profile, and gives it its id and its times. It is the store's after
+// that.
+func (s *Store) Create(p *Profile, now time.Time) {
 	s.expire(now)
-	p.id = s.newID(now)
-	p.createdAt, p.lastChanged = now.Unix(), now.Unix()
-	p.createdBy, p.lastChangedBy = userID, userID
-	e := &entry{id: p.id}
+	p.ID = s.newID(now)
+	p.CreatedAt, p.LastChanged = now.Unix(), now.Unix()
+	p.CreatedBy, p.LastChangedBy = userID, userID
+	e := &entry{id: p.ID}
 	s.hide(e, now)
 	e.now = p
 	s.byID[e.id] = e
@@ -234,17 +238,17 @@ func (s *store) create(p *profile, now time.Time) {
 	s.file.put(e)
 }
 
-// change puts a new state of a profile in place of the last one, and returns it.
+// Change puts a new state of a profile in place of the last one, and returns it.
 // change gets a copy of the last one, and replaces whole members only. Where there
 // is no such profile, it does nothing and returns nil.
-func (s *store) change(id string, now time.Time, change func(p *profile)) *profile {
-	if s.find(id, now) == nil {
+func (s *Store) Change(id string, now time.Time, change func(p *Profile)) *Profile {
+	if s.Find(id, now) == nil {
 		return nil
 	}
 	e := s.byID[id]
 	p := *e.now
 	change(&p)
-	p.lastChanged, p.lastChangedBy = now.Unix(), userID
+	p.LastChanged, p.LastChangedBy = now.Unix(), userID
 	s.unindex(e)
 	s.hide(e, now)
 	e.now = &p
@@ -255,9 +259,9 @@ func (s *store) change(id string, now time.Time, change func(p *profile)) *profi
 	return e.now
 }
 
-// delete removes a profile, if there is one. Reads see it until the lag is over.
-func (s *store) delete(id string, now time.Time) {
-	if s.find(id, now) == nil {
+// Delete removes a profile, if there is one. Reads see it until the lag is over.
+func (s *Store) Delete(id string, now time.Time) {
+	if s.Find(id, now) == nil {
 		return
 	}
 	e := s.byID[id]
@@ -275,15 +279,15 @@ func (s *store) delete(id string, now time.Time) {
 
 // eraseFields takes fields out of every profile. It is no change of a profile: its
 // times stay what they are.
-func (s *store) eraseFields(names []string, now time.Time) {
+func (s *Store) eraseFields(names []string, now time.Time) {
 	if len(names) == 0 {
 		return
 	}
 	erased := func(m jsonvalue.Member) bool { return slices.Contains(names, m.Name) }
 	for _, e := range s.order {
-		if e.now != nil && slices.ContainsFunc(e.now.fields, erased) {
+		if e.now != nil && slices.ContainsFunc(e.now.Fields, erased) {
 			p := *e.now
-			p.fields = slices.DeleteFunc(slices.Clone(p.fields), erased)
+			p.Fields = slices.DeleteFunc(slices.Clone(p.Fields), erased)
 			s.hide(e, now)
 			e.now = &p
 			s.file.put(e)
@@ -292,7 +296,7 @@ func (s *store) eraseFields(names []string, now time.Time) {
 }
 
 // hide makes reads see the state of now for a while yet.
-func (s *store) hide(e *entry, now time.Time) {
+func (s *Store) hide(e *entry, now time.Time) {
 	if s.readLag > 0 {
 		e.seen = append(slices.Clone(e.seen), seen{e.now, now.Add(s.readLag)})
 	}
@@ -300,7 +304,7 @@ func (s *store) hide(e *entry, now time.Time) {
 
 // expire removes the profiles whose life time is over, and those deleted ones
 // that no read sees any more.
-func (s *store) expire(now time.Time) {
+func (s *Store) expire(now time.Time) {
 	for len(s.graves) > 0 && s.graves[0].visible(now) == nil {
 		s.forget(s.graves[0])
 		s.graves = s.graves[1:]
@@ -320,21 +324,21 @@ func (s *store) expire(now time.Time) {
 	}
 }
 
-func (s *store) forget(e *entry) {
+func (s *Store) forget(e *entry) {
 	delete(s.byID, e.id)
-	if i, found := slices.BinarySearchFunc(s.order, e.id, byID); found {
+	if i, found := slices.BinarySearchFunc(s.order, e.id, compareID); found {
 		s.order = slices.Delete(s.order, i, i+1)
 	}
 }
 
-func (s *store) index(e *entry) {
-	for _, c := range e.now.contactIDs {
+func (s *Store) index(e *entry) {
+	for _, c := range e.now.ContactIDs {
 		s.byContact[c] = append(s.byContact[c], e)
 	}
 }
 
-func (s *store) unindex(e *entry) {
-	for _, c := range e.now.contactIDs {
+func (s *Store) unindex(e *entry) {
+	for _, c := range e.now.ContactIDs {
 		rest := slices.DeleteFunc(s.byContact[c], func(x *entry) bool { return x == e })
 		if len(rest) == 0 {
 			delete(s.byContact, c)

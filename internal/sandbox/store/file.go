@@ -1,4 +1,4 @@
-package sandbox
+package store
 
 import (
 	"cmp"
@@ -38,14 +38,14 @@ type file struct {
 type batch struct {
 	rows   map[string]row // by profile id
 	lastID string
-	schema *[]field      // nil where it did not change
+	schema *[]Field      // nil where it did not change
 	wanted bool          // somebody waits for it, or will
 	done   chan struct{} // closed once it is committed or has failed
 	err    error
 }
 
 type row struct {
-	profile *profile // nil: remove
+	profile *Profile // nil: remove
 	used    int64
 }
 
@@ -71,7 +71,7 @@ const applicationID = 0x434f4758
 
 // openFile opens a data file, or makes it with the mode 0600, and reads it into
 // the store. It fails where another process has it open.
-func openFile(path, projectID string, s *store) (_ *file, err error) {
+func openFile(path, projectID string, s *Store) (_ *file, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("data file %s: %w", path, err)
@@ -132,7 +132,7 @@ func (f *file) text(query string) (value string, err error) {
 	return value, err
 }
 
-func (f *file) load(s *store) error {
+func (f *file) load(s *Store) error {
 	lastID, err := f.text("SELECT value FROM meta WHERE name = 'last_id'")
 	if err != nil {
 		return err
@@ -161,13 +161,13 @@ func (f *file) load(s *store) error {
 
 // storedEntry is a row of the table of profiles.
 func storedEntry(stmt *sqlite.Stmt) (_ *entry, err error) {
-	p := &profile{id: stmt.ColumnText(0), active: stmt.ColumnBool(2), createdAt: stmt.ColumnInt64(5), createdBy: stmt.ColumnText(6),
-		lastChanged: stmt.ColumnInt64(7), lastChangedBy: stmt.ColumnText(8)}
-	e := &entry{id: p.id, now: p, used: stmt.ColumnInt64(9)}
-	if p.contactIDs, err = jsonvalue.ParseStrings(sqlfile.Blob(stmt, 1)); err != nil {
+	p := &Profile{ID: stmt.ColumnText(0), Active: stmt.ColumnBool(2), CreatedAt: stmt.ColumnInt64(5), CreatedBy: stmt.ColumnText(6),
+		LastChanged: stmt.ColumnInt64(7), LastChangedBy: stmt.ColumnText(8)}
+	e := &entry{id: p.ID, now: p, used: stmt.ColumnInt64(9)}
+	if p.ContactIDs, err = jsonvalue.ParseStrings(sqlfile.Blob(stmt, 1)); err != nil {
 		return nil, fmt.Errorf("profile %s: contact_ids: %w", e.id, err)
 	}
-	if p.fields, err = jsonvalue.ParseObject(sqlfile.Blob(stmt, 3)); err != nil {
+	if p.Fields, err = jsonvalue.ParseObject(sqlfile.Blob(stmt, 3)); err != nil {
 		return nil, fmt.Errorf("profile %s: profile: %w", e.id, err)
 	}
 	items, _ := jsonvalue.ParseArray(sqlfile.Blob(stmt, 4))
@@ -176,7 +176,7 @@ func storedEntry(stmt *sqlite.Stmt) (_ *entry, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: sessions: %w", e.id, err)
 		}
-		p.sessions = append(p.sessions, o)
+		p.Sessions = append(p.Sessions, o)
 	}
 	return e, nil
 }
@@ -204,7 +204,7 @@ func (f *file) note(id string, r row, wanted bool) {
 	f.signal()
 }
 
-func (f *file) putSchema(custom []field) {
+func (f *file) putSchema(custom []Field) {
 	if f == nil {
 		return
 	}
@@ -303,8 +303,8 @@ func (f *file) writeRow(id string, r row) error {
 	return sqlfile.Run(f.conn, `INSERT INTO profile VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
 		contact_ids = excluded.contact_ids, active = excluded.active, profile = excluded.profile, sessions = excluded.sessions,
 		last_changed = excluded.last_changed, last_changed_by = excluded.last_changed_by, used_at = excluded.used_at`, nil,
-		id, string(jsonvalue.Strings(p.contactIDs)), p.active, string(p.fields.Value()), string(jsonvalue.Objects(p.sessions)),
-		p.createdAt, p.createdBy, p.lastChanged, p.lastChangedBy, r.used)
+		id, string(jsonvalue.Strings(p.ContactIDs)), p.Active, string(p.Fields.Value()), string(jsonvalue.Objects(p.Sessions)),
+		p.CreatedAt, p.CreatedBy, p.LastChanged, p.LastChangedBy, r.used)
 }
 
 var errClosed = errors.New("the sandbox is closed")

@@ -1,4 +1,4 @@
-package sandbox
+package store
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	"importer/internal/sandbox/jsonvalue"
 )
 
-// A field is a custom field of the project: an entry of "details" in the schema.
-type field struct {
+// A Field is a custom field of the project: an entry of "details" in the schema.
+type Field struct {
 	Field    string `json:"field"`    // display name
 	Internal string `json:"internal"` // name in the profile
 	Type     string `json:"type"`     // string, number, boolean or object
@@ -25,11 +25,11 @@ var fieldTypes = []string{"string", "number", "boolean", "object"}
 
 var internalName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
-// What becomes of fields of a profile that are not in the schema.
+// What Check does with fields that are not in the schema.
 const (
-	keepUnknown   = "keep"
-	dropUnknown   = "drop"
-	rejectUnknown = "reject"
+	KeepUnknown   = "keep"
+	DropUnknown   = "drop"
+	RejectUnknown = "reject"
 )
 
 // maxFields bounds the schema.
@@ -50,13 +50,13 @@ var customTypes = map[string]func(jsontext.Value) error{
 	"string": wantString, "number": wantNumber, "boolean": wantBoolean, "object": wantObject,
 }
 
-// schema are the custom fields. The slice is the store's: do not change it.
-func (s *store) schema() []field { return s.custom }
+// Schema are the custom fields. The slice is the store's: do not change it.
+func (s *Store) Schema() []Field { return s.custom }
 
-// check looks at the fields of a profile that somebody sends, and returns what is to
-// be kept of them. unknown is keepUnknown, dropUnknown or rejectUnknown. Its error says
+// Check looks at the fields of a profile that somebody sends, and returns what is to
+// be kept of them. unknown is KeepUnknown, DropUnknown or RejectUnknown. Its error says
 // which field is invalid and why.
-func (s *store) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, error) {
+func (s *Store) Check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, error) {
 	kept := make(jsonvalue.Object, 0, len(fields))
 	for _, m := range fields {
 		want := defaultFields[m.Name]
@@ -69,9 +69,9 @@ func (s *store) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object
 			}
 		}
 		switch {
-		case want == nil && unknown == rejectUnknown:
+		case want == nil && unknown == RejectUnknown:
 			return nil, fmt.Errorf("field 'profile.%s' is not allowed", m.Name)
-		case want == nil && unknown == dropUnknown:
+		case want == nil && unknown == DropUnknown:
 			continue
 		case want != nil:
 			if err := want(m.Value); err != nil {
@@ -86,10 +86,10 @@ func (s *store) check(fields jsonvalue.Object, unknown string) (jsonvalue.Object
 	return kept, nil
 }
 
-// setSchema puts other custom fields in the place of those there are. A field that
+// SetSchema puts other custom fields in the place of those there are. A field that
 // is not among them is deleted, and with it its data in every profile. The slice is
 // the store's after that. Its error says which of them is invalid and why.
-func (s *store) setSchema(custom []field, now time.Time) error {
+func (s *Store) SetSchema(custom []Field, now time.Time) error {
 	if len(custom) > maxFields {
 		return fmt.Errorf("field 'details' has more than %d entries", maxFields)
 	}
@@ -113,7 +113,7 @@ func (s *store) setSchema(custom []field, now time.Time) error {
 	}
 	var deleted []string
 	for _, old := range s.custom {
-		i := slices.IndexFunc(custom, func(f field) bool { return strings.EqualFold(f.Internal, old.Internal) })
+		i := slices.IndexFunc(custom, func(f Field) bool { return strings.EqualFold(f.Internal, old.Internal) })
 		if i < 0 {
 			deleted = append(deleted, old.Internal)
 		} else if custom[i].Type != old.Type {
