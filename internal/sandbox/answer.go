@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // write sends an answer in the media type that the client prefers. Something on
@@ -56,12 +59,12 @@ func (s *Sandbox) retryAfter(header http.Header, wait time.Duration, now time.Ti
 }
 
 // object is a page as application/json.
-func (p *page) object() object {
-	return object{
-		{"items", objectsValue(p.items)},
-		{"total", intValue(int64(p.total))},
-		{"nextCursor", cursorValue(p.next)},
-		{"previousCursor", cursorValue(p.previous)},
+func (p *page) object() jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "items", Value: jsonvalue.Objects(p.items)},
+		{Name: "total", Value: jsonvalue.Int(int64(p.total))},
+		{Name: "nextCursor", Value: cursorValue(p.next)},
+		{Name: "previousCursor", Value: cursorValue(p.previous)},
 	}
 }
 
@@ -69,5 +72,31 @@ func cursorValue(id string) jsontext.Value {
 	if id == "" {
 		return jsontext.Value("null")
 	}
-	return stringValue(id)
+	return jsonvalue.String(id)
+}
+
+// entity is a profile as create, get and merge answer it.
+func entity(p *store.Profile) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(p.ID)},
+		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
+		{Name: "active", Value: jsonvalue.Bool(p.Active)},
+		{Name: "createdAt", Value: jsonvalue.Int(p.CreatedAt)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.LastChanged)},
+		{Name: "createdBy", Value: jsonvalue.String(p.CreatedBy)},
+		{Name: "lastChangedBy", Value: jsonvalue.String(p.LastChangedBy)},
+	}
+}
+
+// item is a profile as list answers it.
+func item(p *store.Profile, projectID string) jsonvalue.Object {
+	return jsonvalue.Object{
+		{Name: "_id", Value: jsonvalue.String(p.ID)},
+		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "active", Value: jsonvalue.Bool(p.Active)},
+		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
+		{Name: "lastChanged", Value: jsonvalue.Int(p.LastChanged)},
+		{Name: "projectId", Value: jsonvalue.String(projectID)},
+	}
 }

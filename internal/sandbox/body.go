@@ -5,12 +5,14 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A body is the JSON body of a request. Its methods take members out of it; the
 // first that is wrong is kept as the problem.
 type body struct {
-	members object
+	members jsonvalue.Object
 	problem *problem
 }
 
@@ -20,6 +22,10 @@ const (
 	maxContactIDs = 1000
 	maxContactID  = 1024
 )
+
+// maxProfileBytes is the largest JSON of the member "profile": the 1.5 MB of
+// shared SaaS. How the API counts is not known.
+const maxProfileBytes = 1_500_000
 
 // maxDepth bounds how deep values nest, for XML is written level by level.
 const maxDepth = 100
@@ -50,14 +56,14 @@ func (s *Sandbox) body(c *call, names ...string) *body {
 		return b
 	}
 	var err error
-	if b.members, err = parseObject(c.body); err != nil {
+	if b.members, err = jsonvalue.ParseObject(c.body); err != nil {
 		b.problem = invalid("the body should be a JSON object: %v", err)
 		return b
 	}
 	if s.options.UnknownMembers == UnknownReject {
 		for _, m := range b.members {
-			if !slices.Contains(names, m.name) {
-				b.problem = invalid("field '%s' is not allowed", m.name)
+			if !slices.Contains(names, m.Name) {
+				b.problem = invalid("field '%s' is not allowed", m.Name)
 				return b
 			}
 		}
@@ -74,7 +80,7 @@ func (b *body) fail(p *problem) {
 // require wants members to be there.
 func (b *body) require(names ...string) {
 	for _, name := range names {
-		if b.members.get(name) == nil {
+		if b.members.Get(name) == nil {
 			b.fail(missing(name))
 		}
 	}
@@ -82,11 +88,11 @@ func (b *body) require(names ...string) {
 
 // string is a string that is not empty; empty where the member is not there.
 func (b *body) string(name string) string {
-	v := b.members.get(name)
+	v := b.members.Get(name)
 	if v == nil {
 		return ""
 	}
-	text, ok := parseString(v)
+	text, ok := jsonvalue.ParseString(v)
 	if !ok || text == "" {
 		b.fail(invalid("field '%s' should be a string that is not empty", name))
 	}
@@ -104,19 +110,19 @@ func (b *body) id(name string) string {
 
 // boolean is a boolean, and whether the member is there.
 func (b *body) boolean(name string) (value, given bool) {
-	v := b.members.get(name)
+	v := b.members.Get(name)
 	if v == nil {
 		return false, false
 	}
-	if err := wantBoolean(v); err != nil {
-		b.fail(invalid("field '%s' %v", name, err))
+	if k := v.Kind(); k != 't' && k != 'f' {
+		b.fail(invalid("field '%s' should be a boolean", name))
 	}
 	return v.Kind() == 't', true
 }
 
 // object is an object; nil where the member is not there.
-func (b *body) object(name string) object {
-	v := b.members.get(name)
+func (b *body) object(name string) jsonvalue.Object {
+	v := b.members.Get(name)
 	if v == nil {
 		return nil
 	}
@@ -124,7 +130,7 @@ func (b *body) object(name string) object {
 		b.fail(invalid("field '%s' should be an object", name))
 		return nil
 	}
-	o, err := parseObject(v)
+	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		b.fail(invalid("field '%s': %v", name, err))
 	}
@@ -134,11 +140,11 @@ func (b *body) object(name string) object {
 // contactIDs are the strings of the member contactIds, without repeats; nil
 // where it is not there.
 func (b *body) contactIDs() []string {
-	v := b.members.get("contactIds")
+	v := b.members.Get("contactIds")
 	if v == nil {
 		return nil
 	}
-	list, err := parseStrings(v)
+	list, err := jsonvalue.ParseStrings(v)
 	switch {
 	case err != nil:
 		b.fail(invalid("field 'contactIds' %v", err))

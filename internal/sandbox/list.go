@@ -1,41 +1,23 @@
 package sandbox
 
 import (
-	"bytes"
-	"cmp"
 	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A page is what list answers.
 type page struct {
-	items          []object
+	items          []jsonvalue.Object
 	total          int    // all matches
 	next, previous string // cursors; empty where there is no such page
 }
-
-// listQuery is what list is asked for.
-type listQuery struct {
-	limit, skip    int
-	next, previous string // ids, from which a page goes on or back
-	filter         string
-	sort           []sortKey
-	where          []condition
-	contactIDs     []string // of the condition on contactIds, where there is one
-}
-
-type sortKey struct {
-	member     string
-	descending bool
-}
-
-// A condition is an exact query on a member of an item.
-type condition func(id string, v *version) bool
 
 const (
 	defaultLimit = 25
@@ -47,40 +29,32 @@ var itemMembers = []string{"_id", "profile", "active", "contactIds", "lastChange
 
 // list reads one page of the profiles. It does not count as a read of them.
 func (s *Sandbox) list(c *call) answer {
-	query, err := url.ParseQuery(c.r.URL.RawQuery)
+	parameters, err := url.ParseQuery(c.r.URL.RawQuery)
 	if err != nil {
 		return failure(invalid("the query cannot be read: %v", err))
 	}
-	if id := query.Get("projectId"); id != "" && id != s.options.ProjectID {
+	if id := parameters.Get("projectId"); id != "" && id != s.options.ProjectID {
 		if !id24.MatchString(id) {
 			return failure(invalid("query parameter 'projectId' should be 24 characters of a-z and 0-9"))
 		}
 		return failure(foreignProject(id))
 	}
-	q, p := s.parseListQuery(query)
+	q, p := s.parseListQuery(parameters)
 	if p != nil {
 		return failure(p)
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles.expire(c.at)
-	matches := s.profiles.matches(q, c.at)
-	from, to, p := q.window(matches)
-	if p != nil {
-		return failure(p)
+	found, err := s.store.List(q, c.at)
+	if err != nil {
+		return failure(invalid("%v", err))
 	}
-	pg := &page{total: len(matches), items: make([]object, 0, to-from)}
-	for _, e := range matches[from:to] {
-		pg.items = append(pg.items, e.visible(c.at).item(e.id, s.options.ProjectID))
+	list := &page{items: make([]jsonvalue.Object, len(found.Profiles)), total: found.Total, next: found.Next, previous: found.Previous}
+	for i, p := range found.Profiles {
+		list.items[i] = item(p, s.options.ProjectID)
 	}
-	if from > 0 && from < len(matches) {
-		pg.previous = matches[from].id
-	}
-	if to < len(matches) && to > 0 {
-		pg.next = matches[to-1].id
-	}
-	return answer{status: 200, list: pg}
+	return answer{status: 200, list: list}
 }
 
 // arrayName is the name of a parameter, and behind it what marks an item of an
@@ -89,48 +63,50 @@ var arrayName = regexp.MustCompile(`^(.+?)(\[[0-9]*\]|\.[0-9]+)$`)
 
 // parseListQuery reads the parameters. An array may also be written as name=a,b.
 // A bare name is null, which for most is as good as left out.
-func (s *Sandbox) parseListQuery(query url.Values) (listQuery, *problem) {
-	q := listQuery{limit: defaultLimit}
+func (s *Sandbox) parseListQuery(parameters url.Values) (store.Query, *problem) {
+	q := store.Query{Limit: defaultLimit}
 	arrays := make(map[string][]string)
-	for _, key := range slices.Sorted(maps.Keys(query)) {
+	for _, key := range slices.Sorted(maps.Keys(parameters)) {
 		name := key
 		if m := arrayName.FindStringSubmatch(key); m != nil {
 			name = m[1]
 		}
-		arrays[name] = append(arrays[name], query[key]...)
+		arrays[name] = append(arrays[name], parameters[key]...)
 	}
 	for name, values := range arrays {
 		value := values[0]
 		var p *problem
 		switch name {
 		case "limit":
-			q.limit, p = parseInt(name, value, defaultLimit, 1)
-			if q.limit > maxLimit {
+			q.Limit, p = parseInt(name, value, defaultLimit, 1)
+			if q.Limit > maxLimit {
 				if s.options.LimitAbove == LimitReject {
 					return q, invalid("query parameter 'limit' should be at most %d", maxLimit)
 				}
-				q.limit = maxLimit
+				q.Limit = maxLimit
 			}
 		case "skip":
-			q.skip, p = parseInt(name, value, 0, 0)
+			q.Skip, p = parseInt(name, value, 0, 0)
 		case "next", "previous":
 			if value != "" && !id24.MatchString(value) {
 				return q, invalid("query parameter '%s' should be a cursor of an earlier answer", name)
 			}
 			if name == "next" {
-				q.next = value
+				q.Next = value
 			} else {
-				q.previous = value
+				q.Previous = value
 			}
 		case "filter":
-			q.filter = value
+			q.Filter = value
 		case "sort":
-			q.sort, p = parseSort(strings.Join(values, ","))
+			q.Sort, p = parseSort(strings.Join(values, ","))
 		case "projectId", "api_key":
-		case "_id", "active", "contactIds", "lastChanged":
-			var c condition
-			c, p = q.condition(name, values)
-			q.where = append(q.where, c)
+		case "contactIds":
+			q.ContactIDs = strings.Split(strings.Join(values, ","), ",")
+		case "_id", "active", "lastChanged":
+			var holds func(*store.Profile) bool
+			holds, p = parseCondition(name, strings.Join(values, ","))
+			q.Where = append(q.Where, holds)
 		default:
 			return q, invalid("query parameter '%s' is not allowed", name)
 		}
@@ -138,7 +114,7 @@ func (s *Sandbox) parseListQuery(query url.Values) (listQuery, *problem) {
 			return q, p
 		}
 	}
-	if q.next != "" && q.previous != "" {
+	if q.Next != "" && q.Previous != "" {
 		return q, invalid("query parameters 'next' and 'previous' do not go together")
 	}
 	return q, nil
@@ -155,8 +131,8 @@ func parseInt(name, value string, empty, least int) (int, *problem) {
 	return n, nil
 }
 
-func parseSort(value string) ([]sortKey, *problem) {
-	var keys []sortKey
+func parseSort(value string) ([]store.SortKey, *problem) {
+	var keys []store.SortKey
 	for part := range strings.SplitSeq(value, ",") {
 		if part == "" {
 			continue
@@ -168,42 +144,35 @@ func parseSort(value string) ([]sortKey, *problem) {
 		if len(keys) == len(itemMembers) {
 			return nil, invalid("query parameter 'sort' has too many fields")
 		}
-		keys = append(keys, sortKey{name, direction == "desc"})
+		keys = append(keys, store.SortKey{Member: name, Descending: direction == "desc"})
 	}
 	return keys, nil
 }
 
-// condition makes the exact query on a member: any of several values, or of a
+// parseCondition reads the exact query on a member: any of several values, or of a
 // number a range [from,to]. An empty value is null, which no item has.
-func (q *listQuery) condition(name string, values []string) (condition, *problem) {
-	text := strings.Join(values, ",")
-	from, to, isRange := parseRange(text)
+func parseCondition(name, text string) (func(*store.Profile) bool, *problem) {
 	list := strings.Split(text, ",")
 	switch name {
 	case "_id":
-		return func(id string, _ *version) bool { return slices.Contains(list, id) }, nil
-	case "contactIds":
-		q.contactIDs = list
-		return func(_ string, v *version) bool {
-			return slices.ContainsFunc(v.contactIDs, func(c string) bool { return slices.Contains(list, c) })
-		}, nil
+		return func(p *store.Profile) bool { return slices.Contains(list, p.ID) }, nil
 	case "active":
 		for _, v := range list {
 			if v != "true" && v != "false" && v != "" {
 				return nil, invalid("query parameter 'active' should be true or false")
 			}
 		}
-		return func(_ string, v *version) bool { return slices.Contains(list, strconv.FormatBool(v.active)) }, nil
+		return func(p *store.Profile) bool { return slices.Contains(list, strconv.FormatBool(p.Active)) }, nil
 	}
-	if isRange {
-		return func(_ string, v *version) bool { return v.lastChanged >= from && v.lastChanged <= to }, nil
+	if from, to, ok := parseRange(text); ok {
+		return func(p *store.Profile) bool { return p.LastChanged >= from && p.LastChanged <= to }, nil
 	}
 	for _, v := range list {
 		if _, err := strconv.ParseInt(v, 10, 64); err != nil && v != "" {
 			return nil, invalid("query parameter 'lastChanged' should be a whole number or a range [from,to]")
 		}
 	}
-	return func(_ string, v *version) bool { return slices.Contains(list, strconv.FormatInt(v.lastChanged, 10)) }, nil
+	return func(p *store.Profile) bool { return slices.Contains(list, strconv.FormatInt(p.LastChanged, 10)) }, nil
 }
 
 func parseRange(text string) (from, to int64, ok bool) {
@@ -213,98 +182,4 @@ func parseRange(text string) (from, to int64, ok bool) {
 	from, err := strconv.ParseInt(a, 10, 64)
 	to, err2 := strconv.ParseInt(b, 10, 64)
 	return from, to, open && closed && comma && err == nil && err2 == nil
-}
-
-// matches are all profiles that a query is about, in the order it asks for. The
-// caller must not change the slice, nor keep it beyond the mutex.
-func (t *profiles) matches(q listQuery, now time.Time) []*entry {
-	candidates := t.order
-	if t.lag == 0 && q.filter == "" && len(q.where) == 0 && len(q.sort) == 0 {
-		return candidates
-	}
-	if q.contactIDs != nil && t.lag == 0 {
-		// The index knows the last version only, which is what reads see when
-		// there is no lag.
-		candidates = nil
-		for _, c := range q.contactIDs {
-			candidates = append(candidates, t.byContact[c]...)
-		}
-		slices.SortFunc(candidates, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
-		candidates = slices.Compact(candidates)
-	}
-	var found []*entry
-	for _, e := range candidates {
-		if v := e.visible(now); v != nil && q.matches(e.id, v) {
-			found = append(found, e)
-		}
-	}
-	if len(q.sort) > 0 {
-		slices.SortFunc(found, func(a, b *entry) int { return q.compare(a, b, now) })
-	}
-	return found
-}
-
-func (q *listQuery) matches(id string, v *version) bool {
-	if q.filter != "" && !slices.ContainsFunc(v.contactIDs, func(c string) bool { return strings.Contains(c, q.filter) }) {
-		return false
-	}
-	for _, c := range q.where {
-		if !c(id, v) {
-			return false
-		}
-	}
-	return true
-}
-
-func (q *listQuery) compare(a, b *entry, now time.Time) int {
-	v, w := a.visible(now), b.visible(now)
-	for _, k := range q.sort {
-		var n int
-		switch k.member {
-		case "_id":
-			n = cmp.Compare(a.id, b.id)
-		case "active":
-			n = cmp.Compare(strconv.FormatBool(v.active), strconv.FormatBool(w.active))
-		case "contactIds":
-			n = slices.Compare(v.contactIDs, w.contactIDs)
-		case "lastChanged":
-			n = cmp.Compare(v.lastChanged, w.lastChanged)
-		case "profile":
-			n = bytes.Compare(v.fields.value(), w.fields.value())
-		}
-		if k.descending {
-			n = -n
-		}
-		if n != 0 {
-			return n
-		}
-	}
-	return cmp.Compare(a.id, b.id)
-}
-
-// window is which of the matches are on the page. A cursor is the id of the last
-// profile of a page or, going back, of the first.
-func (q *listQuery) window(matches []*entry) (from, to int, p *problem) {
-	n := len(matches)
-	cursor := cmp.Or(q.next, q.previous)
-	if cursor == "" {
-		from = min(q.skip, n)
-		return from, min(from+q.limit, n), nil
-	}
-	i, found := 0, false
-	if len(q.sort) == 0 {
-		// In the order of the ids a cursor holds even if its profile is gone.
-		i, found = slices.BinarySearchFunc(matches, cursor, func(e *entry, id string) int { return cmp.Compare(e.id, id) })
-	} else if i = slices.IndexFunc(matches, func(e *entry) bool { return e.id == cursor }); i < 0 {
-		return 0, 0, invalid("the cursor '%s' is no longer valid: its profile is gone or no longer matches; list from the start", cursor)
-	} else {
-		found = true
-	}
-	if q.previous != "" {
-		return max(i-q.limit, 0), i, nil
-	}
-	if found {
-		i++
-	}
-	return i, min(i+q.limit, n), nil
 }

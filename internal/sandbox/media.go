@@ -12,6 +12,8 @@ import (
 
 	"github.com/elnormous/contenttype"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A document is an answer on its way into a media type.
@@ -68,9 +70,9 @@ func (s *Sandbox) mediaType(r *http.Request) media {
 
 func encodeJSON(d document) []byte {
 	if d.list != nil {
-		return d.list.object().appendJSON(nil)
+		return d.list.object().AppendJSON(nil)
 	}
-	return d.entity.appendJSON(nil)
+	return d.entity.AppendJSON(nil)
 }
 
 // encodeHAL writes application/hal+json. An entity keeps its members at the top;
@@ -78,38 +80,42 @@ func encodeJSON(d document) []byte {
 // "_links.self.href" only, as third parties saw it on the API.
 func encodeHAL(d document) []byte {
 	if d.problem != nil {
-		return d.entity.appendJSON(nil)
+		return d.entity.AppendJSON(nil)
 	}
 	if d.list == nil {
 		self := d.path
-		if id, ok := parseString(d.entity.get("_id")); ok && !strings.Contains(self, id) {
+		if id, ok := jsonvalue.ParseString(d.entity.Get("_id")); ok && !strings.Contains(self, id) {
 			self += "/" + id // a create
 		}
-		return append(object{{"_links", object{{"self", link(self)}}.value()}}, d.entity...).appendJSON(nil)
+		return append(selfLink(self), d.entity...).AppendJSON(nil)
 	}
-	links := object{{"self", link(d.page("", ""))}}
+	links := jsonvalue.Object{{Name: "self", Value: link(d.page("", ""))}}
 	if d.list.next != "" {
-		links = append(links, member{"next", link(d.page("next", d.list.next))})
+		links = links.Set("next", link(d.page("next", d.list.next)))
 	}
 	if d.list.previous != "" {
-		links = append(links, member{"previous", link(d.page("previous", d.list.previous))})
+		links = links.Set("previous", link(d.page("previous", d.list.previous)))
 	}
-	items := make([]object, len(d.list.items))
+	items := make([]jsonvalue.Object, len(d.list.items))
 	for i, item := range d.list.items {
-		id, _ := parseString(item[0].value)
-		items[i] = object{
-			{"_links", object{{"self", link(d.path + "/" + id)}}.value()},
-			{"properties", item[1:].value()},
-		}
+		id, _ := jsonvalue.ParseString(item[0].Value)
+		items[i] = selfLink(d.path+"/"+id).Set("properties", item[1:].Value())
 	}
-	return object{
-		{"_links", links.value()},
-		{"_embedded", object{{"profiles", objectsValue(items)}}.value()},
-		{"total", intValue(int64(d.list.total))},
-	}.appendJSON(nil)
+	return jsonvalue.Object{
+		{Name: "_links", Value: links.Value()},
+		{Name: "_embedded", Value: jsonvalue.Object{{Name: "profiles", Value: jsonvalue.Objects(items)}}.Value()},
+		{Name: "total", Value: jsonvalue.Int(int64(d.list.total))},
+	}.AppendJSON(nil)
 }
 
-func link(href string) jsontext.Value { return object{{"href", stringValue(href)}}.value() }
+// selfLink is the member "_links" of what has one link: to itself.
+func selfLink(href string) jsonvalue.Object {
+	return jsonvalue.Object{{Name: "_links", Value: jsonvalue.Object{{Name: "self", Value: link(href)}}.Value()}}
+}
+
+func link(href string) jsontext.Value {
+	return jsonvalue.Object{{Name: "href", Value: jsonvalue.String(href)}}.Value()
+}
 
 // page is the address of this list, or of the page at a cursor. The key is left
 // out of it.
@@ -142,12 +148,12 @@ func encodeXML(d document) []byte {
 		root, o = "profiles", d.list.object()
 	case d.problem != nil:
 		root = "problem"
-	case d.entity.get("details") != nil:
+	case d.entity.Get("details") != nil:
 		root = "schema"
 	}
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
-	appendXML(&b, root, o.value())
+	appendXML(&b, root, o.Value())
 	return b.Bytes()
 }
 
@@ -164,17 +170,17 @@ func appendXML(b *bytes.Buffer, name string, v jsontext.Value) {
 	}
 	switch v.Kind() {
 	case '{':
-		o, _ := parseObject(v)
+		o, _ := jsonvalue.ParseObject(v)
 		for _, m := range o {
-			appendXML(b, m.name, m.value)
+			appendXML(b, m.Name, m.Value)
 		}
 	case '[':
-		items, _ := parseArray(v)
+		items, _ := jsonvalue.ParseArray(v)
 		for _, item := range items {
 			appendXML(b, "item", item)
 		}
 	case '"':
-		text, _ := parseString(v)
+		text, _ := jsonvalue.ParseString(v)
 		xml.EscapeText(b, []byte(text))
 	case 'n': // null is an empty element
 	default:
@@ -188,7 +194,7 @@ func appendXML(b *bytes.Buffer, name string, v jsontext.Value) {
 // are columns "profile.<name>"; objects and arrays are JSON. The total and the
 // cursors of a list are in no record.
 func encodeCSV(d document) []byte {
-	list := []object{d.entity}
+	list := []jsonvalue.Object{d.entity}
 	if d.list != nil {
 		list = d.list.items
 	}
@@ -198,16 +204,16 @@ func encodeCSV(d document) []byte {
 	for i, o := range list {
 		records[i] = make(map[int]string)
 		for _, m := range flat(o) {
-			column, ok := known[m.name]
+			column, ok := known[m.Name]
 			if !ok {
 				column = len(columns)
-				known[m.name] = column
-				columns = append(columns, m.name)
+				known[m.Name] = column
+				columns = append(columns, m.Name)
 			}
-			text := string(m.value)
-			if s, ok := parseString(m.value); ok {
+			text := string(m.Value)
+			if s, ok := jsonvalue.ParseString(m.Value); ok {
 				text = s
-			} else if m.value.Kind() == 'n' {
+			} else if m.Value.Kind() == 'n' {
 				text = ""
 			}
 			records[i][column] = text
@@ -231,16 +237,16 @@ func encodeCSV(d document) []byte {
 }
 
 // flat puts the fields of a profile in its place.
-func flat(o object) object {
-	var out object
+func flat(o jsonvalue.Object) jsonvalue.Object {
+	var out jsonvalue.Object
 	for _, m := range o {
-		if m.name != "profile" {
+		if m.Name != "profile" {
 			out = append(out, m)
 			continue
 		}
-		fields, _ := parseObject(m.value)
+		fields, _ := jsonvalue.ParseObject(m.Value)
 		for _, f := range fields {
-			out = append(out, member{"profile." + f.name, f.value})
+			out = append(out, jsonvalue.Member{Name: "profile." + f.Name, Value: f.Value})
 		}
 	}
 	return out

@@ -2,13 +2,15 @@ package sandbox
 
 import (
 	"fmt"
-	"importer/internal/words"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"importer/internal/sandbox/store"
+	"importer/internal/words"
 )
 
 // What the zero values of Options stand for.
@@ -72,9 +74,9 @@ const (
 	UnknownReject = "reject"
 	UnknownIgnore = "ignore"
 
-	FieldsKeep   = "keep"
-	FieldsDrop   = "drop"
-	FieldsReject = "reject"
+	FieldsKeep   = store.KeepUnknown
+	FieldsDrop   = store.DropUnknown
+	FieldsReject = store.RejectUnknown
 
 	LimitClamp  = "clamp"
 	LimitReject = "reject"

@@ -118,9 +118,9 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock()
-	s.profiles.expire(now)
+	profiles := s.store.All(now)
 	o := s.options
-	d := pageData{Host: host, ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: s.profiles.len(), Throttled: s.record.throttled,
+	d := pageData{Host: host, ProjectID: o.ProjectID, Storage: "in memory", Quota: "off", Profiles: len(profiles), Throttled: s.record.throttled,
 		MayRead: mayRead, Now: now.UTC().Format(time.RFC3339)}
 	if o.DataFile != "" {
 		d.Storage = "in a SQLite file"
@@ -157,12 +157,9 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	injections := s.record.injections.all()
 	d.Injections = injections[max(0, len(injections)-shownFaults):]
 	slices.Reverse(d.Injections)
-	for _, e := range slices.Backward(s.profiles.order) {
-		if !mayRead || len(d.Last) == shownProfiles {
-			break
-		}
-		if !e.now.gone {
-			d.Last = append(d.Last, pageProfile{e.id, strings.Join(e.now.contactIDs, ", "), time.Unix(e.now.createdAt, 0).UTC().Format(time.RFC3339), e.now.active})
+	if mayRead {
+		for _, p := range slices.Backward(profiles[max(0, len(profiles)-shownProfiles):]) {
+			d.Last = append(d.Last, pageProfile{p.ID, strings.Join(p.ContactIDs, ", "), time.Unix(p.CreatedAt, 0).UTC().Format(time.RFC3339), p.Active})
 		}
 	}
 	return d

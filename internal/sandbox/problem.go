@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
 // A problem is an error as the API answers it: RFC 7807 with a code of the
@@ -60,16 +62,16 @@ func codeOfStatus(status int) int {
 func (p *problem) status() int { return codes[p.code] }
 
 // object is the body of the answer. instance is the path without /new.
-func (p *problem) object(instance string) object {
+func (p *problem) object(instance string) jsonvalue.Object {
 	status := p.status()
-	return object{
-		{"type", stringValue("about:blank")},
-		{"title", stringValue(http.StatusText(status))},
-		{"status", intValue(int64(status))},
-		{"detail", stringValue(p.detail)},
-		{"instance", stringValue(instance)},
-		{"code", intValue(int64(p.code))},
-		{"traceId", stringValue("sandbox-" + rand.Text())},
+	return jsonvalue.Object{
+		{Name: "type", Value: jsonvalue.String("about:blank")},
+		{Name: "title", Value: jsonvalue.String(http.StatusText(status))},
+		{Name: "status", Value: jsonvalue.Int(int64(status))},
+		{Name: "detail", Value: jsonvalue.String(p.detail)},
+		{Name: "instance", Value: jsonvalue.String(instance)},
+		{Name: "code", Value: jsonvalue.Int(int64(p.code))},
+		{Name: "traceId", Value: jsonvalue.String("sandbox-" + rand.Text())},
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // create adds a profile, unless one of its contact ids is taken.
@@ -23,32 +26,32 @@ func (s *Sandbox) create(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fields, p := s.schema.check(fields, s.options.UnknownFields)
-	if p != nil {
-		return failure(p)
+	fields, err := s.store.Check(fields, s.options.UnknownFields)
+	if err != nil {
+		return failure(invalid("%v", err))
 	}
-	s.profiles.expire(c.at)
-	if owner := s.profiles.owner(contactIDs, nil); owner != nil {
+	if owner := s.store.Owner(contactIDs, "", c.at); owner != nil {
 		switch s.options.OnDuplicate {
 		case DuplicateConflict:
 			return failure(taken())
 		case DuplicateReturn:
-			return profileAnswer(s.options.CreateStatus, owner.id, owner.now)
+			return profileAnswer(s.options.CreateStatus, owner)
 		}
 	}
-	e := s.profiles.create(&version{fields: fields, contactIDs: contactIDs, active: active || !given}, c.at)
-	return profileAnswer(s.options.CreateStatus, e.id, e.now)
+	p := &store.Profile{Fields: fields, ContactIDs: contactIDs, Active: active || !given}
+	s.store.Create(p, c.at)
+	return profileAnswer(s.options.CreateStatus, p)
 }
 
 // get reads a profile.
 func (s *Sandbox) get(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, p := s.read(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Read(c.id, c.at)
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	return profileAnswer(200, c.id, v)
+	return profileAnswer(200, p)
 }
 
 // update changes the members that are in its body. contactIds takes the place of
@@ -64,51 +67,50 @@ func (s *Sandbox) update(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, p := s.writable(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Find(c.id, c.at)
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	fields := e.now.fields
-	if b.members.get("profile") != nil {
-		if patch, p = s.schema.check(patch, s.options.UnknownFields); p != nil {
-			return failure(p)
+	fields := p.Fields
+	if b.members.Get("profile") != nil {
+		patch, err := s.store.Check(patch, s.options.UnknownFields)
+		if err != nil {
+			return failure(invalid("%v", err))
 		}
 		if s.options.Patch == PatchReplace {
 			fields = nil
 		}
 		for _, m := range patch {
-			fields = fields.set(m.name, m.value)
+			fields = fields.Set(m.Name, m.Value)
 		}
 		if p := checkSize(fields); p != nil {
 			return failure(p)
 		}
 	}
-	if s.options.OnDuplicate != DuplicateAllow && s.profiles.owner(contactIDs, e) != nil {
+	if s.options.OnDuplicate != DuplicateAllow && s.store.Owner(contactIDs, p.ID, c.at) != nil {
 		return failure(taken())
 	}
-	s.profiles.change(e, c.at, func(v *version) {
-		v.fields = fields
+	return nothing(s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.Fields = fields
 		if activeGiven {
-			v.active = active
+			p.Active = active
 		}
 		if contactIDs != nil {
-			v.contactIDs = contactIDs
+			p.ContactIDs = contactIDs
 		}
-	})
-	return nothing(e)
+	}))
 }
 
 // delete removes a profile and its conversations.
 func (s *Sandbox) delete(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, p := s.writable(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Find(c.id, c.at)
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	a := nothing(e)
-	s.profiles.delete(e, c.at)
-	return a
+	s.store.Delete(p.ID, c.at)
+	return nothing(p)
 }
 
 // merge takes the profile that has a contact id into the one in the path: its
@@ -127,25 +129,24 @@ func (s *Sandbox) merge(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, p := s.writable(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Find(c.id, c.at)
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	if slices.Contains(e.now.contactIDs, contactID) {
-		return profileAnswer(200, e.id, e.now)
+	if slices.Contains(p.ContactIDs, contactID) {
+		return profileAnswer(200, p)
 	}
-	other := s.profiles.owner([]string{contactID}, e)
-	if other == nil {
+	from := s.store.Owner([]string{contactID}, p.ID, c.at)
+	if from == nil {
 		return failure(notFound("no profile has the contact id '%s'", contactID))
 	}
-	from := other.now
-	fields, contactIDs := e.now.fields, slices.Clone(e.now.contactIDs)
-	for _, m := range from.fields {
-		if fields.get(m.name) == nil {
-			fields = fields.set(m.name, m.value)
+	fields, contactIDs := p.Fields, slices.Clone(p.ContactIDs)
+	for _, m := range from.Fields {
+		if fields.Get(m.Name) == nil {
+			fields = fields.Set(m.Name, m.Value)
 		}
 	}
-	for _, id := range from.contactIDs {
+	for _, id := range from.ContactIDs {
 		if !slices.Contains(contactIDs, id) {
 			contactIDs = append(contactIDs, id)
 		}
@@ -156,29 +157,28 @@ func (s *Sandbox) merge(c *call) answer {
 	if len(contactIDs) > maxContactIDs {
 		return failure(invalid("the merged profile would have more than %d contact ids", maxContactIDs))
 	}
-	s.profiles.delete(other, c.at)
-	s.profiles.change(e, c.at, func(v *version) {
-		v.fields, v.contactIDs = fields, contactIDs
-		v.sessions = slices.Concat(v.sessions, from.sessions)
-	})
-	return profileAnswer(200, e.id, e.now)
+	s.store.Delete(from.ID, c.at)
+	return profileAnswer(200, s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.Fields, p.ContactIDs = fields, contactIDs
+		p.Sessions = slices.Concat(p.Sessions, from.Sessions)
+	}))
 }
 
 // unmerge gives one of several contact ids a profile of its own, without fields.
 func (s *Sandbox) unmerge(c *call) answer {
-	return s.withoutContactID(c, func(v *version, contactID string) {
-		s.profiles.create(&version{contactIDs: []string{contactID}, active: v.active}, c.at)
+	return s.withoutContactID(c, func(p *store.Profile, contactID string) {
+		s.store.Create(&store.Profile{ContactIDs: []string{contactID}, Active: p.Active}, c.at)
 	})
 }
 
 // removeContactID takes one of several contact ids away from a profile.
 func (s *Sandbox) removeContactID(c *call) answer {
-	return s.withoutContactID(c, func(*version, string) {})
+	return s.withoutContactID(c, func(*store.Profile, string) {})
 }
 
 // withoutContactID takes away the contact id in the body, and then does
 // something with it.
-func (s *Sandbox) withoutContactID(c *call, then func(v *version, contactID string)) answer {
+func (s *Sandbox) withoutContactID(c *call, then func(p *store.Profile, contactID string)) answer {
 	b := s.body(c, "contactId")
 	contactID := b.string("contactId")
 	b.require("contactId")
@@ -188,21 +188,20 @@ func (s *Sandbox) withoutContactID(c *call, then func(v *version, contactID stri
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, p := s.writable(c)
+	p := s.store.Find(c.id, c.at)
 	switch {
-	case p != nil:
-		return failure(p)
-	case !slices.Contains(e.now.contactIDs, contactID):
-		return failure(notFound("the profile '%s' has no contact id '%s'", e.id, contactID))
-	case len(e.now.contactIDs) == 1:
+	case p == nil:
+		return failure(noProfile(c.id))
+	case !slices.Contains(p.ContactIDs, contactID):
+		return failure(notFound("the profile '%s' has no contact id '%s'", p.ID, contactID))
+	case len(p.ContactIDs) == 1:
 		return failure(invalid("'%s' is the only contact id of the profile, and every profile needs one", contactID))
 	}
-	a := nothing(e)
-	s.profiles.change(e, c.at, func(v *version) {
-		v.contactIDs = slices.DeleteFunc(slices.Clone(v.contactIDs), func(id string) bool { return id == contactID })
+	s.store.Change(p.ID, c.at, func(p *store.Profile) {
+		p.ContactIDs = slices.DeleteFunc(slices.Clone(p.ContactIDs), func(id string) bool { return id == contactID })
 	})
-	then(e.now, contactID)
-	return a
+	then(p, contactID)
+	return nothing(p)
 }
 
 // exportData reads a profile and its conversations.
@@ -212,12 +211,12 @@ func (s *Sandbox) exportData(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, p := s.read(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Read(c.id, c.at)
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	a := profileAnswer(200, c.id, v)
-	a.entity = append(a.entity, member{"sessions", objectsValue(v.sessions)})
+	a := profileAnswer(200, p)
+	a.entity = a.entity.Set("sessions", jsonvalue.Objects(p.Sessions))
 	return a
 }
 
@@ -228,47 +227,20 @@ func (s *Sandbox) deleteData(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, p := s.writable(c)
-	if p != nil {
-		return failure(p)
+	p := s.store.Change(c.id, c.at, func(p *store.Profile) { p.Sessions = nil })
+	if p == nil {
+		return failure(noProfile(c.id))
 	}
-	s.profiles.change(e, c.at, func(v *version) { v.sessions = nil })
-	return nothing(e)
+	return nothing(p)
 }
 
-// read is the profile in the path of a call, as reads see it. The mutex is held.
-func (s *Sandbox) read(c *call) (*version, *problem) {
-	s.profiles.expire(c.at)
-	e := s.profiles.byID[c.id]
-	if e == nil {
-		return nil, noProfile(c.id)
-	}
-	v := e.visible(c.at)
-	if v == nil {
-		return nil, noProfile(c.id)
-	}
-	s.profiles.touch(e, c.at)
-	return v, nil
-}
-
-// writable is the profile in the path of a call that changes it. The mutex is
-// held.
-func (s *Sandbox) writable(c *call) (*entry, *problem) {
-	s.profiles.expire(c.at)
-	e := s.profiles.find(c.id)
-	if e == nil {
-		return nil, noProfile(c.id)
-	}
-	return e, nil
-}
-
-func profileAnswer(status int, id string, v *version) answer {
-	return answer{status: status, entity: v.entity(id), id: id, contactIDs: v.contactIDs}
+func profileAnswer(status int, p *store.Profile) answer {
+	return answer{status: status, entity: entity(p), id: p.ID, contactIDs: p.ContactIDs}
 }
 
 // nothing is the answer without a body of what was done to a profile.
-func nothing(e *entry) answer {
-	return answer{status: 204, id: e.id, contactIDs: e.now.contactIDs}
+func nothing(p *store.Profile) answer {
+	return answer{status: 204, id: p.ID, contactIDs: p.ContactIDs}
 }
 
 func noProfile(id string) *problem { return notFound("there is no profile '%s'", id) }
@@ -292,8 +264,8 @@ func noBody(c *call) *problem {
 }
 
 // checkSize refuses a profile that has grown too large by several requests.
-func checkSize(fields object) *problem {
-	if n := len(fields.value()); n > maxProfileBytes {
+func checkSize(fields jsonvalue.Object) *problem {
+	if n := len(fields.Value()); n > maxProfileBytes {
 		return &problem{code: 413, detail: fmt.Sprintf("the profile would be %d bytes: the limit is %d", n, maxProfileBytes)}
 	}
 	return nil

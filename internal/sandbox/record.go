@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A Request is what the sandbox remembers of a request to the API.
@@ -117,9 +120,8 @@ func (s *Sandbox) Injections() []Injection {
 func (s *Sandbox) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles.expire(s.options.Clock())
 	return Counts{Requests: maps.Clone(s.record.operations), Faults: maps.Clone(s.record.faults), Throttled: s.record.throttled,
-		Profiles: s.profiles.len()}
+		Profiles: s.store.Len(s.options.Clock())}
 }
 
 // Profiles are all profiles in the order of their creation. It does not count as
@@ -127,12 +129,10 @@ func (s *Sandbox) Counts() Counts {
 func (s *Sandbox) Profiles() []Profile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.profiles.expire(s.options.Clock())
-	list := make([]Profile, 0, len(s.profiles.order))
-	for _, e := range s.profiles.order {
-		if !e.now.gone {
-			list = append(list, Profile{ID: e.id, ContactIDs: append([]string(nil), e.now.contactIDs...), Body: e.now.entity(e.id).value()})
-		}
+	profiles := s.store.All(s.options.Clock())
+	list := make([]Profile, len(profiles))
+	for i, p := range profiles {
+		list[i] = Profile{ID: p.ID, ContactIDs: slices.Clone(p.ContactIDs), Body: entity(p).Value()}
 	}
 	return list
 }
@@ -141,15 +141,12 @@ func (s *Sandbox) Profiles() []Profile {
 // Flow: a JSON object, which export data answers and delete data removes. The
 // API has no operation for that. It tells whether there is such a profile.
 func (s *Sandbox) AddSession(profileID string, session jsontext.Value) (bool, error) {
-	o, err := parseObject(session)
+	o, err := jsonvalue.ParseObject(session)
 	if err != nil {
 		return false, err
 	}
 	s.mu.Lock()
-	e := s.profiles.find(profileID)
-	if e != nil {
-		s.profiles.change(e, s.options.Clock(), func(v *version) { v.sessions = append(slices.Clone(v.sessions), o) })
-	}
+	p := s.store.Change(profileID, s.options.Clock(), func(p *store.Profile) { p.Sessions = append(slices.Clone(p.Sessions), o) })
 	s.mu.Unlock()
-	return e != nil, s.profiles.store.wait()
+	return p != nil, s.store.Wait()
 }

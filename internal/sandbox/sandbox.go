@@ -4,11 +4,10 @@
 //
 //	request ─► quota ─► key ─► route ─► fault? ─► operation ─► commit ─► fault? ─► answer
 //	                                                 │            │
-//	                                              profiles ───► store
+//	                                               store  ────► file
 //	                                             (in memory)   (SQLite)
 //
-// It imports nothing of the other packages and shares no types with the client,
-// so that a wrong name cannot pass on both sides.
+// It shares no types with the client, so that a wrong name cannot pass on both sides.
 package sandbox
 
 import (
@@ -22,6 +21,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A Sandbox is one project of the API. It is safe for concurrent use.
@@ -32,12 +34,11 @@ import (
 type Sandbox struct {
 	options Options
 
-	mu       sync.Mutex
-	profiles *profiles
-	schema   schema
-	quotas   *quotas
-	dice     *dice
-	record   *record
+	mu     sync.Mutex // guards what follows, but for the store's Wait and Close
+	store  *store.Store
+	quotas *quotas
+	dice   *dice
+	record *record
 }
 
 // New makes a sandbox. With a data file it has to be closed; it fails where the
@@ -49,14 +50,11 @@ func New(options Options) (*Sandbox, error) {
 		return nil, err
 	}
 	o.Faults = slices.Clone(o.Faults)
-	s := &Sandbox{options: o, profiles: newProfiles(o.TTL, readLag(o.Faults), o.Seed),
-		quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}
-	if o.DataFile != "" {
-		if s.profiles.store, err = openStore(o.DataFile, o.ProjectID, s.profiles, &s.schema); err != nil {
-			return nil, err
-		}
+	kept, err := store.Open(store.Options{File: o.DataFile, ProjectID: o.ProjectID, TTL: o.TTL, ReadLag: readLag(o.Faults), Seed: o.Seed})
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return &Sandbox{options: o, store: kept, quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}, nil
 }
 
 // APIKey and ProjectID are those that the sandbox accepts.
@@ -65,7 +63,7 @@ func (s *Sandbox) ProjectID() string { return s.options.ProjectID }
 
 // Close writes what is not on disk yet and closes the data file. Requests after
 // that fail where they need it.
-func (s *Sandbox) Close() error { return s.profiles.store.close() }
+func (s *Sandbox) Close() error { return s.store.Close() }
 
 // A call is a request on its way through the sandbox.
 type call struct {
@@ -82,7 +80,7 @@ type call struct {
 type answer struct {
 	status  int
 	problem *problem
-	entity  object
+	entity  jsonvalue.Object
 	list    *page
 	html    string // of something on the way
 	// id and contactIDs are of the profile that the call was about.
@@ -172,7 +170,7 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return answer{}, fault
 	}
 	a := s.operate(c)
-	if err := s.profiles.store.wait(); err != nil {
+	if err := s.store.Wait(); err != nil {
 		s.options.Log.Error().Err(err).Str("file", s.options.DataFile).Msg("the data file cannot be written; nothing is stored any more")
 		a = failure(&problem{code: codeDatabaseWrite, detail: "the data file of the sandbox cannot be written"})
 	}

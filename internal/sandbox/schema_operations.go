@@ -3,8 +3,10 @@ package sandbox
 import (
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // getSchema reads the custom fields of the project.
@@ -14,7 +16,7 @@ func (s *Sandbox) getSchema(c *call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return answer{status: 200, entity: s.schema.entity()}
+	return answer{status: 200, entity: schemaEntity(s.store.Schema())}
 }
 
 // setSchema puts a whole list of custom fields in the place of the one there was.
@@ -25,11 +27,11 @@ func (s *Sandbox) setSchema(c *call) answer {
 	}
 	b := s.body(c, "details")
 	b.require("details")
-	items, ok := parseArray(b.members.get("details"))
+	items, ok := jsonvalue.ParseArray(b.members.Get("details"))
 	if b.problem == nil && !ok {
 		b.fail(invalid("field 'details' should be an array of fields"))
 	}
-	custom := make([]field, 0, len(items))
+	custom := make([]store.Field, 0, len(items))
 	for i, item := range items {
 		f, p := s.parseField(item, i)
 		if p != nil {
@@ -44,41 +46,48 @@ func (s *Sandbox) setSchema(c *call) answer {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	deleted, p := s.schema.replace(custom)
-	if p != nil {
-		return failure(p)
+	if err := s.store.SetSchema(custom, c.at); err != nil {
+		return failure(invalid("%v", err))
 	}
-	s.profiles.eraseFields(deleted, c.at)
-	details, err := json.Marshal(s.schema.custom)
-	if err != nil {
-		return failure(&problem{code: codeInternal, detail: err.Error()})
-	}
-	s.profiles.store.putSchema(details)
 	return answer{status: 204}
 }
 
 // parseField reads an entry of "details".
-func (s *Sandbox) parseField(v jsontext.Value, i int) (f field, p *problem) {
-	o, err := parseObject(v)
+func (s *Sandbox) parseField(v jsontext.Value, i int) (f store.Field, p *problem) {
+	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		return f, invalid("field 'details[%d]' should be an object of field, internal and type", i)
 	}
 	for _, m := range o {
-		into := map[string]*string{"field": &f.Field, "internal": &f.Internal, "type": &f.Type}[m.name]
-		text, ok := parseString(m.value)
+		into := map[string]*string{"field": &f.Field, "internal": &f.Internal, "type": &f.Type}[m.Name]
+		text, ok := jsonvalue.ParseString(m.Value)
 		switch {
 		case into == nil && s.options.UnknownMembers == UnknownReject:
-			return f, invalid("field 'details[%d].%s' is not allowed", i, m.name)
+			return f, invalid("field 'details[%d].%s' is not allowed", i, m.Name)
 		case into != nil && !ok:
-			return f, invalid("field 'details[%d].%s' should be a string", i, m.name)
+			return f, invalid("field 'details[%d].%s' should be a string", i, m.Name)
 		case into != nil:
 			*into = text
 		}
 	}
 	for _, name := range []string{"field", "internal", "type"} {
-		if o.get(name) == nil {
+		if o.Get(name) == nil {
 			return f, missing("details[" + strconv.Itoa(i) + "]." + name)
 		}
 	}
 	return f, nil
+}
+
+// schemaEntity is the schema as get schema answers it.
+func schemaEntity(custom []store.Field) jsonvalue.Object {
+	types, details := make(jsonvalue.Object, len(custom)), make([]jsonvalue.Object, len(custom))
+	for i, f := range custom {
+		types[i] = jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)}
+		details[i] = jsonvalue.Object{
+			{Name: "field", Value: jsonvalue.String(f.Field)},
+			{Name: "internal", Value: jsonvalue.String(f.Internal)},
+			{Name: "type", Value: jsonvalue.String(f.Type)},
+		}
+	}
+	return jsonvalue.Object{{Name: "schema", Value: types.Value()}, {Name: "details", Value: jsonvalue.Objects(details)}}
 }

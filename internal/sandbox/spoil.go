@@ -52,8 +52,8 @@ func (s *Sandbox) spoil(c *call, a answer, fault *Fault) (answer, *Fault) {
 	case FaultMixedCache:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if other, v := s.profiles.other(c.id, c.at); other != nil && a.status == 200 {
-			return profileAnswer(200, other.id, v), fault
+		if other := s.store.Other(c.id, c.at); other != nil && a.status == 200 {
+			return profileAnswer(200, other), fault
 		}
 		return a, nil
 	}

@@ -1,4 +1,4 @@
-package sandbox
+package store
 
 import (
 	"fmt"
@@ -10,26 +10,27 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/sandbox/jsonvalue"
 )
 
-// A field is a custom field of the project: an entry of "details" in the schema.
-type field struct {
+// A Field is a custom field of the project: an entry of "details" in the schema.
+type Field struct {
 	Field    string `json:"field"`    // display name
 	Internal string `json:"internal"` // name in the profile
 	Type     string `json:"type"`     // string, number, boolean or object
 }
 
-func (f field) object() object {
-	return object{{"field", stringValue(f.Field)}, {"internal", stringValue(f.Internal)}, {"type", stringValue(f.Type)}}
-}
-
-// schema is the fields that a profile of the project may have. The Sandbox's
-// mutex guards it.
-type schema struct{ custom []field }
-
 var fieldTypes = []string{"string", "number", "boolean", "object"}
 
 var internalName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+
+// What Check does with fields that are not in the schema.
+const (
+	KeepUnknown   = "keep"
+	DropUnknown   = "drop"
+	RejectUnknown = "reject"
+)
 
 // maxFields bounds the schema.
 const maxFields = 1000
@@ -49,43 +50,48 @@ var customTypes = map[string]func(jsontext.Value) error{
 	"string": wantString, "number": wantNumber, "boolean": wantBoolean, "object": wantObject,
 }
 
-// check looks at the member "profile" of a body, and returns what is stored of
-// it.
-func (s *schema) check(fields object, unknown string) (object, *problem) {
-	kept := make(object, 0, len(fields))
+// Schema are the custom fields. The slice is the store's: do not change it.
+func (s *Store) Schema() []Field { return s.custom }
+
+// Check looks at the fields of a profile that somebody sends, and returns what is to
+// be kept of them. unknown is KeepUnknown, DropUnknown or RejectUnknown. Its error says
+// which field is invalid and why.
+func (s *Store) Check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, error) {
+	kept := make(jsonvalue.Object, 0, len(fields))
 	for _, m := range fields {
-		want := defaultFields[m.name]
+		want := defaultFields[m.Name]
 		if want == nil {
 			for _, f := range s.custom {
-				if strings.EqualFold(f.Internal, m.name) {
-					want, m.name = customTypes[f.Type], f.Internal
+				if strings.EqualFold(f.Internal, m.Name) {
+					want, m.Name = customTypes[f.Type], f.Internal
 					break
 				}
 			}
 		}
 		switch {
-		case want == nil && unknown == FieldsReject:
-			return nil, invalid("field 'profile.%s' is not allowed", m.name)
-		case want == nil && unknown == FieldsDrop:
+		case want == nil && unknown == RejectUnknown:
+			return nil, fmt.Errorf("field 'profile.%s' is not allowed", m.Name)
+		case want == nil && unknown == DropUnknown:
 			continue
 		case want != nil:
-			if err := want(m.value); err != nil {
-				return nil, invalid("field 'profile.%s' %v", m.name, err)
+			if err := want(m.Value); err != nil {
+				return nil, fmt.Errorf("field 'profile.%s' %w", m.Name, err)
 			}
 		}
-		if kept.get(m.name) != nil {
-			return nil, invalid("field 'profile.%s' is there twice", m.name)
+		if kept.Get(m.Name) != nil {
+			return nil, fmt.Errorf("field 'profile.%s' is there twice", m.Name)
 		}
 		kept = append(kept, m)
 	}
 	return kept, nil
 }
 
-// replace puts other custom fields in the place of those there are, and returns
-// the internal names of those that are deleted by it.
-func (s *schema) replace(custom []field) (deleted []string, p *problem) {
+// SetSchema puts other custom fields in the place of those there are. A field that
+// is not among them is deleted, and with it its data in every profile. The slice is
+// the store's after that. Its error says which of them is invalid and why.
+func (s *Store) SetSchema(custom []Field, now time.Time) error {
 	if len(custom) > maxFields {
-		return nil, invalid("field 'details' has more than %d entries", maxFields)
+		return fmt.Errorf("field 'details' has more than %d entries", maxFields)
 	}
 	seen := make(map[string]bool)
 	for name := range defaultFields {
@@ -95,38 +101,32 @@ func (s *schema) replace(custom []field) (deleted []string, p *problem) {
 		lower := strings.ToLower(f.Internal)
 		switch {
 		case f.Field == "":
-			return nil, invalid("field 'details[%d].field' should not be empty", i)
+			return fmt.Errorf("field 'details[%d].field' should not be empty", i)
 		case !internalName.MatchString(f.Internal):
-			return nil, invalid("field 'details[%d].internal' should be letters, digits and underscores", i)
+			return fmt.Errorf("field 'details[%d].internal' should be letters, digits and underscores", i)
 		case !slices.Contains(fieldTypes, f.Type):
-			return nil, invalid("field 'details[%d].type' should be one of %s", i, strings.Join(fieldTypes, ", "))
+			return fmt.Errorf("field 'details[%d].type' should be one of %s", i, strings.Join(fieldTypes, ", "))
 		case seen[lower]:
-			return nil, invalid("field 'details[%d].internal': there is a field '%s' already", i, f.Internal)
+			return fmt.Errorf("field 'details[%d].internal': there is a field '%s' already", i, f.Internal)
 		}
 		seen[lower] = true
 	}
+	var deleted []string
 	for _, old := range s.custom {
-		i := slices.IndexFunc(custom, func(f field) bool { return strings.EqualFold(f.Internal, old.Internal) })
+		i := slices.IndexFunc(custom, func(f Field) bool { return strings.EqualFold(f.Internal, old.Internal) })
 		if i < 0 {
 			deleted = append(deleted, old.Internal)
 		} else if custom[i].Type != old.Type {
-			return nil, invalid("field 'details[%d].type': '%s' is a %s, and its type cannot be changed", i, old.Internal, old.Type)
+			return fmt.Errorf("field 'details[%d].type': '%s' is a %s, and its type cannot be changed", i, old.Internal, old.Type)
 		} else {
 			custom[i].Internal = old.Internal
 		}
 	}
 	s.custom = custom
-	return deleted, nil
-}
-
-// entity is the schema as get schema answers it.
-func (s *schema) entity() object {
-	types, details := object{}, make([]object, len(s.custom))
-	for i, f := range s.custom {
-		types = append(types, member{f.Internal, stringValue(f.Type)})
-		details[i] = f.object()
-	}
-	return object{{"schema", types.value()}, {"details", objectsValue(details)}}
+	s.expire(now)
+	s.eraseFields(deleted, now)
+	s.file.putSchema(custom)
+	return nil
 }
 
 func wantString(v jsontext.Value) error {
@@ -165,7 +165,7 @@ func wantObject(v jsontext.Value) error {
 }
 
 func wantStrings(v jsontext.Value) error {
-	_, err := parseStrings(v)
+	_, err := jsonvalue.ParseStrings(v)
 	return err
 }
 
@@ -175,22 +175,22 @@ func wantPrivacyPolicy(v jsontext.Value) error {
 	if err := wantObject(v); err != nil {
 		return err
 	}
-	o, err := parseObject(v)
+	o, err := jsonvalue.ParseObject(v)
 	if err != nil {
 		return err
 	}
 	for _, m := range o {
-		switch m.name {
+		switch m.Name {
 		case "accepted":
-			if err := wantBoolean(m.value); err != nil {
+			if err := wantBoolean(m.Value); err != nil {
 				return fmt.Errorf("has a member 'accepted' that %w", err)
 			}
 		case "meta":
-			if err := wantObject(m.value); err != nil {
+			if err := wantObject(m.Value); err != nil {
 				return fmt.Errorf("has a member 'meta' that %w", err)
 			}
 		default:
-			return fmt.Errorf("has a member '%s' that is not allowed", m.name)
+			return fmt.Errorf("has a member '%s' that is not allowed", m.Name)
 		}
 	}
 	return nil
@@ -198,21 +198,21 @@ func wantPrivacyPolicy(v jsontext.Value) error {
 
 // wantMemories wants an array of {id, timestamp (ISO 8601), text}.
 func wantMemories(v jsontext.Value) error {
-	items, ok := parseArray(v)
+	items, ok := jsonvalue.ParseArray(v)
 	if !ok {
 		return fmt.Errorf("should be an array of memories")
 	}
 	for i, item := range items {
-		o, err := parseObject(item)
+		o, err := jsonvalue.ParseObject(item)
 		if err != nil {
 			return fmt.Errorf("has an item %d that should be an object", i)
 		}
 		for _, m := range o {
-			text, ok := parseString(m.value)
-			if !ok || !slices.Contains([]string{"id", "timestamp", "text"}, m.name) {
+			text, ok := jsonvalue.ParseString(m.Value)
+			if !ok || !slices.Contains([]string{"id", "timestamp", "text"}, m.Name) {
 				return fmt.Errorf("has an item %d that should be {id, timestamp, text}, all strings", i)
 			}
-			if _, err := time.Parse(time.RFC3339, text); m.name == "timestamp" && err != nil {
+			if _, err := time.Parse(time.RFC3339, text); m.Name == "timestamp" && err != nil {
 				return fmt.Errorf("has an item %d whose timestamp should be in ISO 8601, as in 2006-01-02T15:04:05Z", i)
 			}
 		}
