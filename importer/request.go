@@ -94,7 +94,7 @@ func (e *engine) ask(retries int, request func() error) error {
 		return errNotSent
 	}
 	if problem.Class == contact.Fatal {
-		e.stop(withHint(problem))
+		e.stop(problem)
 		return errNotSent
 	}
 	return problem

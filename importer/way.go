@@ -162,7 +162,7 @@ func (e *engine) judge(t *task, err error, repeatable bool) answer {
 	case contact.Conflict:
 		return conflict
 	case contact.Fatal:
-		e.stop(withHint(t.problem))
+		e.stop(t.problem)
 		return stopped
 	}
 	return lost
@@ -415,12 +415,4 @@ func (t *task) undecided() *contact.Failure {
 	f.Detail = "the contact could not be looked up: " + f.Detail
 	f.Hint = "it may be in the API; the next run of the same command looks it up again"
 	return &f
-}
-
-// withHint is an error that ends the run, with what to do about it.
-func withHint(problem *contact.APIError) error {
-	if problem.Hint == "" {
-		return problem
-	}
-	return fmt.Errorf("%w; %s", problem, problem.Hint)
 }

@@ -2,8 +2,6 @@ package contact
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 )
 
@@ -66,25 +64,18 @@ type APIError struct {
 	Err error
 }
 
+// Error is what happened and what to do about it: whoever passes the error on
+// passes the hint on, too.
 func (e *APIError) Error() string {
-	var b strings.Builder
-	if e.HTTP != 0 {
-		fmt.Fprintf(&b, "HTTP %d", e.HTTP)
-		if e.Code != 0 && e.Code != e.HTTP {
-			fmt.Fprintf(&b, ", code %d", e.Code)
-		}
-		b.WriteString(": ")
+	if e.Hint == "" {
+		return e.Reason()
 	}
-	b.WriteString(e.Detail)
-	if e.TraceID != "" {
-		fmt.Fprintf(&b, " (trace id %s)", e.TraceID)
-	}
-	return b.String()
+	return e.Reason() + "; " + e.Hint
 }
 
 func (e *APIError) Unwrap() error { return e.Err }
 
-// asAPIError is the APIError that err is. An error of any other kind tells
+// AsAPIError is the APIError that err is. An error of any other kind tells
 // nothing of what the API did, which is what the zero Class says.
 func AsAPIError(err error) *APIError {
 	var problem *APIError
