@@ -5,10 +5,14 @@ import (
 	"time"
 )
 
-// A CreateResult is the answer to a create. The API documents a whole Profile
-// in it, and no status code: every 2xx is success.
+// A CreateResult is the profile in the answer to a create. That it is there does
+// not say that this request made it: a server may return a profile that it had, and
+// a cache one of another request. Then it is older than the request, by the server's
+// clock, or holds other contact ids.
 type CreateResult struct {
-	ID string // empty where the answer carried none: look the contact id up
+	ID         string    // 24 characters, never empty
+	CreatedAt  time.Time // whole seconds of the server's clock; zero where the answer did not tell
+	ContactIDs []string  // as the API keeps them; nil where the answer did not tell
 }
 
 // A ListQuery asks for one page of the project's profiles.
@@ -22,7 +26,7 @@ type ListQuery struct {
 // A ListPage is one page of a list.
 type ListPage struct {
 	Profiles []Found
-	Total    int    // all matches, not just this page
+	Total    int    // all matches, not just this page; -1 where the server did not tell
 	Next     string // cursor of the next page; empty on the last
 }
 
@@ -35,6 +39,21 @@ type Found struct {
 	CreatedAt   time.Time // whole seconds of the server's clock; zero in a list
 	LastChanged time.Time // whole seconds of the server's clock
 }
+
+// An Author is who gave an answer. Only what the API says is believed.
+type Author uint8
+
+const (
+	NoAnswer Author = iota // none came, or not enough of it to tell
+	API                    // the API itself, or the limiter before it
+	Way                    // something on the way: a proxy, firewall, gateway, cache or page
+)
+
+func (a Author) String() string { return [...]string{"no answer", "api", "way"}[a] }
+
+// ErrTooLarge is wrapped by the error of a read whose answer is larger than a client
+// takes: ask for less at once.
+var ErrTooLarge = errors.New("the answer is too large")
 
 // A Class says what may be done about an error of the API. The zero value never
 // retries.
@@ -55,9 +74,13 @@ func (c Class) String() string {
 
 // An APIError is a request that did not succeed. Made by cognigy alone, which
 // classifies it.
+//
+// What something on the way answered is Ambiguous for a write and Transient for a
+// read, whatever its status: its HTTP tells what kind of refusal it was.
 type APIError struct {
 	Failure
-	Class Class
+	Author Author
+	Class  Class
 	// RetryAfter is how long the server asked to wait; 0 where it did not say.
 	RetryAfter time.Duration
 	// Err is the error of the transport, where there was no answer.

@@ -33,7 +33,7 @@ func TestThroughProxy(t *testing.T) {
 			return
 		}
 		seen.Store(req.RequestURI)
-		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 12\r\n\r\n"+`{"_id":"p1"}`)
+		io.WriteString(c, httpAnswer(201, anyAnswer))
 	})
 	c, err := New(Options{BaseURL: "http://api.example", APIKey: testKey, ProjectID: testProject, InsecureHTTP: true})
 	if err != nil {
@@ -41,7 +41,7 @@ func TestThroughProxy(t *testing.T) {
 	}
 	c.transport = newTransport(http.Header{}, Trust{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
 	t.Cleanup(c.Close)
-	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
+	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if got := seen.Load(); got != "http://api.example/new/v2.0/profiles" {
@@ -52,7 +52,7 @@ func TestThroughProxy(t *testing.T) {
 // Over TLS a proxy sees where the connection goes, and nothing of the request.
 func TestThroughProxyOverTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, `{"_id":"p1"}`)
+		io.WriteString(w, anyAnswer)
 	}))
 	t.Cleanup(s.Close)
 	var passed bytes.Buffer
@@ -84,7 +84,7 @@ func TestThroughProxyOverTLS(t *testing.T) {
 	c.transport = newTransport(c.transport.header, Trust{Roots: trust.RootCAs}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
 	c.transport.http.TLSClientConfig.ServerName = "example.com" // of the test's certificate
 	for range 2 {
-		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
+		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 			t.Fatalf("%+v, %v", result, err)
 		}
 	}
@@ -106,8 +106,7 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 			if _, _, err := readRequest(r); err != nil {
 				return
 			}
-			const answer = "HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n"
-			io.WriteString(c, answer+`{"_id":"mine"}`+answer+`{"_id":"fake"}`)
+			io.WriteString(c, httpAnswer(201, anyAnswer)+httpAnswer(201, strings.Replace(anyAnswer, profileID, "65f1000000000000000fa4e0", 1)))
 		}
 	})
 	c := newClient(t, base)
@@ -115,7 +114,7 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 1000 {
-				if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "mine" {
+				if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 					t.Errorf("%+v, %v", result, err)
 					return
 				}
@@ -127,28 +126,29 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 
 // The head of an answer in every form that HTTP/1 allows, and some it does not.
 func TestHeads(t *testing.T) {
-	const id = `{"_id":"x1"}`
-	whole := fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s", len(id), id)
+	body := anyAnswer
+	whole := httpAnswer(201, body)
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	for name, tt := range map[string]struct {
 		answer string
-		id     string
 		conns  int64 // for two requests
 		doubt  bool
 	}{
-		"length":             {whole, "x1", 1, false},
-		"interim":            {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + whole, "x1", 1, false},
-		"chunked":            {"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + id[:5] + "\r\n7\r\n" + id[5:] + "\r\n0\r\nTrailer: x\r\n\r\n", "x1", 1, false},
-		"close":              {"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 12\r\n\r\n" + id, "x1", 2, false},
-		"HTTP/1.0":           {"HTTP/1.0 201 Created\r\nContent-Length: 12\r\n\r\n" + id, "x1", 2, false},
-		"more than asked":    {whole + whole, "x1", 2, false},
-		"204":                {"HTTP/1.1 204 No Content\r\n\r\n", "", 1, false},
-		"101":                {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "", 2, true},
-		"endless interim":    {strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim), "", 2, true},
-		"large head":         {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes/2) + "\r\nContent-Length: 12\r\n\r\n" + id, "x1", 1, false},
-		"too large a head":   {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes+8<<10) + "\r\nContent-Length: 12\r\n\r\n" + id, "", 2, true},
-		"two lengths":        {"HTTP/1.1 201 Created\r\nContent-Length: 12\r\nContent-Length: 13\r\n\r\n" + id, "", 2, true},
-		"a negative length":  {"HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n", "", 2, true},
-		"a malformed header": {"HTTP/1.1 201 Created\r\nX\r\n\r\n", "", 2, true},
+		"length":             {whole, 1, false},
+		"bare LF":            {strings.ReplaceAll(whole, "\r\n", "\n"), 1, false},
+		"interim":            {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + whole, 1, false},
+		"chunked":            {"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + body[:5] + fmt.Sprintf("\r\n%x\r\n", len(body)-5) + body[5:] + "\r\n0\r\nTrailer: x\r\n\r\n", 1, false},
+		"close":              {"HTTP/1.1 201 Created\r\nConnection: close\r\n" + length + "\r\n" + body, 2, false},
+		"HTTP/1.0":           {"HTTP/1.0 201 Created\r\n" + length + "\r\n" + body, 2, false},
+		"more than asked":    {whole + whole, 2, false},
+		"204":                {"HTTP/1.1 204 No Content\r\n\r\n", 1, true},
+		"101":                {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 2, true},
+		"endless interim":    {strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim), 2, true},
+		"large head":         {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes/2) + "\r\n" + length + "\r\n" + body, 1, false},
+		"too large a head":   {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes+8<<10) + "\r\n" + length + "\r\n" + body, 2, true},
+		"two lengths":        {"HTTP/1.1 201 Created\r\n" + length + "Content-Length: 13\r\n\r\n" + body, 2, true},
+		"a negative length":  {"HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n", 2, true},
+		"a malformed header": {"HTTP/1.1 201 Created\r\nX\r\n\r\n", 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, accepted := rawServer(t, func(_ int, c net.Conn) {
@@ -168,8 +168,8 @@ func TestHeads(t *testing.T) {
 					if errors.Is(err, context.DeadlineExceeded) {
 						t.Error("it took the whole timeout")
 					}
-				} else if err != nil || result.ID != tt.id {
-					t.Fatalf("%+v, %v; want id %q", result, err, tt.id)
+				} else if err != nil || result.ID != profileID {
+					t.Fatalf("%+v, %v", result, err)
 				}
 			}
 			if accepted.Load() != tt.conns {
@@ -216,7 +216,7 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 						return
 					}
 					requests.Add(1)
-					io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+					io.WriteString(c, httpAnswer(201, anyAnswer))
 					if n > 0 {
 						continue
 					}
@@ -305,7 +305,7 @@ func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes in
 	var requests atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		io.WriteString(w, `{"items":[],"_id":"x1"}`)
+		io.WriteString(w, anyAnswer)
 	}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.TLS = &tls.Config{MaxVersion: tls.VersionTLS12}
@@ -391,7 +391,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 					if _, _, err := readRequest(r); err != nil {
 						return
 					}
-					io.WriteString(server, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+					io.WriteString(server, httpAnswer(201, anyAnswer))
 				}
 			}()
 			return closeConn{client, func() { open.Add(-1) }}, nil
