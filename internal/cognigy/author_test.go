@@ -152,6 +152,20 @@ func TestReasonIsShown(t *testing.T) {
 	}
 }
 
+// Servers say in words that they want TLS.
+func TestPlainHTTPToTLS(t *testing.T) {
+	for _, body := range []string{
+		"Client sent an HTTP request to an HTTPS server.\n",
+		"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+		"<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.</p>",
+	} {
+		e := classify(exchange{op: opCreate, status: 400, body: []byte(body)})
+		if !e.Hopeless || !strings.Contains(e.Hint, "https://") || e.Author != contact.Way {
+			t.Errorf("%s: %+v", body, e)
+		}
+	}
+}
+
 func FuzzAuthorOf(f *testing.F) {
 	ops := []operation{opCreate, opList, opGet, opUpdate, opDelete, opMerge, opGetSchema, opSetSchema}
 	for i := range ops {

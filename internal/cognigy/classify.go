@@ -11,6 +11,7 @@ import (
 	"importer/importer/contact"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,25 +41,29 @@ type exchange struct {
 
 // Sentences for people, who know their settings and not HTTP.
 const (
-	hintBaseURL   = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
-	hintKey       = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
-	hintPlan      = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
-	hintRole      = "the key's user needs the role contact_profile_admin in the project of --project-id"
-	hintProject   = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
-	hintSize      = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
-	hintExists    = "a profile with one of these contact ids is there already"
-	hintWait      = "somebody else behind the same IP address may use the quota too: lower --rate"
-	hintServer    = "the server failed; give the trace id to the vendor's support if it goes on"
-	hintNetwork   = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
-	hintGateway   = "a server failed, or something on the way that cannot reach it or keeps it closed: look at the API's state, then at --base-url and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
-	hintProxy     = "look at the user name and password of the proxy in $HTTPS_PROXY"
-	hintTimeout   = "raise --timeout, or lower --workers, if the API is slow"
-	hintCert      = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
-	hintPlainHTTP = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
-	hintPage      = "look at --base-url, which must name the API and not the user interface, and at the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
-	hintWay       = "something on the way answered, not the API, such as a proxy, firewall, gateway or cache"
-	hintRow       = "correct the row and import it again"
-	hintGone      = "the profile is not there: it may have expired or been deleted"
+	hintBaseURL       = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
+	hintKey           = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
+	hintPlan          = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
+	hintRole          = "the key's user needs the role contact_profile_admin in the project of --project-id"
+	hintProject       = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
+	hintSize          = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
+	hintExists        = "a profile with one of these contact ids is there already"
+	hintWait          = "somebody else behind the same IP address may use the quota too: lower --rate"
+	hintServer        = "the server failed; give the trace id to the vendor's support if it goes on"
+	hintNetwork       = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintGateway       = "a server failed, or something on the way that cannot reach it or keeps it closed: look at the API's state, then at --base-url and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintProxy         = "look at the proxy in $HTTPS_PROXY, at its user name and password there, and at what it allows"
+	hintTimeout       = "raise --timeout, or lower --workers, if the API is slow"
+	hintCert          = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
+	hintPlainHTTP     = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
+	hintPage          = "look at --base-url, which must name the API and not the user interface, and at the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintTLSPort       = "the server speaks https:// on this port: look at the scheme and the port of --base-url"
+	hintTLS           = "look at the host and the port of --base-url, and at api.client_cert_file if the server wants to see a certificate"
+	hintNoHTTP        = "something else than the API listens there: look at the host and the port of --base-url, and at the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintWay           = "something on the way answered, not the API, such as a proxy, firewall, gateway or cache"
+	hintRow           = "correct the row and import it again"
+	hintProxySettings = "correct $HTTPS_PROXY or $HTTP_PROXY: http://host:port, with user:password@ before the host where the proxy wants them"
+	hintGone          = "the profile is not there: it may have expired or been deleted"
 )
 
 // classify says what a failed exchange means and what may be done about it. It
@@ -166,12 +171,14 @@ func classifyWay(x exchange) *contact.APIError {
 		}
 	case status/100 == 2, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		look = hintPage
+	case status == http.StatusBadRequest && plainHTTP.Match(x.body):
+		look, e.Hopeless = hintTLSPort, true
 	case status == http.StatusUnauthorized:
 		look = hintKey
 	case status == http.StatusPaymentRequired:
 		look = hintPlan
 	case status == http.StatusProxyAuthRequired:
-		look = hintProxy
+		look, e.Hopeless = hintProxy, true
 	case status == http.StatusRequestTimeout:
 		look = hintTimeout
 	case status == http.StatusRequestEntityTooLarge:
@@ -185,6 +192,9 @@ func classifyWay(x exchange) *contact.APIError {
 	e.Hint = hintWay + "; " + look
 	return e
 }
+
+// plainHTTP is how servers say that they want TLS.
+var plainHTTP = regexp.MustCompile(`(?i)HTTP request (?:was sent )?to (?:an )?HTTPS|speaking plain HTTP`)
 
 // describeWay says what came in place of an answer of the API. Contacts of an answer
 // that is not believed are not repeated.
@@ -251,19 +261,32 @@ func classifyTransport(x exchange) *contact.APIError {
 
 	var (
 		dns     *net.DNSError
+		addr    *net.AddrError
 		cert    *tls.CertificateVerificationError
 		roots   x509.SystemRootsError
 		record  tls.RecordHeaderError
+		proxy   *proxyError
 		timeout interface{ Timeout() bool }
 	)
 	switch msg := x.err.Error(); {
+	case errors.Is(x.err, errProxySettings):
+		e.Hopeless, e.Hint = true, hintProxySettings
+	case errors.As(x.err, &proxy):
+		e.Hopeless, e.Hint = proxy.refuses(), hintProxy
 	case errors.As(x.err, &cert), errors.As(x.err, &roots):
-		e.Class, e.Hint = contact.Fatal, hintCert
+		e.Hopeless, e.Hint = true, hintCert
 	case !x.sent && (errors.As(x.err, &record) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
-		e.Class, e.Hint = contact.Fatal, hintPlainHTTP
-	case !x.sent && strings.Contains(msg, http.StatusText(http.StatusProxyAuthRequired)):
-		e.Class, e.Hint = contact.Fatal, hintProxy
+		e.Hopeless, e.Hint = true, hintPlainHTTP
+	case strings.Contains(msg, unasked):
+		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: the server sends something before it is asked", hintNoHTTP
+	case strings.Contains(msg, "malformed HTTP "):
+		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: "+text, hintNoHTTP
+	case isRefusedTLS(msg):
+		e.Hopeless, e.Detail, e.Hint = true, "no TLS connection: "+text, hintTLS
+	case errors.As(x.err, &addr):
+		e.Hopeless, e.Hint = true, hintBaseURL
 	case errors.As(x.err, &dns):
+		e.Hopeless = dns.IsNotFound
 		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", redact(dns.Name, x.key), redact(dns.Err, x.key)), hintNetwork
 	case errors.Is(x.err, syscall.ECONNREFUSED):
 		e.Detail, e.Hint = "nobody listens: "+text, hintNetwork
@@ -280,4 +303,15 @@ func classifyTransport(x exchange) *contact.APIError {
 		e.Hint = hintNetwork
 	}
 	return e
+}
+
+// unasked is how net/http says that it received something before it sent a request.
+const unasked = "readLoopPeekFailLocked: %!w(<nil>)"
+
+// isRefusedTLS tells whether one of the two sides refuses the other for its TLS: for
+// a version, a name, or a certificate that is wanted. Under TLS 1.3 a server says so
+// only after the request was sent. What is told of a moment's failure is no refusal.
+func isRefusedTLS(msg string) bool {
+	return strings.Contains(msg, "tls: ") && !strings.Contains(msg, "internal error") && !strings.Contains(msg, "user canceled") &&
+		!strings.Contains(msg, "bad record MAC")
 }

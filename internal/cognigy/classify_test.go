@@ -152,23 +152,32 @@ func TestClassifyTransportErrors(t *testing.T) {
 		class  contact.Class
 		detail string
 		hint   string
+
+		hopeless bool
 	}{
-		{"refused", opCreate, false, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), contact.Transient, "nobody listens", "--base-url"},
-		{"no such host", opCreate, false, dial(&net.DNSError{Err: "no such host", Name: "api.invalid", IsNotFound: true}), contact.Transient, "api.invalid cannot be looked up: no such host", "--base-url"},
-		{"dial timeout", opCreate, false, dial(os.ErrDeadlineExceeded), contact.Transient, "no connection in time", "network"},
-		{"handshake", opCreate, false, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, contact.Transient, "handshake failure", "network"},
-		{"certificate", opCreate, false, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, contact.Fatal, "unknown authority", "certificate"},
-		{"not TLS", opCreate, false, tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, contact.Fatal, "TLS", "scheme"},
-		{"proxy wants a password", opCreate, false, errors.New("Proxy Authentication Required"), contact.Fatal, "Proxy", "$HTTPS_PROXY"},
-		{"cancelled before", opCreate, false, context.Canceled, contact.Transient, "cancelled", ""},
-		{"cancelled after", opCreate, true, context.Canceled, contact.Ambiguous, "cancelled", ""},
-		{"timeout before", opCreate, false, &timeoutError{time.Second}, contact.Transient, "no connection in time", "network"},
-		{"timeout after", opCreate, true, &timeoutError{time.Second}, contact.Ambiguous, "no answer within 1s", "--timeout"},
-		{"end of file", opCreate, true, io.EOF, contact.Ambiguous, "broke", "network"},
-		{"reset", opCreate, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Ambiguous, "reset", "network"},
-		{"reset of a read", opList, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Transient, "reset", "network"},
-		{"unknown before", opCreate, false, errors.New("?"), contact.Transient, "?", "network"},
-		{"unknown after", opCreate, true, errors.New("?"), contact.Ambiguous, "?", "network"},
+		{"refused", opCreate, false, dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), contact.Transient, "nobody listens", "--base-url", false},
+		{"no such host", opCreate, false, dial(&net.DNSError{Err: "no such host", Name: "api.invalid", IsNotFound: true}), contact.Transient, "api.invalid cannot be looked up: no such host", "--base-url", true},
+		{"name server that fails", opCreate, false, dial(&net.DNSError{Err: "server misbehaving", Name: "api.example", IsTemporary: true}), contact.Transient, "server misbehaving", "--base-url", false},
+		{"TLS that fails for a moment", opCreate, false, &net.OpError{Op: "remote error", Err: tls.AlertError(80)}, contact.Transient, "internal error", "network", false},
+		{"network unreachable", opCreate, false, dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), contact.Transient, "unreachable", "network", false},
+		{"proxy that is busy", opCreate, false, &proxyError{429}, contact.Transient, "429", "$HTTPS_PROXY", false},
+		{"proxy settings", opCreate, false, errProxySettings, contact.Transient, "cannot be read", "$HTTPS_PROXY", true},
+		{"certificate wanted", opCreate, true, &net.OpError{Op: "remote error", Err: tls.AlertError(116)}, contact.Ambiguous, "certificate required", "client_cert_file", true},
+		{"not HTTP", opCreate, true, errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0"`), contact.Ambiguous, "no HTTP", "port", true},
+		{"dial timeout", opCreate, false, dial(os.ErrDeadlineExceeded), contact.Transient, "no connection in time", "network", false},
+		{"handshake", opCreate, false, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, contact.Transient, "handshake failure", "api.client_cert_file", true},
+		{"certificate", opCreate, false, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, contact.Transient, "unknown authority", "certificate", true},
+		{"not TLS", opCreate, false, tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, contact.Transient, "TLS", "scheme", true},
+		{"proxy wants a password", opCreate, false, &proxyError{407}, contact.Transient, "407 Proxy", "$HTTPS_PROXY", true},
+		{"cancelled before", opCreate, false, context.Canceled, contact.Transient, "cancelled", "", false},
+		{"cancelled after", opCreate, true, context.Canceled, contact.Ambiguous, "cancelled", "", false},
+		{"timeout before", opCreate, false, &timeoutError{time.Second}, contact.Transient, "no connection in time", "network", false},
+		{"timeout after", opCreate, true, &timeoutError{time.Second}, contact.Ambiguous, "no answer within 1s", "--timeout", false},
+		{"end of file", opCreate, true, io.EOF, contact.Ambiguous, "broke", "network", false},
+		{"reset", opCreate, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Ambiguous, "reset", "network", false},
+		{"reset of a read", opList, true, os.NewSyscallError("read", syscall.ECONNRESET), contact.Transient, "reset", "network", false},
+		{"unknown before", opCreate, false, errors.New("?"), contact.Transient, "?", "network", false},
+		{"unknown after", opCreate, true, errors.New("?"), contact.Ambiguous, "?", "network", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,6 +193,9 @@ func TestClassifyTransportErrors(t *testing.T) {
 			}
 			if e.HTTP != 0 || e.Author != contact.NoAnswer {
 				t.Errorf("HTTP status %d from %v without an answer", e.HTTP, e.Author)
+			}
+			if e.Hopeless != tt.hopeless {
+				t.Errorf("hopeless: %v", e.Hopeless)
 			}
 		})
 	}
@@ -267,7 +279,7 @@ func TestOnlyTextFromOutsideIsRedacted(t *testing.T) {
 	}
 
 	x := exchange{op: opCreate, err: errors.New("http: server gave HTTP response to HTTPS client"), key: "response"}
-	if e := classify(x); e.Class != contact.Fatal || e.Hint != hintPlainHTTP || strings.Contains(e.Detail, "response") {
+	if e := classify(x); !e.Hopeless || e.Hint != hintPlainHTTP || strings.Contains(e.Detail, "response") {
 		t.Errorf("%v, %+v", e.Class, e.Failure)
 	}
 	x = exchange{op: opCreate, status: 401, body: []byte(`{"detail":"the environment is missing or wrong","code":401,"traceId":"environment"}`)}

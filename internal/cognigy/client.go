@@ -131,7 +131,7 @@ func New(o Options) (*Client, error) {
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
 		"X-Api-Key":  {key},
 	}
-	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
+	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment)
 	c.timedOut = &timeoutError{c.timeout}
 	return c, nil
 }

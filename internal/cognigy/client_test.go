@@ -293,8 +293,8 @@ func TestTLS(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	_, err := newClient(t, s.URL).Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "certificate") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "certificate") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 
 	c := newClient(t, s.URL)
@@ -307,13 +307,15 @@ func TestTLS(t *testing.T) {
 	c = newClient(t, s.URL)
 	c.transport.http.TLSClientConfig.RootCAs = x509.NewCertPool()
 	_, err = c.Create(context.Background(), ada)
-	apiError(t, err, contact.Fatal)
+	if e := apiError(t, err, contact.Transient); !e.Hopeless {
+		t.Error(e)
+	}
 
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	_, err = newClient(t, strings.Replace(plain.URL, "http:", "https:", 1)).Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "scheme") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "scheme") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 }
 
@@ -344,8 +346,8 @@ func TestProxyFromEnvironment(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	c.transport = newTransport(http.Header{"X-Api-Key": {testKey}}, Trust{}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
 	_, err := c.Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "$HTTPS_PROXY") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "$HTTPS_PROXY") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 }
 

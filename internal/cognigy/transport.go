@@ -48,6 +48,7 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeadBytes,
 		Protocols:              protocols,
+		OnProxyConnectResponse: connected,
 	}}
 	t.bodyHeader.Set("Content-Type", "application/json")
 	return t
@@ -95,6 +96,38 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 }
 
 func (t *transport) close() { t.http.CloseIdleConnections() }
+
+// errProxySettings is that the settings of the proxy cannot be read. They are not
+// repeated: a password may stand in them.
+var errProxySettings = errors.New("the address of the proxy cannot be read")
+
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errProxySettings
+	}
+	return u, nil
+}
+
+// A proxyError is a proxy that does not connect to the server.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy does not connect to the API: it says %d %s", e.status, statusName(e.status))
+}
+
+// refuses tells whether it will not do so later either.
+func (e *proxyError) refuses() bool {
+	return e.status/100 == 4 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
+}
+
+// connected looks at the answer of a proxy that was asked to connect.
+func connected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{resp.StatusCode}
+}
 
 var (
 	errNotAgain = errors.New("the request may have left, and is not sent again")

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -450,5 +451,97 @@ func TestCancelled(t *testing.T) {
 				t.Errorf("%d connections, want 2", accepted.Load())
 			}
 		})
+	}
+}
+
+// What can never work says so, and what to look at.
+func TestHopeless(t *testing.T) {
+	tlsServer := func(config *tls.Config) string {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, anyAnswer) }))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.TLS = config
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	speaks := func(s string) string {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			io.WriteString(c, s)
+			readRequest(bufio.NewReader(c))
+		})
+		return base
+	}
+	proxy := func(status string) func(*http.Request) (*url.URL, error) {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			readRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
+		})
+		return func(*http.Request) (*url.URL, error) { return url.Parse(base) }
+	}
+	none := func(*http.Request) (*url.URL, error) { return nil, nil }
+	unreadable := func(*http.Request) (*url.URL, error) { return nil, errProxySettings }
+	refused := func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return "http://" + l.Addr().String()
+	}
+	for name, tt := range map[string]struct {
+		base     string
+		proxy    func(*http.Request) (*url.URL, error)
+		hopeless bool
+		detail   string
+		hint     string
+	}{
+		"no such port":             {"http://127.0.0.1:99999", none, true, "invalid port", "--base-url"},
+		"TLS to a plain server":    {strings.Replace(speaks("HTTP/1.1 400 Bad Request\r\n\r\n"), "http:", "https:", 1), none, true, "TLS", "scheme"},
+		"TLS to an SSH server":     {strings.Replace(speaks("SSH-2.0-OpenSSH_9.6\r\n"), "http:", "https:", 1), none, true, "TLS", "scheme"},
+		"old TLS":                  {tlsServer(&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}), none, true, "protocol version", "--base-url"},
+		"a certificate is wanted":  {tlsServer(&tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}), none, true, "no TLS connection: ", "api.client_cert_file"},
+		"and told after the start": {tlsServer(&tls.Config{ClientAuth: tls.RequireAnyClientCert}), none, true, "certificate required", "api.client_cert_file"},
+		"SSH":                      {speaks("SSH-2.0-OpenSSH_9.6\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"HTTP/2":                   {speaks("\x00\x00\x12\x04\x00\x00\x00\x00\x00\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"TLS over a plain request": {speaks("\x15\x03\x01\x00\x02\x02\x16\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"nobody listens":           {refused(), none, false, "nobody listens", "--base-url"},
+		"proxy 403":                {"https://api.example", proxy("403 Not by our rules"), true, "403 Forbidden", "$HTTPS_PROXY"},
+		"proxy 407":                {"https://api.example", proxy("407"), true, "407 Proxy Authentication Required", "$HTTPS_PROXY"},
+		"proxy 502":                {"https://api.example", proxy("502 Bad Gateway"), false, "502 Bad Gateway", "$HTTPS_PROXY"},
+		"proxy settings":           {"https://api.example", unreadable, true, "the address of the proxy cannot be read", "$HTTPS_PROXY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, tt.base)
+			c.transport.http.TLSClientConfig.InsecureSkipVerify = true
+			c.transport.http.Proxy = tt.proxy
+			_, err := c.Create(context.Background(), ada)
+			var e *contact.APIError
+			if !errors.As(err, &e) {
+				t.Fatal(err)
+			}
+			if e.Hopeless != tt.hopeless || e.Author != contact.NoAnswer || e.HTTP != 0 || !strings.Contains(e.Detail, tt.detail) || !strings.Contains(e.Hint, tt.hint) {
+				t.Errorf("hopeless %v, from %v: %v", e.Hopeless, e.Author, e)
+			}
+			if e.Class != contact.Transient && e.Class != contact.Ambiguous {
+				t.Errorf("class %v: where something has worked, it may pass", e.Class)
+			}
+		})
+	}
+}
+
+// The settings of a proxy are read from the environment; a password in what cannot be
+// read is not repeated.
+func TestUnreadableProxySettings(t *testing.T) {
+	if os.Getenv("TEST_PROXY_SETTINGS") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestUnreadableProxySettings$")
+		cmd.Env = append(os.Environ(), "TEST_PROXY_SETTINGS=1", "HTTPS_PROXY=http://ann:s3cret@[::1", "NO_PROXY=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	_, err := newClient(t, "https://api.example").Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Transient); !e.Hopeless || strings.Contains(fmt.Sprintf("%v %v", e, e.Err), "s3cret") {
+		t.Errorf("%v, %v", e, e.Err)
 	}
 }
