@@ -454,6 +454,86 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// A server that closes its connections without saying so costs a few answers, and
+// not one of each two.
+func TestConnectionsThatBreakAreNotReused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answers int // that a connection gives before it breaks
+		lost    int // of 60 requests
+		conns   int64
+	}{
+		"each":              {1, maxBroken, 57},
+		"each after two":    {2, 60 / 3, 20}, // a reuse that works starts the count anew
+		"none that is used": {60, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, accepted := rawServer(t, func(_ int, c net.Conn) {
+				r := bufio.NewReader(c)
+				for n := 0; ; n++ {
+					if _, _, err := readRequest(r); err != nil || n == tt.answers {
+						return
+					}
+					io.WriteString(c, httpAnswer(201, anyAnswer))
+				}
+			})
+			c := newClient(t, base)
+			lost := 0
+			for range 60 {
+				if _, err := c.Create(context.Background(), ada); err != nil {
+					apiError(t, err, contact.Ambiguous)
+					lost++
+				}
+			}
+			if lost != tt.lost || accepted.Load() != tt.conns {
+				t.Errorf("%d of 60 answers lost on %d connections, want %d on %d", lost, accepted.Load(), tt.lost, tt.conns)
+			}
+		})
+	}
+}
+
+// What is slow, or given up by us, is no broken connection.
+func TestSlowConnectionsAreReused(t *testing.T) {
+	base, accepted := rawServer(t, func(n int, c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			if _, _, err := readRequest(r); err != nil {
+				return
+			}
+			if n < 2*maxBroken {
+				io.WriteString(c, httpAnswer(201, anyAnswer))
+				readRequest(r)
+				readRequest(r) // until the client has gone
+				return
+			}
+			io.WriteString(c, httpAnswer(201, anyAnswer))
+		}
+	})
+	c := newClient(t, base)
+	c.timeout = 30 * time.Millisecond
+	c.timedOut = &timeoutError{c.timeout}
+	for i := range 2 * maxBroken {
+		if _, err := c.Create(context.Background(), ada); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if i%2 == 0 {
+			time.AfterFunc(5*time.Millisecond, cancel)
+		}
+		if _, err := c.List(ctx, contact.ListQuery{}); err == nil {
+			t.Fatal("no error")
+		}
+		cancel()
+	}
+	c.timeout = 5 * time.Second
+	for range 10 {
+		if _, err := c.Create(context.Background(), ada); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := accepted.Load(); got != 2*maxBroken+1 {
+		t.Errorf("%d connections, want %d", got, 2*maxBroken+1)
+	}
+}
+
 // What can never work says so, and what to look at.
 func TestHopeless(t *testing.T) {
 	tlsServer := func(config *tls.Config) string {
@@ -543,5 +623,35 @@ func TestUnreadableProxySettings(t *testing.T) {
 	_, err := newClient(t, "https://api.example").Create(context.Background(), ada)
 	if e := apiError(t, err, contact.Transient); !e.Hopeless || strings.Contains(fmt.Sprintf("%v %v", e, e.Err), "s3cret") {
 		t.Errorf("%v, %v", e, e.Err)
+	}
+}
+
+// A read ends with its context at every stage, and not with its timeout.
+func TestReadsEndWithTheirContext(t *testing.T) {
+	for name, scheme := range map[string]string{"connected": "http", "within the handshake": "https"} {
+		t.Run(name, func(t *testing.T) {
+			release := make(chan struct{})
+			ctx, cancel := context.WithCancel(context.Background())
+			base, _ := rawServer(t, func(_ int, c net.Conn) {
+				io.ReadFull(c, make([]byte, 1))
+				cancel()
+				<-release
+			})
+			t.Cleanup(func() { close(release) })
+			c := newClient(t, strings.Replace(base, "http:", scheme+":", 1))
+			c.timeout = time.Hour
+			began := time.Now()
+			_, list := c.List(ctx, contact.ListQuery{})
+			_, get := c.Get(ctx, profileID)
+			_, schema := c.GetSchema(ctx)
+			for _, err := range []error{list, get, schema} {
+				if apiError(t, err, contact.Transient); !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
 	}
 }
