@@ -242,8 +242,9 @@ func TestAnswersThatNobodyAskedFor(t *testing.T) {
 					return
 				}
 				_, _ = io.Copy(io.Discard, req.Body)
-				const answer = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n"
-				_, _ = io.WriteString(c, answer+`{"_id":"65f1","x":"ada@invalid"  }`+answer+`{"_id":"65f2","x":"bob@invalid"  }`)
+				const answer = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 87\r\n\r\n"
+				_, _ = io.WriteString(c, answer+`{"_id":"65f000000000000000000001","contactIds":["ada@example.com"],"x":"ada@invalid"  }`+
+					answer+`{"_id":"65f000000000000000000002","contactIds":["bob@example.com"],"x":"bob@invalid"  }`)
 				_, _ = io.Copy(io.Discard, c)
 			}()
 		}

@@ -121,7 +121,7 @@ func (f *front) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		rw.Header().Set("Content-Type", "application/problem+json")
 		rw.WriteHeader(do.status)
-		fmt.Fprintf(rw, `{"title":"spoilt","status":%d,"detail":"spoilt by the test","traceId":"t-1"}`, do.status)
+		fmt.Fprintf(rw, `{"title":"spoilt","status":%d,"detail":"spoilt by the test","code":%[1]d,"traceId":"t-1"}`, do.status)
 	case do.drop && do.before:
 		panic(http.ErrAbortHandler)
 	case do.drop:

@@ -196,7 +196,7 @@ func (r *rig) run(args ...string) *ranWay {
 	if r.op == "touch" {
 		refresh = "0s"
 	}
-	r.write("config.yaml", "give_up_after: 2s\nsync:\n  missing: "+missing+"\n  guard: {max: 1000000, percent: 100}\n  refresh_after: "+refresh+
+	r.write("config.yaml", "give_up_after: 2s\ngive_up_at_start: 2s\nsync:\n  missing: "+missing+"\n  guard: {max: 1000000, percent: 100}\n  refresh_after: "+refresh+
 		"\nreport:\n  keep_previous: true\n")
 	args = append(args, "--config", r.path("config.yaml"), "--base-url", r.server.URL, "--project-id", r.ProjectID(), "--rate", "unlimited",
 		"--workers", "4", "--retries", "2", "--timeout", "2s", "--progress", "none", "--json", "--log-level", "warn")

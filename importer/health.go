@@ -74,14 +74,16 @@ func (h *health) answer(k kind, sent time.Time, problem *contact.APIError) {
 		return
 	}
 	h.logOnce(problem)
-	if problem.Author == contact.Way {
+	// A gateway's 5xx says that the API is not there, like a connection that is
+	// refused.
+	if problem.Author == contact.Way && problem.HTTP < http.StatusInternalServerError {
 		h.foreign[k]++
 		most := maxForeign
 		if !h.heard[k] {
 			most = maxForeignAtStart
 		}
 		if h.foreign[k] >= most {
-			h.stop(fmt.Errorf("%d answers in a row did not come from the API but from something on the way to it, the last with: %w", h.foreign[k], withHint(problem)))
+			h.stop(fmt.Errorf("%d answers in a row did not come from the API but from something on the way to it, the last with: %w", h.foreign[k], problem))
 		}
 		return
 	}
@@ -112,7 +114,7 @@ func (h *health) fail(sent time.Time, problem *contact.APIError) {
 	h.throttled = h.throttled && quota
 	h.last = problem
 	if problem.Hopeless && !h.worked {
-		h.stop(fmt.Errorf("the API cannot be reached: %w", withHint(problem)))
+		h.stop(fmt.Errorf("the API cannot be reached: %w", problem))
 		return
 	}
 	left := time.Until(h.since.Add(h.patience()))
@@ -146,7 +148,7 @@ func (h *health) expired() {
 
 func (h *health) giveUpNow() {
 	down := time.Since(h.since).Round(time.Second)
-	h.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; then run the same command again: it resumes", down, withHint(h.last)))
+	h.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; then run the same command again: it resumes", down, h.last))
 }
 
 // succeededSince tells whether a request of a kind succeeded that was sent after
@@ -187,7 +189,7 @@ func isBarred(problem *contact.APIError) bool {
 		return false
 	}
 	switch problem.HTTP {
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusMethodNotAllowed:
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
 		return true
 	}
 	return problem.HTTP/100 == 3
@@ -201,11 +203,7 @@ func isGone(err error) bool {
 
 // reportHealth logs why a request failed.
 func (e *engine) reportHealth(problem *contact.APIError) {
-	l := e.Log.Warn().Str("error", problem.Error())
-	if problem.Hint != "" {
-		l = l.Str("hint", problem.Hint)
-	}
-	l.Msg("a request failed; told once for each reason")
+	e.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
 }
 
 // contextOf is what a request of a kind runs under: a write once sent is worth its

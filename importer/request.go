@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"importer/importer/contact"
@@ -74,7 +75,7 @@ func (e *engine) judgeWay(k kind, pass pace.Pass, sent time.Time, err error) (an
 		e.Progress.Throttled.Add(1)
 		e.breaker.Unused(pass)
 		answered = true
-	case problem.Author == contact.Way: // too many of them end the run by themselves
+	case problem.Author == contact.Way && problem.HTTP < http.StatusInternalServerError: // too many of them end the run by themselves
 		e.breaker.Unused(pass)
 	default:
 		answered = definite(problem)
@@ -88,7 +89,7 @@ func (e *engine) judgeWay(k kind, pass pace.Pass, sent time.Time, err error) (an
 // retries are used up. Its error is then that of the last, or errNotSent. A fatal
 // one stops the run.
 func (e *engine) ask(retries int, request func() error) error {
-	retry := pace.Retry{Max: retries}
+	retry := pace.Retry{Max: retries, Patient: true}
 	err := retry.Do(e.ctx, func() bool { return !e.breaker.IsOpen() }, func() { e.Progress.Retries.Add(1) }, request)
 	if err == nil {
 		return nil
@@ -98,7 +99,7 @@ func (e *engine) ask(retries int, request func() error) error {
 		return errNotSent
 	}
 	if problem.Class == contact.Fatal {
-		e.stop(withHint(problem))
+		e.stop(problem)
 		return errNotSent
 	}
 	return problem

@@ -173,7 +173,7 @@ func (e *engine) judge(t *task, err error, repeatable bool) answer {
 	case contact.Conflict:
 		return conflict
 	case contact.Fatal:
-		e.stop(withHint(t.problem))
+		e.stop(t.problem)
 		return stopped
 	}
 	switch {
@@ -530,12 +530,4 @@ func unlessAdopted(t *task) string {
 		return t.ID
 	}
 	return ""
-}
-
-// withHint is an error that ends the run, with what to do about it.
-func withHint(problem *contact.APIError) error {
-	if problem.Hint == "" {
-		return problem
-	}
-	return fmt.Errorf("%w; %s", problem, problem.Hint)
 }

@@ -2,16 +2,17 @@ package contact
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 )
 
-// A CreateResult is the answer to a create: the profile as the API shows it.
+// A CreateResult is the profile in the answer to a create. That it is there does
+// not say that this request made it: a server may return a profile that it had, and
+// a cache one of another request. Then it is older than the request, by the server's
+// clock, or holds other contact ids.
 type CreateResult struct {
-	ID         string
-	CreatedAt  time.Time // whole seconds of the server's clock; zero where the answer did not say
-	ContactIDs []string  // as the API spells them; nil where the answer did not say
+	ID         string    // 24 characters, never empty
+	CreatedAt  time.Time // whole seconds of the server's clock; zero where the answer did not tell
+	ContactIDs []string  // as the API keeps them; nil where the answer did not tell
 }
 
 // A ListQuery asks for one page of the project's profiles.
@@ -25,7 +26,7 @@ type ListQuery struct {
 // A ListPage is one page of a list.
 type ListPage struct {
 	Profiles []Found
-	Total    int    // all matches, not just this page
+	Total    int    // all matches, not just this page; -1 where the server did not tell
 	Next     string // cursor of the next page; empty on the last
 }
 
@@ -39,16 +40,20 @@ type Found struct {
 	LastChanged time.Time // whole seconds of the server's clock
 }
 
-// An Author is who answered a request. Only the API's word counts: what something
-// on the way to it says, such as a proxy, a firewall, a gateway or a cache, is no
-// answer to a read and leaves a write in doubt.
+// An Author is who gave an answer. Only what the API says is believed.
 type Author uint8
 
 const (
-	NoAnswer Author = iota // nobody, or it cannot be told
-	API
-	Way // something on the way
+	NoAnswer Author = iota // none came, or not enough of it to tell
+	API                    // the API itself, or the limiter before it
+	Way                    // something on the way: a proxy, firewall, gateway, cache or page
 )
+
+func (a Author) String() string { return [...]string{"no answer", "api", "way"}[a] }
+
+// ErrTooLarge is wrapped by the error of a read whose answer is larger than a client
+// takes: ask for less at once.
+var ErrTooLarge = errors.New("the answer is too large")
 
 // A Class says what may be done about an error of the API. The zero value never
 // retries.
@@ -69,12 +74,15 @@ func (c Class) String() string {
 
 // An APIError is a request that did not succeed. Made by cognigy alone, which
 // classifies it.
+//
+// What something on the way answered is Ambiguous for a write and Transient for a
+// read, whatever its status: its HTTP tells what kind of refusal it was.
 type APIError struct {
 	Failure
 	Author Author
 	Class  Class
-	// Hopeless: with these settings and surroundings no request can succeed, as with
-	// a host that does not exist.
+	// Hopeless: with these settings and this network no request can succeed, such as
+	// to a host that does not exist. Where others did succeed, it may pass.
 	Hopeless bool
 	// RetryAfter is how long the server asked to wait; 0 where it did not say.
 	RetryAfter time.Duration
@@ -82,20 +90,13 @@ type APIError struct {
 	Err error
 }
 
+// Error is what happened and what to do about it: whoever passes the error on
+// passes the hint on, too.
 func (e *APIError) Error() string {
-	var b strings.Builder
-	if e.HTTP != 0 {
-		fmt.Fprintf(&b, "HTTP %d", e.HTTP)
-		if e.Code != 0 && e.Code != e.HTTP {
-			fmt.Fprintf(&b, ", code %d", e.Code)
-		}
-		b.WriteString(": ")
+	if e.Hint == "" {
+		return e.Reason()
 	}
-	b.WriteString(e.Detail)
-	if e.TraceID != "" {
-		fmt.Fprintf(&b, " (trace id %s)", e.TraceID)
-	}
-	return b.String()
+	return e.Reason() + "; " + e.Hint
 }
 
 func (e *APIError) Unwrap() error { return e.Err }
@@ -109,10 +110,6 @@ func AsAPIError(err error) *APIError {
 	}
 	return &APIError{Failure: Failure{Detail: err.Error()}, Err: err}
 }
-
-// ErrTooLarge is an answer that is too large to be taken, such as a page of large
-// profiles. An APIError wraps it.
-var ErrTooLarge = errors.New("the answer is too large")
 
 // Field returns the value of the field of that name, or nil.
 func (f Found) Field(name string) []byte { return Profile{Fields: f.Fields}.Field(name) }

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -99,4 +100,21 @@ type Failure struct {
 	Detail  string `json:"detail"`            // what happened, in the API's words or ours
 	TraceID string `json:"traceId,omitempty"` // for the vendor's support
 	Hint    string `json:"hint,omitempty"`    // what to do next
+}
+
+// Reason is what happened, without the hint.
+func (f *Failure) Reason() string {
+	var b strings.Builder
+	if f.HTTP != 0 {
+		fmt.Fprintf(&b, "HTTP %d", f.HTTP)
+		if f.Code != 0 && f.Code != f.HTTP {
+			fmt.Fprintf(&b, ", code %d", f.Code)
+		}
+		b.WriteString(": ")
+	}
+	b.WriteString(f.Detail)
+	if f.TraceID != "" {
+		fmt.Fprintf(&b, " (trace id %s)", f.TraceID)
+	}
+	return b.String()
 }

@@ -23,7 +23,10 @@ const (
 // A Retry is the policy by which requests are made again, and what it has seen so
 // far of one row or one request. It has one owner at a time.
 type Retry struct {
-	Max      int // attempts after the first; 0 is none
+	Max int // attempts after the first; 0 is none
+	// Patient makes requests again also where their error is Hopeless, because others
+	// have worked, and somebody else ends what never will.
+	Patient  bool
 	failures int // that count against Max
 	delays   *backoff.ExponentialBackOff
 }
@@ -72,8 +75,11 @@ func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), reques
 	for {
 		err := request()
 		problem, failed := errors.AsType[*contact.APIError](err)
-		if !failed {
+		switch {
+		case !failed:
 			return err
+		case problem.Hopeless && !r.Patient:
+			return problem
 		}
 		switch r.After(problem.Class, counts == nil || counts()) {
 		case AtOnce:

@@ -227,7 +227,7 @@ func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error
 	})
 	var problem *contact.APIError
 	switch {
-	case errors.As(err, &problem) && problem.HTTP == 404:
+	case errors.As(err, &problem) && problem.Author == contact.API && problem.HTTP == 404:
 		return "create, because its profile is gone", nil
 	case err != nil:
 		return "", err

@@ -74,7 +74,7 @@ func TestTrust(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, `{"_id":"65f000000000000000000001"}`)
+		_, _ = io.WriteString(w, `{"_id":"65f000000000000000000001","contactIds":[]}`)
 	}))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -75,12 +75,12 @@ func answerCreates(c net.Conn) {
 	}
 }
 
-func BenchmarkIDOf(b *testing.B) {
-	answer := []byte(benchAnswer)
+func BenchmarkAuthorOf(b *testing.B) {
+	x := exchange{op: opCreate, status: 201, media: "application/json; charset=utf-8", body: []byte(benchAnswer)}
 	b.ReportAllocs()
 	for b.Loop() {
-		if idOf(answer) == "" {
-			b.Fatal("no id")
+		if author, _ := authorOf(x); author != contact.API {
+			b.Fatal(author)
 		}
 	}
 }

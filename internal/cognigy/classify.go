@@ -2,6 +2,7 @@ package cognigy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,23 +11,27 @@ import (
 	"importer/importer/contact"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// An exchange is what is known of a request that did not succeed: the answer, or
-// the transport's error where status is 0.
+// An exchange is what is known of a request: the answer, or the transport's error
+// where status is 0.
 type exchange struct {
 	op operation
+	id string // of the profile that it is about; empty where it is about none
 	// sent: the request may have reached the server, if only in part.
 	sent bool
 	err  error
 
 	status     int
 	body       []byte // as far as it was read
-	date       string // the headers of these names
+	broken     error  // what ended the reading of it early
+	media      string // the headers Content-Type,
+	date       string // and those of these names
 	retryAfter string
 	location   string
 	now        time.Time
@@ -36,74 +41,77 @@ type exchange struct {
 
 // Sentences for people, who know their settings and not HTTP.
 const (
-	hintBaseURL   = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
-	hintKey       = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
-	hintPlan      = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
-	hintRole      = "the key's user needs the role contact_profile_admin in the project of --project-id"
-	hintProject   = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
-	hintSize      = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
-	hintExists    = "a profile with one of these contact ids is there already"
-	hintWait      = "somebody else behind the same IP address may use the quota too: lower --rate"
-	hintServer    = "the server failed; give the trace id to the vendor's support if it goes on"
-	hintNetwork   = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
-	hintProxy     = "look at the user name and password of the proxy in $HTTPS_PROXY"
-	hintTimeout   = "raise --timeout, or lower --workers, if the API is slow"
-	hintCert      = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
-	hintPlainHTTP = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
-	hintRow       = "correct the row and import it again"
-	hintGone      = "the profile is not there: it may have expired or been deleted"
+	hintBaseURL       = "look at --base-url: it must name the API, such as https://api-trial.cognigy.ai, and not the user interface"
+	hintKey           = "look at $COGNIGY_API_KEY or api.api_key_file: the key may be wrong or revoked, and a key belongs to one environment, so it must come from the one that --base-url names"
+	hintPlan          = "the plan's quota is used up: free some or ask the vendor to raise it, then run the same command again"
+	hintRole          = "the key's user needs the role contact_profile_admin in the project of --project-id"
+	hintProject       = "look at --project-id: the project must exist in the environment that --base-url names, and the key's user must be a member of it"
+	hintSize          = "shorten the row's longest values: the API takes bodies of about 60 kB (HTTP_JSON_BODY_LIMIT on own installations)"
+	hintExists        = "a profile with one of these contact ids is there already"
+	hintWait          = "somebody else behind the same IP address may use the quota too: lower --rate"
+	hintServer        = "the server failed; give the trace id to the vendor's support if it goes on"
+	hintNetwork       = "look at --base-url, the network and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintGateway       = "a server failed, or something on the way that cannot reach it or keeps it closed: look at the API's state, then at --base-url and the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintProxy         = "look at the proxy in $HTTPS_PROXY, at its user name and password there, and at what it allows"
+	hintTimeout       = "raise --timeout, or lower --workers, if the API is slow"
+	hintCert          = "the server's certificate is not trusted: look at --base-url and this machine's clock; behind a proxy that opens TLS, or with a certificate authority of your own, point $SSL_CERT_FILE at its certificate"
+	hintPlainHTTP     = "the server speaks http:// on this port: look at the scheme and the port of --base-url"
+	hintPage          = "look at --base-url, which must name the API and not the user interface, and at the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintTLSPort       = "the server speaks https:// on this port: look at the scheme and the port of --base-url"
+	hintTLS           = "look at the host and the port of --base-url, and at api.client_cert_file if the server wants to see a certificate"
+	hintNoHTTP        = "something else than the API listens there: look at the host and the port of --base-url, and at the proxy settings ($HTTPS_PROXY, $NO_PROXY)"
+	hintWay           = "something on the way answered, not the API, such as a proxy, firewall, gateway or cache"
+	hintRow           = "correct the row and import it again"
+	hintProxySettings = "correct $HTTPS_PROXY or $HTTP_PROXY: http://host:port, with user:password@ before the host where the proxy wants them"
+	hintGone          = "the profile is not there: it may have expired or been deleted"
 )
 
 // classify says what a failed exchange means and what may be done about it. It
 // is the only place that does. It is pure: the same exchange, the same error.
 //
 // A request that cannot be told to have had no effect is Ambiguous; a read has
-// none, so that what would be Ambiguous is Transient there.
+// none, so that what would be Ambiguous is Transient there. That a request had none,
+// or is refused for good, only the API can say.
 func classify(x exchange) *contact.APIError {
 	var e *contact.APIError
-	if x.status == 0 {
+	switch author, _ := authorOf(x); {
+	case x.status == 0:
 		e = classifyTransport(x)
-	} else {
+	case author == contact.API:
 		e = classifyAnswer(x)
+	case author == contact.Way:
+		e = classifyWay(x)
+	default:
+		e = classifyBroken(x)
 	}
 	if e.Class == contact.Ambiguous && x.op.safe {
 		e.Class = contact.Transient
 	}
-	e.Detail = clean(e.Detail)
+	e.HTTP, e.Detail = x.status, clean(e.Detail)
 	return e
 }
 
+// classifyAnswer is about an error that the API itself answered.
 func classifyAnswer(x exchange) *contact.APIError {
 	p := parseProblem(x.body)
-	e := &contact.APIError{Failure: contact.Failure{
-		HTTP: x.status, Code: p.code, Field: clean(redact(fieldOf(p.path), x.key)),
+	e := &contact.APIError{Author: contact.API, Failure: contact.Failure{
+		Code: p.code, Field: clean(redact(fieldOf(p.path), x.key)),
 		Detail: p.describe(x), TraceID: clean(redact(p.traceID, x.key)),
 	}}
 	retryAfter, retryAfterOK := parseRetryAfter(x.retryAfter, x.date, x.now)
 	e.RetryAfter = retryAfter
 
 	switch status := x.status; {
-	case status/100 == 3:
-		e.Class, e.Hint = contact.Fatal, hintBaseURL
-		e.Detail = "the server redirects, which is not followed"
-		if host := redact(hostOf(x.location), x.key); host != "" {
-			e.Detail = "the server redirects to " + host + ", which is not followed"
-		}
 	case status == http.StatusUnauthorized:
 		e.Class, e.Hint = contact.Fatal, hintKey
 	case status == http.StatusPaymentRequired:
 		e.Class, e.Hint = contact.Fatal, hintPlan
-	case status == http.StatusForbidden && !p.ok:
-		e.Class, e.Hint = contact.Fatal, "a proxy or firewall in front of the API refused this, not the API; "+hintNetwork
 	case status == http.StatusForbidden:
 		e.Class, e.Hint = contact.Fatal, hintRole
-	case status == http.StatusProxyAuthRequired:
-		e.Class, e.Hint = contact.Fatal, hintProxy
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotFound && !p.ok && (!x.op.profile || isPage(x.body)):
-		// Not even the path is there.
+	case status == http.StatusMethodNotAllowed:
 		e.Class, e.Hint = contact.Fatal, hintBaseURL
 	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
-		p.ok && !x.op.profile && p.blamesProject():
+		!x.op.profile && p.blamesProject():
 		e.Class, e.Hint = contact.Fatal, hintProject
 	case status == http.StatusRequestTimeout:
 		// Said of a request that did not arrive whole, and by some servers of one
@@ -122,10 +130,6 @@ func classifyAnswer(x exchange) *contact.APIError {
 	}
 	return e
 }
-
-// isPage tells whether a body is a page for people: of a proxy, or of a server
-// that knows no such path.
-func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
 func hintFor(op operation, status int, field string) string {
 	switch {
@@ -147,14 +151,104 @@ func (p problem) describe(x exchange) string {
 	case p.title != "" && p.title != "about:blank":
 		return redact(p.title, x.key)
 	}
-	name := http.StatusText(x.status)
-	if name == "" {
-		name = "an unknown status"
+	return statusName(x.status) + ", without a reason"
+}
+
+func statusName(status int) string { return cmp.Or(http.StatusText(status), "an unknown status") }
+
+// classifyWay is about what something on the way answered in place of the API: it
+// says nothing of what became of the request.
+func classifyWay(x exchange) *contact.APIError {
+	e := &contact.APIError{Author: contact.Way, Class: contact.Ambiguous}
+	e.RetryAfter, _ = parseRetryAfter(x.retryAfter, x.date, x.now)
+	e.Detail = describeWay(x)
+	look := hintNetwork
+	switch status := x.status; {
+	case status/100 == 3:
+		look, e.Detail = hintPage, "the server redirects, which is not followed"
+		if host := redact(hostOf(x.location), x.key); host != "" {
+			e.Detail = "the server redirects to " + host + ", which is not followed"
+		}
+	case status/100 == 2, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		look = hintPage
+	case status == http.StatusBadRequest && plainHTTP.Match(x.body):
+		look, e.Hopeless = hintTLSPort, true
+	case status == http.StatusUnauthorized:
+		look = hintKey
+	case status == http.StatusPaymentRequired:
+		look = hintPlan
+	case status == http.StatusProxyAuthRequired:
+		look, e.Hopeless = hintProxy, true
+	case status == http.StatusRequestTimeout:
+		look = hintTimeout
+	case status == http.StatusRequestEntityTooLarge:
+		look = hintSize
+	case status == http.StatusTooManyRequests:
+		look = hintWait
+	case status/100 == 5:
+		e.Hint = hintGateway // it may be the API, which did not get to say so in its own form
+		return e
 	}
-	if page := clean(redact(htmlText(x.body), x.key)); page != "" && !p.ok {
-		return name + ", not from the API: " + page
+	e.Hint = hintWay + "; " + look
+	return e
+}
+
+// plainHTTP is how servers say that they want TLS.
+var plainHTTP = regexp.MustCompile(`(?i)HTTP request (?:was sent )?to (?:an )?HTTPS|speaking plain HTTP`)
+
+// describeWay says what came in place of an answer of the API. Contacts of an answer
+// that is not believed are not repeated.
+func describeWay(x exchange) string {
+	name, why := statusName(x.status), ""
+	if x.status/100 == 2 {
+		_, err := decode(x)
+		why = err.Error() // there is one, or it would be the API's
 	}
-	return name + ", without a reason"
+	body := bare(x.body)
+	body = body[:min(len(body), maxProblemBytes)]
+	shown, isTitle := htmlText(body)
+	shown = cut(clean(redact(shown, x.key)))
+	switch p := parseProblem(body); {
+	case len(body) == 0 && why == "":
+		return name + ", without a reason"
+	case len(body) == 0:
+		return name + ", not from the API: " + why
+	case isPage(x) && isTitle:
+		return name + ", not from the API: a page titled " + strconv.Quote(shown)
+	case isPage(x):
+		return name + ", not from the API: a page: " + cmp.Or(shown, "nothing on it")
+	case bytes.Contains(x.body, []byte(`"contactIds"`)):
+		shown = "profiles, which are not shown"
+	case cmp.Or(p.detail, p.title, p.message) != "":
+		shown = cut(clean(redact(cmp.Or(p.detail, p.message, p.title), x.key)))
+	}
+	if why != "" {
+		why += ": "
+	}
+	return name + ", not from the API: " + why + shown
+}
+
+// cut is the beginning of a text.
+func cut(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
+}
+
+// classifyBroken is about a success that was not read to its end.
+func classifyBroken(x exchange) *contact.APIError {
+	err := redactError(x.broken, x.key)
+	e := &contact.APIError{Class: contact.Ambiguous, Err: err}
+	e.Detail, e.Hint = "the answer broke off: "+err.Error(), hintNetwork
+	if errors.Is(err, contact.ErrTooLarge) {
+		e.Detail, e.Hint = fmt.Sprintf("the answer is larger than %d MiB", maxAnswerBytes>>20), "ask for fewer profiles a page"
+		if x.op.safe {
+			e.Class = contact.Permanent
+		}
+	}
+	return e
 }
 
 func classifyTransport(x exchange) *contact.APIError {
@@ -167,19 +261,32 @@ func classifyTransport(x exchange) *contact.APIError {
 
 	var (
 		dns     *net.DNSError
+		addr    *net.AddrError
 		cert    *tls.CertificateVerificationError
 		roots   x509.SystemRootsError
 		record  tls.RecordHeaderError
+		proxy   *proxyError
 		timeout interface{ Timeout() bool }
 	)
 	switch msg := x.err.Error(); {
+	case errors.Is(x.err, errProxySettings):
+		e.Hopeless, e.Hint = true, hintProxySettings
+	case errors.As(x.err, &proxy):
+		e.Hopeless, e.Hint = proxy.refuses(), hintProxy
 	case errors.As(x.err, &cert), errors.As(x.err, &roots):
-		e.Class, e.Hint = contact.Fatal, hintCert
+		e.Hopeless, e.Hint = true, hintCert
 	case !x.sent && (errors.As(x.err, &record) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
-		e.Class, e.Hint = contact.Fatal, hintPlainHTTP
-	case !x.sent && strings.Contains(msg, http.StatusText(http.StatusProxyAuthRequired)):
-		e.Class, e.Hint = contact.Fatal, hintProxy
+		e.Hopeless, e.Hint = true, hintPlainHTTP
+	case strings.Contains(msg, unasked):
+		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: the server sends something before it is asked", hintNoHTTP
+	case strings.Contains(msg, "malformed HTTP "):
+		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: "+text, hintNoHTTP
+	case isRefusedTLS(msg):
+		e.Hopeless, e.Detail, e.Hint = true, "no TLS connection: "+text, hintTLS
+	case errors.As(x.err, &addr):
+		e.Hopeless, e.Hint = true, hintBaseURL
 	case errors.As(x.err, &dns):
+		e.Hopeless = dns.IsNotFound
 		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", redact(dns.Name, x.key), redact(dns.Err, x.key)), hintNetwork
 	case errors.Is(x.err, syscall.ECONNREFUSED):
 		e.Detail, e.Hint = "nobody listens: "+text, hintNetwork
@@ -196,4 +303,15 @@ func classifyTransport(x exchange) *contact.APIError {
 		e.Hint = hintNetwork
 	}
 	return e
+}
+
+// unasked is how net/http says that it received something before it sent a request.
+const unasked = "readLoopPeekFailLocked: %!w(<nil>)"
+
+// isRefusedTLS tells whether one of the two sides refuses the other for its TLS: for
+// a version, a name, or a certificate that is wanted. Under TLS 1.3 a server says so
+// only after the request was sent. What is told of a moment's failure is no refusal.
+func isRefusedTLS(msg string) bool {
+	return strings.Contains(msg, "tls: ") && !strings.Contains(msg, "internal error") && !strings.Contains(msg, "user canceled") &&
+		!strings.Contains(msg, "bad record MAC")
 }

@@ -1,18 +1,21 @@
 // Package cognigy is a client of the Cognigy.AI Contact Profiles API v2.0, and
-// the one place that classifies its errors.
+// the one place that decides who answered and what.
 //
 // One call is one HTTP request. Nothing is sent a second time behind the
 // caller's back: an answer that was lost is an error of class Ambiguous, and the
-// engine decides. All policy is in classify, a pure function; do gathers what it
-// needs to know.
+// engine decides. All policy is in two pure functions: authorOf, which tells the
+// word of the API from that of a proxy, a gateway or a page, and classify, which
+// says what an error means. do gathers what they need to know.
 package cognigy
 
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"importer/internal/names"
 	"io"
 	"net/http"
@@ -86,7 +89,7 @@ type Client struct {
 //
 // Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY),
 // certificates are verified against the system's roots, redirects are not
-// followed, compressed answers are not asked for. HTTP/1.1 only: a broken
+// followed, compressed answers are not asked for, but read. HTTP/1.1 only: a broken
 // connection then leaves one request in doubt, not all that share it.
 func New(o Options) (*Client, error) {
 	base, err := NormalizeBaseURL(o.BaseURL)
@@ -128,7 +131,7 @@ func New(o Options) (*Client, error) {
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
 		"X-Api-Key":  {key},
 	}
-	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), http.ProxyFromEnvironment)
+	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment)
 	c.timedOut = &timeoutError{c.timeout}
 	return c, nil
 }
@@ -144,12 +147,10 @@ func (c *Client) Close() { c.transport.close() }
 // less. False where no answer carried one.
 func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 
-// do sends one request and reads its answer into buf, which must be empty and
-// holds the body afterwards. The error is nil for any 2xx, and an
-// *contact.APIError otherwise. broken is the error that ended the reading of a
-// success early.
-func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, buf *bytes.Buffer) (broken, err error) {
-	x := exchange{op: op, key: c.key}
+// do sends one request, and returns what the API answered to it. id is that of the
+// profile that it is about. The error is an *contact.APIError.
+func (c *Client) do(ctx context.Context, op operation, id string, u *url.URL, body []byte) (content, error) {
+	x := exchange{op: op, id: id, key: c.key}
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
 	defer cancel()
@@ -157,27 +158,25 @@ func (c *Client) do(ctx context.Context, op operation, u *url.URL, body []byte, 
 	if err != nil {
 		x.err, x.sent = err, sent
 		c.tell(op, 0, time.Since(began))
-		return nil, classify(x)
+		return content{}, classify(x)
 	}
+	buf := c.buffers.get()
+	defer c.buffers.put(buf)
 	limit := int64(maxProblemBytes)
-	success := resp.StatusCode/100 == 2
-	if success {
+	if resp.StatusCode/100 == 2 {
 		limit = maxAnswerBytes
 	}
-	broken = readUpTo(buf, resp, limit)
-	x.sent, x.now, x.status = true, time.Now(), resp.StatusCode
-	x.date = resp.Header.Get("Date")
-	c.clock.learn(x.date, began, x.now)
-	if !success {
-		x.body = buf.Bytes()
-		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
-	}
+	x.broken = readUpTo(buf, resp, limit)
 	_ = resp.Body.Close() // what was to be read is read
+	x.sent, x.now, x.status, x.body = true, time.Now(), resp.StatusCode, buf.Bytes()
+	x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
+	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	c.clock.learn(x.date, began, x.now)
 	c.tell(op, x.status, x.now.Sub(began))
-	if success {
-		return broken, nil
+	if author, got := authorOf(x); author == contact.API && x.status/100 == 2 {
+		return got, nil
 	}
-	return nil, classify(x)
+	return content{}, classify(x)
 }
 
 func (c *Client) tell(op operation, status int, took time.Duration) {
@@ -186,23 +185,33 @@ func (c *Client) tell(op operation, status int, took time.Duration) {
 	}
 }
 
-var errTooLarge = errors.New("the answer is too large")
-
 // readUpTo reads the body of an answer whole, so that its connection can be used
-// again. What is beyond the limit is dropped, and the error is errTooLarge.
+// again. What is beyond the limit is dropped, and the error is contact.ErrTooLarge.
 func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
-	if n := resp.ContentLength; n > 0 && n < limit && n <= int64(buf.Available()) {
-		b := buf.AvailableBuffer()[:n]
-		got, err := io.ReadFull(resp.Body, b)
+	body, length := io.Reader(resp.Body), resp.ContentLength
+	if encoding := resp.Header.Get("Content-Encoding"); strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip") {
+		// It was not asked for, but by something on the way.
+		unzipped, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			if err == io.EOF { // it compressed nothing
+				return nil
+			}
+			return err
+		}
+		body, length = unzipped, -1
+	}
+	if length > 0 && length < limit && length <= int64(buf.Available()) {
+		b := buf.AvailableBuffer()[:length]
+		got, err := io.ReadFull(body, b)
 		buf.Write(b[:got])
 		return err
 	}
-	_, err := buf.ReadFrom(io.LimitReader(resp.Body, limit))
+	_, err := buf.ReadFrom(io.LimitReader(body, limit))
 	if err != nil || int64(buf.Len()) < limit {
 		return err
 	}
-	if n, _ := io.CopyN(io.Discard, resp.Body, maxDrainBytes); n > 0 {
-		return errTooLarge
+	if n, _ := io.CopyN(io.Discard, body, maxDrainBytes); n > 0 {
+		return contact.ErrTooLarge
 	}
 	return nil
 }

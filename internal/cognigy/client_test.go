@@ -2,6 +2,8 @@ package cognigy
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -25,6 +27,14 @@ const testProject = "65f0000000000000000000aa"
 var ada = contact.Profile{
 	ContactIDs: []string{"ada@example.com"},
 	Fields:     []contact.Field{{Name: "firstname", Value: contact.StringValue("Ada")}},
+}
+
+// anyAnswer is a success in the form of every operation.
+const anyAnswer = `{"_id":"` + profileID + `","contactIds":["ada@example.com"],"profile":{},"items":[],"total":0,"schema":{}}`
+
+// httpAnswer is an answer as it stands on the wire.
+func httpAnswer(status int, body string) string {
+	return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 }
 
 // newClient returns a client of the server at base.
@@ -104,9 +114,6 @@ func apiClass(err error) contact.Class {
 }
 
 func TestBrokenConnections(t *testing.T) {
-	answer := func(status int, body string) string {
-		return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
-	}
 	cut := func(s string) string { return s[:len(s)-5] }
 	for name, tt := range map[string]struct {
 		conn func(c net.Conn)
@@ -118,7 +125,7 @@ func TestBrokenConnections(t *testing.T) {
 		"half a status line":     {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 20") }, true},
 		"half the headers":       {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Le") }, true},
 		"not HTTP":               {func(c net.Conn) { io.WriteString(c, "X-API-Key: "+testKey+"\r\n\r\n") }, true},
-		"half an error":          {func(c net.Conn) { io.WriteString(c, cut(answer(500, `{"detail":"oops"}`))) }, true},
+		"half an error":          {func(c net.Conn) { io.WriteString(c, cut(httpAnswer(500, `{"detail":"oops"}`))) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, accepted := rawServer(t, func(_ int, c net.Conn) {
@@ -140,17 +147,17 @@ func TestBrokenConnections(t *testing.T) {
 	t.Run("half a success", func(t *testing.T) {
 		base, _ := rawServer(t, func(_ int, c net.Conn) {
 			readRequest(bufio.NewReader(c))
-			io.WriteString(c, cut(answer(201, `{"_id":"65f1","profile":{}}`)))
+			io.WriteString(c, cut(httpAnswer(201, anyAnswer)))
 		})
 		result, err := newClient(t, base).Create(context.Background(), ada)
-		if err != nil || result.ID != "65f1" {
-			t.Errorf("%+v, %v: the create succeeded, and its id was there", result, err)
+		if e := apiError(t, err, contact.Ambiguous); result.ID != "" || e.Author != contact.NoAnswer || e.HTTP != 201 {
+			t.Errorf("%+v, %v from %v: what broke off is no word", result, err, e.Author)
 		}
 	})
 	t.Run("half a page", func(t *testing.T) {
 		base, _ := rawServer(t, func(_ int, c net.Conn) {
 			readRequest(bufio.NewReader(c))
-			io.WriteString(c, cut(answer(200, `{"items":[],"total":0}`)))
+			io.WriteString(c, cut(httpAnswer(200, `{"items":[],"total":0}`)))
 		})
 		_, err := newClient(t, base).List(context.Background(), contact.ListQuery{})
 		apiError(t, err, contact.Transient)
@@ -181,7 +188,7 @@ func TestNeverSendsTwice(t *testing.T) {
 							}
 							return
 						}
-						io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"+`{"items":[]}`)
+						io.WriteString(c, httpAnswer(200, anyAnswer))
 					}
 				})
 				c := newClient(t, base)
@@ -208,7 +215,7 @@ func TestClosedWhileIdle(t *testing.T) {
 			return
 		}
 		requests.Add(1)
-		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+		io.WriteString(c, httpAnswer(201, anyAnswer))
 		if n == 0 {
 			c.(*net.TCPConn).SetLinger(0)
 			c.Close()
@@ -279,34 +286,36 @@ func TestTimeouts(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"_id":"%d"}`, r.ProtoMajor)
+		fmt.Fprintf(w, `{"_id":"%s","contactIds":["%d"]}`, profileID, r.ProtoMajor)
 	}))
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	_, err := newClient(t, s.URL).Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "certificate") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "certificate") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 
 	c := newClient(t, s.URL)
 	c.transport.http.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	result, err := c.Create(context.Background(), ada)
-	if err != nil || result.ID != "1" {
+	if err != nil || result.ContactIDs[0] != "1" {
 		t.Errorf("%+v, %v; want HTTP/1", result, err)
 	}
 
 	c = newClient(t, s.URL)
 	c.transport.http.TLSClientConfig.RootCAs = x509.NewCertPool()
 	_, err = c.Create(context.Background(), ada)
-	apiError(t, err, contact.Fatal)
+	if e := apiError(t, err, contact.Transient); !e.Hopeless {
+		t.Error(e)
+	}
 
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	_, err = newClient(t, strings.Replace(plain.URL, "http:", "https:", 1)).Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "scheme") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "scheme") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 }
 
@@ -317,8 +326,8 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
 		_, err := c.Create(context.Background(), ada)
-		if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Detail, "redirects to 127.0.0.1,") || e.HTTP != status {
-			t.Error(e)
+		if e := apiError(t, err, contact.Ambiguous); !strings.Contains(e.Detail, "redirects to 127.0.0.1,") || e.HTTP != status || e.Author != contact.Way {
+			t.Error(e.Author, e)
 		}
 	}
 	if requests.Load() != 0 {
@@ -337,8 +346,8 @@ func TestProxyFromEnvironment(t *testing.T) {
 	t.Cleanup(proxy.Close)
 	c.transport = newTransport(http.Header{"X-Api-Key": {testKey}}, Trust{}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
 	_, err := c.Create(context.Background(), ada)
-	if e := apiError(t, err, contact.Fatal); !strings.Contains(e.Hint, "$HTTPS_PROXY") {
-		t.Error(e.Hint)
+	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "$HTTPS_PROXY") || !e.Hopeless {
+		t.Error(e.Hopeless, e.Hint)
 	}
 }
 
@@ -404,19 +413,55 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
+// An answer that was compressed on the way, without being asked for, is read; no more
+// of it than of any other.
 func TestCompressedAnswer(t *testing.T) {
+	zip := func(body string) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		io.WriteString(z, body)
+		z.Close()
+		return b.Bytes()
+	}
+	var encoding string
+	var body []byte
+	status := 200
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") != "" {
 			t.Error("compression was asked for")
 		}
-		w.Header().Set("Content-Encoding", "gzip")
-		io.WriteString(w, "\x1f\x8b\x08\x00\x00")
+		w.Header().Set("Content-Encoding", encoding)
+		w.WriteHeader(status)
+		w.Write(body)
 	})
-	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "" {
-		t.Errorf("%+v, %v", result, err)
+	ctx := context.Background()
+	for _, encoding = range []string{"gzip", "x-gzip", "GZIP"} {
+		body = zip(anyAnswer)
+		if result, err := c.Create(ctx, ada); err != nil || result.ID != profileID {
+			t.Errorf("%s: %+v, %v", encoding, result, err)
+		}
 	}
-	_, err := c.List(context.Background(), contact.ListQuery{})
-	apiError(t, err, contact.Fatal)
+	if body = nil; c.Delete(ctx, profileID) != nil {
+		t.Error("nothing, compressed")
+	}
+	body = zip(anyAnswer)[:40]
+	_, err := c.Create(ctx, ada)
+	apiError(t, err, contact.Ambiguous)
+	body = zip(strings.Repeat(" ", 2*maxAnswerBytes) + anyAnswer)
+	_, err = c.List(ctx, contact.ListQuery{})
+	if apiError(t, err, contact.Permanent); !errors.Is(err, contact.ErrTooLarge) {
+		t.Error(err)
+	}
+	body, encoding = []byte("\x1b\x03\x00\xf8\x45"), "br"
+	_, err = c.List(ctx, contact.ListQuery{})
+	if e := apiError(t, err, contact.Transient); e.Author != contact.Way {
+		t.Error(e)
+	}
+	status, encoding, body = 404, "gzip", zip(`{"code":1002,"title":"Not Found","detail":"no such profile"}`)
+	_, err = c.Get(ctx, profileID)
+	if e := apiError(t, err, contact.Permanent); e.Detail != "no such profile" {
+		t.Error(e)
+	}
 }
 
 func TestKeyIsNowhere(t *testing.T) {

@@ -14,22 +14,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A problem is the body of an error as the API makes it: RFC 7807 with a code
-// and a trace id.
+// A problem is the body of an error, as the API makes it: RFC 7807 with a code and a
+// trace id.
 type problem struct {
-	ok      bool // it is one: an object with any of these members
 	title   string
 	detail  string
-	code    int // a number in the API's examples, a string in its types
+	status  string // as it is repeated in the body; empty where it is not
+	coded   bool   // it has a code, which is the API's own member and no gateway's with these
+	code    int    // a number in the API's examples, a string in its types
 	traceID string
 	path    string // of the member at fault, as the server names it, such as "profile.age"
+	message string // what others than the API have in place of a detail
 }
 
 // parseProblem reads the body of an error. It takes what is there: a body may
 // come from a proxy, be empty, or be cut off.
 func parseProblem(body []byte) problem {
 	var p problem
-	d := jsontext.NewDecoder(bytes.NewReader(body), lenient, jsontext.AllowDuplicateNames(true))
+	d := jsontext.NewDecoder(bytes.NewReader(bare(body)), lenient, jsontext.AllowDuplicateNames(true))
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
 		return p
 	}
@@ -46,20 +48,22 @@ func parseProblem(body []byte) problem {
 		}
 		switch name {
 		case "title":
-			p.title, p.ok = text(value), true
+			p.title = text(value)
 		case "detail":
-			p.detail, p.ok = text(value), true
-		case "message": // of a framework's own errors
-			if p.detail == "" {
-				p.detail, p.ok = text(value), true
-			}
+			p.detail = text(value)
+		case "status":
+			p.status = text(value)
 		case "code":
+			p.coded = text(value) != ""
 			p.code, _ = strconv.Atoi(text(value))
-			p.ok = true
 		case "traceId":
-			p.traceID, p.ok = text(value), true
+			p.traceID = text(value)
 		case "details":
 			details = value.Clone()
+		case "message", "error":
+			if said := messageOf(value); said != "" {
+				p.message = said
+			}
 		}
 	}
 	p.path = fieldInDetails(details)
@@ -67,6 +71,22 @@ func parseProblem(body []byte) problem {
 		p.path = fieldInText(p.detail)
 	}
 	return p
+}
+
+// documented tells whether a problem has the API's own form: a code, a title or a
+// detail, and the status that it came with where it repeats it. Frameworks and
+// gateways have RFC 7807 without a code, or a code with a message.
+func (p problem) documented(status int) bool {
+	return p.coded && (p.title != "" || p.detail != "") && (p.status == "" || p.status == strconv.Itoa(status))
+}
+
+// messageOf is what a gateway says in "message", in "error", or in "message" within
+// "error".
+func messageOf(v jsontext.Value) string {
+	if v.Kind() == '{' {
+		return parseProblem(v).message
+	}
+	return text(v)
 }
 
 // text is a JSON string unquoted, a number as it stands, and empty for all else.
@@ -165,11 +185,11 @@ var (
 )
 
 // htmlText is what a person would read of a page: its title, or else its text.
-func htmlText(page []byte) string {
-	if m := htmlTitle.FindSubmatch(page); m != nil {
-		return html.UnescapeString(string(m[1]))
+func htmlText(page []byte) (s string, isTitle bool) {
+	if m := htmlTitle.FindSubmatch(page); m != nil && len(bytes.TrimSpace(m[1])) > 0 {
+		return html.UnescapeString(string(m[1])), true
 	}
-	return html.UnescapeString(string(htmlHidden.ReplaceAll(page, []byte(" "))))
+	return html.UnescapeString(string(htmlHidden.ReplaceAll(page, []byte(" ")))), false
 }
 
 // maxDetailBytes bounds what is passed on of a server's words.

@@ -1,7 +1,6 @@
 package cognigy
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -12,44 +11,45 @@ import (
 	"importer/importer/contact"
 )
 
-// An operation is one of the API's, and what its errors depend on.
+// An operation is one of the API's, and what its answers depend on.
 type operation struct {
 	name   string // for metrics
 	method string
+	form   form // of the body of a success
+	// mayBeEmpty: a success needs no body, and one with 204 is none.
+	mayBeEmpty bool
 	// safe: it changes nothing, so that it is never in doubt.
 	safe bool
 	// profile: it is about a profile that may be gone, so that 404 says nothing
-	// about the base URL.
+	// about the project.
 	profile bool
 }
 
 var (
-	opCreate    = operation{name: "create", method: http.MethodPost}
-	opList      = operation{name: "list", method: http.MethodGet, safe: true}
-	opGet       = operation{name: "get", method: http.MethodGet, safe: true, profile: true}
-	opUpdate    = operation{name: "update", method: http.MethodPatch, profile: true}
-	opDelete    = operation{name: "delete", method: http.MethodDelete, profile: true}
-	opMerge     = operation{name: "merge", method: http.MethodPost, profile: true}
-	opGetSchema = operation{name: "get_schema", method: http.MethodGet, safe: true}
-	opSetSchema = operation{name: "set_schema", method: http.MethodPut}
+	opCreate    = operation{name: "create", method: http.MethodPost, form: aProfile}
+	opList      = operation{name: "list", method: http.MethodGet, form: aPage, safe: true}
+	opGet       = operation{name: "get", method: http.MethodGet, form: thisProfile, safe: true, profile: true}
+	opUpdate    = operation{name: "update", method: http.MethodPatch, form: thisID, mayBeEmpty: true, profile: true}
+	opDelete    = operation{name: "delete", method: http.MethodDelete, form: thisID, mayBeEmpty: true, profile: true}
+	opMerge     = operation{name: "merge", method: http.MethodPost, form: aProfile, profile: true}
+	opGetSchema = operation{name: "get_schema", method: http.MethodGet, form: aSchema, safe: true}
+	opSetSchema = operation{name: "set_schema", method: http.MethodPut, form: aSchema, mayBeEmpty: true}
 )
 
-// Create creates a profile. Any 2xx is success, for the API documents no status.
-// An answer without an id, or without a readable one, is a success with an empty
-// ID.
+// Create creates a profile. Success is an answer that shows one, with any 2xx, for
+// the API documents no status. Any other 2xx is an Ambiguous error from the way.
 func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateResult, error) {
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
 	body := p.AppendCreateBody(make([]byte, 0, 512), c.projectID)
-	_, err := c.do(ctx, opCreate, c.profiles, body, buf)
+	got, err := c.do(ctx, opCreate, "", c.profiles, body)
 	if err != nil {
 		return contact.CreateResult{}, err
 	}
-	return contact.CreateResult{ID: idOf(buf.Bytes())}, nil
+	return contact.CreateResult{ID: got.ID, CreatedAt: unixSeconds(got.CreatedAt), ContactIDs: got.ContactIDs}, nil
 }
 
 // List reads one page of the project's profiles. A page in any form but the
-// documented one is an error, never an empty page. A comma in q.ContactID is read
+// documented one is an error, never an empty page. One that is too large to be read
+// is a Permanent error that wraps contact.ErrTooLarge. A comma in q.ContactID is read
 // as "any of" by a server that knows the member query: compare exactly.
 func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPage, error) {
 	v := url.Values{"projectId": {c.projectID}}
@@ -63,38 +63,21 @@ func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPag
 	}
 	u := *c.profiles
 	u.RawQuery = v.Encode()
-
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	broken, err := c.do(ctx, opList, &u, nil, buf)
+	got, err := c.do(ctx, opList, "", &u, nil)
 	if err != nil {
 		return contact.ListPage{}, err
 	}
-	page, err := decodePage(buf.Bytes())
-	if broken != nil || err != nil {
-		return contact.ListPage{}, c.unreadable(buf.Bytes(), broken, err)
-	}
-	return page, nil
+	return got.page(), nil
 }
 
 // Get reads one profile. One that is not there is a Permanent error with status
-// 404.
+// 404, which only the API's own 404 is.
 func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
-	u, err := c.profileURL(id, "")
+	got, err := c.about(ctx, opGet, id, "", nil)
 	if err != nil {
 		return contact.Found{}, err
 	}
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	broken, err := c.do(ctx, opGet, u, nil, buf)
-	if err != nil {
-		return contact.Found{}, err
-	}
-	found, err := decodeProfile(buf.Bytes())
-	if broken != nil || err != nil {
-		return contact.Found{}, c.unreadable(buf.Bytes(), broken, err)
-	}
-	return found, nil
+	return got.found[0], nil
 }
 
 // Update changes the members of a profile that are not nil in p. Whether the API
@@ -102,42 +85,34 @@ func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
 // that are wanted. A profile that is not there is a Permanent error with status
 // 404.
 func (c *Client) Update(ctx context.Context, id string, p contact.Profile) error {
-	return c.change(ctx, opUpdate, id, "", p.AppendUpdateBody(make([]byte, 0, 512)), nil)
+	_, err := c.about(ctx, opUpdate, id, "", p.AppendUpdateBody(make([]byte, 0, 512)))
+	return err
 }
 
 // Delete deletes a profile. One that is not there is a Permanent error with
 // status 404.
 func (c *Client) Delete(ctx context.Context, id string) error {
-	return c.change(ctx, opDelete, id, "", nil, nil)
+	_, err := c.about(ctx, opDelete, id, "", nil)
+	return err
 }
 
 // Merge merges the profile that holds a contact id into one of these two, and
-// returns the id of the one that is left; empty where the answer carried none.
-// Which one it is, and whose fields win, is not documented.
+// returns the id of the one that is left, never empty. Which one it is, and whose
+// fields win, is not documented.
 func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error) {
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
 	body := appendMember([]byte{'{'}, "contactId", contactID)
 	body = append(appendMember(append(body, ','), "projectId", c.projectID), '}')
-	if err := c.change(ctx, opMerge, id, "/merge", body, buf); err != nil {
-		return "", err
-	}
-	return idOf(buf.Bytes()), nil
+	got, err := c.about(ctx, opMerge, id, "/merge", body)
+	return got.ID, err
 }
 
-// change sends an operation on one profile. The answer goes to buf; nil where it
-// is of no interest.
-func (c *Client) change(ctx context.Context, op operation, id, path string, body []byte, buf *bytes.Buffer) error {
+// about sends an operation on one profile.
+func (c *Client) about(ctx context.Context, op operation, id, path string, body []byte) (content, error) {
 	u, err := c.profileURL(id, path)
 	if err != nil {
-		return err
+		return content{}, err
 	}
-	if buf == nil {
-		buf = c.buffers.get()
-		defer c.buffers.put(buf)
-	}
-	_, err = c.do(ctx, op, u, body, buf)
-	return err
+	return c.do(ctx, op, id, u, body)
 }
 
 // appendMember appends a member of an object whose value is a string.

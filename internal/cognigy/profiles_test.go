@@ -3,6 +3,7 @@ package cognigy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"importer/importer/contact"
 	"io"
@@ -37,16 +38,18 @@ func TestGet(t *testing.T) {
 }
 
 func TestGetFails(t *testing.T) {
-	for body, class := range map[string]contact.Class{
-		``:                      contact.Transient,
-		`{"_id":"x","profile":`: contact.Transient,
-		`{}`:                    contact.Permanent,
-		`[]`:                    contact.Permanent,
-		`<html>`:                contact.Fatal,
+	for _, body := range []string{
+		``, `{"_id":"x","profile":`, `{}`, `[]`, `<html>`,
+		`{"_id":"65f1000000000000000000cc","profile":{},"contactIds":["a"]}`, // of a cache that mixes answers
+		`{"_id":"` + profileID + `","contactIds":["a"]}`,                     // what an update would build on is missing
+		`{"_id":"` + profileID + `","profile":{}}`,
+		`{"_id":"` + profileID + `","profile":[],"contactIds":["a"]}`,
 	} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
 		_, err := c.Get(context.Background(), profileID)
-		apiError(t, err, class)
+		if e := apiError(t, err, contact.Transient); e.Author != contact.Way {
+			t.Errorf("%s: author %v", body, e.Author)
+		}
 	}
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(404)
@@ -79,12 +82,12 @@ func TestBadIDsAreNotSent(t *testing.T) {
 func TestChangesOnTheWire(t *testing.T) {
 	var method, uri, body, contentType string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		defer io.WriteString(w, anyAnswer)
 		b, _ := io.ReadAll(r.Body)
 		method, uri, body, contentType = r.Method, r.RequestURI, string(b), r.Header.Get("Content-Type")
 		if r.Header.Get("Accept") != "application/json" || r.Header.Get("X-API-Key") != testKey || len(r.TransferEncoding) > 0 {
 			t.Errorf("headers %v", r.Header)
 		}
-		w.WriteHeader(204)
 	})
 	ctx, active := context.Background(), false
 	const at = "/new/v2.0/profiles/" + profileID
@@ -121,8 +124,8 @@ func TestChangesOnTheWire(t *testing.T) {
 }
 
 func TestMergeReturnsTheSurvivor(t *testing.T) {
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"_id":"`+profileID+`"}`) })
-	if id, err := c.Merge(context.Background(), "other", "a"); id != profileID || err != nil {
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, anyAnswer) })
+	if id, err := c.Merge(context.Background(), "65f1000000000000000000cc", "a"); id != profileID || err != nil {
 		t.Error(id, err)
 	}
 }
@@ -141,11 +144,11 @@ func TestCreateOnTheWire(t *testing.T) {
 	var body string
 	base, _ := rawServer(t, func(_ int, c net.Conn) {
 		got, body, _ = readRequest(bufio.NewReader(c))
-		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n"+`{"_id":"65f1"}`)
+		io.WriteString(c, httpAnswer(201, anyAnswer))
 	})
 	c := newClient(t, base+"/openapi")
 	result, err := c.Create(context.Background(), ada)
-	if err != nil || result.ID != "65f1" {
+	if err != nil || result.ID != profileID {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if got.Method != "POST" || got.RequestURI != "/new/v2.0/profiles" {
@@ -164,22 +167,44 @@ func TestCreateOnTheWire(t *testing.T) {
 }
 
 func TestCreateSucceeds(t *testing.T) {
-	const id = "65f1000000000000000000bb"
+	for _, status := range []int{200, 201} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			io.WriteString(w, "\xef\xbb\xbf"+` {"profile":{"_id":"x","a":"\"}{"},"createdAt":1700000000,"contactIds":["Ada@example.com"],"_id":"`+profileID+`"}`+"\n")
+		})
+		got, err := c.Create(context.Background(), ada)
+		want := contact.CreateResult{ID: profileID, ContactIDs: []string{"Ada@example.com"}, CreatedAt: time.Unix(1700000000, 0).UTC()}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
+	}
+}
+
+// Without the profile that it made a create is in doubt, with any 2xx.
+func TestCreateInDoubt(t *testing.T) {
+	const id, ids = `"_id":"` + profileID + `"`, `"contactIds":["ada@example.com"]`
 	for name, tt := range map[string]struct {
 		status int
 		body   string
-		id     string
+		says   string
 	}{
-		"201":             {201, `{"_id":"` + id + `","profile":{}}`, id},
-		"200":             {200, `{"profile":{"_id":"x","a":"\"}{"},"_id":"` + id + `"}`, id},
-		"204":             {204, ``, ""},
-		"202 empty":       {202, ``, ""},
-		"no id":           {201, `{"profile":{"_id":"` + id + `"}}`, ""},
-		"id of a number":  {201, `{"_id":17}`, ""},
-		"not an object":   {201, `["` + id + `"]`, ""},
-		"not JSON":        {200, `<html>"_id":"x"</html>`, ""},
-		"huge, id first":  {201, `{"_id":"` + id + `","x":"` + strings.Repeat("x", maxAnswerBytes) + `"}`, id},
-		"huge, id behind": {201, `{"x":"` + strings.Repeat("x", maxAnswerBytes) + `","_id":"` + id + `"}`, ""},
+		"204":            {204, ``, "nothing in it"},
+		"202 empty":      {202, ``, "taken for later"},
+		"202":            {202, `{` + id + `,` + ids + `}`, "taken for later"},
+		"id alone":       {201, `{` + id + `,"status":"queued"}`, `no "contactIds"`},
+		"no id":          {201, `{"profile":{` + id + `},` + ids + `}`, `no valid "_id"`},
+		"short id":       {201, `{"_id":"65f1",` + ids + `}`, `no valid "_id"`},
+		"id in words":    {201, `{"_id":"not assigned to anybody!",` + ids + `}`, `no valid "_id"`},
+		"two ids":        {201, `{` + id + `,` + id + `,` + ids + `}`, "not valid JSON"},
+		"id of a number": {201, `{"_id":17,` + ids + `}`, `its "_id" has another type`},
+		"not an object":  {201, `[{` + id + `,` + ids + `}]`, "no JSON object"},
+		"half":           {201, `{` + id + `,` + ids, "not valid JSON"},
+		"and a script":   {201, `{` + id + `,` + ids + `}<script></script>`, "not valid JSON"},
+		"a list":         {200, `{"items":[{` + id + `,` + ids + `}],"total":1}`, `no valid "_id"`},
+		"a problem":      {200, `{"title":"Forbidden","status":403,"detail":"no session"}`, "no session"},
+		"success false":  {200, `{"success":false}`, `{"success":false}`},
+		"error":          {200, `{"error":{"code":"E1017","message":"session expired"}}`, "session expired"},
+		"a page":         {200, `<!DOCTYPE html><title>Sign in</title>`, `a page titled "Sign in"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -187,8 +212,65 @@ func TestCreateSucceeds(t *testing.T) {
 				io.WriteString(w, tt.body)
 			})
 			result, err := c.Create(context.Background(), ada)
-			if err != nil || result.ID != tt.id {
-				t.Errorf("%+v, %v; want id %q", result, err, tt.id)
+			e := apiError(t, err, contact.Ambiguous)
+			if e.Author != contact.Way || e.HTTP != tt.status || result.ID != "" || !strings.Contains(e.Detail, tt.says) || !strings.Contains(e.Hint, "on the way") {
+				t.Errorf("%+v, %v from %v, want it to say %q", result, e, e.Author, tt.says)
+			}
+			if strings.Contains(e.Detail, "ada@example.com") {
+				t.Errorf("a contact is shown: %s", e.Detail)
+			}
+		})
+	}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{`+id+`,`+ids+`,"x":"`+strings.Repeat("x", maxAnswerBytes)+`"}`)
+	})
+	_, err := c.Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Ambiguous); e.Author != contact.NoAnswer || !errors.Is(err, contact.ErrTooLarge) {
+		t.Errorf("%v from %v", e, e.Author)
+	}
+}
+
+// An update and a delete are done where the answer is empty, or about that profile.
+func TestChangesInDoubt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		media  string
+		body   string
+		done   bool
+	}{
+		"204":                  {204, "", "", true},
+		"204 as HTML":          {204, "text/html", "", true},
+		"200 empty":            {200, "", "", true},
+		"200 empty, JSON":      {200, "application/json", "\r\n", true},
+		"the profile":          {200, "application/json", anyAnswer, true},
+		"its id":               {200, "application/json", `{"_id":"` + profileID + `"}`, true},
+		"another id":           {200, "application/json", `{"_id":"65f1000000000000000000cc"}`, false},
+		"202":                  {202, "", "", false},
+		"a blank page":         {200, "text/html", "\n", false},
+		"a page":               {200, "text/html", "<html>", false},
+		"the profile, as HTML": {200, "text/html", anyAnswer, false},
+		"XML":                  {200, "application/xml", "<ok/>", false},
+		"OK":                   {200, "text/plain", "OK", false},
+		"nothing deleted":      {200, "application/json", `{"acknowledged":true,"deletedCount":0}`, false},
+		"success false":        {200, "application/json", `{"success":false}`, false},
+		"an empty object":      {200, "application/json", `{}`, false},
+		"null":                 {200, "application/json", `null`, false},
+		"half":                 {200, "application/json", `{"_id":"` + profileID + `"`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", tt.media)
+				w.WriteHeader(tt.status)
+				io.WriteString(w, tt.body)
+			})
+			for _, err := range []error{c.Update(context.Background(), profileID, ada), c.Delete(context.Background(), profileID)} {
+				if tt.done {
+					if err != nil {
+						t.Error(err)
+					}
+				} else if e := apiError(t, err, contact.Ambiguous); e.Author != contact.Way || e.HTTP != tt.status {
+					t.Errorf("%v from %v", e, e.Author)
+				}
 			}
 		})
 	}
@@ -265,24 +347,40 @@ func TestListDecodes(t *testing.T) {
 // An unreadable page must never look like an empty one: a contact that is there
 // would be created again.
 func TestListNeverTakesAnErrorForNoHit(t *testing.T) {
-	for body, class := range map[string]contact.Class{
-		``:                                     contact.Transient,
-		`{"items":[`:                           contact.Transient,
-		`{}`:                                   contact.Permanent,
-		`[]`:                                   contact.Permanent,
-		`null`:                                 contact.Fatal,
-		`{"items":null}`:                       contact.Permanent,
-		`{"items":{}}`:                         contact.Permanent,
-		`{"items":[{"contactIds":["a"]}]}`:     contact.Permanent,
-		`{"items":[{"_id":"x","profile":[]}]}`: contact.Permanent,
-		`{"_embedded":{"profiles":[]},"total":0}`:                        contact.Permanent,
-		`<!DOCTYPE html><title>Cognigy.AI</title>`:                       contact.Fatal,
-		`{"items":[],"x":"` + strings.Repeat("x", maxAnswerBytes) + `"}`: contact.Permanent,
+	const item = `"contactIds":["a"],"profile":{}`
+	for _, body := range []string{
+		``, `{"items":[`, `{}`, `[]`, `null`, `{"items":null}`, `{"items":{}}`, `{"total":0}`,
+		`{"items":[{` + item + `}]}`, `{"items":[{"_id":"x",` + item + `}]}`,
+		`{"items":[{"_id":"` + profileID + `","profile":{}}]}`,
+		`{"items":[{"_id":"` + profileID + `","contactIds":null}]}`,
+		`{"items":[{"_id":"` + profileID + `","contactIds":["a"],"profile":[]}]}`,
+		`{"items":[{"_id":"` + profileID + `",` + item + `},{}]}`,
+		`{"_embedded":{"profiles":[]},"total":0}`,
+		`<!DOCTYPE html><title>Cognigy.AI</title>`,
 	} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
 		_, err := c.List(context.Background(), contact.ListQuery{})
-		if e := apiError(t, err, class); e.Detail == "" {
-			t.Errorf("%.40s: no detail", body)
+		if e := apiError(t, err, contact.Transient); e.Detail == "" || e.Author != contact.Way {
+			t.Errorf("%.40s: %v from %v", body, e, e.Author)
+		}
+	}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"items":[],"x":"`+strings.Repeat("x", maxAnswerBytes)+`"}`)
+	})
+	_, err := c.List(context.Background(), contact.ListQuery{})
+	if apiError(t, err, contact.Permanent); !errors.Is(err, contact.ErrTooLarge) {
+		t.Error(err)
+	}
+}
+
+func TestTotal(t *testing.T) {
+	for total, want := range map[string]int{
+		`,"total":17`: 17, `,"total":0`: 0, `,"total":"17"`: 17, ``: -1, `,"total":null`: -1, `,"total":-3`: -1, `,"total":1.5`: -1, `,"total":{}`: -1,
+	} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"items":[]`+total+`}`) })
+		page, err := c.List(context.Background(), contact.ListQuery{})
+		if err != nil || page.Total != want {
+			t.Errorf("%q: %d, %v; want %d", total, page.Total, err, want)
 		}
 	}
 }

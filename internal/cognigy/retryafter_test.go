@@ -30,6 +30,13 @@ func TestRetryAfter(t *testing.T) {
 		{"Fri, 01 May 2026 12:00:30 GMT", "today", 30 * time.Second, true},
 		{"Friday, 01-May-26 12:00:30 GMT", "", 30 * time.Second, true},
 		{"Fri, 01 May 2026 11:00:00 GMT", "", 0, true},
+		{"1777636830", "", 30 * time.Second, true}, // Unix time
+		{"1777636830.5", "", 30500 * time.Millisecond, true},
+		{"1777636830", "Fri, 01 May 2026 12:00:20 GMT", 10 * time.Second, true},
+		{"1777636830000", "", 30 * time.Second, true},
+		{"1777636000", "", 0, true},
+		{"999999999", "", 999999999 * time.Second, true},
+		{"99999999999", "", 1<<63 - 1, true},
 	}
 	for _, tt := range tests {
 		got, ok := parseRetryAfter(tt.value, tt.date, now)

@@ -56,17 +56,11 @@ var defaultFields = []string{
 // GetSchema reads the project's schema. A key may not have the right to: that is
 // Fatal like all that is forbidden, and says nothing about creates.
 func (c *Client) GetSchema(ctx context.Context) (Schema, error) {
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	broken, err := c.do(ctx, opGetSchema, c.schemaURL(), nil, buf)
+	got, err := c.do(ctx, opGetSchema, "", c.schemaURL(), nil)
 	if err != nil {
 		return Schema{}, err
 	}
-	schema, err := decodeSchema(buf.Bytes())
-	if broken != nil || err != nil {
-		return Schema{}, c.unreadable(buf.Bytes(), broken, err)
-	}
-	return schema, nil
+	return got.schema(), nil
 }
 
 // SetSchema adds fields to a schema that was just read. The API takes the whole
@@ -90,9 +84,7 @@ func (c *Client) SetSchema(ctx context.Context, read Schema, add []SchemaField) 
 		body = append(appendMember(append(body, ','), "type", f.Type), '}')
 	}
 	body = append(body, "]}"...)
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	_, err = c.do(ctx, opSetSchema, c.schemaURL(), body, buf)
+	_, err = c.do(ctx, opSetSchema, "", c.schemaURL(), body)
 	return err
 }
 
@@ -126,32 +118,28 @@ func (s Schema) extended(add []SchemaField) ([]SchemaField, error) {
 	return whole, nil
 }
 
-func decodeSchema(b []byte) (Schema, error) {
-	var wire struct {
-		Schema  map[string]jsontext.Value `json:"schema"`
-		Details []struct {
-			Field    string `json:"field"`
-			Internal string `json:"internal"`
-			Type     string `json:"type"`
-		} `json:"details"`
-	}
-	if err := unmarshal(b, &wire); err != nil {
-		return Schema{}, err
-	}
-	if wire.Schema == nil && wire.Details == nil {
-		return Schema{}, errors.New(`there is neither "schema" nor "details" in it`)
-	}
-	s := Schema{Types: make(map[string]string, len(wire.Schema))}
-	for name, typ := range wire.Schema {
+// A wireSchema is a schema in an answer.
+type wireSchema struct {
+	Schema  map[string]jsontext.Value `json:"schema"`
+	Details []struct {
+		Field    string `json:"field"`
+		Internal string `json:"internal"`
+		Type     string `json:"type"`
+	} `json:"details"`
+}
+
+func (w *wireSchema) schema() Schema {
+	s := Schema{Types: make(map[string]string, len(w.Schema))}
+	for name, typ := range w.Schema {
 		s.Types[name] = text(typ)
 	}
-	if wire.Details != nil {
-		s.Details = make([]SchemaField, 0, len(wire.Details))
+	if w.Details != nil {
+		s.Details = make([]SchemaField, 0, len(w.Details))
 	}
-	for _, f := range wire.Details {
+	for _, f := range w.Details {
 		s.Details = append(s.Details, SchemaField(f))
 	}
-	return s, nil
+	return s
 }
 
 func (c *Client) schemaURL() *url.URL { return c.below("/schema/" + c.projectID) }

@@ -31,16 +31,25 @@ func TestGetSchema(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want %+v", body, got, err, want)
 		}
 	}
-	for body, class := range map[string]contact.Class{
-		``:                                 contact.Transient,
-		`{}`:                               contact.Permanent,
-		`{"contactIds":[]}`:                contact.Permanent,
-		`{"schema":{},"details":"no"}`:     contact.Permanent,
-		`{"schema":{},"details":[{"field"`: contact.Transient,
-	} {
+	for _, body := range []string{``, `{}`, `{"contactIds":[]}`, `{"schema":{},"details":"no"}`, `{"schema":{},"details":[{"field"`, `<html>`} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
 		_, err := c.GetSchema(context.Background())
-		apiError(t, err, class)
+		if e := apiError(t, err, contact.Transient); e.Author != contact.Way {
+			t.Errorf("%s: author %v", body, e.Author)
+		}
+	}
+}
+
+// A set of the schema is done where the answer is empty, or a schema.
+func TestSetSchemaInDoubt(t *testing.T) {
+	for body, done := range map[string]bool{``: true, `{"details":[]}`: true, `{"schema":{}}`: true, `{}`: false, `{"success":false}`: false, `<html>`: false} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) })
+		err := c.SetSchema(context.Background(), Schema{Details: []SchemaField{}}, []SchemaField{{"New", "new", "string"}})
+		if !done {
+			apiError(t, err, contact.Ambiguous)
+		} else if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

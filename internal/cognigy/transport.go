@@ -24,12 +24,18 @@ const (
 	maxHeadBytes = 16 << 10
 	// maxInterim bounds the 1xx answers before the one that counts.
 	maxInterim = 5
+	// maxBroken is how many connections may break in a row when they are used again.
+	maxBroken = 3
 )
 
 // A transport is net/http's, direct or by a proxy, with an account of what was
 // written.
 type transport struct {
 	http *http.Transport
+	// fresh takes the place of http where connections cannot be used again; nil: they can.
+	fresh atomic.Pointer[http.Transport]
+	// broken is how many connections broke when they were used again, in a row.
+	broken atomic.Int32
 	// The headers are the same for every request, and never written to.
 	header     http.Header
 	bodyHeader http.Header // with Content-Type
@@ -48,6 +54,7 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeadBytes,
 		Protocols:              protocols,
+		OnProxyConnectResponse: connected,
 	}}
 	t.bodyHeader.Set("Content-Type", "application/json")
 	return t
@@ -64,7 +71,7 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 // once a byte may have left. So a GET has a body for it to ask for, an empty one.
 func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, body []byte) (resp *http.Response, sent bool, err error) {
 	var a account
-	trace := &httptrace.ClientTrace{GotConn: a.given, Got1xxResponse: a.interim}
+	trace := &httptrace.ClientTrace{GotConn: a.given, GotFirstResponseByte: a.answered, Got1xxResponse: a.interim}
 	req := (&http.Request{
 		Method: method,
 		URL:    u,
@@ -84,7 +91,13 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 		req.Header = t.header
 		req.TransferEncoding = []string{"identity"} // else net/http looks for up to 200 ms whether there is a body
 	}
-	if resp, err = t.http.RoundTrip(req); err != nil {
+	roundTripper := t.http
+	if fresh := t.fresh.Load(); fresh != nil {
+		roundTripper = fresh
+	}
+	resp, err = roundTripper.RoundTrip(req)
+	t.learn(&a, err)
+	if err != nil {
 		return nil, a.mayHaveLeft(), err
 	}
 	if resp.StatusCode < 200 { // a switch of protocols: what follows is no body
@@ -94,7 +107,57 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 	return resp, true, err
 }
 
+// learn gives connections up after one answer each where they break when they are
+// used again: there are servers that close them without saying so, and each request
+// that meets one is in doubt.
+func (t *transport) learn(a *account, err error) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case !a.reused:
+	case err == nil || a.began.Load():
+		t.broken.Store(0)
+	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout():
+	case t.broken.Add(1) == maxBroken:
+		fresh := t.http.Clone()
+		fresh.DisableKeepAlives = true
+		t.fresh.Store(fresh)
+		t.http.CloseIdleConnections()
+	}
+}
+
 func (t *transport) close() { t.http.CloseIdleConnections() }
+
+// errProxySettings is that the settings of the proxy cannot be read. They are not
+// repeated: a password may stand in them.
+var errProxySettings = errors.New("the address of the proxy cannot be read")
+
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errProxySettings
+	}
+	return u, nil
+}
+
+// A proxyError is a proxy that does not connect to the server.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy does not connect to the API: it says %d %s", e.status, statusName(e.status))
+}
+
+// refuses tells whether it will not do so later either.
+func (e *proxyError) refuses() bool {
+	return e.status/100 == 4 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
+}
+
+// connected looks at the answer of a proxy that was asked to connect.
+func connected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{resp.StatusCode}
+}
 
 var (
 	errNotAgain = errors.New("the request may have left, and is not sent again")
@@ -174,11 +237,14 @@ type account struct {
 	wire     *wire // that the request goes over; nil: none yet
 	wrote    int64 // its count before the request
 	unknown  bool  // it goes over something else
+	reused   bool  // it took an answer before
 	interims atomic.Int32
+	began    atomic.Bool // the answer
 }
 
 // given is told of the connection that the request goes over, before it is written.
 func (a *account) given(info httptrace.GotConnInfo) {
+	a.reused = info.Reused
 	for c := info.Conn; ; {
 		switch inner := c.(type) {
 		case *tls.Conn:
@@ -197,6 +263,9 @@ func (a *account) given(info httptrace.GotConnInfo) {
 func (a *account) mayHaveLeft() bool {
 	return a.unknown || a.wire != nil && a.wire.wrote.Load() != a.wrote
 }
+
+// answered is told of the first byte of an answer, by a goroutine of net/http's.
+func (a *account) answered() { a.began.Store(true) }
 
 // interim is told of each 1xx answer, by a goroutine of net/http's.
 func (a *account) interim(int, textproto.MIMEHeader) error {

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func TestThroughProxy(t *testing.T) {
 			return
 		}
 		seen.Store(req.RequestURI)
-		io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 12\r\n\r\n"+`{"_id":"p1"}`)
+		io.WriteString(c, httpAnswer(201, anyAnswer))
 	})
 	c, err := New(Options{BaseURL: "http://api.example", APIKey: testKey, ProjectID: testProject, InsecureHTTP: true})
 	if err != nil {
@@ -41,7 +42,7 @@ func TestThroughProxy(t *testing.T) {
 	}
 	c.transport = newTransport(http.Header{}, Trust{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
 	t.Cleanup(c.Close)
-	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
+	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	if got := seen.Load(); got != "http://api.example/new/v2.0/profiles" {
@@ -52,7 +53,7 @@ func TestThroughProxy(t *testing.T) {
 // Over TLS a proxy sees where the connection goes, and nothing of the request.
 func TestThroughProxyOverTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, `{"_id":"p1"}`)
+		io.WriteString(w, anyAnswer)
 	}))
 	t.Cleanup(s.Close)
 	var passed bytes.Buffer
@@ -84,7 +85,7 @@ func TestThroughProxyOverTLS(t *testing.T) {
 	c.transport = newTransport(c.transport.header, Trust{Roots: trust.RootCAs}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
 	c.transport.http.TLSClientConfig.ServerName = "example.com" // of the test's certificate
 	for range 2 {
-		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "p1" {
+		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 			t.Fatalf("%+v, %v", result, err)
 		}
 	}
@@ -106,8 +107,7 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 			if _, _, err := readRequest(r); err != nil {
 				return
 			}
-			const answer = "HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n"
-			io.WriteString(c, answer+`{"_id":"mine"}`+answer+`{"_id":"fake"}`)
+			io.WriteString(c, httpAnswer(201, anyAnswer)+httpAnswer(201, strings.Replace(anyAnswer, profileID, "65f1000000000000000fa4e0", 1)))
 		}
 	})
 	c := newClient(t, base)
@@ -115,7 +115,7 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 1000 {
-				if result, err := c.Create(context.Background(), ada); err != nil || result.ID != "mine" {
+				if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 					t.Errorf("%+v, %v", result, err)
 					return
 				}
@@ -127,28 +127,29 @@ func TestAnswerThatNobodyAskedFor(t *testing.T) {
 
 // The head of an answer in every form that HTTP/1 allows, and some it does not.
 func TestHeads(t *testing.T) {
-	const id = `{"_id":"x1"}`
-	whole := fmt.Sprintf("HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s", len(id), id)
+	body := anyAnswer
+	whole := httpAnswer(201, body)
+	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))
 	for name, tt := range map[string]struct {
 		answer string
-		id     string
 		conns  int64 // for two requests
 		doubt  bool
 	}{
-		"length":             {whole, "x1", 1, false},
-		"interim":            {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + whole, "x1", 1, false},
-		"chunked":            {"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + id[:5] + "\r\n7\r\n" + id[5:] + "\r\n0\r\nTrailer: x\r\n\r\n", "x1", 1, false},
-		"close":              {"HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 12\r\n\r\n" + id, "x1", 2, false},
-		"HTTP/1.0":           {"HTTP/1.0 201 Created\r\nContent-Length: 12\r\n\r\n" + id, "x1", 2, false},
-		"more than asked":    {whole + whole, "x1", 2, false},
-		"204":                {"HTTP/1.1 204 No Content\r\n\r\n", "", 1, false},
-		"101":                {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "", 2, true},
-		"endless interim":    {strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim), "", 2, true},
-		"large head":         {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes/2) + "\r\nContent-Length: 12\r\n\r\n" + id, "x1", 1, false},
-		"too large a head":   {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes+8<<10) + "\r\nContent-Length: 12\r\n\r\n" + id, "", 2, true},
-		"two lengths":        {"HTTP/1.1 201 Created\r\nContent-Length: 12\r\nContent-Length: 13\r\n\r\n" + id, "", 2, true},
-		"a negative length":  {"HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n", "", 2, true},
-		"a malformed header": {"HTTP/1.1 201 Created\r\nX\r\n\r\n", "", 2, true},
+		"length":             {whole, 1, false},
+		"bare LF":            {strings.ReplaceAll(whole, "\r\n", "\n"), 1, false},
+		"interim":            {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + whole, 1, false},
+		"chunked":            {"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + body[:5] + fmt.Sprintf("\r\n%x\r\n", len(body)-5) + body[5:] + "\r\n0\r\nTrailer: x\r\n\r\n", 1, false},
+		"close":              {"HTTP/1.1 201 Created\r\nConnection: close\r\n" + length + "\r\n" + body, 2, false},
+		"HTTP/1.0":           {"HTTP/1.0 201 Created\r\n" + length + "\r\n" + body, 2, false},
+		"more than asked":    {whole + whole, 2, false},
+		"204":                {"HTTP/1.1 204 No Content\r\n\r\n", 1, true},
+		"101":                {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", 2, true},
+		"endless interim":    {strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim), 2, true},
+		"large head":         {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes/2) + "\r\n" + length + "\r\n" + body, 1, false},
+		"too large a head":   {"HTTP/1.1 201 Created\r\nX: " + strings.Repeat("x", maxHeadBytes+8<<10) + "\r\n" + length + "\r\n" + body, 2, true},
+		"two lengths":        {"HTTP/1.1 201 Created\r\n" + length + "Content-Length: 13\r\n\r\n" + body, 2, true},
+		"a negative length":  {"HTTP/1.1 201 Created\r\nContent-Length: -1\r\n\r\n", 2, true},
+		"a malformed header": {"HTTP/1.1 201 Created\r\nX\r\n\r\n", 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, accepted := rawServer(t, func(_ int, c net.Conn) {
@@ -168,8 +169,8 @@ func TestHeads(t *testing.T) {
 					if errors.Is(err, context.DeadlineExceeded) {
 						t.Error("it took the whole timeout")
 					}
-				} else if err != nil || result.ID != tt.id {
-					t.Fatalf("%+v, %v; want id %q", result, err, tt.id)
+				} else if err != nil || result.ID != profileID {
+					t.Fatalf("%+v, %v", result, err)
 				}
 			}
 			if accepted.Load() != tt.conns {
@@ -216,7 +217,7 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 						return
 					}
 					requests.Add(1)
-					io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+					io.WriteString(c, httpAnswer(201, anyAnswer))
 					if n > 0 {
 						continue
 					}
@@ -305,7 +306,7 @@ func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes in
 	var requests atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		io.WriteString(w, `{"items":[],"_id":"x1"}`)
+		io.WriteString(w, anyAnswer)
 	}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.TLS = &tls.Config{MaxVersion: tls.VersionTLS12}
@@ -391,7 +392,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 					if _, _, err := readRequest(r); err != nil {
 						return
 					}
-					io.WriteString(server, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+					io.WriteString(server, httpAnswer(201, anyAnswer))
 				}
 			}()
 			return closeConn{client, func() { open.Add(-1) }}, nil
@@ -448,6 +449,208 @@ func TestCancelled(t *testing.T) {
 			}
 			if accepted.Load() != 2 {
 				t.Errorf("%d connections, want 2", accepted.Load())
+			}
+		})
+	}
+}
+
+// A server that closes its connections without saying so costs a few answers, and
+// not one of each two.
+func TestConnectionsThatBreakAreNotReused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answers int // that a connection gives before it breaks
+		lost    int // of 60 requests
+		conns   int64
+	}{
+		"each":              {1, maxBroken, 57},
+		"each after two":    {2, 60 / 3, 20}, // a reuse that works starts the count anew
+		"none that is used": {60, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, accepted := rawServer(t, func(_ int, c net.Conn) {
+				r := bufio.NewReader(c)
+				for n := 0; ; n++ {
+					if _, _, err := readRequest(r); err != nil || n == tt.answers {
+						return
+					}
+					io.WriteString(c, httpAnswer(201, anyAnswer))
+				}
+			})
+			c := newClient(t, base)
+			lost := 0
+			for range 60 {
+				if _, err := c.Create(context.Background(), ada); err != nil {
+					apiError(t, err, contact.Ambiguous)
+					lost++
+				}
+			}
+			if lost != tt.lost || accepted.Load() != tt.conns {
+				t.Errorf("%d of 60 answers lost on %d connections, want %d on %d", lost, accepted.Load(), tt.lost, tt.conns)
+			}
+		})
+	}
+}
+
+// What is slow, or given up by us, is no broken connection.
+func TestSlowConnectionsAreReused(t *testing.T) {
+	base, accepted := rawServer(t, func(n int, c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			if _, _, err := readRequest(r); err != nil {
+				return
+			}
+			if n < 2*maxBroken {
+				io.WriteString(c, httpAnswer(201, anyAnswer))
+				readRequest(r)
+				readRequest(r) // until the client has gone
+				return
+			}
+			io.WriteString(c, httpAnswer(201, anyAnswer))
+		}
+	})
+	c := newClient(t, base)
+	c.timeout = 30 * time.Millisecond
+	c.timedOut = &timeoutError{c.timeout}
+	for i := range 2 * maxBroken {
+		if _, err := c.Create(context.Background(), ada); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if i%2 == 0 {
+			time.AfterFunc(5*time.Millisecond, cancel)
+		}
+		if _, err := c.List(ctx, contact.ListQuery{}); err == nil {
+			t.Fatal("no error")
+		}
+		cancel()
+	}
+	c.timeout = 5 * time.Second
+	for range 10 {
+		if _, err := c.Create(context.Background(), ada); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := accepted.Load(); got != 2*maxBroken+1 {
+		t.Errorf("%d connections, want %d", got, 2*maxBroken+1)
+	}
+}
+
+// What can never work says so, and what to look at.
+func TestHopeless(t *testing.T) {
+	tlsServer := func(config *tls.Config) string {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, anyAnswer) }))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.TLS = config
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	speaks := func(s string) string {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			io.WriteString(c, s)
+			readRequest(bufio.NewReader(c))
+		})
+		return base
+	}
+	proxy := func(status string) func(*http.Request) (*url.URL, error) {
+		base, _ := rawServer(t, func(_ int, c net.Conn) {
+			readRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
+		})
+		return func(*http.Request) (*url.URL, error) { return url.Parse(base) }
+	}
+	none := func(*http.Request) (*url.URL, error) { return nil, nil }
+	unreadable := func(*http.Request) (*url.URL, error) { return nil, errProxySettings }
+	refused := func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return "http://" + l.Addr().String()
+	}
+	for name, tt := range map[string]struct {
+		base     string
+		proxy    func(*http.Request) (*url.URL, error)
+		hopeless bool
+		detail   string
+		hint     string
+	}{
+		"no such port":             {"http://127.0.0.1:99999", none, true, "invalid port", "--base-url"},
+		"TLS to a plain server":    {strings.Replace(speaks("HTTP/1.1 400 Bad Request\r\n\r\n"), "http:", "https:", 1), none, true, "TLS", "scheme"},
+		"TLS to an SSH server":     {strings.Replace(speaks("SSH-2.0-OpenSSH_9.6\r\n"), "http:", "https:", 1), none, true, "TLS", "scheme"},
+		"old TLS":                  {tlsServer(&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}), none, true, "protocol version", "--base-url"},
+		"a certificate is wanted":  {tlsServer(&tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}), none, true, "no TLS connection: ", "api.client_cert_file"},
+		"and told after the start": {tlsServer(&tls.Config{ClientAuth: tls.RequireAnyClientCert}), none, true, "certificate required", "api.client_cert_file"},
+		"SSH":                      {speaks("SSH-2.0-OpenSSH_9.6\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"HTTP/2":                   {speaks("\x00\x00\x12\x04\x00\x00\x00\x00\x00\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"TLS over a plain request": {speaks("\x15\x03\x01\x00\x02\x02\x16\r\n"), none, true, "no HTTP", "the host and the port of --base-url"},
+		"nobody listens":           {refused(), none, false, "nobody listens", "--base-url"},
+		"proxy 403":                {"https://api.example", proxy("403 Not by our rules"), true, "403 Forbidden", "$HTTPS_PROXY"},
+		"proxy 407":                {"https://api.example", proxy("407"), true, "407 Proxy Authentication Required", "$HTTPS_PROXY"},
+		"proxy 502":                {"https://api.example", proxy("502 Bad Gateway"), false, "502 Bad Gateway", "$HTTPS_PROXY"},
+		"proxy settings":           {"https://api.example", unreadable, true, "the address of the proxy cannot be read", "$HTTPS_PROXY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, tt.base)
+			c.transport.http.TLSClientConfig.InsecureSkipVerify = true
+			c.transport.http.Proxy = tt.proxy
+			_, err := c.Create(context.Background(), ada)
+			var e *contact.APIError
+			if !errors.As(err, &e) {
+				t.Fatal(err)
+			}
+			if e.Hopeless != tt.hopeless || e.Author != contact.NoAnswer || e.HTTP != 0 || !strings.Contains(e.Detail, tt.detail) || !strings.Contains(e.Hint, tt.hint) {
+				t.Errorf("hopeless %v, from %v: %v", e.Hopeless, e.Author, e)
+			}
+			if e.Class != contact.Transient && e.Class != contact.Ambiguous {
+				t.Errorf("class %v: where something has worked, it may pass", e.Class)
+			}
+		})
+	}
+}
+
+// The settings of a proxy are read from the environment; a password in what cannot be
+// read is not repeated.
+func TestUnreadableProxySettings(t *testing.T) {
+	if os.Getenv("TEST_PROXY_SETTINGS") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestUnreadableProxySettings$")
+		cmd.Env = append(os.Environ(), "TEST_PROXY_SETTINGS=1", "HTTPS_PROXY=http://ann:s3cret@[::1", "NO_PROXY=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	_, err := newClient(t, "https://api.example").Create(context.Background(), ada)
+	if e := apiError(t, err, contact.Transient); !e.Hopeless || strings.Contains(fmt.Sprintf("%v %v", e, e.Err), "s3cret") {
+		t.Errorf("%v, %v", e, e.Err)
+	}
+}
+
+// A read ends with its context at every stage, and not with its timeout.
+func TestReadsEndWithTheirContext(t *testing.T) {
+	for name, scheme := range map[string]string{"connected": "http", "within the handshake": "https"} {
+		t.Run(name, func(t *testing.T) {
+			release := make(chan struct{})
+			ctx, cancel := context.WithCancel(context.Background())
+			base, _ := rawServer(t, func(_ int, c net.Conn) {
+				io.ReadFull(c, make([]byte, 1))
+				cancel()
+				<-release
+			})
+			t.Cleanup(func() { close(release) })
+			c := newClient(t, strings.Replace(base, "http:", scheme+":", 1))
+			c.timeout = time.Hour
+			began := time.Now()
+			_, list := c.List(ctx, contact.ListQuery{})
+			_, get := c.Get(ctx, profileID)
+			_, schema := c.GetSchema(ctx)
+			for _, err := range []error{list, get, schema} {
+				if apiError(t, err, contact.Transient); !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %v", took)
 			}
 		})
 	}

@@ -179,7 +179,7 @@ func (r *Rejects) record(o *contact.Outcome) []string {
 		}
 	}
 	f := failure(o)
-	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), rejectfile.Guard(f.Field), rejectfile.Guard(reason(f)), rejectfile.Guard(f.Hint))
+	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), rejectfile.Guard(f.Field), rejectfile.Guard(f.Reason()), rejectfile.Guard(f.Hint))
 }
 
 // appendRejectJSON appends the refused row as it was, with the reject members
@@ -197,7 +197,7 @@ func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
 	f := failure(o)
 	b = append(b, `"_line":`...)
 	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
-	for i, value := range [...]string{o.Status.String(), f.Field, reason(f), f.Hint} {
+	for i, value := range [...]string{o.Status.String(), f.Field, f.Reason(), f.Hint} {
 		b = append(b, `,"`...)
 		b = append(b, rejectfile.Columns[i+1]...)
 		b = append(b, `":`...)
@@ -254,9 +254,6 @@ func failure(o *contact.Outcome) *contact.Failure {
 	}
 	return o.Failure
 }
-
-// reason is a failure in one text, with the status of the answer and the trace id.
-func reason(f *contact.Failure) string { return (&contact.APIError{Failure: *f}).Error() }
 
 // suffix is that of the temporary file.
 const suffix = ".tmp"
