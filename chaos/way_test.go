@@ -199,6 +199,7 @@ var cells = []cell{
 	{"upsert", "gets: the API's 404 for a profile that is there", on(gets, api404), invariants},
 	{"upsert", "gets: the API's 404 for a profile that is there, looked up", on(gets, api404), invariants.with("--existing", "lookup")},
 	{"upsert", "gets: the API's 404 for a profile that is there, not asked", on(gets, api404), invariants.with("--existing", "ignore")},
+	{"upsert", "nothing, not asked", nil, invariants.with("--existing", "ignore")},
 	{"upsert", "gets and look-ups: 404", both(on(gets.some(), api404), on(lists, gateway404JSON)), invariants},
 	{"upsert", "gets: 404, and empty look-ups", both(on(gets.some(), gateway404Empty), on(lookUps, cut(0))), invariants},
 	{"upsert", "updates: empty 404", on(updates, gateway404Empty), stops},

@@ -52,7 +52,7 @@ type health struct {
 	succeeded     [kinds]time.Time // the last request of this kind that succeeded was sent then
 	failures      int              // since the API answered last
 	throttled     bool             // all of them were refused because of the quota
-	since         time.Time        // the first of them was sent then
+	since, failed time.Time        // the first of them and the last were sent then
 	last          *contact.APIError
 	timer         *time.Timer     // ends the run when since is too long ago
 	reasons       map[string]bool // that were logged
@@ -64,8 +64,10 @@ func (h *health) answer(k kind, sent time.Time, problem *contact.APIError) {
 	defer h.mu.Unlock()
 	if problem == nil || definite(problem) {
 		h.worked, h.heard[k] = true, true
-		h.foreign[k], h.failures = 0, 0
-		if h.timer != nil {
+		h.foreign[k] = 0
+		// What was sent before the last failure says nothing of the time after it.
+		if h.failures > 0 && sent.After(h.failed) {
+			h.failures = 0
 			h.timer.Stop()
 		}
 		if problem == nil && sent.After(h.succeeded[k]) {
@@ -111,6 +113,7 @@ func (h *health) fail(sent time.Time, problem *contact.APIError) {
 		h.since, h.throttled = sent, true
 	}
 	h.failures++
+	h.failed = sent
 	h.throttled = h.throttled && quota
 	h.last = problem
 	if problem.Hopeless && !h.worked {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -186,10 +187,12 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 		return slices.ContainsFunc(all, func(o contact.Found) bool { return o.ID == f.ID })
 	}
 	matches = true
+	listed, total := 0, 0
 	for page, err := range change.Pages(e.list, q) {
 		if err != nil {
 			return found, alike, false, err
 		}
+		listed, total = listed+len(page.Profiles), page.Total
 		if len(page.Profiles) > 0 {
 			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return isMatch(f, q) })
 		}
@@ -204,6 +207,12 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 				alike = append(alike, f)
 			}
 		}
+	}
+	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.before(time.Now().Add(-2*e.Settle))) {
+		return nil, nil, false, &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
+			Detail: fmt.Sprintf("a list of %d profiles is not whole: it shows %d", total, listed),
+			Hint:   "a cache on the way to the API may be behind; the next run looks again",
+		}}
 	}
 	return found, alike, matches, nil
 }

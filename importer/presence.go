@@ -135,11 +135,14 @@ func (e *engine) learnPresence(waiting int) error {
 	}
 	var first *contact.ListPage
 	if !e.presence.asked {
-		page, err := e.page(contact.ListQuery{Limit: change.PageSize})
-		if err != nil {
-			return fmt.Errorf("the project cannot be asked who is in it: %w; --existing ignore skips that", err)
+		for page, err := range change.Pages(e.page, contact.ListQuery{}) {
+			if err != nil {
+				return fmt.Errorf("the project cannot be asked who is in it: %w; --existing ignore skips that", err)
+			}
+			first = &page
+			break
 		}
-		first = &page
+		page := first
 		total := max(page.Total, len(page.Profiles))
 		e.presence.asked = true
 		e.presence.empty = total == 0

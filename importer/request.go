@@ -105,14 +105,25 @@ func (e *engine) ask(retries int, request func() error) error {
 	return problem
 }
 
+// list reads one page. One that takes too long is too large, too: a gateway gives up
+// while the API still gathers it.
 func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
 	var page contact.ListPage
 	err := e.call(kindRead, nil, func(ctx context.Context) (err error) {
 		page, err = e.API.List(ctx, q)
 		return err
 	})
+	problem, failed := err.(*contact.APIError)
+	if failed && q.Limit > minLimit && (problem.HTTP == http.StatusGatewayTimeout || errors.Is(problem, context.DeadlineExceeded)) {
+		smaller := *problem
+		smaller.Class, smaller.Err = contact.Permanent, contact.ErrTooLarge
+		return page, &smaller
+	}
 	return page, err
 }
+
+// minLimit is the page that is never too large.
+const minLimit = 10
 
 func (e *engine) get(id string) (contact.Found, error) {
 	var f contact.Found

@@ -150,6 +150,9 @@ func (e *engine) judge(t *task, err error, repeatable bool) answer {
 	t.problem = contact.AsAPIError(err)
 	if isBarred(t.problem) {
 		t.lost, t.barredAt = true, time.Now()
+		if repeatable && t.retry.After(contact.Transient, true) == pace.Later {
+			return later
+		}
 		return barred
 	}
 	class := t.problem.Class

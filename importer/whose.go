@@ -90,7 +90,12 @@ const maxMade = 1 << 16
 type made struct {
 	mu     sync.Mutex
 	ids    map[string]struct{}
-	oldest []string
+	oldest []madeProfile
+}
+
+type madeProfile struct {
+	id string
+	at time.Time
 }
 
 // add notes an id; false where it is known already.
@@ -104,12 +109,21 @@ func (m *made) add(id string) bool {
 		m.ids = make(map[string]struct{})
 	}
 	m.ids[id] = struct{}{}
-	m.oldest = append(m.oldest, id)
+	m.oldest = append(m.oldest, madeProfile{id, time.Now()})
 	if len(m.oldest) > maxMade {
-		delete(m.ids, m.oldest[0])
+		delete(m.ids, m.oldest[0].id)
 		m.oldest = m.oldest[1:]
 	}
 	return true
+}
+
+// before counts those that were made before a time: by then a whole list shows
+// them.
+func (m *made) before(t time.Time) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, _ := slices.BinarySearchFunc(m.oldest, t, func(p madeProfile, t time.Time) int { return p.at.Compare(t) })
+	return n
 }
 
 func (m *made) has(id string) bool {
