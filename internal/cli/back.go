@@ -93,10 +93,9 @@ func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)
 // show says now and then how far a command is, until the function that it
 // returns is called.
 func (b *lookBack) show(of int64, done func() int64) (stop func()) {
-	b.display.startLines(func() string {
+	return b.display.StartLines(func() string {
 		return fmt.Sprintf("%s of %s profiles; %s requests", words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))
 	})
-	return b.display.stop
 }
 
 // bindBackFlags makes the flags that commands have which begin with a report.

@@ -87,9 +87,9 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	for _, n := range k.input.Notices() {
 		fmt.Fprintln(k.display, "importer:", n)
 	}
-	k.display.start(k.view())
+	stop := k.display.Start(k.view())
 	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
-	k.display.stop()
+	stop()
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/config"
+	"importer/internal/live"
 	"importer/internal/state"
 	"importer/sink"
 	"importer/sink/journal"
@@ -61,8 +62,9 @@ that were refused come back in a reject file, with the reason.`,
 // An importing is one import: it is opened, it runs, and it is concluded.
 type importing struct {
 	*session
-	line    commandLine
-	listing state.Listing
+	line      commandLine
+	listing   state.Listing
+	stopWatch func() error
 }
 
 // runImport is one run, from the settings to the exit.
@@ -101,10 +103,17 @@ func (i *importing) open(ctx context.Context) (err error) {
 	if i.c.Mode == "create" { // a sync compares rows with its state, and most need no request
 		i.forecast()
 	}
-	if err := i.watch.start(); err != nil {
+	if i.stopWatch, err = i.watch.Start(i.view(), i.report, i.path); err != nil {
 		return err
 	}
+	i.onClose(i.stopWatch)
 	return i.report.Begin()
+}
+
+// openWatch checks the settings that are for people, and watches the requests.
+func (i *importing) openWatch() (err error) {
+	i.watch, err = live.NewWatch(i.c, i.env.Version, i.display, i.log, i.view())
+	return err
 }
 
 // importRows sends the rows.
@@ -129,7 +138,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 
 // conclude ends a run that has begun, and says how it ended.
 func (i *importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
-	err = also(err, i.watch.stop())
+	err = also(err, i.stopWatch())
 	if n := i.input.Skipped(); n > 0 {
 		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
 	}
@@ -137,7 +146,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	summary.Rejects = strings.Join(rejectFiles, ", ")
 	summary, err = i.end(summary, also(err, rejectsErr))
 	err = also(err, i.print(summary, rejectFiles))
-	i.watch.notifyAll(ctx, summary, err == nil)
+	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.NotIn() == 0, err)
 }
 
@@ -150,7 +159,7 @@ func (i *importing) print(s contact.Summary, rejectFiles []string) error {
 		return nil
 	}
 	return sink.WriteSummary(i.env.Stdout, s, sink.Details{
-		Failures: i.watch.failures.List(), Redact: i.c.Report.Redact, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+		Failures: i.watch.Failures(), Redact: i.c.Report.Redact, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 	})
 }
 
@@ -250,4 +259,33 @@ func (i *importing) openRejects() (err error) {
 		return usage(err)
 	}
 	return nil
+}
+
+// A watchedReport shows what is appended.
+type watchedReport struct {
+	*journal.Journal
+	watch *live.Watch
+}
+
+// Append implements importer.Journal.
+func (r watchedReport) Append(outcomes ...*contact.Outcome) error {
+	for _, out := range outcomes {
+		if !out.Status.In() && !out.Status.Refused() {
+			r.watch.Failed(out)
+		}
+	}
+	return r.Journal.Append(outcomes...)
+}
+
+// watchedRejects shows what is refused, also what an earlier run had refused and
+// nobody changed.
+type watchedRejects struct {
+	*rejects.Rejects
+	watch *live.Watch
+}
+
+// Reject implements contact.Rejects.
+func (r watchedRejects) Reject(out *contact.Outcome) error {
+	r.watch.Failed(out)
+	return r.Rejects.Reject(out)
 }

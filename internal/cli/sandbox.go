@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"importer/internal/config"
+	"importer/internal/live"
 	"importer/internal/sandbox"
 	"io"
 	"os"
@@ -60,8 +61,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 			if o.TTL, err = parseTTL(ttl); err != nil {
 				return err
 			}
-			stderr := cmd.ErrOrStderr()
-			if o.Log, err = newLogger(stderr, isTerminal(stderr, os.Getenv), isColored(stderr, os.Getenv), log); err != nil {
+			if o.Log, err = live.NewDisplay(cmd.ErrOrStderr(), "none", os.Getenv).Logger(log); err != nil {
 				return err
 			}
 			if err := o.Validate(); err != nil {

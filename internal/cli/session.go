@@ -12,6 +12,7 @@ import (
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/live"
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink/journal"
@@ -29,14 +30,14 @@ type session struct {
 	began time.Time
 	run   string // a ULID
 
-	display  *display
+	display  *live.Display
 	log      zerolog.Logger // above the display
 	progress contact.Progress
 	baseURL  string // as reports and states name it: "sandbox" for one inside this process; empty where none is set
 
 	pacer  *pace.Pacer // of this run alone until connect shares it
 	client *cognigy.Client
-	watch  *observer // of the requests of client; nil: nobody watches
+	watch  *live.Watch // of the requests of client; nil: nobody watches
 
 	input   *source.Input
 	state   *state.State // nil: none is needed
@@ -49,17 +50,21 @@ type session struct {
 
 // newSession reads the settings. Nothing is open yet.
 func newSession(c config.Config, env Env) (*session, error) {
-	if c.Quiet && c.Log.Level == "info" {
-		c.Log.Level = "warn" // who wants to hear nothing of success
+	if c.Quiet { // who wants to hear nothing of success
+		if c.Log.Level == "info" {
+			c.Log.Level = "warn"
+		}
+		if c.Progress == "auto" {
+			c.Progress = "none"
+		}
 	}
 	s := &session{c: c, env: env, began: time.Now(), run: ulid.Make().String()}
 	var err error
 	if s.rules, err = readRules(c); err != nil {
 		return nil, err
 	}
-	terminal, colored := isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv)
-	s.display = newDisplay(env.Stderr, c, terminal, colored)
-	if s.log, err = newLogger(s.display, terminal, colored, c.Log); err != nil {
+	s.display = live.NewDisplay(env.Stderr, c.Progress, env.Getenv)
+	if s.log, err = s.display.Logger(c.Log); err != nil {
 		return nil, err
 	}
 	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{})
@@ -97,7 +102,7 @@ func (s *session) connect() error {
 		UserAgent: "importer/" + s.env.Version, MaxConns: s.c.Workers, InsecureHTTP: s.c.InsecureHTTP,
 		OnAnswer: func(a cognigy.Answer) {
 			if s.watch != nil {
-				s.watch.answered(a)
+				s.watch.Answered(a.Operation, a.Status, a.Duration)
 			}
 		},
 	}); err != nil {
@@ -168,8 +173,8 @@ func (s *session) reportPath() string {
 }
 
 // view is how the run stands.
-func (s *session) view() view {
-	return view{progress: &s.progress, input: s.input, pacer: s.pacer, started: time.Now()}
+func (s *session) view() live.View {
+	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now()}
 }
 
 // onClose has close call f, before what was opened earlier is closed.

@@ -1,34 +1,27 @@
-package cli
+package live
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"importer/internal/config"
-	"importer/internal/metrics"
 	"importer/internal/names"
-	"importer/internal/report"
 	stdlog "log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// A liveServer serves the page and the metrics of a run while it lasts.
-type liveServer struct {
-	server *http.Server
-	served chan struct{} // closed by the goroutine that serves
-}
-
 // shutdownTime is how long answers that are under way may take at the end.
 const shutdownTime = 2 * time.Second
 
 // listen serves at addr: the page at /, the metrics at /metrics, and /healthz. An
-// address without a host is this machine's own. The goroutine that serves is the
-// server's, and ends with close.
-func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (*liveServer, error) {
+// address without a host is this machine's own. stop ends that, and waits for the
+// goroutine that serves.
+func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop func() error, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, config.Errorf("--listen (metrics.listen) is %q: want HOST:PORT, as in 127.0.0.1:9464: %w", addr, err)
@@ -54,38 +47,32 @@ func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (*liveS
 	} else {
 		log.Warn().Str("addr", at.String()).Msg("other machines can reach the live page: it is unencrypted, asks for no password, and shows contact ids of rows that are not in")
 	}
-	s := &liveServer{
-		server: &http.Server{
-			Handler:           handler,
-			ReadHeaderTimeout: 10 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      time.Minute,
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    64 << 10,
-			ErrorLog:          stdlog.New(log.With().Str("from", "net/http").Logger(), "", 0),
-		},
-		served: make(chan struct{}),
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          stdlog.New(log.With().Str("from", "net/http").Logger(), "", 0),
 	}
-	go func() {
-		defer close(s.served)
-		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			log.Error().Err(err).Msg("the live page is no longer served; the import goes on")
 		}
-	}()
+	})
 	log.Info().Str("url", "http://"+at.String()+"/").Msg("live page; metrics under /metrics")
-	return s, nil
-}
-
-// close stops listening, and waits for the goroutine that serves.
-func (s *liveServer) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
-	defer cancel()
-	err := s.server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.server.Close()
-	}
-	<-s.served
-	return err
+	return func() error {
+		defer serving.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		err := server.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		return err
+	}, nil
 }
 
 // ownNameOnly refuses requests for another host: a page in the browser could
@@ -102,17 +89,4 @@ func ownNameOnly(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// serveLive serves the page of the run that v shows and its metrics, until the
-// function that it returns is called.
-func serveLive(addr, reportPath string, v view, m *metrics.Metrics, log zerolog.Logger) (stop func() error, err error) {
-	live := report.NewLive(reportPath, func() report.Now {
-		return report.Now{Share: v.share(), Counts: v.counts(), Pace: v.pace(), Quota: v.quota()}
-	})
-	server, err := listen(addr, live, m.Handler(), log)
-	if err != nil {
-		return nil, err
-	}
-	return func() error { return errors.Join(server.close(), live.Close()) }, nil
 }

@@ -1,51 +1,47 @@
-package cli
+package live
 
 import (
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
-	"importer/internal/config"
 	"importer/internal/words"
 	"importer/sink"
-	"importer/source"
 )
 
-// A view is how a run stands, in words: for the bar, the plain lines and the live
+// A View is how a run stands, in words: for the bar, the plain lines and the live
 // page. It only polls; its methods may be called from several goroutines.
-type view struct {
-	progress *contact.Progress
-	input    *source.Input
-	pacer    *pace.Pacer
-	started  time.Time
-	total    int64 // rows of the input, where they were counted; 0: go by bytes
-	before   int64 // contacts that earlier runs settled for good: they need no request
+type View struct {
+	Progress *contact.Progress
+	Pacer    *pace.Pacer
+	Input    Input
+	Started  time.Time
+
+	total  int64 // rows of the input, where they were counted; 0: go by bytes
+	before int64 // contacts that earlier runs settled for good: they need no request
+}
+
+// An Input is what the rows are read from. Implemented by source.Input. Size and
+// BytesRead may be called from several goroutines.
+type Input interface {
+	Size() int64      // in bytes; 0 where it is not known or can be read once
+	BytesRead() int64 // of Size, so far
+	Rows() contact.Rows
 }
 
 // countedUpTo is the size of an input, in bytes, whose rows are counted before
 // the run: counting them takes less time than one request.
 const countedUpTo = 2 << 20
 
-// countRows counts the rows of a small input of files; 0 where it is not one. The
-// run will tell what is wrong with it.
-func countRows(c config.Config, stdin io.Reader) int64 {
-	for _, path := range c.Source.Paths {
-		if path == "-" {
-			return 0
-		}
-	}
-	input, err := openSource(c, stdin)
-	if err != nil {
-		return 0
-	}
-	defer input.Close()
+// countRows counts the rows of a small input; 0 where it is not one. The run will
+// tell what is wrong with it.
+func countRows(input Input) (n int64) {
 	if input.Size() == 0 || input.Size() > countedUpTo {
 		return 0
 	}
-	n := int64(0)
 	for range input.Rows() {
 		n++
 	}
@@ -54,8 +50,8 @@ func countRows(c config.Config, stdin io.Reader) int64 {
 
 // share is how much of the input is settled, 0 to 1; 0 where its size is not
 // known.
-func (v view) share() float64 {
-	s := v.progress.Snapshot()
+func (v View) share() float64 {
+	s := v.Progress.Snapshot()
 	if total, _ := v.rows(s); total > 0 {
 		return min(1, float64(s.Settled())/float64(total))
 	}
@@ -65,20 +61,20 @@ func (v view) share() float64 {
 // rows is how many rows the input has, and whether that is exact; 0 where it is
 // not known. Rows are read ahead, so an estimate from the bytes that were read is a
 // little too low.
-func (v view) rows(s contact.Snapshot) (int64, bool) {
+func (v View) rows(s contact.Snapshot) (int64, bool) {
 	switch {
 	case v.total > 0:
 		return max(v.total, s.Read), true
-	case v.input.Size() == 0 || v.input.BytesRead() == 0 || s.Read == 0:
+	case v.Input.Size() == 0 || v.Input.BytesRead() == 0 || s.Read == 0:
 		return 0, false
 	}
-	total := float64(s.Read) * float64(v.input.Size()) / float64(v.input.BytesRead())
+	total := float64(s.Read) * float64(v.Input.Size()) / float64(v.Input.BytesRead())
 	return max(int64(total), s.Read), false
 }
 
 // done is such as "1,200 of about 40,000 rows".
-func (v view) done() string {
-	s := v.progress.Snapshot()
+func (v View) done() string {
+	s := v.Progress.Snapshot()
 	total, exact := v.rows(s)
 	switch {
 	case total == 0:
@@ -102,8 +98,8 @@ var colors = map[string]color{
 }
 
 // outcomes are those so far, such as "1,190 created".
-func (v view) outcomes() []part {
-	s := v.progress.Snapshot()
+func (v View) outcomes() []part {
+	s := v.Progress.Snapshot()
 	var parts []part
 	for _, c := range append(sink.Outcomes(s.Counts), sink.Count{Name: "in doubt", N: s.InDoubt}) {
 		if c.N > 0 {
@@ -115,22 +111,18 @@ func (v view) outcomes() []part {
 
 // counts are the rows and the outcomes so far, such as "1,200 of 3,000 rows:
 // 1,190 created, 10 invalid".
-func (v view) counts() string {
-	var parts []string
-	for _, p := range v.outcomes() {
-		parts = append(parts, p.text)
+func (v View) counts() string {
+	if outcomes := joined(v.outcomes()); outcomes != "" {
+		return v.done() + ": " + outcomes
 	}
-	if parts == nil {
-		return v.done()
-	}
-	return v.done() + ": " + strings.Join(parts, ", ")
+	return v.done()
 }
 
 // left is how much longer the run will take, as far as that is known.
-func (v view) left() (time.Duration, bool) {
-	s := v.progress.Snapshot()
+func (v View) left() (time.Duration, bool) {
+	s := v.Progress.Snapshot()
 	total, _ := v.rows(s)
-	took := time.Since(v.started)
+	took := time.Since(v.Started)
 	sent := s.Settled() - s.DoneBefore - s.Duplicate - s.Invalid
 	if total == 0 || total <= s.Settled() || took < 2*time.Second {
 		return 0, false
@@ -141,8 +133,8 @@ func (v view) left() (time.Duration, bool) {
 	if sent > 0 {
 		requests *= max(1, float64(s.Requests)/float64(sent))
 	}
-	left := v.pacer.Remaining(int64(requests))
-	state := v.pacer.State()
+	left := v.Pacer.Remaining(int64(requests))
+	state := v.Pacer.State()
 	if sent > 0 && (state.Quota == 0 || state.Waiting == 0 && state.Used < state.Quota*9/10) {
 		// It is not the quota that holds the run up, but how fast the API is.
 		left = max(left, time.Duration(float64(took)/float64(sent)*float64(rows)))
@@ -151,10 +143,10 @@ func (v view) left() (time.Duration, bool) {
 }
 
 // speed is such as "3.3 rows/s, about 4h 10m left".
-func (v view) speed() []part {
+func (v View) speed() []part {
 	var parts []part
-	s := v.progress.Snapshot()
-	if took := time.Since(v.started); took >= time.Second {
+	s := v.Progress.Snapshot()
+	if took := time.Since(v.Started); took >= time.Second {
 		parts = append(parts, part{fmt.Sprintf("%.1f rows/s", float64(s.Settled()-s.DoneBefore)/took.Seconds()), noColor})
 	}
 	if left, ok := v.left(); ok {
@@ -164,8 +156,8 @@ func (v view) speed() []part {
 }
 
 // waits is what the run waits for, if anything.
-func (v view) waits() []part {
-	state := v.pacer.State()
+func (v View) waits() []part {
+	state := v.Pacer.State()
 	wait := time.Until(state.Until)
 	switch {
 	case state.Throttled:
@@ -176,35 +168,36 @@ func (v view) waits() []part {
 	return nil
 }
 
-func (v view) pace() string {
-	var parts []string
-	for _, p := range append(v.speed(), v.waits()...) {
-		parts = append(parts, p.text)
-	}
-	return strings.Join(parts, ", ")
-}
-
 // quota is how much of the window is used, such as "quota 812 of 1,000".
-func (v view) quota() string {
-	s := v.pacer.State()
+func (v View) quota() []part {
+	s := v.Pacer.State()
 	if s.Quota == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota))
+	return []part{{fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota)), noColor}}
 }
 
 // line is all of it in one line.
-func (v view) line() string {
+func (v View) line() string {
 	text := v.counts()
 	if share := v.share(); share > 0 {
 		text += fmt.Sprintf("; %.1f%% of the input", 100*share)
 	}
-	for _, more := range []string{v.pace(), v.quota()} {
+	for _, more := range []string{joined(v.speed(), v.waits()), joined(v.quota())} {
 		if more != "" {
 			text += "; " + more
 		}
 	}
 	return text
+}
+
+// joined is the text of parts.
+func joined(lists ...[]part) string {
+	var texts []string
+	for _, p := range slices.Concat(lists...) {
+		texts = append(texts, p.text)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // duration is d with two units at most, such as "4h 12m".
