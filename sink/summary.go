@@ -64,11 +64,10 @@ type Details struct {
 // maxFailures is how many groups of failures a summary shows.
 const maxFailures = 10
 
-// WriteSummary writes a summary for people: how the run ended, what became of the
-// rows, why some are not in, where that is recorded, and what to do next. The
-// error that stopped a run is not in it: the command prints that on standard
-// error.
-func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
+// Summary is a summary for people: how the run ended, what became of the rows, why
+// some are not in, where that is recorded, and what to do next. The error that
+// stopped a run is not in it: the command prints that on standard error.
+func Summary(s contact.Summary, d Details) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
 	WriteCounts(&b, Outcomes(s.Counts))
@@ -88,8 +87,7 @@ func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 			fmt.Fprintf(&b, "  - %s\n", step)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 func headline(s contact.Summary) string {

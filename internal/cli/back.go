@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 
@@ -23,13 +24,36 @@ type lookBack struct {
 	written *state.Written
 }
 
-// openBack reads the beginning of the report that is the one argument, and makes a
-// client for the project that it names. The caller closes it.
-func openBack(cmd *cobra.Command, args []string, env Env) (*lookBack, error) {
-	if len(args) != 1 {
-		return nil, config.Errorf("%s takes one argument, the report of an import; got %d", cmd.CommandPath(), len(args))
+// lookingBack completes a command that begins with a report.
+func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Context) error) *cobra.Command {
+	cmd.Args = oneReport
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		b, err := openBack(cmd, args[0], env)
+		if err != nil {
+			return err
+		}
+		defer func() { err = b.close(err) }()
+		return run(b, cmd.Context())
 	}
-	path := args[0]
+	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
+		"progress", "quiet", "log-level", "log-format", "json")
+	for name, usage := range map[string]string{
+		"base-url":   "`URL` of the API (default that of the report)",
+		"project-id": "`ID` of the project (default that of the report)",
+		"rate":       "`RATE`, as of an import (default " + config.DefaultRate + ")",
+		"settle":     "how long reads may lag behind writes",
+		"progress":   "auto, bar, plain or none; here a line every 10 s, or none",
+		"quiet":      "print nothing when all is well",
+		"json":       "print the result as one JSON object",
+	} {
+		cmd.Flags().Lookup(name).Usage = usage
+	}
+	return cmd
+}
+
+// openBack reads the beginning of a report, and makes a client for the project that
+// it names. The caller closes it.
+func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	header, err := journal.ReadHeader(path)
 	if err != nil {
 		return nil, usage(err)
@@ -58,16 +82,13 @@ func openBack(cmd *cobra.Command, args []string, env Env) (*lookBack, error) {
 	b := &lookBack{session: s, header: header}
 	if err = s.connect(); err == nil {
 		b.written, err = state.NewWritten()
+		err = s.keep(b.written, err)
 	}
 	if err != nil {
 		return nil, s.close(err)
 	}
-	s.onClose(b.written.Close)
 	return b, nil
 }
-
-// read takes in what the report says was written.
-func (b *lookBack) read() error { return eachOutcome(b.path, 0, b.written.Record) }
 
 // each walks through what was written, in parts.
 func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)) iter.Seq2[[]change.WrittenRow, error] {
@@ -96,23 +117,4 @@ func (b *lookBack) show(of int64, done func() int64) (stop func()) {
 	return b.display.StartLines(func() string {
 		return fmt.Sprintf("%s of %s profiles; %s requests", words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))
 	})
-}
-
-// bindBackFlags makes the flags that commands have which begin with a report.
-func bindBackFlags(cmd *cobra.Command, c *config.Config) {
-	flags := cmd.Flags()
-	addConfigFlag(flags)
-	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API (default that of the report)")
-	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project (default that of the report)")
-	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`, as of an import (default "+config.DefaultRate+")")
-	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
-	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")
-	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
-	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes")
-	flags.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow http:// to a host that is not this machine")
-	flags.StringVar(&c.Progress, "progress", c.Progress, "auto, bar, plain or none; here a line every 10 s, or none")
-	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when all is well")
-	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
-	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
-	flags.BoolVar(&c.JSON, "json", c.JSON, "print the result as one JSON object")
 }

@@ -24,7 +24,6 @@ import (
 )
 
 func newCheckCommand(env Env) *cobra.Command {
-	shown := config.Default()
 	cmd := &cobra.Command{
 		Use:   "check --source FILE [flags]",
 		Short: "Read, map and validate every row, and say what an import would do; nothing is written",
@@ -40,7 +39,6 @@ not known here.
 The exit code is 3 where rows would be refused.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
-		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := settings(cmd.Flags(), args, env.Getenv)
 			if err != nil {
@@ -49,8 +47,7 @@ The exit code is 3 where rows would be refused.`,
 			return check(cmd.Context(), c, env)
 		},
 	}
-	addConfigFlag(cmd.Flags())
-	bindFlags(cmd.Flags(), &shown)
+	addFlags(cmd)
 	return cmd
 }
 
@@ -59,13 +56,7 @@ type checker struct {
 	*session
 	past   *journal.Snapshot
 	fields []mapping.CustomField
-	reader profileReader   // nil: profiles are not read
 	out    strings.Builder // lines of --verbose, until they are worth a write
-}
-
-// A profileReader is all of the API that the plan may use: it cannot write.
-type profileReader interface {
-	Get(ctx context.Context, id string) (contact.Found, error)
 }
 
 func check(ctx context.Context, c config.Config, env Env) (err error) {
@@ -97,36 +88,24 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	if k.client != nil && !c.CreateFields {
 		schemaErr = k.checkSchema(ctx, k.fields, false)
 	}
-	allIn := plan.Invalid+plan.Rejected == 0 && plan.Blocked == nil
-	return result(ctx, contact.Complete, allIn, errors.Join(k.print(plan), schemaErr))
+	return result(ctx, contact.Complete, allIn(plan), errors.Join(k.printPlan(plan), schemaErr))
 }
 
 // open opens what the check needs: the client only where something is to be asked
 // of the project, and the settings say which one that is.
 func (k *checker) open() error {
-	if err := k.openSource(); err != nil {
-		return err
+	for _, open := range []func() error{k.openSource, k.openPast, k.openKnown} {
+		if err := open(); err != nil {
+			return err
+		}
 	}
-	k.path = k.reportPath()
-	if err := k.openPast(); err != nil {
-		return err
-	}
-	if err := k.openKnown(); err != nil {
-		return err
-	}
-	k.fields = customFields(k.input, k.c.Stamp.Field)
+	k.fields = k.customFields()
 	verbose := k.c.Verbose && k.state != nil
 	schema := len(k.fields) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
 	if k.c.Sandbox || !verbose && !schema {
 		return nil
 	}
-	if err := k.connect(); err != nil {
-		return err
-	}
-	if verbose {
-		k.reader = k.client
-	}
-	return nil
+	return k.connect()
 }
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
@@ -135,7 +114,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		RefreshAfter: k.c.Sync.RefreshAfter, Progress: &k.progress,
 	}
 	if k.state != nil {
-		o.State, o.Mirror = k.state, mirrorOf(k.c)
+		o.State, o.Mirror = k.state, k.mirror()
 	}
 	if k.c.Verbose {
 		o.Each = func(r change.PlannedRow) error { return k.printRow(ctx, r) }
@@ -146,6 +125,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // openPast reads what the report says, where the next run would go on with it: the
 // report of a sync that went to its end is set aside.
 func (k *checker) openPast() error {
+	k.path = k.reportPath()
 	o := journal.Options{Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
@@ -158,21 +138,18 @@ func (k *checker) openPast() error {
 			past, err = journal.Read(k.path, o)
 		}
 	}
-	if err != nil {
-		return mismatchIsUsage(err)
-	}
 	k.past = past
-	k.onClose(past.Close)
-	return nil
+	return k.keep(past, err)
 }
 
 // openKnown opens the state of a sync, or one in memory where there is none yet.
-func (k *checker) openKnown() error {
+func (k *checker) openKnown() (err error) {
 	if k.c.Mode == "create" {
 		return nil
 	}
 	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		return k.useState(state.Empty(state.Options{BaseURL: k.baseURL, ProjectID: k.c.API.ProjectID}))
+		k.state, err = state.Empty(state.Options{BaseURL: k.baseURL, ProjectID: k.c.API.ProjectID})
+		return k.keep(k.state, err)
 	}
 	if k.baseURL == "" || k.c.API.ProjectID == "" {
 		return config.Errorf("--mode %s compares with the state of a project: set --base-url (api.base_url, $COGNIGY_BASE_URL) and --project-id (api.project_id, $COGNIGY_PROJECT_ID)", k.c.Mode)
@@ -191,7 +168,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		what = r.Status.String()
 	case r.Failure != nil:
 		what = r.Status.String() + ": " + r.Failure.Detail
-	case r.Action == change.ActPatch && k.reader != nil:
+	case r.Action == change.ActPatch && k.client != nil:
 		var err error
 		if what, err = k.patch(ctx, r); err != nil {
 			return err
@@ -206,7 +183,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		who = quoteAll(ids)
 	}
 	fmt.Fprintf(&k.out, "%s: %s: %s\n", where, who, what)
-	if k.out.Len() < 4096 && k.reader == nil {
+	if k.out.Len() < 4096 && r.Action != change.ActPatch { // for that its profile was read, which takes a while
 		return nil
 	}
 	return k.flush()
@@ -220,17 +197,12 @@ func (k *checker) flush() error {
 
 // patch says which fields of a profile differ from its row.
 func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error) {
-	var f contact.Found
-	err := k.request(ctx, func(ctx context.Context) (err error) {
-		f, err = k.reader.Get(ctx, r.Entry.ID)
-		return err
-	})
-	var problem *contact.APIError
+	f, there, err := k.get(ctx, r.Entry.ID)
 	switch {
-	case errors.As(err, &problem) && problem.HTTP == 404:
-		return "create, because its profile is gone", nil
 	case err != nil:
 		return "", err
+	case !there:
+		return "create, because its profile is gone", nil
 	}
 	names := change.Differences(f, r.Entry, r.Row.Profile)
 	if len(names) == 0 {
@@ -239,29 +211,24 @@ func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error
 	return "patch " + strings.Join(names, ", "), nil
 }
 
-// print writes the plan.
-func (k *checker) print(p *change.Plan) error {
+// printPlan prints the plan.
+func (k *checker) printPlan(p *change.Plan) error {
 	least := pace.Forecast(k.rules.rate, p.Requests, k.past.Sent())
 	took := time.Since(k.began)
 	blocked := ""
 	if p.Blocked != nil {
 		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
-	switch {
-	case k.c.JSON:
-		return sink.WriteJSON(k.env.Stdout, struct {
-			*change.Plan
-			AtLeast  contact.Seconds `json:"at_least_s"`
-			Blocked  string          `json:"blocked"`
-			Fields   []string        `json:"custom_fields"`
-			Duration contact.Seconds `json:"duration_s"`
-		}{p, contact.Seconds(least), blocked, texts(k.fields), contact.Seconds(took)})
-	case k.c.Quiet && p.Invalid+p.Rejected == 0 && p.Blocked == nil:
-		return nil
-	}
-	_, err := io.WriteString(k.env.Stdout, k.text(p, least, took, blocked))
-	return err
+	return k.print(allIn(p), struct {
+		*change.Plan
+		AtLeast  contact.Seconds `json:"at_least_s"`
+		Blocked  string          `json:"blocked"`
+		Fields   []string        `json:"custom_fields"`
+		Duration contact.Seconds `json:"duration_s"`
+	}{p, contact.Seconds(least), blocked, texts(k.fields), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
+
+func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
 
 // text is the plan for people.
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
@@ -277,12 +244,12 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
-	for i, f := range k.fields {
+	for i, field := range texts(k.fields) {
 		name := ""
 		if i == 0 {
 			name = "custom field"
 		}
-		fmt.Fprintf(&b, "  %-12s %s\n", name, fieldText(f))
+		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
 	}
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")
@@ -292,12 +259,4 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}
 	return b.String()
-}
-
-func texts(fields []mapping.CustomField) []string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = fieldText(f)
-	}
-	return all
 }

@@ -105,6 +105,14 @@ func newVersionCommand(env Env) *cobra.Command {
 	}
 }
 
+// oneReport is for commands that begin with the report of an import.
+func oneReport(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return config.Errorf("%s takes one argument, the report of an import; got %d", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return config.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])

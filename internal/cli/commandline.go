@@ -3,6 +3,7 @@ package cli
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -48,16 +49,10 @@ func (c commandLine) with(sources []string, without ...string) string {
 		words = append(words, "--source", s)
 	}
 	c.flags.Visit(func(f *pflag.Flag) {
-		for _, name := range without {
-			if f.Name == name {
-				return
-			}
+		if slices.Contains(without, f.Name) {
+			return
 		}
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
+		for _, v := range valuesOf(f) {
 			switch {
 			case f.Value.Type() == "bool" && v == "true":
 				words = append(words, "--"+f.Name)

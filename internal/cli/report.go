@@ -36,12 +36,7 @@ places. A run resumes from it as before.`,
   importer report contacts.csv.report.ndjson --format csv -o ids.csv
   importer report contacts.csv.report.ndjson --format html -o report.html
   importer report contacts.csv.report.ndjson --purge`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return config.Errorf("%s takes one report, and got %d arguments", cmd.CommandPath(), len(args))
-			}
-			return nil
-		},
+		Args: oneReport,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if purge {
 				if cmd.Flags().Changed("format") || output != "" {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"importer/internal/config"
 	"importer/internal/live"
@@ -51,14 +52,12 @@ Faults (--fault, repeatable; P is the probability for a request):
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.Rate, err = sandbox.ParseRate(rate); err != nil {
-				return config.Errorf("--rate: %w", err)
-			}
-			if o.Faults, err = parseFaults(faults); err != nil {
-				return err
-			}
-			if o.TTL, err = parseTTL(ttl); err != nil {
+			err := errors.Join(
+				parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),
+				parse(&o.Faults, "--fault:", parseFaults, faults),
+				parse(&o.TTL, "--ttl", parseTTL, ttl),
+			)
+			if err != nil {
 				return err
 			}
 			if o.Log, err = live.NewDisplay(cmd.ErrOrStderr(), "none", os.Getenv).Logger(log); err != nil {
@@ -94,12 +93,11 @@ Faults (--fault, repeatable; P is the probability for a request):
 	return cmd
 }
 
-func parseFaults(specs []string) ([]sandbox.Fault, error) {
-	var faults []sandbox.Fault
+func parseFaults(specs []string) (faults []sandbox.Fault, err error) {
 	for _, spec := range specs {
 		f, err := sandbox.ParseFault(spec)
 		if err != nil {
-			return nil, config.Errorf("--fault: %w", err)
+			return nil, err
 		}
 		faults = append(faults, f)
 	}
@@ -112,7 +110,7 @@ func parseTTL(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, config.Errorf("--ttl %q: want a time above 0 as in 720h, or off", s)
+		return 0, fmt.Errorf("%q: want a time above 0 as in 720h, or off", s)
 	}
 	return d, nil
 }

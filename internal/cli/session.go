@@ -2,6 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -15,6 +20,7 @@ import (
 	"importer/internal/live"
 	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 	"importer/sink/rejects"
 	"importer/source"
@@ -116,15 +122,10 @@ func (s *session) connect() error {
 // startSandbox starts a sandbox that ends with the session, and has the settings
 // name it.
 func (s *session) startSandbox() error {
-	faults, err := parseFaults(s.c.Faults)
-	if err != nil {
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
+	if err := s.keep(server, err); err != nil {
 		return err
 	}
-	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
-	if err != nil {
-		return err
-	}
-	s.onClose(server.Close)
 	s.c.API = config.API{BaseURL: server.URL, ProjectID: server.ProjectID(), Key: config.Secret(server.APIKey()), Timeout: s.c.API.Timeout}
 	return nil
 }
@@ -152,24 +153,39 @@ func (s *session) share() {
 
 // openSource opens what is read.
 func (s *session) openSource() (err error) {
-	if s.input, err = openSource(s.c, s.env.Stdin); err != nil {
-		return err
-	}
-	s.onClose(s.input.Close)
-	return nil
+	s.input, err = openSource(s.c, s.env.Stdin)
+	return s.keep(s.input, err)
 }
 
 // request makes one request that is about no row.
-func (s *session) request(ctx context.Context, f func(context.Context) error) error {
-	return pace.Request(ctx, s.pacer, &s.progress, s.c.Retries, f)
+func request[T any](ctx context.Context, s *session, ask func(context.Context) (T, error)) (answer T, err error) {
+	err = pace.Request(ctx, s.pacer, &s.progress, s.c.Retries, func(ctx context.Context) (err error) {
+		answer, err = ask(ctx)
+		return err
+	})
+	return answer, err
 }
 
-// reportPath is where the report of an import is.
+// get reads one profile, and returns whether it is there.
+func (s *session) get(ctx context.Context, id string) (f contact.Found, there bool, err error) {
+	f, err = request(ctx, s, func(ctx context.Context) (contact.Found, error) { return s.client.Get(ctx, id) })
+	if problem, ok := errors.AsType[*contact.APIError](err); ok && problem.Class == contact.Permanent && problem.HTTP == 404 {
+		return f, false, nil
+	}
+	return f, err == nil, err
+}
+
+// reportPath is where the report of an import is. One that none was named for is in
+// the working directory, under the name of the first source.
 func (s *session) reportPath() string {
 	if s.c.Report.Path != "" {
 		return s.c.Report.Path
 	}
-	return defaultReport(s.input.Sources()[0].Name)
+	name := s.input.Sources()[0].Name
+	if name == "-" {
+		name = "stdin"
+	}
+	return filepath.Base(name) + ".report.ndjson"
 }
 
 // view is how the run stands.
@@ -177,5 +193,121 @@ func (s *session) view() live.View {
 	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now()}
 }
 
+// print writes what a command that went to its end has to say: as one JSON object,
+// as text, or not at all where all is well and nobody wants to hear of it.
+func (s *session) print(allIn bool, object any, text string) error {
+	switch {
+	case s.c.JSON:
+		return sink.WriteJSON(s.env.Stdout, object)
+	case s.c.Quiet && allIn:
+		return nil
+	}
+	_, err := io.WriteString(s.env.Stdout, text)
+	return err
+}
+
+// A tally is how many of something there are, and the words for it.
+type tally struct {
+	n      int64
+	format string
+}
+
+// tell is a line for each tally but those of nothing.
+func tell(tallies []tally) string {
+	var b strings.Builder
+	for _, t := range tallies {
+		if t.n > 0 {
+			fmt.Fprintf(&b, t.format+"\n", t.n)
+		}
+	}
+	return b.String()
+}
+
 // onClose has close call f, before what was opened earlier is closed.
 func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// keep has close close what was opened, and returns the error of opening it. That a
+// file belongs to something else is one of the command line.
+func (s *session) keep(opened io.Closer, err error) error {
+	var report *journal.MismatchError
+	var known *state.MismatchError
+	switch {
+	case errors.As(err, &report), errors.As(err, &known):
+		return usage(err)
+	case err != nil:
+		return err
+	}
+	s.onClose(opened.Close)
+	return nil
+}
+
+// close closes what is open, and returns the error of a command that ends with err.
+// It may be called again.
+func (s *session) close(err error) error {
+	var failed error
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		failed = also(failed, s.closers[last]())
+		s.closers = s.closers[:last]
+	}
+	return worse(err, failed)
+}
+
+// end ends a run that has begun its report: what was recorded is on disk, the report
+// has its end line, and all is closed. It completes the summary, which says Stopped
+// where anything of that failed, and returns what went wrong, err included.
+func (s *session) end(summary contact.Summary, err error) (contact.Summary, error) {
+	summary.Run, summary.Report = s.run, s.path
+	if s.state != nil {
+		err = also(err, s.state.Commit())
+	}
+	summary = stoppedBy(summary, err)
+	summary.Duration = contact.Seconds(time.Since(s.began))
+	err = s.close(also(err, s.report.End(summary)))
+	return stoppedBy(summary, err), err
+}
+
+// stoppedBy is the summary of a run that ended with an error, or with none.
+func stoppedBy(s contact.Summary, err error) contact.Summary {
+	if err != nil {
+		s.Status, s.Reason = contact.Stopped, err.Error()
+	}
+	return s
+}
+
+// result is the error of a command whose run was told of on standard output.
+func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case status == contact.Interrupted:
+		return context.Cause(ctx)
+	case !allIn:
+		return errNotAllIn
+	}
+	return nil
+}
+
+// worse is the error of a command that ends with err, and with another one besides.
+// That one outweighs a signal and rows that are not in, which are printed nowhere.
+func worse(err, failed error) error {
+	if _, print := ExitCode(err); failed != nil && !print {
+		return failed
+	}
+	return also(err, failed)
+}
+
+// also joins the errors of next to err, but for those that err holds already: a
+// report that failed says so to everybody who asks it.
+func also(err, next error) error {
+	if joined, ok := next.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			err = also(err, e)
+		}
+		return err
+	}
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
+}

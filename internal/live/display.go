@@ -81,7 +81,7 @@ func (d *Display) Write(b []byte) (int, error) {
 // is taken away then: the summary tells the rest.
 func (d *Display) Start(v View) (stop func()) {
 	if d.kind == "bar" {
-		return background(func(done <-chan struct{}) { d.showBar(v, done) })
+		return d.startBar(v)
 	}
 	return d.StartLines(v.line)
 }
@@ -91,26 +91,26 @@ func (d *Display) StartLines(line func() string) (stop func()) {
 	if d.kind == "none" {
 		return func() {}
 	}
-	return background(func(done <-chan struct{}) {
-		tick := time.NewTicker(plainEvery)
+	return every(plainEvery, func() { fmt.Fprintln(d, "importer:", line()) })
+}
+
+// every calls f in a goroutine of its own, until the function that it returns is
+// called, which waits for it.
+func every(interval time.Duration, f func()) (stop func()) {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
 			select {
 			case <-done:
 				return
 			case <-tick.C:
-				fmt.Fprintln(d, "importer:", line())
+				f()
 			}
 		}
 	})
-}
-
-// background runs f in a goroutine until the function that it returns is called,
-// which closes done and waits for it.
-func background(f func(done <-chan struct{})) (stop func()) {
-	done := make(chan struct{})
-	var running sync.WaitGroup
-	running.Go(func() { f(done) })
 	return func() {
 		close(done)
 		running.Wait()
@@ -120,41 +120,38 @@ func background(f func(done <-chan struct{})) (stop func()) {
 // barSteps is how finely the bar moves.
 const barSteps = 10_000
 
-// showBar shows three lines: the bar, the outcomes, the pace. They are cut to the
+// startBar shows three lines: the bar, the outcomes, the pace. They are cut to the
 // width that the terminal has at the moment.
-func (d *Display) showBar(v View, done <-chan struct{}) {
+func (d *Display) startBar(v View) (stop func()) {
 	out := cupwriter.New(fromLeft{d.w}, false)
 	if f, ok := d.w.(*os.File); ok {
 		out.SetTermFd(int(f.Fd()))
 	}
 	p := mpb.New(mpb.WithConsoleWriter(out), mpb.WithAutoRefresh())
-	share := decor.Any(func(decor.Statistics) string {
+	share := func(decor.Statistics) string {
 		if share := v.share(); share > 0 {
 			return fmt.Sprintf("%5.1f%% ", 100*share)
 		}
 		return " "
-	})
+	}
+	pace := func() []part { return slices.Concat(v.waits(), v.speed(), v.quota()) }
 	bar := p.AddBar(barSteps,
 		mpb.BarRemoveOnComplete(),
 		mpb.BarWidth(60),
-		mpb.BarBtmExtender(d.lineOf(v.outcomes), d.lineOf(func() []part { return slices.Concat(v.waits(), v.speed(), v.quota()) })),
-		mpb.PrependDecorators(share),
+		mpb.BarBtmExtender(d.lineOf(v.outcomes), d.lineOf(pace)),
+		mpb.PrependDecorators(decor.Any(share)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.done() })),
 	)
 	d.setBar(p)
-	defer d.setBar(nil)
-	defer p.Wait()
-	defer bar.Abort(true)
-	tick := time.NewTicker(barEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			// Never full: a full bar is one that has ended.
-			bar.SetCurrent(min(barSteps-1, int64(v.share()*barSteps)))
-		}
+	stopMoving := every(barEvery, func() {
+		// Never full: a full bar is one that has ended.
+		bar.SetCurrent(min(barSteps-1, int64(v.share()*barSteps)))
+	})
+	return func() {
+		stopMoving()
+		bar.Abort(true)
+		p.Wait()
+		d.setBar(nil)
 	}
 }
 

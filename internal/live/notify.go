@@ -43,10 +43,14 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	if s.Status == contact.Stopped {
 		s.Reason = "stopped by an error; the log of the run says which"
 	}
+	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
+	if n := s.NotIn(); n > 0 {
+		text += fmt.Sprintf(", %d not in", n)
+	}
 	body, err := json.Marshal(struct {
 		contact.Summary
 		Text string `json:"text"`
-	}{s, notifyText(s)}, jsontext.AllowInvalidUTF8(true))
+	}{s, text}, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err
 	}
@@ -89,12 +93,4 @@ func post(ctx context.Context, client *http.Client, to *url.URL, userAgent strin
 		return fmt.Errorf("it answered %s", resp.Status)
 	}
 	return backoff.Permanent(fmt.Errorf("it answered %s; look at --notify", resp.Status))
-}
-
-func notifyText(s contact.Summary) string {
-	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
-	if n := s.NotIn(); n > 0 {
-		text += fmt.Sprintf(", %d not in", n)
-	}
-	return text
 }

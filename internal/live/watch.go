@@ -88,11 +88,27 @@ func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() err
 	}
 	stopShowing := w.display.Start(v)
 	w.traffic.Begin(time.Now())
-	stopWriting := background(func(done <-chan struct{}) { w.writeNowAndThen(to, done) })
+	began, next := time.Now(), time.Time{}
+	stopTraffic := every(trafficAtFirst, func() {
+		now := time.Now()
+		if now.Before(next) {
+			return
+		}
+		w.writeTraffic(to)
+		if now.Sub(began) > firstWhile {
+			next = now.Add(trafficEvery)
+		}
+	})
+	stopTextfile := every(textfileEvery, func() {
+		// What fails now is tried again; the last attempt is logged.
+		_ = w.writeTextfile()
+	})
 	return sync.OnceValue(func() error {
 		stopShowing()
 		err := stopServing()
-		stopWriting()
+		stopTextfile()
+		stopTraffic()
+		w.writeTraffic(to)
 		return err
 	}), nil
 }
@@ -109,32 +125,6 @@ func (w *Watch) serve(addr string, v View, path string) (stop func() error, err 
 	return func() error { return errors.Join(stopListening(), page.Close()) }, nil
 }
 
-// writeNowAndThen writes traffic and metrics until done is closed, and the rest of
-// the traffic then.
-func (w *Watch) writeNowAndThen(to *journal.Journal, done <-chan struct{}) {
-	began := time.Now()
-	defer w.writeTraffic(to)
-	tick, scrape := time.NewTicker(trafficAtFirst), time.NewTicker(textfileEvery)
-	defer tick.Stop()
-	defer scrape.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			if time.Since(began) > firstWhile {
-				tick.Reset(trafficEvery)
-			}
-			w.writeTraffic(to)
-		case <-scrape.C:
-			if file := w.c.Metrics.Textfile; file != "" {
-				// What fails now is tried again; the last attempt is logged.
-				_ = w.metrics.WriteTextfile(file)
-			}
-		}
-	}
-}
-
 func (w *Watch) writeTraffic(to *journal.Journal) {
 	if t, any := w.traffic.Cut(time.Now()); any {
 		// Where the report is broken, the run hears of it at its next line.
@@ -142,15 +132,21 @@ func (w *Watch) writeTraffic(to *journal.Journal) {
 	}
 }
 
+// writeTextfile writes the metrics where the settings want them.
+func (w *Watch) writeTextfile() error {
+	if w.c.Metrics.Textfile == "" {
+		return nil
+	}
+	return w.metrics.WriteTextfile(w.c.Metrics.Textfile)
+}
+
 // Ended says how the run ended: to Prometheus, and to the URL of --notify. It comes
 // last, because the import does not depend on who listens. An interrupted run does
 // so too; a second signal exits at once.
 func (w *Watch) Ended(ctx context.Context, s contact.Summary, ok bool) {
 	w.metrics.End(ok && s.Status == contact.Complete && s.NotIn() == 0)
-	if file := w.c.Metrics.Textfile; file != "" {
-		if err := w.metrics.WriteTextfile(file); err != nil {
-			w.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
-		}
+	if err := w.writeTextfile(); err != nil {
+		w.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
 	}
 	if w.notify == nil {
 		return
