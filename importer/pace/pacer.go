@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"importer/importer/contact"
+	"iter"
 	"math"
 	"slices"
 	"sync"
@@ -116,27 +117,27 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 func (p *Pacer) Unlimited() bool { return p.rate.Unlimited() }
 
 // Preload counts requests that were sent before this pacer was made, by an
-// earlier run, as far as the window still holds them. The times are those of
-// their answers, or later; times in the future count as now. To be called
-// before the first Wait.
-func (p *Pacer) Preload(answered []time.Time) {
+// earlier run, as far as the window still holds them: times, and how many were
+// sent then. The times are those of their answers, or later; times in the future
+// count as now. To be called before the first Wait.
+func (p *Pacer) Preload(answered iter.Seq2[time.Time, int]) {
 	if p.rate.Quota == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	times := make([]time.Duration, 0, p.sent.len()+len(answered))
+	var times []time.Duration
 	for p.sent.len() > 0 {
 		times = append(times, p.sent.at(0))
 		p.sent.pop()
 	}
-	for _, t := range answered {
+	for t, n := range answered {
 		// Times read from a file carry no monotonic clock, so that Sub takes the wall
 		// clock. They may be cut to milliseconds.
 		age := max(0, now.Sub(t)-time.Millisecond)
 		if age < p.hold() {
-			times = append(times, now.Sub(p.started)-age)
+			times = append(times, slices.Repeat([]time.Duration{now.Sub(p.started) - age}, n)...)
 		}
 	}
 	slices.Sort(times)

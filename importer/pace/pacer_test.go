@@ -283,8 +283,12 @@ func TestPacerPreload(t *testing.T) {
 			start.Add(-3 * time.Second), start.Add(-2 * time.Second), //
 			start.Add(time.Minute), // a clock that was set back: counts as now
 		}
-		p.Preload(before[:3])
-		p.Preload(before[3:])
+		p.Preload(func(yield func(time.Time, int) bool) {
+			_ = yield(before[0], 1) && yield(before[1], 2)
+		})
+		p.Preload(func(yield func(time.Time, int) bool) {
+			_ = yield(before[3], 1) && yield(before[4], 1) && yield(before[5], 1)
+		})
 		if s := p.State(); s.Used != 5 || s.Quota != 10 {
 			t.Errorf("state after Preload: %+v; want 5 of 10 used", s)
 		}

@@ -4,12 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 
 	"github.com/spf13/cobra"
 
-	"importer/importer/change"
-	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -88,27 +85,6 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 		return nil, s.close(err)
 	}
 	return b, nil
-}
-
-// each walks through what was written, in parts.
-func (b *lookBack) each(next func(contact.Key, int) ([]change.WrittenRow, error)) iter.Seq2[[]change.WrittenRow, error] {
-	return func(yield func([]change.WrittenRow, error) bool) {
-		var after contact.Key
-		for {
-			rows, err := next(after, 500)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(rows) == 0 {
-				return
-			}
-			after = rows[len(rows)-1].Key
-			if !yield(rows, nil) {
-				return
-			}
-		}
-	}
 }
 
 // show says now and then how far a command is, until the function that it

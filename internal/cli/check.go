@@ -72,7 +72,7 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 	if err := k.open(); err != nil {
 		return err
 	}
-	if err := k.readLast(k.past.Keys(), "check"); err != nil {
+	if err := k.readLast(k.past.Keys()); err != nil {
 		return err
 	}
 	for _, n := range k.input.Notices() {

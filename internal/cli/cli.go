@@ -97,7 +97,7 @@ func newVersionCommand(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(env.Stdout, "importer "+env.Version+"\n")
 			return err
@@ -105,17 +105,15 @@ func newVersionCommand(env Env) *cobra.Command {
 	}
 }
 
-// oneReport is for commands that begin with the report of an import.
-func oneReport(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return config.Errorf("%s takes one argument, the report of an import; got %d", cmd.CommandPath(), len(args))
+// takes wants so many arguments.
+func takes(n int, text string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return config.Errorf("%s takes %s; got %d", cmd.CommandPath(), text, len(args))
+		}
+		return nil
 	}
-	return nil
 }
 
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return config.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
+// oneReport is for the commands that begin with a report.
+var oneReport = takes(1, "one argument, the report of an import")

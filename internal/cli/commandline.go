@@ -41,12 +41,17 @@ func (c commandLine) ofRejects(files []string) string {
 // with puts the command line together: with other sources where they are given,
 // and without some flags.
 func (c commandLine) with(sources []string, without ...string) string {
-	words := []string{c.name()}
+	line := c.name()
+	add := func(words ...string) {
+		for _, w := range words {
+			line += " " + quote(w)
+		}
+	}
 	if sources == nil {
-		words = append(words, c.args...)
+		add(c.args...)
 	}
 	for _, s := range sources {
-		words = append(words, "--source", s)
+		add("--source", s)
 	}
 	c.flags.Visit(func(f *pflag.Flag) {
 		if slices.Contains(without, f.Name) {
@@ -55,18 +60,15 @@ func (c commandLine) with(sources []string, without ...string) string {
 		for _, v := range valuesOf(f) {
 			switch {
 			case f.Value.Type() == "bool" && v == "true":
-				words = append(words, "--"+f.Name)
+				add("--" + f.Name)
 			case f.Value.Type() == "bool":
-				words = append(words, "--"+f.Name+"="+v)
+				add("--" + f.Name + "=" + v)
 			default:
-				words = append(words, "--"+f.Name, v)
+				add("--"+f.Name, v)
 			}
 		}
 	})
-	for i, w := range words {
-		words[i] = quote(w)
-	}
-	return strings.Join(words, " ")
+	return line
 }
 
 // name is the program as people call it. go run builds it in a place that is gone
@@ -78,14 +80,14 @@ func (c commandLine) name() string {
 	case strings.Contains(filepath.ToSlash(c.program), "/go-build"):
 		return "go run ."
 	}
-	return c.program
+	return quote(c.program)
 }
 
 var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
 
 // quote makes one word of a shell of s.
 func quote(s string) string {
-	if needsNoQuotes.MatchString(s) || s == "go run ." {
+	if needsNoQuotes.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -14,7 +14,6 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
-	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/live"
 	"importer/internal/state"
@@ -91,11 +90,11 @@ func (i *importing) open(ctx context.Context) (err error) {
 	for _, n := range i.input.Notices() {
 		i.log.Info().Str("source", n.Source).Msg(n.Text)
 	}
-	preload(i.pacer, i.report)
+	i.pacer.Preload(i.report.Sent()) // what earlier runs of this report have sent
 	if err := i.checkSchema(ctx, i.customFields(), i.c.CreateFields); err != nil {
 		return err
 	}
-	if err := i.readLast(i.report.Keys(), "import"); err != nil {
+	if err := i.readLast(i.report.Keys()); err != nil {
 		return err
 	}
 	if i.c.Mode == "create" { // a sync compares rows with its state, and most need no request
@@ -189,12 +188,12 @@ func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
 
 // readLast reads the source once more before the run, where of several rows about
 // one contact the last goes in.
-func (s *session) readLast(keys *contact.Keys, what string) error {
+func (s *session) readLast(keys *contact.Keys) error {
 	if s.rules.duplicates != contact.LastWins {
 		return nil
 	}
 	if s.input.Size() == 0 {
-		return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: %s a file", what)
+		return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: name a file")
 	}
 	return contact.ReadLast(s.input.Rows(), keys)
 }
@@ -213,18 +212,6 @@ func (i *importing) forecast() {
 	}
 	i.log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", i.rules.rate.String()).
 		Str("at_least", i.pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
-}
-
-// preload tells the pacer what earlier runs of this report have sent within the
-// quota's window.
-func preload(pacer *pace.Pacer, report *journal.Journal) {
-	var sent []time.Time
-	for at, n := range report.Sent() {
-		for range n {
-			sent = append(sent, at)
-		}
-	}
-	pacer.Preload(sent)
 }
 
 // openRejects prepares the reject file, which opens where the first CSV source did.

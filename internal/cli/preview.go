@@ -118,7 +118,7 @@ func asRead(raw, header []string) string {
 		name := "record"
 		switch {
 		case i < len(header):
-			name = quoteUnlessPlain(header[i])
+			name = contact.Printable(header[i])
 		case header != nil:
 			name = fmt.Sprintf("(field %d)", i+1)
 		}
@@ -136,14 +136,6 @@ func columns(lines [][2]string) string {
 	}
 	t.Flush() // into memory: there is no error
 	return b.String()
-}
-
-// quoteUnlessPlain quotes a name that a terminal or a tab would not show as it is.
-func quoteUnlessPlain(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
 }
 
 func quoteAll(all []string) string {

@@ -50,7 +50,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
-		Args: noArgs,
+		Args: takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := errors.Join(
 				parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),

@@ -84,12 +84,12 @@ func (u *undoing) open() (err error) {
 	if err := u.keep(u.report, err); err != nil {
 		return err
 	}
-	preload(u.pacer, u.report)
+	u.pacer.Preload(u.report.Sent())
 	if err := eachOutcome(u.path, 0, u.written.Record); err != nil {
 		return err
 	}
 	u.doubtful = int64(u.report.Keys().Count(contact.InDoubt) + u.report.Keys().Count(contact.Unknown))
-	for rows, err := range u.each(u.written.Rows) {
+	for rows, err := range u.written.Rows() {
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	}
 	defer u.show(u.work, func() int64 { s := u.progress.Snapshot(); return s.Deleted + s.Updated })()
 	var err error
-	u.undone, err = importer.UndoRows(ctx, u.each(u.written.Rows), o, u.force)
+	u.undone, err = importer.UndoRows(ctx, u.written.Rows(), o, u.force)
 	s := u.progress.Snapshot()
 	summary := contact.Summary{Status: contact.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled}
 	summary.Updated, summary.Deleted = s.Updated, s.Deleted
@@ -149,21 +149,15 @@ func (u *undoing) confirm(yes bool) error {
 	if yes {
 		return nil
 	}
-	var parts []string
-	for _, p := range []struct {
-		undo change.Undo
-		what string
-	}{{change.UndoDelete, "delete %d profiles"}, {change.UndoRestore, "bring back what %d updates took away"}, {change.UndoActivate, "activate %d profiles"}} {
-		if n := u.plan[p.undo]; n > 0 {
-			parts = append(parts, fmt.Sprintf(p.what, n))
-		}
-	}
-	kept := ", but for those that were changed since"
+	but := "but for what was changed since"
 	if u.force {
-		kept = ", those that were changed since as well"
+		but = "what was changed since as well"
 	}
-	text := fmt.Sprintf("Undo %s in project %s at %s: %s%s.\n", u.path, u.header.ProjectID, u.header.BaseURL, strings.Join(parts, ", "), kept) +
-		tell(u.notUndone())
+	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", u.path, u.header.ProjectID, u.header.BaseURL, but) + tell([]tally{
+		{u.plan[change.UndoDelete], "  delete %d profiles"},
+		{u.plan[change.UndoRestore], "  bring back what %d updates took away"},
+		{u.plan[change.UndoActivate], "  activate %d profiles"},
+	}) + tell(u.notUndone())
 	in, ok := u.env.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return config.Errorf("%snothing was done, because there is no terminal to ask on: --yes does it without asking", text)

@@ -13,13 +13,13 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/state"
+	"importer/sink"
 )
 
 func newVerifyCommand(env Env) *cobra.Command {
@@ -119,20 +119,17 @@ func (v *verification) walk(ctx context.Context) error {
 
 func (v *verification) walkSource(ctx context.Context, readers *errgroup.Group) error {
 	for row, err := range v.input.Rows() {
-		var invalid *contact.RowError
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &invalid):
+		if _, invalid := errors.AsType[*contact.RowError](err); invalid {
 			continue
-		case err != nil:
+		}
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		w, ok, err := v.written.Get(row.Key)
 		if err != nil {
 			return err
 		}
-		if !ok || w.Digest != row.Digest || !verifiable(w) || w.Seen {
+		if !ok || w.Digest != row.Digest || w.Seen {
 			continue // never written, or in another version
 		}
 		if err := v.written.See(row.Key); err != nil {
@@ -146,35 +143,28 @@ func (v *verification) walkSource(ctx context.Context, readers *errgroup.Group) 
 }
 
 func (v *verification) walkRest(ctx context.Context, readers *errgroup.Group) error {
-	for rows, err := range v.each(v.written.Unseen) {
-		if err != nil {
+	for rows, err := range v.written.Unseen() {
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		for _, w := range rows {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if verifiable(w) {
-				readers.Go(func() error { return v.one(ctx, w, nil) })
-			}
+			readers.Go(func() error { return v.one(ctx, w, nil) })
 		}
 	}
 	return nil
 }
 
-// verifiable reports whether a profile is to be there as its row said.
-func verifiable(w change.WrittenRow) bool {
-	return w.Status == contact.Created || w.Status == contact.Updated || w.Status == contact.Unchanged
-}
-
-// one reads and judges one profile; want is nil where there is nothing to compare
-// it with.
+// one reads and judges one profile, if it is to be there as its row said; want is nil
+// where there is nothing to compare it with.
 func (v *verification) one(ctx context.Context, w change.WrittenRow, want *contact.Profile) error {
-	l := verdictLine{Key: w.Key, ID: w.ID, Source: w.Place.Source, Line: w.Place.Line, ContactIDs: w.ContactIDs}
+	if w.Status != contact.Created && w.Status != contact.Updated && w.Status != contact.Unchanged {
+		return nil
+	}
 	found, there, err := v.find(ctx, w.ID)
 	if err != nil {
 		return err
 	}
+	l := verdictLine{Key: w.Key, ID: w.ID, Source: w.Place.Source, Line: w.Place.Line, ContactIDs: w.ContactIDs}
 	switch {
 	case !there:
 		l.Verdict = change.VerdictMissing
@@ -189,14 +179,20 @@ func (v *verification) one(ctx context.Context, w change.WrittenRow, want *conta
 			l.Differences[i].Expected, l.Differences[i].Found = "", ""
 		}
 	}
-	return v.write(l)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := sink.WriteJSON(v.verdicts, l); err != nil {
+		return fmt.Errorf("the verdicts: %w", err)
+	}
+	v.count(l)
+	return nil
 }
 
 // find returns the profile of an id, and whether it is there.
-func (v *verification) find(ctx context.Context, id string) (f contact.Found, there bool, err error) {
+func (v *verification) find(ctx context.Context, id string) (contact.Found, bool, error) {
 	if v.listed != nil {
 		// A page may have missed it: what is not in the list is asked for.
-		if f, there, err = v.listed.Get(id); there || err != nil {
+		if f, there, err := v.listed.Get(id); there || err != nil {
 			return f, there, err
 		}
 	}
@@ -301,21 +297,6 @@ func (v *verification) count(l verdictLine) {
 	}
 }
 
-// write takes one verdict.
-func (v *verification) write(l verdictLine) error {
-	b, err := json.Marshal(l, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, err := v.verdicts.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("the verdicts: %w", err)
-	}
-	v.count(l)
-	return nil
-}
-
 func (v *verification) printVerdicts(allIn bool) error {
 	requests, path := v.progress.Snapshot().Requests, v.path+".verify"
 	var text strings.Builder
@@ -341,7 +322,7 @@ func (v *verification) printVerdicts(allIn bool) error {
 		Verdicts string        `json:"verdicts"`
 		Examples []verdictLine `json:"examples"`
 	}{v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing], v.counts[change.VerdictThere],
-		requests, path, append([]verdictLine{}, v.shown...)}, text.String())
+		requests, path, v.shown}, text.String())
 }
 
 // writeVerdict says what is wrong with a profile that is missing or differs.

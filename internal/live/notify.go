@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/config"
 	"importer/internal/names"
 )
 
@@ -28,10 +29,10 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		// The URL is not shown: it is the password of many webhooks.
-		return nil, errors.New("--notify (notify.url) is no URL that begins with https://")
+		return nil, config.Errorf("--notify (notify.url) is no URL that begins with https://")
 	}
 	if u.Scheme == "http" && !insecure && !names.IsLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
+		return nil, config.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
 	}
 	return u, nil
 }

@@ -38,7 +38,7 @@ func NewWatch(c config.Config, version string, d *Display, log zerolog.Logger, v
 	if c.Notify.URL != "" {
 		var err error
 		if w.notify, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
-			return nil, config.Errorf("%w", err)
+			return nil, err
 		}
 	}
 	if file := c.Metrics.Textfile; file != "" {

@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -136,14 +137,25 @@ func (w *Written) Get(k contact.Key) (change.WrittenRow, bool, error) {
 	return all[0], true, nil
 }
 
-// Rows returns the next rows behind a key, in the order of keys, so many at most.
-func (w *Written) Rows(after contact.Key, most int) ([]change.WrittenRow, error) {
-	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? ORDER BY key LIMIT ?", after[:], most)
-}
+// Rows ranges over the rows in the order of keys, some hundreds at a time.
+func (w *Written) Rows() iter.Seq2[[]change.WrittenRow, error] { return w.rows("key > ?") }
 
 // Unseen is as Rows, of those that See was not told of.
-func (w *Written) Unseen(after contact.Key, most int) ([]change.WrittenRow, error) {
-	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? AND seen = 0 ORDER BY key LIMIT ?", after[:], most)
+func (w *Written) Unseen() iter.Seq2[[]change.WrittenRow, error] {
+	return w.rows("key > ? AND seen = 0")
+}
+
+func (w *Written) rows(which string) iter.Seq2[[]change.WrittenRow, error] {
+	return func(yield func([]change.WrittenRow, error) bool) {
+		var after contact.Key
+		for {
+			rows, err := w.query("SELECT "+writtenColumns+" FROM written WHERE "+which+" ORDER BY key LIMIT 500", after[:])
+			if len(rows) == 0 && err == nil || !yield(rows, err) || err != nil {
+				return
+			}
+			after = rows[len(rows)-1].Key
+		}
+	}
 }
 
 // See marks a key as dealt with.
