@@ -20,7 +20,6 @@ import (
 	"importer/internal/words"
 	"importer/sink"
 	"importer/sink/journal"
-	"importer/source/mapping"
 )
 
 func newCheckCommand(env Env) *cobra.Command {
@@ -40,11 +39,7 @@ The exit code is 3 where rows would be refused.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
-			if err != nil {
-				return err
-			}
-			return check(cmd.Context(), c, env)
+			return withSession(cmd, args, env, (*session).check)
 		},
 	}
 	addFlags(cmd)
@@ -54,20 +49,14 @@ The exit code is 3 where rows would be refused.`,
 // A checker is one check, from the settings to what is printed.
 type checker struct {
 	*session
-	past   *journal.Snapshot
-	fields []mapping.CustomField
-	out    strings.Builder // lines of --verbose, until they are worth a write
+	past *journal.Snapshot
+	out  strings.Builder // lines of --verbose, until they are worth a write
 }
 
-func check(ctx context.Context, c config.Config, env Env) (err error) {
-	if c.Verbose && c.JSON {
+func (s *session) check(ctx context.Context) error {
+	if s.c.Verbose && s.c.JSON {
 		return config.Errorf("--verbose prints a line for each row, and --json exactly one object: leave one of them out")
 	}
-	s, err := newSession(c, env)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.close(err) }()
 	k := &checker{session: s}
 	if err := k.open(); err != nil {
 		return err
@@ -85,8 +74,8 @@ func check(ctx context.Context, c config.Config, env Env) (err error) {
 		return err
 	}
 	var schemaErr error
-	if k.client != nil && !c.CreateFields {
-		schemaErr = k.checkSchema(ctx, k.fields, false)
+	if k.client != nil && !k.c.CreateFields {
+		schemaErr = k.checkSchema(ctx)
 	}
 	return result(ctx, contact.Complete, allIn(plan), errors.Join(k.printPlan(plan), schemaErr))
 }
@@ -99,9 +88,8 @@ func (k *checker) open() error {
 			return err
 		}
 	}
-	k.fields = k.customFields()
 	verbose := k.c.Verbose && k.state != nil
-	schema := len(k.fields) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
+	schema := len(k.customFields()) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
 	if k.c.Sandbox || !verbose && !schema {
 		return nil
 	}
@@ -225,7 +213,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 		Blocked  string          `json:"blocked"`
 		Fields   []string        `json:"custom_fields"`
 		Duration contact.Seconds `json:"duration_s"`
-	}{p, contact.Seconds(least), blocked, texts(k.fields), contact.Seconds(took)}, k.text(p, least, took, blocked))
+	}{p, contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
@@ -244,7 +232,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
-	for i, field := range texts(k.fields) {
+	for i, field := range texts(k.customFields()) {
 		name := ""
 		if i == 0 {
 			name = "custom field"

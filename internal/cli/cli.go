@@ -6,6 +6,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink/journal"
@@ -92,6 +93,43 @@ func ExitCode(err error) (code int, print bool) {
 
 // usage makes an error of a command line out of err.
 func usage(err error) error { return config.Errorf("%w", err) }
+
+// result is the error of a command whose run was told of on standard output.
+func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case status == contact.Interrupted:
+		return context.Cause(ctx)
+	case !allIn:
+		return errNotAllIn
+	}
+	return nil
+}
+
+// worse is the error of a command that ends with err, and with another one besides.
+// That one outweighs a signal and rows that are not in, which are printed nowhere.
+func worse(err, failed error) error {
+	if _, print := ExitCode(err); failed != nil && !print {
+		return failed
+	}
+	return also(err, failed)
+}
+
+// also joins the errors of next to err, but for those that err holds already: a
+// report that failed says so to everybody who asks it.
+func also(err, next error) error {
+	if joined, ok := next.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			err = also(err, e)
+		}
+		return err
+	}
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
+}
 
 func newVersionCommand(env Env) *cobra.Command {
 	return &cobra.Command{

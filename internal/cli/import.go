@@ -39,14 +39,12 @@ that were refused come back in a reject file, with the reason.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
-			if err != nil {
-				return err
-			}
-			if c.DryRun {
-				return check(cmd.Context(), c, env)
-			}
-			return runImport(cmd.Context(), c, env, commandLine{program: env.Program, mode: c.Mode, flags: cmd.Flags(), args: args})
+			return withSession(cmd, args, env, func(s *session, ctx context.Context) error {
+				if s.c.DryRun {
+					return s.check(ctx)
+				}
+				return s.importAll(ctx, commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args})
+			})
 		},
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
@@ -64,13 +62,7 @@ type importing struct {
 	stopWatch func() error
 }
 
-// runImport is one run, from the settings to the exit.
-func runImport(ctx context.Context, c config.Config, env Env, line commandLine) (err error) {
-	s, err := newSession(c, env)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.close(err) }()
+func (s *session) importAll(ctx context.Context, line commandLine) error {
 	i := &importing{session: s, line: line}
 	if err := i.open(ctx); err != nil {
 		return err
@@ -91,7 +83,7 @@ func (i *importing) open(ctx context.Context) (err error) {
 		i.log.Info().Str("source", n.Source).Msg(n.Text)
 	}
 	i.pacer.Preload(i.report.Sent()) // what earlier runs of this report have sent
-	if err := i.checkSchema(ctx, i.customFields(), i.c.CreateFields); err != nil {
+	if err := i.checkSchema(ctx); err != nil {
 		return err
 	}
 	if err := i.readLast(i.report.Keys()); err != nil {
@@ -167,23 +159,22 @@ func sourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
 	return o, err
 }
 
-func openSource(c config.Config, stdin io.Reader) (*source.Input, error) {
-	o, err := sourceOptions(c, stdin)
+func (s *session) openSource() error {
+	o, err := sourceOptions(s.c, s.env.Stdin)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if o.Mapping, err = mapping.Decode(c.Text); err != nil {
-		return nil, config.Errorf("mapping: %w", err)
+	if o.Mapping, err = mapping.Decode(s.c.Text); err != nil {
+		return config.Errorf("mapping: %w", err)
 	}
-	input, err := source.Open(o)
-	var misfit *mapping.Error
-	if errors.As(err, &misfit) {
-		return nil, config.Errorf("%s", misfit.Annotate(c.Text))
+	s.input, err = source.Open(o)
+	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
+		return config.Errorf("%s", misfit.Annotate(s.c.Text))
 	}
 	if err != nil {
-		return nil, usage(err)
+		return usage(err)
 	}
-	return input, nil
+	return s.keep(s.input, nil)
 }
 
 // readLast reads the source once more before the run, where of several rows about

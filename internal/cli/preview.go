@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,14 +30,7 @@ be sent, and its key. Nothing is sent. A row that would be refused is shown with
 the reason, and the exit code is 3.`,
 		Example: "  importer preview --source contacts.csv --row 17",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
-			if err != nil {
-				return err
-			}
-			if number < 1 {
-				return config.Errorf("--row is %d; want the number of a row, from 1", number)
-			}
-			return preview(env.Stdout, c, env.Stdin, number)
+			return withSession(cmd, args, env, func(s *session, _ context.Context) error { return s.preview(number) })
 		},
 	}
 	addFlags(cmd, append(sourceFlags, "config", "project-id")...)
@@ -44,16 +38,17 @@ the reason, and the exit code is 3.`,
 	return cmd
 }
 
-// preview writes one row of the input.
-func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err error) {
-	input, err := openSource(c, stdin)
-	if err != nil {
+// preview prints one row of the input.
+func (s *session) preview(number int64) error {
+	if number < 1 {
+		return config.Errorf("--row is %d; want the number of a row, from 1", number)
+	}
+	if err := s.openSource(); err != nil {
 		return err
 	}
-	defer func() { err = worse(err, input.Close()) }()
-
+	w := s.env.Stdout
 	var read int64
-	for row, err := range input.Rows() {
+	for row, err := range s.input.Rows() {
 		invalid, isInvalid := errors.AsType[*contact.RowError](err)
 		switch {
 		case isInvalid:
@@ -64,14 +59,14 @@ func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err e
 		if read = row.Number; read != number {
 			continue
 		}
-		_, err := fmt.Fprintf(w, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, headerOf(input, row.Source)))
+		_, err := fmt.Fprintf(w, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, headerOf(s.input, row.Source)))
 		switch {
 		case err != nil:
 			return err
 		case isInvalid:
 			return worse(errNotAllIn, previewInvalid(w, invalid))
 		default:
-			return previewRow(w, row, cmp.Or(c.API.ProjectID, sandbox.DefaultProjectID))
+			return previewRow(w, row, cmp.Or(s.c.API.ProjectID, sandbox.DefaultProjectID))
 		}
 	}
 	return config.Errorf("--row is %d, and the input has %d rows", number, read)

@@ -18,12 +18,10 @@ import (
 // is done, which is a good end, and logs on the command's standard error.
 func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 	var (
-		o      sandbox.Options
-		addr   string
-		rate   string
-		faults []string
-		ttl    string
-		log    = config.Log{Level: "info", Format: "auto"}
+		o               sandbox.Options
+		addr, rate, ttl string
+		faults          []string
+		log             = config.Log{Level: "info", Format: "auto"}
 	)
 	cmd := &cobra.Command{
 		Use:   "sandbox",

@@ -23,10 +23,11 @@ func (s *session) customFields() []mapping.CustomField {
 }
 
 // checkSchema reads the project's schema and stops the run where custom fields are
-// missing or of another type, before anything is sent; with create it adds those
+// missing or of another type, before anything is sent; with --create-fields it adds those
 // that are missing. A schema that cannot be read stops nothing: the key may have no
 // right to, and creates may work all the same.
-func (s *session) checkSchema(ctx context.Context, fields []mapping.CustomField, create bool) error {
+func (s *session) checkSchema(ctx context.Context) error {
+	fields := s.customFields()
 	if len(fields) == 0 {
 		return nil
 	}
@@ -35,7 +36,7 @@ func (s *session) checkSchema(ctx context.Context, fields []mapping.CustomField,
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if create {
+		if s.c.CreateFields {
 			return fmt.Errorf("--create-fields: the project's schema cannot be read: %w", err)
 		}
 		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
@@ -47,7 +48,7 @@ func (s *session) checkSchema(ctx context.Context, fields []mapping.CustomField,
 		return err
 	case len(missing) == 0:
 		return nil
-	case !create:
+	case !s.c.CreateFields:
 		return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(texts(missing), ", ")))
 	}
 	return s.addFields(ctx, schema, missing)

@@ -2,15 +2,19 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
@@ -86,6 +90,19 @@ func newSession(c config.Config, env Env) (*session, error) {
 	return s, nil
 }
 
+// withSession runs a command with the settings of its command line.
+func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, context.Context) error) error {
+	c, err := settings(cmd.Flags(), args, env.Getenv)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(c, env)
+	if err != nil {
+		return err
+	}
+	return s.close(run(s, cmd.Context()))
+}
+
 // connect makes the client of the project that the settings name, or of a sandbox,
 // and the pacer of its requests.
 func (s *session) connect() error {
@@ -119,6 +136,35 @@ func (s *session) connect() error {
 	return nil
 }
 
+// trust reads the certificates that the settings name.
+func trust(a config.API) (cognigy.Trust, error) {
+	var t cognigy.Trust
+	if a.CAFile != "" {
+		text, err := os.ReadFile(a.CAFile)
+		if err != nil {
+			return t, config.Errorf("api.ca_file: %w", err)
+		}
+		// Beside those of the system: the way to the API may lead past both.
+		if t.Roots, err = x509.SystemCertPool(); err != nil {
+			return t, config.Errorf("api.ca_file: reading the certificates of the system: %w", err)
+		}
+		if !t.Roots.AppendCertsFromPEM(text) {
+			return t, config.Errorf("api.ca_file: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", a.CAFile)
+		}
+	}
+	if (a.ClientCertFile == "") != (a.ClientKeyFile == "") {
+		return t, config.Errorf("api.client_cert_file and api.client_key_file belong together: set both, or neither")
+	}
+	if a.ClientCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(a.ClientCertFile, a.ClientKeyFile)
+		if err != nil {
+			return t, config.Errorf("api.client_cert_file, api.client_key_file: %w", err)
+		}
+		t.Certificate = &pair
+	}
+	return t, nil
+}
+
 // startSandbox starts a sandbox that ends with the session, and has the settings
 // name it.
 func (s *session) startSandbox() error {
@@ -149,12 +195,6 @@ func (s *session) share() {
 		}
 		return nil
 	})
-}
-
-// openSource opens what is read.
-func (s *session) openSource() (err error) {
-	s.input, err = openSource(s.c, s.env.Stdin)
-	return s.keep(s.input, err)
 }
 
 // request makes one request that is about no row.
@@ -273,41 +313,4 @@ func stoppedBy(s contact.Summary, err error) contact.Summary {
 		s.Status, s.Reason = contact.Stopped, err.Error()
 	}
 	return s
-}
-
-// result is the error of a command whose run was told of on standard output.
-func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
-	switch {
-	case err != nil:
-		return err
-	case status == contact.Interrupted:
-		return context.Cause(ctx)
-	case !allIn:
-		return errNotAllIn
-	}
-	return nil
-}
-
-// worse is the error of a command that ends with err, and with another one besides.
-// That one outweighs a signal and rows that are not in, which are printed nowhere.
-func worse(err, failed error) error {
-	if _, print := ExitCode(err); failed != nil && !print {
-		return failed
-	}
-	return also(err, failed)
-}
-
-// also joins the errors of next to err, but for those that err holds already: a
-// report that failed says so to everybody who asks it.
-func also(err, next error) error {
-	if joined, ok := next.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			err = also(err, e)
-		}
-		return err
-	}
-	if next == nil || errors.Is(err, next) {
-		return err
-	}
-	return errors.Join(err, next)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -168,15 +167,12 @@ func (u *undoing) confirm(yes bool) error {
 // ask wants a yes.
 func ask(in io.Reader, out io.Writer, text string) error {
 	fmt.Fprint(out, text, "Go on? [y/N] ")
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return err
+	var answer string
+	_, err := fmt.Fscanln(in, &answer)
+	if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errors.New("nothing was done")
+	return nil
 }
 
 // notUndone is what an undo leaves as it is.

@@ -238,11 +238,7 @@ func (v *verification) openVerdicts() (err error) {
 	if err := v.keep(v.verdicts, err); err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
 	}
-	whole := int64(0)
-	ended, err := endsWith(v.verdicts, verdictsEnd)
-	if err == nil && !ended {
-		whole, err = v.readVerdicts()
-	}
+	whole, err := v.readVerdicts()
 	if err == nil {
 		err = v.verdicts.Truncate(whole)
 	}
@@ -267,6 +263,9 @@ func endsWith(f *os.File, end string) (bool, error) {
 
 // readVerdicts takes in the complete lines, and returns how long they are together.
 func (v *verification) readVerdicts() (whole int64, err error) {
+	if ended, err := endsWith(v.verdicts, verdictsEnd); ended || err != nil {
+		return 0, err
+	}
 	for r := bufio.NewReader(v.verdicts); ; {
 		b, err := r.ReadBytes('\n')
 		if err == io.EOF {

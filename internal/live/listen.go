@@ -15,9 +15,6 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// shutdownTime is how long answers that are under way may take at the end.
-const shutdownTime = 2 * time.Second
-
 // listen serves at addr: the page at /, the metrics at /metrics, and /healthz. An
 // address without a host is this machine's own. stop ends that, and waits for the
 // goroutine that serves.
@@ -65,7 +62,7 @@ func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop f
 	log.Info().Str("url", "http://"+at.String()+"/").Msg("live page; metrics under /metrics")
 	return func() error {
 		defer serving.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // for answers that are under way
 		defer cancel()
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {

@@ -19,11 +19,6 @@ import (
 	"importer/internal/names"
 )
 
-const (
-	notifyTimeout = 10 * time.Second // of one attempt
-	notifyFor     = time.Minute      // all attempts
-)
-
 // notifyURL checks where a summary may be posted.
 func notifyURL(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)
@@ -56,14 +51,14 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 		return err
 	}
 	client := &http.Client{
-		Timeout: notifyTimeout,
+		Timeout: 10 * time.Second, // of one attempt
 		// A summary goes where it was sent, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	defer client.CloseIdleConnections()
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		return struct{}{}, post(ctx, client, to, userAgent, body)
-	}, backoff.WithMaxElapsedTime(notifyFor))
+	}, backoff.WithMaxElapsedTime(time.Minute))
 	if err != nil {
 		return fmt.Errorf("telling %s how the run ended: %w", to.Hostname(), err)
 	}

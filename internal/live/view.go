@@ -76,13 +76,14 @@ func (v View) rows(s contact.Snapshot) (int64, bool) {
 func (v View) done() string {
 	s := v.Progress.Snapshot()
 	total, exact := v.rows(s)
+	about := "about "
 	switch {
 	case total == 0:
 		return words.Comma(s.Settled()) + " rows"
 	case exact:
-		return fmt.Sprintf("%s of %s rows", words.Comma(s.Settled()), words.Comma(total))
+		about = ""
 	}
-	return fmt.Sprintf("%s of about %s rows", words.Comma(s.Settled()), words.Comma(total))
+	return fmt.Sprintf("%s of %s%s rows", words.Comma(s.Settled()), about, words.Comma(total))
 }
 
 // A part is a number with its name, and the colour in which it is shown.
