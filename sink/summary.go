@@ -64,10 +64,10 @@ type Details struct {
 // maxFailures is how many groups of failures a summary shows.
 const maxFailures = 10
 
-// Summary is a summary for people: how the run ended, what became of the rows, why
+// SummaryText is a summary for people: how the run ended, what became of the rows, why
 // some are not in, where that is recorded, and what to do next. The error that
 // stopped a run is not in it: the command prints that on standard error.
-func Summary(s contact.Summary, d Details) string {
+func SummaryText(s contact.Summary, d Details) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
 	WriteCounts(&b, Outcomes(s.Counts))

@@ -40,7 +40,7 @@ func TestSummaryText(t *testing.T) {
 		Requests: 301, Retries: 1, Throttled: 2, LookedUp: 3, Duration: contact.Seconds(12345 * time.Millisecond),
 		Report: "contacts.csv.report.ndjson", Rejects: "contacts.csv.rejects.csv",
 	}
-	got := Summary(all, Details{
+	got := SummaryText(all, Details{
 		Failures: []contact.FailureGroup{
 			{Status: contact.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
 			{Status: contact.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
@@ -93,7 +93,7 @@ What to do next:
 			"Interrupted after 1m30s. What was sent is recorded.", true},
 		{contact.Summary{Status: contact.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
-		got := Summary(c.s, Details{})
+		got := SummaryText(c.s, Details{})
 		first, rest, _ := strings.Cut(got, "\n")
 		if first != c.want || strings.Contains(rest, "What to do next") != c.next {
 			t.Errorf("got %s, want %q", got, c.want)
@@ -103,7 +103,7 @@ What to do next:
 
 // The reject file of a run that did not complete is not one to correct.
 func TestSummaryOfARunThatDidNotComplete(t *testing.T) {
-	got := Summary(contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
+	got := SummaryText(contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
 		Details{Rejects: "importer --source c.rejects.csv.tmp"})
 	if !strings.Contains(got, "c.rejects.csv.tmp holds those of this run so far") || strings.Contains(got, "--source") {
 		t.Errorf("got %s", got)
@@ -111,7 +111,7 @@ func TestSummaryOfARunThatDidNotComplete(t *testing.T) {
 }
 
 func TestSummaryQuotesNothingOfARedactedImport(t *testing.T) {
-	got := Summary(contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{
+	got := SummaryText(contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{
 		Failures: []contact.FailureGroup{{Status: contact.Invalid, Field: "age", Hint: "not ann@example.com", Count: 1,
 			Examples: []contact.FailureExample{{Place: contact.Place{Source: "c.csv", Line: 7}, ContactIDs: []string{"ann@example.com"}, Detail: "ann@example.com is no number"}}}},
 		Redact: true,

@@ -205,12 +205,6 @@ func (k Key) AppendText(b []byte) ([]byte, error) { return text128.AppendEncode(
 // UnmarshalText implements encoding.TextUnmarshaler: it reads what String wrote.
 func (k *Key) UnmarshalText(text []byte) error { return decode128(k[:], "key", text) }
 
-// ParseKey reads what String wrote.
-func ParseKey(s string) (k Key, err error) {
-	err = k.UnmarshalText([]byte(s))
-	return k, err
-}
-
 // String is the digest as it stands in the report, in the form of a key.
 func (d Digest) String() string { return text128.EncodeToString(d[:]) }
 

@@ -13,8 +13,7 @@ import (
 	"importer/sink/journal"
 )
 
-// A lookBack is what the commands have in common that begin with a report: verify
-// and undo.
+// A lookBack is the session of a command that begins with a report: verify, undo.
 type lookBack struct {
 	*session
 	header  journal.Header
@@ -24,13 +23,19 @@ type lookBack struct {
 // lookingBack completes a command that begins with a report.
 func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Context) error) *cobra.Command {
 	cmd.Args = oneReport
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b, err := openBack(cmd, args[0], env)
 		if err != nil {
 			return err
 		}
-		defer func() { err = b.close(err) }()
-		return run(b, cmd.Context())
+		if err = b.connect(); err == nil {
+			b.written, err = state.NewWritten()
+			err = b.keep(b.written, err)
+		}
+		if err == nil {
+			err = run(b, cmd.Context())
+		}
+		return b.close(err)
 	}
 	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")
@@ -48,8 +53,8 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 	return cmd
 }
 
-// openBack reads the beginning of a report, and makes a client for the project that
-// it names. The caller closes it.
+// openBack reads the beginning of a report, and makes a session for the project that
+// it names.
 func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	header, err := journal.ReadHeader(path)
 	if err != nil {
@@ -76,19 +81,10 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 		return nil, config.Errorf("the report %s is of the project %s at %s, and the settings name %s at %s", path, header.ProjectID, header.BaseURL, c.API.ProjectID, s.baseURL)
 	}
 	s.path = path
-	b := &lookBack{session: s, header: header}
-	if err = s.connect(); err == nil {
-		b.written, err = state.NewWritten()
-		err = s.keep(b.written, err)
-	}
-	if err != nil {
-		return nil, s.close(err)
-	}
-	return b, nil
+	return &lookBack{session: s, header: header}, nil
 }
 
-// show says now and then how far a command is, until the function that it
-// returns is called.
+// show says now and then how far the command is, until stop.
 func (b *lookBack) show(of int64, done func() int64) (stop func()) {
 	return b.display.StartLines(func() string {
 		return fmt.Sprintf("%s of %s profiles; %s requests", words.Comma(done()), words.Comma(of), words.Comma(b.progress.Snapshot().Requests))

@@ -73,11 +73,11 @@ func (s *session) check(ctx context.Context) error {
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
-	var schemaErr error
+	err := k.printPlan(plan)
 	if k.client != nil && !k.c.CreateFields {
-		schemaErr = k.checkSchema(ctx)
+		err = errors.Join(err, k.checkSchema(ctx))
 	}
-	return result(ctx, contact.Complete, allIn(plan), errors.Join(k.printPlan(plan), schemaErr))
+	return result(ctx, contact.Complete, allIn(plan), err)
 }
 
 // open opens what the check needs: the client only where something is to be asked
@@ -145,8 +145,7 @@ func (k *checker) openKnown() (err error) {
 	return k.openState()
 }
 
-// printRow writes the line of --verbose for a row that something would be done about,
-// or that would be refused.
+// printRow writes the line of --verbose for a row that is not to be left as it is.
 func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	what := string(r.Action)
 	switch {
@@ -199,7 +198,6 @@ func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error
 	return "patch " + strings.Join(names, ", "), nil
 }
 
-// printPlan prints the plan.
 func (k *checker) printPlan(p *change.Plan) error {
 	least := pace.Forecast(k.rules.rate, p.Requests, k.past.Sent())
 	took := time.Since(k.began)
@@ -218,7 +216,6 @@ func (k *checker) printPlan(p *change.Plan) error {
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
 
-// text is the plan for people.
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
@@ -232,12 +229,10 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
-	for i, field := range texts(k.customFields()) {
-		name := ""
-		if i == 0 {
-			name = "custom field"
-		}
+	name := "custom field" // of the first
+	for _, field := range texts(k.customFields()) {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
+		name = ""
 	}
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")

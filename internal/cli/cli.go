@@ -38,8 +38,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	return root.ExecuteContext(ctx)
 }
 
-// NewCommand is the command with all its subcommands: to execute it, or to write
-// its manual.
+// NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
@@ -56,7 +55,6 @@ func (i *Interrupt) Error() string { return "interrupted by " + i.Signal.String(
 // said so already.
 var errNotAllIn = errors.New("some rows are not in")
 
-// The exit codes.
 const (
 	exitOK        = 0
 	exitStopped   = 1

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,8 +25,7 @@ func (c commandLine) again() string {
 	return c.with(nil, "restart", "allow-removals", "notify")
 }
 
-// ofRejects is the command that imports the reject files. They get a report of
-// their own.
+// ofRejects is the command that imports the reject files, with a report of their own.
 func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
@@ -38,10 +38,12 @@ func (c commandLine) ofRejects(files []string) string {
 	return again + " --mode upsert"
 }
 
-// with puts the command line together: with other sources where they are given,
-// and without some flags.
+// with is the command line with other sources, if any, and without some flags.
 func (c commandLine) with(sources []string, without ...string) string {
-	line := c.name()
+	line := quote(cmp.Or(c.program, "importer"))
+	if strings.Contains(filepath.ToSlash(c.program), "/go-build") {
+		line = "go run ." // what it built is gone afterwards
+	}
 	add := func(words ...string) {
 		for _, w := range words {
 			line += " " + quote(w)
@@ -69,18 +71,6 @@ func (c commandLine) with(sources []string, without ...string) string {
 		}
 	})
 	return line
-}
-
-// name is the program as people call it. go run builds it in a place that is gone
-// afterwards.
-func (c commandLine) name() string {
-	switch {
-	case c.program == "":
-		return "importer"
-	case strings.Contains(filepath.ToSlash(c.program), "/go-build"):
-		return "go run ."
-	}
-	return quote(c.program)
 }
 
 var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)

@@ -17,7 +17,6 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
-	"importer/source"
 )
 
 func newPreviewCommand(env Env) *cobra.Command {
@@ -38,7 +37,6 @@ the reason, and the exit code is 3.`,
 	return cmd
 }
 
-// preview prints one row of the input.
 func (s *session) preview(number int64) error {
 	if number < 1 {
 		return config.Errorf("--row is %d; want the number of a row, from 1", number)
@@ -46,7 +44,6 @@ func (s *session) preview(number int64) error {
 	if err := s.openSource(); err != nil {
 		return err
 	}
-	w := s.env.Stdout
 	var read int64
 	for row, err := range s.input.Rows() {
 		invalid, isInvalid := errors.AsType[*contact.RowError](err)
@@ -59,26 +56,23 @@ func (s *session) preview(number int64) error {
 		if read = row.Number; read != number {
 			continue
 		}
-		_, err := fmt.Fprintf(w, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, headerOf(s.input, row.Source)))
+		var header []string
+		for _, file := range s.input.Sources() {
+			if file.Name == row.Source {
+				header = file.Header
+			}
+		}
+		_, err := fmt.Fprintf(s.env.Stdout, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, header))
 		switch {
 		case err != nil:
 			return err
 		case isInvalid:
-			return worse(errNotAllIn, previewInvalid(w, invalid))
+			return worse(errNotAllIn, previewInvalid(s.env.Stdout, invalid))
 		default:
-			return previewRow(w, row, cmp.Or(s.c.API.ProjectID, sandbox.DefaultProjectID))
+			return previewRow(s.env.Stdout, row, cmp.Or(s.c.API.ProjectID, sandbox.DefaultProjectID))
 		}
 	}
 	return config.Errorf("--row is %d, and the input has %d rows", number, read)
-}
-
-func headerOf(input *source.Input, name string) []string {
-	for _, s := range input.Sources() {
-		if s.Name == name {
-			return s.Header
-		}
-	}
-	return nil
 }
 
 func previewRow(w io.Writer, row contact.Row, projectID string) error {

@@ -69,12 +69,9 @@ func purgeReport(w io.Writer, path string) error {
 		return err
 	}
 	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
-	rejects, err := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
-	if err != nil {
-		return err
-	}
+	rejects, globErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
 	aside, err := journal.Aside(path)
-	if err != nil {
+	if err := errors.Join(globErr, err); err != nil {
 		return err
 	}
 	for _, other := range append(rejects, aside...) {

@@ -13,7 +13,7 @@ import (
 	"importer/source/mapping"
 )
 
-// customFields are the custom fields that the run will write.
+// customFields are those that the run will write.
 func (s *session) customFields() []mapping.CustomField {
 	fields := s.input.CustomFields()
 	if stamp := s.c.Stamp.Field; stamp != "" {
@@ -32,13 +32,13 @@ func (s *session) checkSchema(ctx context.Context) error {
 		return nil
 	}
 	schema, err := request(ctx, s, s.client.GetSchema)
-	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if s.c.CreateFields {
-			return fmt.Errorf("--create-fields: the project's schema cannot be read: %w", err)
-		}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case s.c.CreateFields:
+		return fmt.Errorf("--create-fields: the project's schema cannot be read: %w", err)
+	default:
 		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
 		return nil
 	}

@@ -228,7 +228,6 @@ func (s *session) reportPath() string {
 	return filepath.Base(name) + ".report.ndjson"
 }
 
-// view is how the run stands.
 func (s *session) view() live.View {
 	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now()}
 }

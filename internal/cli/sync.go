@@ -35,11 +35,8 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header: journal.Header{
-			Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID,
-		},
-		Redact: s.c.Report.Redact,
-		Window: s.rules.rate.Window,
+		Header: journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
+		Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
 
@@ -97,13 +94,11 @@ func (s *session) catchUp(report *journal.Journal) error {
 		}
 	}
 	held, err := s.state.Holds(report.ID())
+	if err == nil && held < report.Size() {
+		err = eachOutcome(s.path, held, take)
+	}
 	if err != nil {
 		return err
-	}
-	if held < report.Size() {
-		if err := eachOutcome(s.path, held, take); err != nil {
-			return err
-		}
 	}
 	s.state.From(report.ID(), report.Size)
 	return s.state.Commit()
@@ -112,10 +107,10 @@ func (s *session) catchUp(report *journal.Journal) error {
 // eachOutcome passes on the outcomes of a report, from a place in it on.
 func eachOutcome(path string, from int64, take func(*contact.Outcome) error) error {
 	for o, err := range journal.Outcomes(path, from) {
-		if err != nil {
-			return err
+		if err == nil {
+			err = take(o)
 		}
-		if err := take(o); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -115,12 +115,10 @@ func (u *undoing) openState() (err error) {
 	return u.keep(u.state, err)
 }
 
-// rows undoes what was planned.
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
-	c := u.c
 	o := importer.Options{
 		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
-		Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter,
+		Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter,
 	}
 	if u.state != nil {
 		o.State = u.state
@@ -143,7 +141,6 @@ func (u *undoing) all() bool {
 	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.doubtful == 0
 }
 
-// confirm says what is going to be done, and asks.
 func (u *undoing) confirm(yes bool) error {
 	if yes {
 		return nil
@@ -164,7 +161,6 @@ func (u *undoing) confirm(yes bool) error {
 	return ask(in, u.env.Stderr, text)
 }
 
-// ask wants a yes.
 func ask(in io.Reader, out io.Writer, text string) error {
 	fmt.Fprint(out, text, "Go on? [y/N] ")
 	var answer string

@@ -68,9 +68,7 @@ type verification struct {
 	shown  []verdictLine // the first that are not as they should be
 }
 
-// maxShown is how many profiles that differ or are missing are printed. The file
-// has all.
-const maxShown = 50
+const maxShown = 50 // profiles that are not as they should be; the file has all
 
 func (b *lookBack) verify(ctx context.Context) error {
 	if err := eachOutcome(b.path, 0, b.written.Record); err != nil {
@@ -136,8 +134,7 @@ func (v *verification) walkSource(ctx context.Context, readers *errgroup.Group) 
 			return err
 		}
 		w.Place = contact.Place{Source: row.Source, Line: row.Line}
-		profile := row.Profile
-		readers.Go(func() error { return v.one(ctx, w, &profile) })
+		readers.Go(func() error { return v.one(ctx, w, &row.Profile) })
 	}
 	return nil
 }
@@ -275,6 +272,9 @@ func (v *verification) readVerdicts() (whole int64, err error) {
 		if err == nil {
 			err = json.Unmarshal(b, &l)
 		}
+		if err == nil && l.Verdict == "" {
+			err = errors.New("there is a line without a verdict")
+		}
 		if err == nil {
 			err = v.written.See(l.Key)
 		}
@@ -286,8 +286,7 @@ func (v *verification) readVerdicts() (whole int64, err error) {
 	}
 }
 
-// count counts a verdict, and keeps it where it is to be shown. The caller holds
-// mu, or is alone.
+// count takes note of a verdict. The caller holds mu, or is alone.
 func (v *verification) count(l verdictLine) {
 	v.done.Add(1)
 	v.counts[l.Verdict]++

@@ -34,11 +34,6 @@ type Display struct {
 	bar *mpb.Progress // while the bar is shown
 }
 
-const (
-	barEvery   = 200 * time.Millisecond
-	plainEvery = 10 * time.Second
-)
-
 // NewDisplay returns a display that shows on w what kind says: bar, plain, none, or
 // auto. It shows nothing before it is started.
 func NewDisplay(w io.Writer, kind string, getenv func(string) string) *Display {
@@ -67,7 +62,7 @@ func (d *Display) Logger(o config.Log) (zerolog.Logger, error) {
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }
 
-// Write writes above the bar where there is one.
+// Write implements io.Writer: above the bar where there is one.
 func (d *Display) Write(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -91,7 +86,7 @@ func (d *Display) StartLines(line func() string) (stop func()) {
 	if d.kind == "none" {
 		return func() {}
 	}
-	return every(plainEvery, func() { fmt.Fprintln(d, "importer:", line()) })
+	return every(10*time.Second, func() { fmt.Fprintln(d, "importer:", line()) })
 }
 
 // every calls f in a goroutine of its own, until the function that it returns is
@@ -117,8 +112,7 @@ func every(interval time.Duration, f func()) (stop func()) {
 	}
 }
 
-// barSteps is how finely the bar moves.
-const barSteps = 10_000
+const barSteps = 10_000 // how finely the bar moves
 
 // startBar shows three lines: the bar, the outcomes, the pace. They are cut to the
 // width that the terminal has at the moment.
@@ -143,7 +137,7 @@ func (d *Display) startBar(v View) (stop func()) {
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.done() })),
 	)
 	d.setBar(p)
-	stopMoving := every(barEvery, func() {
+	stopMoving := every(200*time.Millisecond, func() {
 		// Never full: a full bar is one that has ended.
 		bar.SetCurrent(min(barSteps-1, int64(v.share()*barSteps)))
 	})
@@ -170,23 +164,12 @@ func (w fromLeft) Write(b []byte) (int, error) {
 	return max(0, n-1), err
 }
 
-// lineOf is a line below the bar.
 func (d *Display) lineOf(parts func() []part) mpb.BarFiller {
 	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
 		_, err := io.WriteString(w, d.fit(parts(), s.AvailableWidth)+"\n")
 		return err
 	})
 }
-
-// A color is one of the terminal's own, which people have chosen to be readable.
-type color string
-
-const (
-	noColor color = ""
-	green   color = "32"
-	red     color = "31"
-	yellow  color = "33"
-)
 
 // fit puts as many of the parts into one line as there is room for.
 func (d *Display) fit(parts []part, width int) string {
@@ -198,7 +181,7 @@ func (d *Display) fit(parts []part, width int) string {
 			break
 		}
 		text := p.text
-		if d.colored && p.color != noColor {
+		if d.colored && p.color != "" {
 			text = fmt.Sprintf("\x1b[%sm%s\x1b[0m", p.color, p.text)
 		}
 		line += separator + text

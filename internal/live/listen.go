@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,10 +24,7 @@ func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop f
 	if err != nil {
 		return nil, config.Errorf("--listen (metrics.listen) is %q: want HOST:PORT, as in 127.0.0.1:9464: %w", addr, err)
 	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port))
 	if err != nil {
 		return nil, fmt.Errorf("--listen (metrics.listen): %w; choose another port, or leave it out", err)
 	}

@@ -162,7 +162,7 @@ func TestFewFailuresAreLogged(t *testing.T) {
 	if n := strings.Count(logged.String(), "\n"); n != maxLogged || strings.Contains(logged.String(), "ann@") {
 		t.Errorf("%d lines: %s", n, logged.String())
 	}
-	if list := w.Failures(); len(list) != 10 || list[0].Count != 10 {
+	if list := w.Failures.List(); len(list) != 10 || list[0].Count != 10 {
 		t.Errorf("groups %+v", list)
 	}
 }

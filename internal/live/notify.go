@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/names"
+	"importer/sink"
 )
 
 // notifyURL checks where a summary may be posted.
@@ -43,10 +42,11 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	if n := s.NotIn(); n > 0 {
 		text += fmt.Sprintf(", %d not in", n)
 	}
-	body, err := json.Marshal(struct {
+	var body bytes.Buffer
+	err := sink.WriteJSON(&body, struct {
 		contact.Summary
 		Text string `json:"text"`
-	}{s, text}, jsontext.AllowInvalidUTF8(true))
+	}{s, text})
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	}
 	defer client.CloseIdleConnections()
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, post(ctx, client, to, userAgent, body)
+		return struct{}{}, post(ctx, client, to, userAgent, body.Bytes())
 	}, backoff.WithMaxElapsedTime(time.Minute))
 	if err != nil {
 		return fmt.Errorf("telling %s how the run ended: %w", to.Hostname(), err)

@@ -32,14 +32,11 @@ type Input interface {
 	Rows() contact.Rows
 }
 
-// countedUpTo is the size of an input, in bytes, whose rows are counted before
-// the run: counting them takes less time than one request.
-const countedUpTo = 2 << 20
-
-// countRows counts the rows of a small input; 0 where it is not one. The run will
-// tell what is wrong with it.
+// countRows counts the rows of an input of 2 MiB at most, which takes less time than
+// one request; 0 where it is larger, or can be read once. The run will tell what is
+// wrong with it.
 func countRows(input Input) (n int64) {
-	if input.Size() == 0 || input.Size() > countedUpTo {
+	if input.Size() == 0 || input.Size() > 2<<20 {
 		return 0
 	}
 	for range input.Rows() {
@@ -48,8 +45,7 @@ func countRows(input Input) (n int64) {
 	return n
 }
 
-// share is how much of the input is settled, 0 to 1; 0 where its size is not
-// known.
+// share is how much of the input is settled, 0 to 1; 0 where that is not known.
 func (v View) share() float64 {
 	s := v.Progress.Snapshot()
 	if total, _ := v.rows(s); total > 0 {
@@ -58,9 +54,8 @@ func (v View) share() float64 {
 	return 0
 }
 
-// rows is how many rows the input has, and whether that is exact; 0 where it is
-// not known. Rows are read ahead, so an estimate from the bytes that were read is a
-// little too low.
+// rows is how many rows the input has, 0 where that is not known, and whether it is
+// exact. Rows are read ahead: an estimate from the bytes read is a little too low.
 func (v View) rows(s contact.Snapshot) (int64, bool) {
 	switch {
 	case v.total > 0:
@@ -86,14 +81,14 @@ func (v View) done() string {
 	return fmt.Sprintf("%s of %s%s rows", words.Comma(s.Settled()), about, words.Comma(total))
 }
 
-// A part is a number with its name, and the colour in which it is shown.
-type part struct {
-	text  string
-	color color
-}
+// A part is a number with its name, and the colour in which it is shown: one of the
+// terminal's own, which people have chosen to be readable, or none.
+type part struct{ text, color string }
+
+const green, red, yellow = "32", "31", "33"
 
 // colors are those of the outcomes that have one.
-var colors = map[string]color{
+var colors = map[string]string{
 	"created": green, "updated": green, "in doubt": yellow,
 	"invalid": red, "rejected": red, "failed": red, "unknown": red,
 }
@@ -110,8 +105,7 @@ func (v View) outcomes() []part {
 	return parts
 }
 
-// counts are the rows and the outcomes so far, such as "1,200 of 3,000 rows:
-// 1,190 created, 10 invalid".
+// counts are such as "1,200 of 3,000 rows: 1,190 created, 10 invalid".
 func (v View) counts() string {
 	if outcomes := joined(v.outcomes()); outcomes != "" {
 		return v.done() + ": " + outcomes
@@ -148,10 +142,10 @@ func (v View) speed() []part {
 	var parts []part
 	s := v.Progress.Snapshot()
 	if took := time.Since(v.Started); took >= time.Second {
-		parts = append(parts, part{fmt.Sprintf("%.1f rows/s", float64(s.Settled()-s.DoneBefore)/took.Seconds()), noColor})
+		parts = append(parts, part{fmt.Sprintf("%.1f rows/s", float64(s.Settled()-s.DoneBefore)/took.Seconds()), ""})
 	}
 	if left, ok := v.left(); ok {
-		parts = append(parts, part{"about " + duration(left) + " left", noColor})
+		parts = append(parts, part{"about " + duration(left) + " left", ""})
 	}
 	return parts
 }
@@ -175,10 +169,9 @@ func (v View) quota() []part {
 	if s.Quota == 0 {
 		return nil
 	}
-	return []part{{fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota)), noColor}}
+	return []part{{fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota)), ""}}
 }
 
-// line is all of it in one line.
 func (v View) line() string {
 	text := v.counts()
 	if share := v.share(); share > 0 {
@@ -192,7 +185,6 @@ func (v View) line() string {
 	return text
 }
 
-// joined is the text of parts.
 func joined(lists ...[]part) string {
 	var texts []string
 	for _, p := range slices.Concat(lists...) {

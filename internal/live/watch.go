@@ -26,10 +26,11 @@ type Watch struct {
 	log       zerolog.Logger
 	metrics   *metrics.Metrics
 	notify    *url.URL // nil: nobody is notified
+	traffic   contact.TrafficMeter
 
-	traffic  contact.TrafficMeter
-	failures contact.FailureGroups // of the goroutine that calls Failed
-	logged   int                   // failures that were logged one by one
+	// Failures are the rows that Failed was told of; of the goroutine that calls it.
+	Failures contact.FailureGroups
+	logged   int // one by one
 }
 
 // NewWatch checks the settings that are for people. Nothing is shown or served yet.
@@ -52,15 +53,6 @@ func NewWatch(c config.Config, version string, d *Display, log zerolog.Logger, v
 	}
 	return w, nil
 }
-
-// Requests are written down each second at first, so that a short run has a
-// timeline too, and later at the pace of a scrape.
-const (
-	trafficAtFirst = time.Second
-	firstWhile     = time.Minute
-	trafficEvery   = 15 * time.Second
-	textfileEvery  = 15 * time.Second
-)
 
 // Answered takes note of a request: its operation, the status of its answer, 0 for
 // none, and how long it took. It may be called from several goroutines.
@@ -88,18 +80,20 @@ func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() err
 	}
 	stopShowing := w.display.Start(v)
 	w.traffic.Begin(time.Now())
+	// Each second at first, so that a short run has a timeline too, and later at the
+	// pace of a scrape.
 	began, next := time.Now(), time.Time{}
-	stopTraffic := every(trafficAtFirst, func() {
+	stopTraffic := every(time.Second, func() {
 		now := time.Now()
 		if now.Before(next) {
 			return
 		}
 		w.writeTraffic(to)
-		if now.Sub(began) > firstWhile {
-			next = now.Add(trafficEvery)
+		if now.Sub(began) > time.Minute {
+			next = now.Add(15 * time.Second)
 		}
 	})
-	stopTextfile := every(textfileEvery, func() {
+	stopTextfile := every(15*time.Second, func() {
 		// What fails now is tried again; the last attempt is logged.
 		_ = w.writeTextfile()
 	})
@@ -132,7 +126,6 @@ func (w *Watch) writeTraffic(to *journal.Journal) {
 	}
 }
 
-// writeTextfile writes the metrics where the settings want them.
 func (w *Watch) writeTextfile() error {
 	if w.c.Metrics.Textfile == "" {
 		return nil
@@ -171,8 +164,8 @@ const maxLogged = 5
 
 // Failed takes note of a row that is not in.
 func (w *Watch) Failed(out *contact.Outcome) {
-	group := w.failures.Add(out)
-	if w.logged >= maxLogged || !w.failures.First(group) {
+	group := w.Failures.Add(out)
+	if w.logged >= maxLogged || !w.Failures.First(group) {
 		return
 	}
 	w.logged++
@@ -200,6 +193,3 @@ func (w *Watch) Failed(out *contact.Outcome) {
 	}
 	e.Msg("row not in; those like it are counted")
 }
-
-// Failures are the groups of the rows that Failed was told of, the largest first.
-func (w *Watch) Failures() []contact.FailureGroup { return w.failures.List() }
