@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -109,16 +108,13 @@ func Read(path string) (*Account, error) {
 
 // ReadFrom applies all complete lines that r has not read yet.
 func (a *Account) ReadFrom(r *journal.Reader) error {
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
+	for l, err := range r.Lines() {
 		if err != nil {
 			return err
 		}
 		a.apply(l)
 	}
+	return nil
 }
 
 // apply takes the next line; the first is a *journal.Header.
