@@ -26,26 +26,11 @@ func WriteJSON(w io.Writer, v any) error {
 	return err
 }
 
-// A Count is a number of rows with its name.
-type Count struct {
-	Name string
-	N    int64
-}
-
-// Outcomes are the accounts of a run, in the order in which people are told.
-func Outcomes(c contact.Counts) []Count {
-	return []Count{
-		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"duplicate", c.Duplicate},
-		{"done before", c.DoneBefore}, {"invalid", c.Invalid}, {"rejected", c.Rejected}, {"failed", c.Failed}, {"unknown", c.Unknown},
-		{"pending", c.Pending}, {"deactivated", c.Deactivated}, {"deleted", c.Deleted},
-	}
-}
-
 // CountLine is the format of a line that shows a count.
 const CountLine = "  %-12s %10d"
 
 // WriteCounts writes a line for each count that is not 0.
-func WriteCounts(b *strings.Builder, counts []Count) {
+func WriteCounts(b *strings.Builder, counts []contact.Count) {
 	for _, c := range counts {
 		if c.N != 0 {
 			fmt.Fprintf(b, CountLine+"\n", c.Name, c.N)
@@ -71,7 +56,7 @@ const maxFailures = 10
 func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
-	WriteCounts(&b, Outcomes(s.Counts))
+	WriteCounts(&b, s.Outcomes())
 	fmt.Fprintf(&b, CountLine+"\n", "rows read", s.Read)
 	fmt.Fprintf(&b, CountLine+"%s\n\n", "requests", s.Requests, requestDetails(s))
 	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)

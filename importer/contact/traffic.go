@@ -1,9 +1,9 @@
 package contact
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -24,6 +24,11 @@ type RequestCount struct {
 	Operation string `json:"op"`   // such as "create"
 	Status    int    `json:"code"` // HTTP status; 0 where there was no answer
 	N         int64  `json:"n"`
+}
+
+// Compare is negative where r comes before another count: by operation, then by status.
+func (r RequestCount) Compare(other RequestCount) int {
+	return cmp.Or(cmp.Compare(r.Operation, other.Operation), cmp.Compare(r.Status, other.Status))
 }
 
 // A TrafficMeter counts requests as they are answered. The zero value is ready.
@@ -87,11 +92,6 @@ func (m *TrafficMeter) Cut(now time.Time) (Traffic, bool) {
 		}
 	}
 	m.from, m.counts, m.latency = now, nil, [latencyBounds]int64{}
-	slices.SortFunc(t.Requests, func(a, b RequestCount) int {
-		if c := strings.Compare(a.Operation, b.Operation); c != 0 {
-			return c
-		}
-		return a.Status - b.Status
-	})
+	slices.SortFunc(t.Requests, RequestCount.Compare)
 	return t, len(t.Requests) > 0
 }

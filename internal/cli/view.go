@@ -10,7 +10,6 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/words"
-	"importer/sink"
 	"importer/source"
 )
 
@@ -105,7 +104,7 @@ var colors = map[string]color{
 func (v view) outcomes() []part {
 	s := v.progress.Snapshot()
 	var parts []part
-	for _, c := range append(sink.Outcomes(s.Counts), sink.Count{Name: "in doubt", N: s.InDoubt}) {
+	for _, c := range append(s.Outcomes(), contact.Count{Name: "in doubt", N: s.InDoubt}) {
 		if c.N > 0 {
 			parts = append(parts, part{words.Comma(c.N) + " " + c.Name, colors[c.Name]})
 		}

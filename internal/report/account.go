@@ -255,9 +255,7 @@ func (a *Account) Requests() []contact.RequestCount {
 	for k, n := range a.requests {
 		list = append(list, contact.RequestCount{Operation: k.op, Status: k.code, N: n})
 	}
-	slices.SortFunc(list, func(a, b contact.RequestCount) int {
-		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Status, b.Status))
-	})
+	slices.SortFunc(list, contact.RequestCount.Compare)
 	return list
 }
 
