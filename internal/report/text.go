@@ -179,15 +179,13 @@ func percentName(p float64) string {
 
 // brief is a duration with two or three digits.
 func brief(d time.Duration) string {
-	switch {
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= 10*time.Millisecond:
-		return d.Round(time.Millisecond).String()
+	for _, r := range []struct{ below, unit time.Duration }{
+		{10 * time.Millisecond, 100 * time.Microsecond}, {time.Second, time.Millisecond},
+		{10 * time.Second, 10 * time.Millisecond}, {time.Minute, 100 * time.Millisecond},
+	} {
+		if d < r.below {
+			return d.Round(r.unit).String()
+		}
 	}
-	return d.Round(100 * time.Microsecond).String()
+	return d.Round(time.Second).String()
 }
