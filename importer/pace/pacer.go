@@ -50,7 +50,7 @@ type Pacer struct {
 	changed  chan struct{} // closed to let sleepers look again; nil: nobody sleeps
 	blind    bool          // a sleeper waits for an answer, not for a time
 	inFlight int           // tokens bought and not done
-	sent     timesQueue    // when requests were done, oldest first, as far as they still count
+	sent     times         // when requests were done, oldest first, as far as they still count
 	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
 	pace     *rate.Limiter // nil: no pace
 	throttle throttle
@@ -126,23 +126,15 @@ func (p *Pacer) Preload(answered []time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	times := make([]time.Duration, 0, p.sent.len()+len(answered))
-	for p.sent.len() > 0 {
-		times = append(times, p.sent.at(0))
-		p.sent.pop()
-	}
 	for _, t := range answered {
 		// Times read from a file carry no monotonic clock, so that Sub takes the wall
 		// clock. They may be cut to milliseconds.
 		age := max(0, now.Sub(t)-time.Millisecond)
 		if age < p.hold() {
-			times = append(times, now.Sub(p.started)-age)
+			p.sent = append(p.sent, now.Sub(p.started)-age)
 		}
 	}
-	slices.Sort(times)
-	for _, t := range times {
-		p.sent.push(t)
-	}
+	slices.Sort(p.sent)
 }
 
 // Wait blocks until one request may be sent, and buys its token. It returns the
@@ -363,17 +355,17 @@ func (p *Pacer) setPace(now time.Time) {
 }
 
 // mustLeave is how many requests must leave the window before the next one.
-func (p *Pacer) mustLeave() int { return p.sent.len() + p.inFlight + 1 - p.learned.limit }
+func (p *Pacer) mustLeave() int { return len(p.sent) + p.inFlight + 1 - p.learned.limit }
 
 func (p *Pacer) untilQuota(now time.Time) time.Duration {
 	must := p.mustLeave()
 	switch {
 	case must <= 0:
 		return 0
-	case must > p.sent.len():
+	case must > len(p.sent):
 		return unknown // some that are in flight must be answered first
 	}
-	return p.sent.at(must-1) + p.hold() - now.Sub(p.started)
+	return p.sent[must-1] + p.hold() - now.Sub(p.started)
 }
 
 // hold is how long a request stays in the window after its answer.
@@ -382,11 +374,7 @@ func (p *Pacer) hold() time.Duration {
 }
 
 // expire forgets what has left the window.
-func (p *Pacer) expire(now time.Time) {
-	for range p.left(now) {
-		p.sent.pop()
-	}
-}
+func (p *Pacer) expire(now time.Time) { p.sent = p.sent[p.left(now):] }
 
 // left is how many of the requests in sent have left the window.
 func (p *Pacer) left(now time.Time) int { return p.sent.before(now.Sub(p.started) - p.hold()) }
