@@ -120,25 +120,20 @@ func nextSteps(s contact.Summary, d Details) []string {
 	const same = "Run the same command again"
 	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
 	var steps []string
-	again := false
 	if s.Unknown != 0 {
-		again = true
 		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			words.Plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {
-		again = true
 		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", words.Plural(s.Failed, "row", "rows")))
 	}
 	if s.Status == contact.Interrupted {
-		again = true
 		steps = append(steps, same+" to go on where it stopped.")
 	}
 	if s.Status == contact.Stopped {
-		again = true
 		steps = append(steps, "Fix what stopped it, then run the same command again to go on where it stopped.")
 	}
-	if again && d.Again != "" {
+	if len(steps) > 0 && d.Again != "" {
 		steps[len(steps)-1] += "\n      " + d.Again
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {

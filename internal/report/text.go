@@ -65,14 +65,11 @@ func (a *Account) WriteText(w io.Writer) error {
 		for _, r := range requests {
 			fmt.Fprintf(&b, "  %12s  %s, %s\n", words.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
 		}
-		b.WriteString("  answered within")
-		for i, p := range percentiles(a.latency) {
-			if i > 0 {
-				b.WriteString(",")
-			}
-			fmt.Fprintf(&b, " %s (%s)", brief(p.Took), percentName(p.Percent))
+		var within []string
+		for _, p := range percentiles(a.latency) {
+			within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
 		}
-		b.WriteString("\n")
+		fmt.Fprintf(&b, "  answered within %s\n", strings.Join(within, ", "))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -37,12 +37,11 @@ type RejectSource struct {
 // the reject file of the run before. One goroutine at a time may use it. A killed
 // run leaves the temporary file, and the next one overwrites it.
 type Rejects struct {
-	sources   map[string]RejectSource
 	columns   []string // of all CSV sources, in order of first appearance
 	delimiter rune
 	csv, json rejectFile
 
-	place map[string][]int // by source: where each of its columns stands in columns
+	place map[string][]int // by source: where each of its columns stands in columns; nil for NDJSON
 	cells []string         // reused
 	line  []byte           // reused
 }
@@ -57,12 +56,10 @@ type Rejects struct {
 func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
 	base := strings.TrimSuffix(report, ".report.ndjson") + ".rejects"
 	r := &Rejects{
-		sources: make(map[string]RejectSource, len(sources)),
-		place:   make(map[string][]int, len(sources)),
-		csv:     rejectFile{path: base + ".csv"},
-		json:    rejectFile{path: base + ".ndjson"},
-
 		delimiter: cmp.Or(delimiter, ','),
+		csv:       rejectFile{path: base + ".csv"},
+		json:      rejectFile{path: base + ".ndjson"},
+		place:     make(map[string][]int, len(sources)),
 	}
 	for _, s := range sources {
 		for _, path := range []string{r.csv.path, r.json.path, r.csv.path + suffix, r.json.path + suffix} {
@@ -70,7 +67,6 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
 			}
 		}
-		r.sources[s.Name] = s
 		r.place[s.Name] = r.placeColumns(s.Header)
 	}
 	return r, nil
@@ -78,12 +74,12 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 
 // Reject implements contact.Rejects.
 func (r *Rejects) Reject(o *contact.Outcome) error {
-	source, ok := r.sources[o.Row.Source]
+	place, ok := r.place[o.Row.Source]
 	if !ok {
 		return fmt.Errorf("refusing row %d of %s: it is no source of this run; this is a defect of importer", o.Row.Number, o.Row.Source)
 	}
 	f := &r.csv
-	if source.Header == nil {
+	if place == nil {
 		f = &r.json
 	}
 	if err := r.write(f, o); err != nil {
@@ -114,8 +110,11 @@ func (r *Rejects) Commit(complete bool) ([]string, error) {
 
 // placeColumns finds the place of each column of a header, and adds the columns
 // that no source had before. Of columns of one name the first goes with the
-// first, the second with the second.
+// first, the second with the second. It is nil of no header.
 func (r *Rejects) placeColumns(header []string) []int {
+	if header == nil {
+		return nil
+	}
 	place := make([]int, len(header))
 	for i, name := range header {
 		at := -1
