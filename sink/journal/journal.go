@@ -74,10 +74,6 @@ func (j *Journal) beginning() *Header { return cmp.Or(j.first, &j.options.Header
 // Runs is how many runs the journal held when it was opened.
 func (j *Journal) Runs() int { return len(j.runs) }
 
-// LastAlive is the time of the last line when the journal was opened, the last
-// sign of life of an earlier run; zero where there was none.
-func (j *Journal) LastAlive() time.Time { return j.last() }
-
 // AnnouncedAt is when a key whose status was InDoubt or Unknown was first
 // announced without having been decided since: a profile that is older was not
 // created by these runs. It is zero for other keys.

@@ -197,8 +197,9 @@ func (c *contents) finish() {
 	}
 }
 
-// last is the time of the last line; zero in an empty report.
-func (c *contents) last() time.Time {
+// LastAlive is the time of the last line when the journal was opened, the last
+// sign of life of an earlier run; zero where there was none.
+func (c *contents) LastAlive() time.Time {
 	if len(c.runs) == 0 {
 		return time.Time{}
 	}
