@@ -1,7 +1,6 @@
 package contact
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -98,17 +97,6 @@ func TestKeyAndDigestStay(t *testing.T) {
 	if got, _ := p.Measure(); got.String() != "xGstsWQynNSWnOu-oYqKcw" {
 		t.Errorf("digest %s has changed", got)
 	}
-}
-
-// AppendString has a way of its own for most texts, with the same result.
-func TestAppendString(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~]*`), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "s")
-		want, _ := jsontext.AppendQuote([]byte("x"), s)
-		if got := AppendString([]byte("x"), s); !bytes.Equal(got, want) {
-			t.Fatalf("%q: got %s, want %s", s, got, want)
-		}
-	})
 }
 
 func TestStatusNames(t *testing.T) {

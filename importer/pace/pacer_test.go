@@ -421,8 +421,8 @@ func TestStateChangesNothing(t *testing.T) {
 			time.Sleep(time.Second)
 			p.State()
 		}
-		if p.sent.len() != 20 || p.learned.limit != 50 {
-			t.Errorf("after it was looked at, %d requests are held and the limit is %d; want 20 and 50", p.sent.len(), p.learned.limit)
+		if len(p.sent) != 20 || p.learned.limit != 50 {
+			t.Errorf("after it was looked at, %d requests are held and the limit is %d; want 20 and 50", len(p.sent), p.learned.limit)
 		}
 		if s := p.State(); s.Used != 30 || s.Quota != 50 || !s.Until.IsZero() {
 			t.Errorf("long after the last answer: %+v", s)

@@ -219,7 +219,7 @@ func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked 
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
-	sink.WriteCounts(&b, []sink.Count{
+	sink.WriteCounts(&b, []contact.Count{
 		{Name: "create", N: p.Create}, {Name: "patch", N: p.Patch}, {Name: "touch", N: p.Touch}, {Name: "look up", N: p.LookUp},
 		{Name: "deactivate", N: p.Deactivate}, {Name: "delete", N: p.Delete}, {Name: "unchanged", N: p.Unchanged}, {Name: "done before", N: p.DoneBefore},
 		{Name: "duplicate", N: p.Duplicate}, {Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected},

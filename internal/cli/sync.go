@@ -85,7 +85,7 @@ func (s *session) catchUp(report *journal.Journal) error {
 		}
 		for _, aside := range reports {
 			header, err := journal.ReadHeader(aside)
-			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
+			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import
 			}
 			if err := eachOutcome(aside, 0, take); err != nil {

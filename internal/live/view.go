@@ -9,7 +9,6 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/words"
-	"importer/sink"
 )
 
 // A View is how a run stands, in words: for the bar, the plain lines and the live
@@ -97,7 +96,7 @@ var colors = map[string]string{
 func (v View) outcomes() []part {
 	s := v.Progress.Snapshot()
 	var parts []part
-	for _, c := range append(sink.Outcomes(s.Counts), sink.Count{Name: "in doubt", N: s.InDoubt}) {
+	for _, c := range append(s.Outcomes(), contact.Count{Name: "in doubt", N: s.InDoubt}) {
 		if c.N > 0 {
 			parts = append(parts, part{words.Comma(c.N) + " " + c.Name, colors[c.Name]})
 		}

@@ -17,10 +17,7 @@ import (
 // Written is what a report says was written, key by key. It lies in a file
 // without a name that ends with the process, so that memory does not grow with
 // the report. It has one owner at a time.
-type Written struct {
-	conn *sqlite.Conn
-	open bool
-}
+type Written struct{ conn *sqlite.Conn }
 
 const writtenSchema = `
 CREATE TABLE written (
@@ -44,31 +41,17 @@ func NewWritten() (*Written, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a file for what the report says: %w", err)
 	}
-	return &Written{conn: conn}, nil
+	return &Written{conn}, nil
 }
 
 // Close removes the table.
-func (w *Written) Close() error {
-	conn := w.conn
-	w.conn = nil
-	return conn.Close()
-}
-
-func (w *Written) exec(query string, values ...any) error {
-	if !w.open {
-		if err := sqlfile.Run(w.conn, "BEGIN", nil); err != nil {
-			return err
-		}
-		w.open = true
-	}
-	return sqlfile.Run(w.conn, query, nil, values...)
-}
+func (w *Written) Close() error { return w.conn.Close() }
 
 // Record takes the next outcome of the report.
 func (w *Written) Record(o *contact.Outcome) error {
 	key := o.Row.Key
 	if o.Undone {
-		return w.exec("DELETE FROM written WHERE key = ?", key[:])
+		return sqlfile.Run(w.conn, "DELETE FROM written WHERE key = ?", nil, key[:])
 	}
 	switch o.Status {
 	case contact.Created, contact.Updated, contact.Unchanged, contact.Deactivated, contact.Deleted:
@@ -103,7 +86,7 @@ func (w *Written) Record(o *contact.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+	return sqlfile.Run(w.conn, "INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)", nil,
 		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, text, string(ids), o.Row.Source, o.Row.Line)
 }
 
@@ -160,7 +143,7 @@ func (w *Written) rows(which string) iter.Seq2[[]change.WrittenRow, error] {
 
 // See marks a key as dealt with.
 func (w *Written) See(k contact.Key) error {
-	return w.exec("UPDATE written SET seen = 1 WHERE key = ?", k[:])
+	return sqlfile.Run(w.conn, "UPDATE written SET seen = 1 WHERE key = ?", nil, k[:])
 }
 
 // Len is how many keys are in it.
