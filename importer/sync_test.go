@@ -21,13 +21,6 @@ type memoryState struct {
 	entries map[contact.Key]change.Entry
 }
 
-func (s *memoryState) Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, known := s.entries[k]
-	return known && e.Digest == d && !e.Inactive && e.Touched.After(since), nil
-}
-
 func (s *memoryState) Entry(k contact.Key) (change.Entry, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,26 +26,11 @@ func WriteJSON(w io.Writer, v any) error {
 	return err
 }
 
-// A Count is a number of rows with its name.
-type Count struct {
-	Name string
-	N    int64
-}
-
-// Outcomes are the accounts of a run, in the order in which people are told.
-func Outcomes(c contact.Counts) []Count {
-	return []Count{
-		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"duplicate", c.Duplicate},
-		{"done before", c.DoneBefore}, {"invalid", c.Invalid}, {"rejected", c.Rejected}, {"failed", c.Failed}, {"unknown", c.Unknown},
-		{"pending", c.Pending}, {"deactivated", c.Deactivated}, {"deleted", c.Deleted},
-	}
-}
-
 // CountLine is the format of a line that shows a count.
 const CountLine = "  %-12s %10d"
 
 // WriteCounts writes a line for each count that is not 0.
-func WriteCounts(b *strings.Builder, counts []Count) {
+func WriteCounts(b *strings.Builder, counts []contact.Count) {
 	for _, c := range counts {
 		if c.N != 0 {
 			fmt.Fprintf(b, CountLine+"\n", c.Name, c.N)
@@ -64,14 +49,13 @@ type Details struct {
 // maxFailures is how many groups of failures a summary shows.
 const maxFailures = 10
 
-// WriteSummary writes a summary for people: how the run ended, what became of the
-// rows, why some are not in, where that is recorded, and what to do next. The
-// error that stopped a run is not in it: the command prints that on standard
-// error.
-func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
+// SummaryText is a summary for people: how the run ended, what became of the rows, why
+// some are not in, where that is recorded, and what to do next. The error that
+// stopped a run is not in it: the command prints that on standard error.
+func SummaryText(s contact.Summary, d Details) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
-	WriteCounts(&b, Outcomes(s.Counts))
+	WriteCounts(&b, s.Outcomes())
 	fmt.Fprintf(&b, CountLine+"\n", "rows read", s.Read)
 	fmt.Fprintf(&b, CountLine+"%s\n\n", "requests", s.Requests, requestDetails(s))
 	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
@@ -88,8 +72,7 @@ func WriteSummary(w io.Writer, s contact.Summary, d Details) error {
 			fmt.Fprintf(&b, "  - %s\n", step)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 func headline(s contact.Summary) string {
@@ -135,25 +118,20 @@ func nextSteps(s contact.Summary, d Details) []string {
 	const same = "Run the same command again"
 	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
 	var steps []string
-	again := false
 	if s.Unknown != 0 {
-		again = true
 		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			words.Plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {
-		again = true
 		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", words.Plural(s.Failed, "row", "rows")))
 	}
 	if s.Status == contact.Interrupted {
-		again = true
 		steps = append(steps, same+" to go on where it stopped.")
 	}
 	if s.Status == contact.Stopped {
-		again = true
 		steps = append(steps, "Fix what stopped it, then run the same command again to go on where it stopped.")
 	}
-	if again && d.Again != "" {
+	if len(steps) > 0 && d.Again != "" {
 		steps[len(steps)-1] += "\n      " + d.Again
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {

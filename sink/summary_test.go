@@ -40,14 +40,13 @@ func TestSummaryText(t *testing.T) {
 		Requests: 301, Retries: 1, Throttled: 2, LookedUp: 3, Duration: contact.Seconds(12345 * time.Millisecond),
 		Report: "contacts.csv.report.ndjson", Rejects: "contacts.csv.rejects.csv",
 	}
-	var b strings.Builder
-	must(t, WriteSummary(&b, all, Details{
+	got := SummaryText(all, Details{
 		Failures: []contact.FailureGroup{
 			{Status: contact.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
 			{Status: contact.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
 		},
 		Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
-	}))
+	})
 	want := `Complete after 12.3s: 6 rows are not in.
 
   created             290
@@ -76,8 +75,8 @@ What to do next:
   - 3 rows were refused. contacts.csv.rejects.csv holds them, with the reason in the columns behind the original ones. Correct them there, then import that file:
       importer --source contacts.csv.rejects.csv
 `
-	if b.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 
 	for _, c := range []struct {
@@ -94,34 +93,31 @@ What to do next:
 			"Interrupted after 1m30s. What was sent is recorded.", true},
 		{contact.Summary{Status: contact.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
-		var b strings.Builder
-		must(t, WriteSummary(&b, c.s, Details{}))
-		first, rest, _ := strings.Cut(b.String(), "\n")
+		got := SummaryText(c.s, Details{})
+		first, rest, _ := strings.Cut(got, "\n")
 		if first != c.want || strings.Contains(rest, "What to do next") != c.next {
-			t.Errorf("got %s, want %q", b.String(), c.want)
+			t.Errorf("got %s, want %q", got, c.want)
 		}
 	}
 }
 
 // The reject file of a run that did not complete is not one to correct.
 func TestSummaryOfARunThatDidNotComplete(t *testing.T) {
-	var b strings.Builder
-	must(t, WriteSummary(&b, contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
-		Details{Rejects: "importer --source c.rejects.csv.tmp"}))
-	if !strings.Contains(b.String(), "c.rejects.csv.tmp holds those of this run so far") || strings.Contains(b.String(), "--source") {
-		t.Errorf("got %s", b.String())
+	got := SummaryText(contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
+		Details{Rejects: "importer --source c.rejects.csv.tmp"})
+	if !strings.Contains(got, "c.rejects.csv.tmp holds those of this run so far") || strings.Contains(got, "--source") {
+		t.Errorf("got %s", got)
 	}
 }
 
 func TestSummaryQuotesNothingOfARedactedImport(t *testing.T) {
-	var b strings.Builder
-	must(t, WriteSummary(&b, contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{
+	got := SummaryText(contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Invalid: 1}}, Details{
 		Failures: []contact.FailureGroup{{Status: contact.Invalid, Field: "age", Hint: "not ann@example.com", Count: 1,
 			Examples: []contact.FailureExample{{Place: contact.Place{Source: "c.csv", Line: 7}, ContactIDs: []string{"ann@example.com"}, Detail: "ann@example.com is no number"}}}},
 		Redact: true,
-	}))
-	if !strings.Contains(b.String(), "c.csv:7") || strings.Contains(b.String(), "ann@") {
-		t.Errorf("got %s", b.String())
+	})
+	if !strings.Contains(got, "c.csv:7") || strings.Contains(got, "ann@") {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -8,10 +8,6 @@ import (
 // State is what the last sync left in the API. Implemented by state.State. Its
 // methods may be called from several goroutines, Record from one.
 type State interface {
-	// Unchanged tells whether a row has the digest of its entry, which is active and
-	// was touched after since: Compare would say that it needs nothing. It may also
-	// say no where it would take as long as Entry to tell.
-	Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error)
 	// Entry is what is known of a key; its contact ids may be missing.
 	Entry(k contact.Key) (Entry, bool, error)
 	// Refused is why the API refused a row of that key for good, and the digest of
@@ -59,14 +55,9 @@ func Compare(entry Entry, known bool, d contact.Digest, now time.Time, refreshAf
 	return NeedsNothing
 }
 
-// needOf compares a row with the state. The entry is that of a row that needs
-// something, where there is one.
+// NeedOf compares a row with the state. The entry is that of the row, where there is
+// one.
 func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry, error) {
-	now := time.Now()
-	same, err := s.Unchanged(row.Key, row.Digest, now.Add(-refreshAfter))
-	if same || err != nil {
-		return NeedsNothing, Entry{}, err
-	}
 	entry, known, err := s.Entry(row.Key)
-	return Compare(entry, known, row.Digest, now, refreshAfter), entry, err
+	return Compare(entry, known, row.Digest, time.Now(), refreshAfter), entry, err
 }

@@ -60,7 +60,7 @@ type Undone struct {
 	Left     int64 `json:"left"`   // not tried, because the undo was stopped
 }
 
-// restored is what has to be sent so that a profile is again as it was before
+// Restored is what has to be sent so that a profile is again as it was before
 // updates. A field that was not there before is left out: a server that replaces
 // fields drops it so, and how to take one away from a server that merges them is
 // not documented.

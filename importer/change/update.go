@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// wanted is what has to be sent so that a profile is as a row says, and whether
+// Wanted is what has to be sent so that a profile is as a row says, and whether
 // that is anything. Fields and contact ids that the row does not name stay:
 // whether an update merges or replaces them is not documented, so where one
 // changes all are sent. Revive activates a profile again that a mirror had
@@ -58,7 +58,7 @@ func sameValue(a, b []byte) bool {
 	return x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
-// previousOf is what an update takes away: the values that it changes, as they
+// PreviousOf is what an update takes away: the values that it changes, as they
 // were. A field that was not there is null.
 func PreviousOf(f contact.Found, want contact.Profile) *contact.Profile {
 	p := &contact.Profile{}

@@ -3,6 +3,7 @@ package change
 import (
 	"importer/importer/contact"
 	"slices"
+	"strconv"
 )
 
 // A Verdict is what a verification found about one profile.
@@ -31,12 +32,11 @@ func Verify(f contact.Found, row contact.Profile) (Verdict, []Difference) {
 	var all []Difference
 	for _, id := range row.ContactIDs {
 		if !slices.Contains(f.ContactIDs, id) {
-			held := contact.Profile{ContactIDs: f.ContactIDs}.AppendContactIDs(nil)
-			all = append(all, Difference{"contactIds", string(contact.StringValue(id)), string(held[len(`"contactIds":`):])})
+			all = append(all, Difference{"contactIds", string(contact.StringValue(id)), string(contact.AppendStrings(nil, f.ContactIDs))})
 		}
 	}
 	if row.Active != nil && *row.Active != f.Active {
-		all = append(all, Difference{"active", boolText(*row.Active), boolText(f.Active)})
+		all = append(all, Difference{"active", strconv.FormatBool(*row.Active), strconv.FormatBool(f.Active)})
 	}
 	for _, field := range row.Fields {
 		if found := f.Field(field.Name); found == nil || !sameValue(found, field.Value) {
@@ -47,11 +47,4 @@ func Verify(f contact.Found, row contact.Profile) (Verdict, []Difference) {
 		return VerdictDiffers, all
 	}
 	return VerdictSame, nil
-}
-
-func boolText(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
 }

@@ -84,6 +84,16 @@ type Outcome struct {
 	At       time.Time
 }
 
+// OutcomeOf is the outcome of a row that is invalid.
+func OutcomeOf(bad *RowError) *Outcome {
+	return &Outcome{
+		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Raw: bad.Raw},
+		Status:  Invalid,
+		Failure: &Failure{Field: bad.Field, Detail: bad.Reason, Hint: bad.Hint},
+		At:      time.Now(),
+	}
+}
+
 // A Place is a record of the input, for people.
 type Place struct {
 	Source string `json:"source"`

@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -60,69 +60,50 @@ func (p Profile) Field(name string) jsontext.Value {
 // the API is expected to refuse members it does not know.
 func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
 	dst = append(dst, `{"projectId":`...)
-	dst = AppendString(dst, projectID)
-	dst = append(dst, ',')
-	dst = p.AppendContactIDs(dst)
-	if p.Active != nil {
-		dst = append(dst, ',')
-		dst = p.appendActive(dst)
-	}
-	dst = append(dst, ',')
-	dst = p.appendFields(dst)
-	return append(dst, '}')
+	dst = append(AppendString(dst, projectID), ',')
+	return p.appendMembers(dst, true)
 }
 
 // AppendUpdateBody appends the JSON body of an update request. A member that is
 // nil is left out, and stays as it is in the API; one that is empty is sent.
 func (p Profile) AppendUpdateBody(dst []byte) []byte {
-	dst = append(dst, '{')
-	start := len(dst)
-	comma := func() {
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-	}
-	if p.ContactIDs != nil {
-		dst = p.AppendContactIDs(dst)
+	return p.appendMembers(append(dst, '{'), false)
+}
+
+// appendMembers appends the members of a body and its closing brace. Of those that
+// are nil, whole sends all but active, as empty ones.
+func (p Profile) appendMembers(dst []byte, whole bool) []byte {
+	if whole || p.ContactIDs != nil {
+		dst = append(dst, `"contactIds":`...)
+		dst = append(AppendStrings(dst, p.ContactIDs), ',')
 	}
 	if p.Active != nil {
-		comma()
-		dst = p.appendActive(dst)
+		dst = append(dst, `"active":`...)
+		dst = append(strconv.AppendBool(dst, *p.Active), ',')
 	}
-	if p.Fields != nil {
-		comma()
-		dst = p.appendFields(dst)
-	}
-	return append(dst, '}')
-}
-
-func (p Profile) AppendContactIDs(dst []byte) []byte {
-	dst = append(dst, `"contactIds":[`...)
-	for i, id := range p.ContactIDs {
-		if i > 0 {
-			dst = append(dst, ',')
+	if whole || p.Fields != nil {
+		dst = append(dst, `"profile":{`...)
+		for _, f := range p.Fields {
+			dst = append(AppendString(dst, f.Name), ':')
+			dst = append(append(dst, f.Value...), ',')
 		}
-		dst = AppendString(dst, id)
+		dst = append(closed(dst, '}'), ',')
 	}
-	return append(dst, ']')
+	return closed(dst, '}')
 }
 
-func (p Profile) appendActive(dst []byte) []byte {
-	dst = append(dst, `"active":`...)
-	return strconv.AppendBool(dst, *p.Active)
+// AppendStrings appends a JSON array of strings, in the way of StringValue.
+func AppendStrings(dst []byte, all []string) []byte {
+	dst = append(dst, '[')
+	for _, s := range all {
+		dst = append(AppendString(dst, s), ',')
+	}
+	return closed(dst, ']')
 }
 
-func (p Profile) appendFields(dst []byte) []byte {
-	dst = append(dst, `"profile":{`...)
-	for i, f := range p.Fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, f.Name)
-		dst = append(dst, ':')
-		dst = append(dst, f.Value...)
-	}
-	return append(dst, '}')
+// closed ends an object or an array, which may end in a comma.
+func closed(dst []byte, end byte) []byte {
+	return append(bytes.TrimSuffix(dst, []byte(",")), end)
 }
 
 // BodyBytes is the length in bytes of the body that AppendCreateBody makes for
@@ -137,26 +118,10 @@ func StringValue(s string) jsontext.Value { return AppendString(nil, s) }
 
 // AppendString appends s as a JSON string, in the way of StringValue.
 func AppendString(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if !plain[s[i]] {
-			// The error tells of invalid UTF-8, which is replaced all the same.
-			dst, _ = jsontext.AppendQuote(dst, s)
-			return dst
-		}
-	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
+	// The error tells of invalid UTF-8, which is replaced all the same.
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
 }
-
-// plain are the bytes that stand in a JSON string as they are: ASCII but for
-// control characters, the quote and the backslash.
-var plain = func() (t [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\'
-	}
-	return t
-}()
 
 // A Key identifies a contact across files and runs: a 128-bit digest of its
 // sorted contact ids. It never depends on the line number, for files are
@@ -204,12 +169,6 @@ func (k Key) AppendText(b []byte) ([]byte, error) { return text128.AppendEncode(
 
 // UnmarshalText implements encoding.TextUnmarshaler: it reads what String wrote.
 func (k *Key) UnmarshalText(text []byte) error { return decode128(k[:], "key", text) }
-
-// ParseKey reads what String wrote.
-func ParseKey(s string) (k Key, err error) {
-	err = k.UnmarshalText([]byte(s))
-	return k, err
-}
 
 // String is the digest as it stands in the report, in the form of a key.
 func (d Digest) String() string { return text128.EncodeToString(d[:]) }

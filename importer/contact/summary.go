@@ -36,31 +36,25 @@ type Counts struct {
 
 // of returns the counter of a status; nil where rows have no such status.
 func (c *Counts) of(s Status) *int64 {
-	switch s {
-	case Created:
-		return &c.Created
-	case Updated:
-		return &c.Updated
-	case Unchanged:
-		return &c.Unchanged
-	case Existing:
-		return &c.Existing
-	case Duplicate:
-		return &c.Duplicate
-	case Deactivated:
-		return &c.Deactivated
-	case Deleted:
-		return &c.Deleted
-	case Invalid:
-		return &c.Invalid
-	case Rejected:
-		return &c.Rejected
-	case Failed:
-		return &c.Failed
-	case Unknown:
-		return &c.Unknown
+	return [statuses]*int64{
+		Created: &c.Created, Updated: &c.Updated, Unchanged: &c.Unchanged, Existing: &c.Existing, Duplicate: &c.Duplicate,
+		Deactivated: &c.Deactivated, Deleted: &c.Deleted, Invalid: &c.Invalid, Rejected: &c.Rejected, Failed: &c.Failed, Unknown: &c.Unknown,
+	}[s]
+}
+
+// A Count is a number of rows with its name.
+type Count struct {
+	Name string
+	N    int64
+}
+
+// Outcomes are the accounts, in the order in which people are told.
+func (c Counts) Outcomes() []Count {
+	return []Count{
+		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"duplicate", c.Duplicate},
+		{"done before", c.DoneBefore}, {"invalid", c.Invalid}, {"rejected", c.Rejected}, {"failed", c.Failed}, {"unknown", c.Unknown},
+		{"pending", c.Pending}, {"deactivated", c.Deactivated}, {"deleted", c.Deleted},
 	}
-	return nil
 }
 
 // Settled counts the rows of which nothing more is to be expected in this run.

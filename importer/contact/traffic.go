@@ -1,9 +1,10 @@
 package contact
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -26,26 +27,32 @@ type RequestCount struct {
 	N         int64  `json:"n"`
 }
 
+// Compare is negative where r comes before another count: by operation, then by status.
+func (r RequestCount) Compare(other RequestCount) int {
+	return cmp.Or(cmp.Compare(r.Operation, other.Operation), cmp.Compare(r.Status, other.Status))
+}
+
 // A TrafficMeter counts requests as they are answered. The zero value is ready.
 // Its methods may be called from several goroutines.
 type TrafficMeter struct {
 	mu      sync.Mutex
 	from    time.Time
-	counts  []RequestCount // few: one for each operation and status
-	latency [latencyBounds]int64
+	counts  []RequestCount    // few: one for each operation and status
+	latency map[float64]int64 // by latencyBound
 }
 
 // Latencies are counted between bounds that grow by a twelfth of a power of two,
-// so that a percentile is exact to 6 %: from 0.1 ms to some minutes.
+// so that a percentile is exact to 6 %.
 const (
-	latencyBounds   = 256
 	boundsPerDouble = 12
 	minLatency      = 0.1 // ms
 )
 
-func latencyBound(i int) float64 {
-	ms := minLatency * math.Exp2(float64(i)/boundsPerDouble)
-	return math.Round(ms*1000) / 1000
+// latencyBound is the lowest bound that is not below a latency, in milliseconds.
+func latencyBound(took time.Duration) float64 {
+	times := took.Seconds() * 1000 / minLatency
+	bound := math.Ceil(boundsPerDouble * math.Log2(max(1, times)))
+	return math.Round(1000*minLatency*math.Exp2(bound/boundsPerDouble)) / 1000
 }
 
 // Begin sets the time that the first Cut counts from.
@@ -58,14 +65,12 @@ func (m *TrafficMeter) Begin(now time.Time) {
 // Observe counts one request: what it was, the status of its answer, 0 for none,
 // and how long that took.
 func (m *TrafficMeter) Observe(operation string, status int, took time.Duration) {
-	ms := float64(took) / float64(time.Millisecond)
-	bound := 0
-	if ms > minLatency {
-		bound = min(latencyBounds-1, int(math.Ceil(math.Log2(ms/minLatency)*boundsPerDouble)))
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.latency[bound]++
+	if m.latency == nil {
+		m.latency = make(map[float64]int64)
+	}
+	m.latency[latencyBound(took)]++
 	for i := range m.counts {
 		if c := &m.counts[i]; c.Status == status && c.Operation == operation {
 			c.N++
@@ -81,17 +86,10 @@ func (m *TrafficMeter) Cut(now time.Time) (Traffic, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := Traffic{From: m.from, To: now, Requests: m.counts}
-	for i, n := range m.latency {
-		if n > 0 {
-			t.Latency = append(t.Latency, [2]float64{latencyBound(i), float64(n)})
-		}
+	for _, bound := range slices.Sorted(maps.Keys(m.latency)) {
+		t.Latency = append(t.Latency, [2]float64{bound, float64(m.latency[bound])})
 	}
-	m.from, m.counts, m.latency = now, nil, [latencyBounds]int64{}
-	slices.SortFunc(t.Requests, func(a, b RequestCount) int {
-		if c := strings.Compare(a.Operation, b.Operation); c != 0 {
-			return c
-		}
-		return a.Status - b.Status
-	})
+	m.from, m.counts, m.latency = now, nil, nil
+	slices.SortFunc(t.Requests, RequestCount.Compare)
 	return t, len(t.Requests) > 0
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -32,23 +34,24 @@ const (
 // was not worthwhile. Its methods may be called from many goroutines; it has none
 // of its own.
 type Concurrency struct {
-	slots chan struct{} // one for each request that may be sent now
+	slots *semaphore.Weighted // one for each worker
 
 	mu       sync.Mutex
 	climber  climber
+	heldBack int // slots that nobody gets, so that no more than the limit are in flight
 	inFlight int
 }
 
 // NewConcurrency returns a limit of at most that many requests, 1 or more.
 func NewConcurrency(workers int) *Concurrency {
 	workers = max(1, workers)
+	limit := min(workers, firstInFlight)
 	c := &Concurrency{
-		slots:   make(chan struct{}, workers),
-		climber: climber{max: workers, limit: min(workers, firstInFlight)},
+		slots:    semaphore.NewWeighted(int64(workers)),
+		climber:  climber{max: workers, limit: limit},
+		heldBack: workers - limit,
 	}
-	for range c.climber.limit {
-		c.slots <- struct{}{}
-	}
+	c.slots.TryAcquire(int64(c.heldBack)) // true: nobody else has one yet
 	return c
 }
 
@@ -59,10 +62,8 @@ func (c *Concurrency) Acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-c.slots:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := c.slots.Acquire(ctx, 1); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	c.inFlight++
@@ -77,21 +78,14 @@ func (c *Concurrency) Acquire(ctx context.Context) error {
 func (c *Concurrency) Release(latency time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.climber.limit
-	if latency > 0 && c.inFlight >= before {
+	if latency > 0 && c.inFlight >= c.climber.limit {
 		c.climber.answer(latency, ok)
 	}
 	c.inFlight--
 	// The slot goes back; more of them where the limit rose, none where it fell.
-	for n := c.climber.limit - c.inFlight - len(c.slots); n > 0; n-- {
-		c.slots <- struct{}{}
-	}
-	for n := c.inFlight + len(c.slots) - c.climber.limit; n > 0; n-- {
-		select {
-		case <-c.slots:
-		default: // somebody has just taken it
-		}
-	}
+	free := max(0, c.heldBack+1-(c.climber.max-c.climber.limit))
+	c.heldBack += 1 - free
+	c.slots.Release(int64(free))
 }
 
 // climber looks for the number of requests in flight that is worth its while. It

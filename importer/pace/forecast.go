@@ -54,7 +54,7 @@ func (p *Pacer) Remaining(requests int64) time.Duration {
 func (p *Pacer) remainingQuota(now time.Time, requests int64) time.Duration {
 	p.expire(now)
 	limit := int64(p.learned.limit)
-	done := int64(p.sent.len())
+	done := int64(len(p.sent))
 	leave := done + int64(p.inFlight) + requests - limit // so many
 	if leave <= 0 {
 		return 0
@@ -63,7 +63,7 @@ func (p *Pacer) remainingQuota(now time.Time, requests int64) time.Duration {
 	round := max(limit, done+int64(p.inFlight))
 	d := time.Duration(min((leave-1)/round, 1_000_000)) * p.hold()
 	if i := (leave - 1) % round; i < done {
-		return d + p.sent.at(int(i)) + p.hold() - now.Sub(p.started)
+		return d + p.sent[i] + p.hold() - now.Sub(p.started)
 	}
 	return d + p.hold() // in flight, or to be sent: as if it were answered now
 }

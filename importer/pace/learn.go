@@ -22,7 +22,7 @@ type learner struct {
 	limit  int // as learned, 1 … quota
 
 	// what the server granted
-	accepted         timesQueue    // answers of accepted requests, as far as the window goes
+	accepted         times         // answers of accepted requests, as far as the window goes
 	peak, peakBefore int           // most that accepted held since turned, and in the window before
 	turned           time.Duration // at most one window ago, while requests are accepted
 
@@ -63,14 +63,14 @@ func (l *learner) accept(now, bought time.Duration) {
 	if l.quota == 0 {
 		return
 	}
-	l.forget(now)
+	l.accepted = l.accepted[l.accepted.before(now-l.window):]
 	l.accepted.push(now)
 	if now-l.turned >= l.window {
 		l.turned, l.peakBefore, l.peak = now, l.peak, 0
 	}
-	l.peak = max(l.peak, l.accepted.len())
+	l.peak = max(l.peak, len(l.accepted))
 	if l.refusals && bought <= l.refusedAt && l.limit < l.ceiling {
-		l.limit = max(l.limit, min(l.accepted.len(), l.ceiling))
+		l.limit = max(l.limit, min(len(l.accepted), l.ceiling))
 	}
 }
 
@@ -119,10 +119,4 @@ func (l *learner) grow(now time.Duration) bool {
 	l.before, l.limit = l.limit, min(l.limit+l.step, l.quota)
 	l.changed, l.grown = now, true
 	return true
-}
-
-func (l *learner) forget(now time.Duration) {
-	for l.accepted.len() > 0 && l.accepted.at(0) <= now-l.window {
-		l.accepted.pop()
-	}
 }

@@ -3,13 +3,15 @@ package pace
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
+	"iter"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"importer/importer/contact"
 )
 
 // A Pacer says when a request may be sent. Every request buys one token with
@@ -50,7 +52,7 @@ type Pacer struct {
 	changed  chan struct{} // closed to let sleepers look again; nil: nobody sleeps
 	blind    bool          // a sleeper waits for an answer, not for a time
 	inFlight int           // tokens bought and not done
-	sent     timesQueue    // when requests were done, oldest first, as far as they still count
+	sent     times         // when requests were done, oldest first, as far as they still count
 	fastest  time.Duration // shortest time from Wait to an answer; 0: no answer yet
 	pace     *rate.Limiter // nil: no pace
 	throttle throttle
@@ -116,33 +118,25 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 func (p *Pacer) Unlimited() bool { return p.rate.Unlimited() }
 
 // Preload counts requests that were sent before this pacer was made, by an
-// earlier run, as far as the window still holds them. The times are those of
-// their answers, or later; times in the future count as now. To be called
-// before the first Wait.
-func (p *Pacer) Preload(answered []time.Time) {
+// earlier run, as far as the window still holds them: times, and how many were
+// sent then. The times are those of their answers, or later; times in the future
+// count as now. To be called before the first Wait.
+func (p *Pacer) Preload(answered iter.Seq2[time.Time, int]) {
 	if p.rate.Quota == 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	times := make([]time.Duration, 0, p.sent.len()+len(answered))
-	for p.sent.len() > 0 {
-		times = append(times, p.sent.at(0))
-		p.sent.pop()
-	}
-	for _, t := range answered {
+	for t, n := range answered {
 		// Times read from a file carry no monotonic clock, so that Sub takes the wall
 		// clock. They may be cut to milliseconds.
 		age := max(0, now.Sub(t)-time.Millisecond)
 		if age < p.hold() {
-			times = append(times, now.Sub(p.started)-age)
+			p.sent = append(p.sent, slices.Repeat([]time.Duration{now.Sub(p.started) - age}, n)...)
 		}
 	}
-	slices.Sort(times)
-	for _, t := range times {
-		p.sent.push(t)
-	}
+	slices.Sort(p.sent)
 }
 
 // Wait blocks until one request may be sent, and buys its token. It returns the
@@ -363,17 +357,17 @@ func (p *Pacer) setPace(now time.Time) {
 }
 
 // mustLeave is how many requests must leave the window before the next one.
-func (p *Pacer) mustLeave() int { return p.sent.len() + p.inFlight + 1 - p.learned.limit }
+func (p *Pacer) mustLeave() int { return len(p.sent) + p.inFlight + 1 - p.learned.limit }
 
 func (p *Pacer) untilQuota(now time.Time) time.Duration {
 	must := p.mustLeave()
 	switch {
 	case must <= 0:
 		return 0
-	case must > p.sent.len():
+	case must > len(p.sent):
 		return unknown // some that are in flight must be answered first
 	}
-	return p.sent.at(must-1) + p.hold() - now.Sub(p.started)
+	return p.sent[must-1] + p.hold() - now.Sub(p.started)
 }
 
 // hold is how long a request stays in the window after its answer.
@@ -382,11 +376,7 @@ func (p *Pacer) hold() time.Duration {
 }
 
 // expire forgets what has left the window.
-func (p *Pacer) expire(now time.Time) {
-	for range p.left(now) {
-		p.sent.pop()
-	}
-}
+func (p *Pacer) expire(now time.Time) { p.sent = p.sent[p.left(now):] }
 
 // left is how many of the requests in sent have left the window.
 func (p *Pacer) left(now time.Time) int { return p.sent.before(now.Sub(p.started) - p.hold()) }

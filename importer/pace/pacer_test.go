@@ -283,8 +283,12 @@ func TestPacerPreload(t *testing.T) {
 			start.Add(-3 * time.Second), start.Add(-2 * time.Second), //
 			start.Add(time.Minute), // a clock that was set back: counts as now
 		}
-		p.Preload(before[:3])
-		p.Preload(before[3:])
+		p.Preload(func(yield func(time.Time, int) bool) {
+			_ = yield(before[0], 1) && yield(before[1], 2)
+		})
+		p.Preload(func(yield func(time.Time, int) bool) {
+			_ = yield(before[3], 1) && yield(before[4], 1) && yield(before[5], 1)
+		})
 		if s := p.State(); s.Used != 5 || s.Quota != 10 {
 			t.Errorf("state after Preload: %+v; want 5 of 10 used", s)
 		}
@@ -417,8 +421,8 @@ func TestStateChangesNothing(t *testing.T) {
 			time.Sleep(time.Second)
 			p.State()
 		}
-		if p.sent.len() != 20 || p.learned.limit != 50 {
-			t.Errorf("after it was looked at, %d requests are held and the limit is %d; want 20 and 50", p.sent.len(), p.learned.limit)
+		if len(p.sent) != 20 || p.learned.limit != 50 {
+			t.Errorf("after it was looked at, %d requests are held and the limit is %d; want 20 and 50", len(p.sent), p.learned.limit)
 		}
 		if s := p.State(); s.Used != 30 || s.Quota != 50 || !s.Until.IsZero() {
 			t.Errorf("long after the last answer: %+v", s)

@@ -23,7 +23,7 @@ func (p *Pacer) Available(within time.Duration) int {
 	if p.rate.Quota > 0 {
 		p.expire(now)
 		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())
-		n = min(n, p.learned.limit-p.sent.len()-p.inFlight+leaving)
+		n = min(n, p.learned.limit-len(p.sent)-p.inFlight+leaving)
 		if p.ledger != nil {
 			n = min(n, p.ledger.Available(within))
 		}
@@ -63,7 +63,7 @@ func (p *Pacer) State() PacerState {
 		s.Runs = p.ledger.Runs()
 	}
 	if p.rate.Quota > 0 {
-		s.Used, s.Quota = p.sent.len()-p.left(now)+p.inFlight, p.learned.limit
+		s.Used, s.Quota = len(p.sent)-p.left(now)+p.inFlight, p.learned.limit
 	}
 	return s
 }

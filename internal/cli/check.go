@@ -20,11 +20,9 @@ import (
 	"importer/internal/words"
 	"importer/sink"
 	"importer/sink/journal"
-	"importer/source/mapping"
 )
 
 func newCheckCommand(env Env) *cobra.Command {
-	shown := config.Default()
 	cmd := &cobra.Command{
 		Use:   "check --source FILE [flags]",
 		Short: "Read, map and validate every row, and say what an import would do; nothing is written",
@@ -40,93 +38,62 @@ not known here.
 The exit code is 3 where rows would be refused.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
-		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
-			if err != nil {
-				return err
-			}
-			return check(cmd.Context(), c, env)
+			return withSession(cmd, args, env, (*session).check)
 		},
 	}
-	addConfigFlag(cmd.Flags())
-	bindFlags(cmd.Flags(), &shown)
+	addFlags(cmd)
 	return cmd
 }
 
 // A checker is one check, from the settings to what is printed.
 type checker struct {
 	*session
-	past   *journal.Snapshot
-	fields []mapping.CustomField
-	reader profileReader   // nil: profiles are not read
-	out    strings.Builder // lines of --verbose, until they are worth a write
+	past *journal.Snapshot
+	out  strings.Builder // lines of --verbose, until they are worth a write
 }
 
-// A profileReader is all of the API that the plan may use: it cannot write.
-type profileReader interface {
-	Get(ctx context.Context, id string) (contact.Found, error)
-}
-
-func check(ctx context.Context, c config.Config, env Env) (err error) {
-	if c.Verbose && c.JSON {
+func (s *session) check(ctx context.Context) error {
+	if s.c.Verbose && s.c.JSON {
 		return config.Errorf("--verbose prints a line for each row, and --json exactly one object: leave one of them out")
 	}
-	s, err := newSession(c, env)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.close(err) }()
 	k := &checker{session: s}
 	if err := k.open(); err != nil {
 		return err
 	}
-	if err := k.readLast(k.past.Keys(), "check"); err != nil {
+	if err := k.readLast(k.past.Keys()); err != nil {
 		return err
 	}
 	for _, n := range k.input.Notices() {
 		fmt.Fprintln(k.display, "importer:", n)
 	}
-	k.display.start(k.view())
+	stop := k.display.Start(k.view())
 	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
-	k.display.stop()
+	stop()
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
-	var schemaErr error
-	if k.client != nil && !c.CreateFields {
-		schemaErr = k.checkSchema(ctx, k.fields, false)
+	err := k.printPlan(plan)
+	if k.client != nil && !k.c.CreateFields {
+		err = errors.Join(err, k.checkSchema(ctx))
 	}
-	allIn := plan.Invalid+plan.Rejected == 0 && plan.Blocked == nil
-	return result(ctx, contact.Complete, allIn, errors.Join(k.print(plan), schemaErr))
+	return result(ctx, contact.Complete, allIn(plan), err)
 }
 
 // open opens what the check needs: the client only where something is to be asked
 // of the project, and the settings say which one that is.
 func (k *checker) open() error {
-	if err := k.openSource(); err != nil {
-		return err
+	for _, open := range []func() error{k.openSource, k.openPast, k.openKnown} {
+		if err := open(); err != nil {
+			return err
+		}
 	}
-	k.path = k.reportPath()
-	if err := k.openPast(); err != nil {
-		return err
-	}
-	if err := k.openKnown(); err != nil {
-		return err
-	}
-	k.fields = customFields(k.input, k.c.Stamp.Field)
 	verbose := k.c.Verbose && k.state != nil
-	schema := len(k.fields) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
+	schema := len(k.customFields()) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
 	if k.c.Sandbox || !verbose && !schema {
 		return nil
 	}
-	if err := k.connect(); err != nil {
-		return err
-	}
-	if verbose {
-		k.reader = k.client
-	}
-	return nil
+	return k.connect()
 }
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
@@ -135,7 +102,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		RefreshAfter: k.c.Sync.RefreshAfter, Progress: &k.progress,
 	}
 	if k.state != nil {
-		o.State, o.Mirror = k.state, mirrorOf(k.c)
+		o.State, o.Mirror = k.state, k.mirror()
 	}
 	if k.c.Verbose {
 		o.Each = func(r change.PlannedRow) error { return k.printRow(ctx, r) }
@@ -146,6 +113,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // openPast reads what the report says, where the next run would go on with it: the
 // report of a sync that went to its end is set aside.
 func (k *checker) openPast() error {
+	k.path = k.reportPath()
 	o := journal.Options{Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
@@ -158,21 +126,18 @@ func (k *checker) openPast() error {
 			past, err = journal.Read(k.path, o)
 		}
 	}
-	if err != nil {
-		return mismatchIsUsage(err)
-	}
 	k.past = past
-	k.onClose(past.Close)
-	return nil
+	return k.keep(past, err)
 }
 
 // openKnown opens the state of a sync, or one in memory where there is none yet.
-func (k *checker) openKnown() error {
+func (k *checker) openKnown() (err error) {
 	if k.c.Mode == "create" {
 		return nil
 	}
 	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		return k.useState(state.Empty(state.Options{BaseURL: k.baseURL, ProjectID: k.c.API.ProjectID}))
+		k.state, err = state.Empty(state.Options{BaseURL: k.baseURL, ProjectID: k.c.API.ProjectID})
+		return k.keep(k.state, err)
 	}
 	if k.baseURL == "" || k.c.API.ProjectID == "" {
 		return config.Errorf("--mode %s compares with the state of a project: set --base-url (api.base_url, $COGNIGY_BASE_URL) and --project-id (api.project_id, $COGNIGY_PROJECT_ID)", k.c.Mode)
@@ -180,8 +145,7 @@ func (k *checker) openKnown() error {
 	return k.openState()
 }
 
-// printRow writes the line of --verbose for a row that something would be done about,
-// or that would be refused.
+// printRow writes the line of --verbose for a row that is not to be left as it is.
 func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	what := string(r.Action)
 	switch {
@@ -191,7 +155,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		what = r.Status.String()
 	case r.Failure != nil:
 		what = r.Status.String() + ": " + r.Failure.Detail
-	case r.Action == change.ActPatch && k.reader != nil:
+	case r.Action == change.ActPatch && k.client != nil:
 		var err error
 		if what, err = k.patch(ctx, r); err != nil {
 			return err
@@ -206,7 +170,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		who = quoteAll(ids)
 	}
 	fmt.Fprintf(&k.out, "%s: %s: %s\n", where, who, what)
-	if k.out.Len() < 4096 && k.reader == nil {
+	if k.out.Len() < 4096 && r.Action != change.ActPatch { // for that its profile was read, which takes a while
 		return nil
 	}
 	return k.flush()
@@ -220,17 +184,12 @@ func (k *checker) flush() error {
 
 // patch says which fields of a profile differ from its row.
 func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error) {
-	var f contact.Found
-	err := k.request(ctx, func(ctx context.Context) (err error) {
-		f, err = k.reader.Get(ctx, r.Entry.ID)
-		return err
-	})
-	var problem *contact.APIError
+	f, there, err := k.get(ctx, r.Entry.ID)
 	switch {
-	case errors.As(err, &problem) && problem.Author == contact.API && problem.HTTP == 404:
-		return "create, because its profile is gone", nil
 	case err != nil:
 		return "", err
+	case !there:
+		return "create, because its profile is gone", nil
 	}
 	names := change.Differences(f, r.Entry, r.Row.Profile)
 	if len(names) == 0 {
@@ -239,35 +198,28 @@ func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error
 	return "patch " + strings.Join(names, ", "), nil
 }
 
-// print writes the plan.
-func (k *checker) print(p *change.Plan) error {
+func (k *checker) printPlan(p *change.Plan) error {
 	least := pace.Forecast(k.rules.rate, p.Requests, k.past.Sent())
 	took := time.Since(k.began)
 	blocked := ""
 	if p.Blocked != nil {
 		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
-	switch {
-	case k.c.JSON:
-		return sink.WriteJSON(k.env.Stdout, struct {
-			*change.Plan
-			AtLeast  contact.Seconds `json:"at_least_s"`
-			Blocked  string          `json:"blocked"`
-			Fields   []string        `json:"custom_fields"`
-			Duration contact.Seconds `json:"duration_s"`
-		}{p, contact.Seconds(least), blocked, texts(k.fields), contact.Seconds(took)})
-	case k.c.Quiet && p.Invalid+p.Rejected == 0 && p.Blocked == nil:
-		return nil
-	}
-	_, err := io.WriteString(k.env.Stdout, k.text(p, least, took, blocked))
-	return err
+	return k.print(allIn(p), struct {
+		*change.Plan
+		AtLeast  contact.Seconds `json:"at_least_s"`
+		Blocked  string          `json:"blocked"`
+		Fields   []string        `json:"custom_fields"`
+		Duration contact.Seconds `json:"duration_s"`
+	}{p, contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
-// text is the plan for people.
+func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
+
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
-	sink.WriteCounts(&b, []sink.Count{
+	sink.WriteCounts(&b, []contact.Count{
 		{Name: "create", N: p.Create}, {Name: "patch", N: p.Patch}, {Name: "touch", N: p.Touch}, {Name: "look up", N: p.LookUp},
 		{Name: "deactivate", N: p.Deactivate}, {Name: "delete", N: p.Delete}, {Name: "unchanged", N: p.Unchanged}, {Name: "done before", N: p.DoneBefore},
 		{Name: "duplicate", N: p.Duplicate}, {Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected},
@@ -277,12 +229,10 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
-	for i, f := range k.fields {
-		name := ""
-		if i == 0 {
-			name = "custom field"
-		}
-		fmt.Fprintf(&b, "  %-12s %s\n", name, fieldText(f))
+	name := "custom field" // of the first
+	for _, field := range texts(k.customFields()) {
+		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
+		name = ""
 	}
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")
@@ -292,12 +242,4 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}
 	return b.String()
-}
-
-func texts(fields []mapping.CustomField) []string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = fieldText(f)
-	}
-	return all
 }

@@ -6,6 +6,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink/journal"
@@ -37,8 +38,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	return root.ExecuteContext(ctx)
 }
 
-// NewCommand is the command with all its subcommands: to execute it, or to write
-// its manual.
+// NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
@@ -55,7 +55,6 @@ func (i *Interrupt) Error() string { return "interrupted by " + i.Signal.String(
 // said so already.
 var errNotAllIn = errors.New("some rows are not in")
 
-// The exit codes.
 const (
 	exitOK        = 0
 	exitStopped   = 1
@@ -93,11 +92,48 @@ func ExitCode(err error) (code int, print bool) {
 // usage makes an error of a command line out of err.
 func usage(err error) error { return config.Errorf("%w", err) }
 
+// result is the error of a command whose run was told of on standard output.
+func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case status == contact.Interrupted:
+		return context.Cause(ctx)
+	case !allIn:
+		return errNotAllIn
+	}
+	return nil
+}
+
+// worse is the error of a command that ends with err, and with another one besides.
+// That one outweighs a signal and rows that are not in, which are printed nowhere.
+func worse(err, failed error) error {
+	if _, print := ExitCode(err); failed != nil && !print {
+		return failed
+	}
+	return also(err, failed)
+}
+
+// also joins the errors of next to err, but for those that err holds already: a
+// report that failed says so to everybody who asks it.
+func also(err, next error) error {
+	if joined, ok := next.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			err = also(err, e)
+		}
+		return err
+	}
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
+}
+
 func newVersionCommand(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
+		Args:  takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(env.Stdout, "importer "+env.Version+"\n")
 			return err
@@ -105,9 +141,15 @@ func newVersionCommand(env Env) *cobra.Command {
 	}
 }
 
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return config.Errorf("%s takes no argument, and got %q", cmd.CommandPath(), args[0])
+// takes wants so many arguments.
+func takes(n int, text string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return config.Errorf("%s takes %s; got %d", cmd.CommandPath(), text, len(args))
+		}
+		return nil
 	}
-	return nil
 }
+
+// oneReport is for the commands that begin with a report.
+var oneReport = takes(1, "one argument, the report of an import")

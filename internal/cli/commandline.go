@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -23,8 +25,7 @@ func (c commandLine) again() string {
 	return c.with(nil, "restart", "allow-removals", "notify")
 }
 
-// ofRejects is the command that imports the reject files. They get a report of
-// their own.
+// ofRejects is the command that imports the reject files, with a report of their own.
 func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
@@ -37,60 +38,46 @@ func (c commandLine) ofRejects(files []string) string {
 	return again + " --mode upsert"
 }
 
-// with puts the command line together: with other sources where they are given,
-// and without some flags.
+// with is the command line with other sources, if any, and without some flags.
 func (c commandLine) with(sources []string, without ...string) string {
-	words := []string{c.name()}
+	line := quote(cmp.Or(c.program, "importer"))
+	if strings.Contains(filepath.ToSlash(c.program), "/go-build") {
+		line = "go run ." // what it built is gone afterwards
+	}
+	add := func(words ...string) {
+		for _, w := range words {
+			line += " " + quote(w)
+		}
+	}
 	if sources == nil {
-		words = append(words, c.args...)
+		add(c.args...)
 	}
 	for _, s := range sources {
-		words = append(words, "--source", s)
+		add("--source", s)
 	}
 	c.flags.Visit(func(f *pflag.Flag) {
-		for _, name := range without {
-			if f.Name == name {
-				return
-			}
+		if slices.Contains(without, f.Name) {
+			return
 		}
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
+		for _, v := range valuesOf(f) {
 			switch {
 			case f.Value.Type() == "bool" && v == "true":
-				words = append(words, "--"+f.Name)
+				add("--" + f.Name)
 			case f.Value.Type() == "bool":
-				words = append(words, "--"+f.Name+"="+v)
+				add("--" + f.Name + "=" + v)
 			default:
-				words = append(words, "--"+f.Name, v)
+				add("--"+f.Name, v)
 			}
 		}
 	})
-	for i, w := range words {
-		words[i] = quote(w)
-	}
-	return strings.Join(words, " ")
-}
-
-// name is the program as people call it. go run builds it in a place that is gone
-// afterwards.
-func (c commandLine) name() string {
-	switch {
-	case c.program == "":
-		return "importer"
-	case strings.Contains(filepath.ToSlash(c.program), "/go-build"):
-		return "go run ."
-	}
-	return c.program
+	return line
 }
 
 var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
 
 // quote makes one word of a shell of s.
 func quote(s string) string {
-	if needsNoQuotes.MatchString(s) || s == "go run ." {
+	if needsNoQuotes.MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -1,28 +1,43 @@
 package cli
 
 import (
+	"errors"
+
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"importer/importer"
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
 	"importer/internal/config"
+	"importer/internal/sandbox"
 )
 
-// addConfigFlag makes the flag that settings reads.
-func addConfigFlag(flags *pflag.FlagSet) {
-	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)")
+// addFlags gives a command those flags of the import, or all where none is named.
+func addFlags(cmd *cobra.Command, names ...string) {
+	c := config.Default() // for the defaults that --help shows
+	all := importFlags(&c)
+	if len(names) == 0 {
+		cmd.Flags().AddFlagSet(all)
+	}
+	for _, name := range names {
+		cmd.Flags().AddFlag(all.Lookup(name))
+	}
 }
 
-// bindSourceFlags makes the flags that say what is read, for all commands that
-// read rows.
-func bindSourceFlags(flags *pflag.FlagSet, c *config.Config) {
+// sourceFlags say what is read.
+var sourceFlags = []string{"source", "format", "delimiter", "encoding"}
+
+// importFlags makes the flags of the import, each bound to its field of c and with
+// the value of that field as its default.
+func importFlags(c *config.Config) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)") // settings reads it
 	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
 	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
 	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
 	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
-}
-
-// bindFlags makes the flags of the import, each bound to its field of c and with
-// the value of that field as its default.
-func bindFlags(flags *pflag.FlagSet, c *config.Config) {
-	bindSourceFlags(flags, c)
 	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
 	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
 	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
@@ -53,6 +68,7 @@ func bindFlags(flags *pflag.FlagSet, c *config.Config) {
 	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
 	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
 	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
+	return flags
 }
 
 // settings loads the configuration and lays the flags that were given over it. A
@@ -65,18 +81,13 @@ func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 			return config.Config{}, err
 		}
 	}
-	over := pflag.NewFlagSet("", pflag.ContinueOnError)
-	bindFlags(over, &c)
+	over := importFlags(&c)
 	given.Visit(func(f *pflag.Flag) {
-		to := over.Lookup(f.Name)
-		if to == nil || err != nil {
-			return
+		if to := over.Lookup(f.Name); to != nil {
+			for _, value := range valuesOf(f) {
+				err = errors.Join(err, to.Value.Set(value))
+			}
 		}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			err = to.Value.(pflag.SliceValue).Replace(list.GetSlice())
-			return
-		}
-		err = to.Value.Set(f.Value.String())
 	})
 	if err != nil {
 		return config.Config{}, err
@@ -88,4 +99,44 @@ func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 		c.Source.Paths = append(c.Source.Paths, args...)
 	}
 	return c, c.Validate()
+}
+
+// valuesOf are the values that a flag was given, as they would be typed.
+func valuesOf(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{f.Value.String()}
+}
+
+// rules are the settings that have a notation of their own, as it reads.
+type rules struct {
+	rate       pace.Rate
+	maxErrors  importer.MaxErrors
+	duplicates contact.Duplicates
+	discovery  importer.Discovery
+	onConflict importer.OnConflict
+	missing    change.Missing
+	faults     []sandbox.Fault
+}
+
+func readRules(c config.Config) (r rules, err error) {
+	err = errors.Join(
+		parse(&r.rate, "--rate (rate):", pace.ParseRate, c.Rate),
+		parse(&r.maxErrors, "--max-errors (max_errors):", importer.ParseMaxErrors, c.MaxErrors),
+		parse(&r.duplicates, "duplicates", contact.ParseDuplicates, c.Duplicates),
+		parse(&r.discovery, "--existing (existing)", importer.ParseDiscovery, c.Existing),
+		parse(&r.onConflict, "on_conflict", importer.ParseOnConflict, c.OnConflict),
+		parse(&r.missing, "sync.missing", change.ParseMissing, c.Sync.Missing),
+		parse(&r.faults, "--fault:", parseFaults, c.Faults),
+	)
+	return r, err
+}
+
+// parse reads the value of a setting. Its error is a *config.Error that names the setting.
+func parse[T, V any](to *T, name string, read func(V) (T, error), value V) (err error) {
+	if *to, err = read(value); err != nil {
+		return config.Errorf("%s %w", name, err)
+	}
+	return nil
 }

@@ -14,7 +14,6 @@ import (
 )
 
 func newInitCommand(env Env) *cobra.Command {
-	shown := config.Default()
 	var output string
 	cmd := &cobra.Command{
 		Use:   "init FILE…",
@@ -28,7 +27,6 @@ The configuration goes to standard output, and into config.yaml where there is
 none yet. Nothing is overwritten.`,
 		Example: `  importer init contacts.csv
   importer init contacts.csv -o contacts.yaml`,
-		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := settings(cmd.Flags(), args, env.Getenv)
 			if err != nil {
@@ -45,7 +43,7 @@ none yet. Nothing is overwritten.`,
 			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
 		},
 	}
-	bindSourceFlags(cmd.Flags(), &shown)
+	addFlags(cmd, sourceFlags...)
 	cmd.Flags().StringVarP(&output, "output", "o", config.DefaultFile, "`FILE` to write, which must not exist; - for standard output only")
 	return cmd
 }

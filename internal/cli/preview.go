@@ -1,10 +1,12 @@
 package cli
 
 import (
-	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -15,11 +17,9 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
-	"importer/source"
 )
 
 func newPreviewCommand(env Env) *cobra.Command {
-	shown := config.Default()
 	var number int64
 	cmd := &cobra.Command{
 		Use:   "preview --source FILE --row N",
@@ -28,136 +28,103 @@ func newPreviewCommand(env Env) *cobra.Command {
 be sent, and its key. Nothing is sent. A row that would be refused is shown with
 the reason, and the exit code is 3.`,
 		Example: "  importer preview --source contacts.csv --row 17",
-		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
-			if err != nil {
-				return err
-			}
-			if number < 1 {
-				return config.Errorf("--row is %d; want the number of a row, from 1", number)
-			}
-			return preview(env.Stdout, c, env.Stdin, number)
+			return withSession(cmd, args, env, func(s *session, _ context.Context) error { return s.preview(number) })
 		},
 	}
-	addConfigFlag(cmd.Flags())
-	bindSourceFlags(cmd.Flags(), &shown)
-	cmd.Flags().StringVar(&shown.API.ProjectID, "project-id", shown.API.ProjectID, "`ID` of the project that the request names ($COGNIGY_PROJECT_ID)")
+	addFlags(cmd, append(sourceFlags, "config", "project-id")...)
 	cmd.Flags().Int64Var(&number, "row", 1, "`N`umber of the row in the whole input, from 1; the header does not count")
 	return cmd
 }
 
-// preview writes one row of the input.
-func preview(w io.Writer, c config.Config, stdin io.Reader, number int64) (err error) {
-	input, err := openSource(c, stdin)
-	if err != nil {
+func (s *session) preview(number int64) error {
+	if number < 1 {
+		return config.Errorf("--row is %d; want the number of a row, from 1", number)
+	}
+	if err := s.openSource(); err != nil {
 		return err
 	}
-	defer func() { err = worse(err, input.Close()) }()
-
 	var read int64
-	for row, err := range input.Rows() {
-		var invalid *contact.RowError
+	for row, err := range s.input.Rows() {
+		invalid, isInvalid := errors.AsType[*contact.RowError](err)
 		switch {
-		case errors.As(err, &invalid):
-			read = invalid.Number
-			if read == number {
-				return worse(errNotAllIn, previewInvalid(w, invalid, headerOf(input, invalid.Source)))
-			}
+		case isInvalid:
+			row = contact.OutcomeOf(invalid).Row
 		case err != nil:
 			return err
-		default:
-			read = row.Number
-			if read == number {
-				return previewRow(w, row, headerOf(input, row.Source), c.API.ProjectID)
+		}
+		if read = row.Number; read != number {
+			continue
+		}
+		var header []string
+		for _, file := range s.input.Sources() {
+			if file.Name == row.Source {
+				header = file.Header
 			}
+		}
+		_, err := fmt.Fprintf(s.env.Stdout, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, header))
+		switch {
+		case err != nil:
+			return err
+		case isInvalid:
+			return worse(errNotAllIn, previewInvalid(s.env.Stdout, invalid))
+		default:
+			return previewRow(s.env.Stdout, row, cmp.Or(s.c.API.ProjectID, sandbox.DefaultProjectID))
 		}
 	}
 	return config.Errorf("--row is %d, and the input has %d rows", number, read)
 }
 
-func headerOf(input *source.Input, name string) []string {
-	for _, s := range input.Sources() {
-		if s.Name == name {
-			return s.Header
-		}
-	}
-	return nil
-}
-
-func previewRow(w io.Writer, row contact.Row, header []string, projectID string) error {
-	if projectID == "" {
-		projectID = sandbox.DefaultProjectID
-	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: row %d, line %d\n\n", row.Source, row.Number, row.Line)
-	writeRaw(&b, row.Raw, header)
-
-	b.WriteString("\nMapped\n")
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "  contactIds\t%s\n", quoteAll(row.Profile.ContactIDs))
+func previewRow(w io.Writer, row contact.Row, projectID string) error {
+	mapped := [][2]string{{"contactIds", quoteAll(row.Profile.ContactIDs)}}
 	if row.Profile.Active != nil {
-		fmt.Fprintf(t, "  active\t%t\n", *row.Profile.Active)
+		mapped = append(mapped, [2]string{"active", strconv.FormatBool(*row.Profile.Active)})
 	}
 	for _, f := range row.Profile.Fields {
-		fmt.Fprintf(t, "  %s\t%s\n", f.Name, f.Value)
+		mapped = append(mapped, [2]string{f.Name, string(f.Value)})
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-
 	body := jsontext.Value(row.Profile.AppendCreateBody(nil, projectID))
-	fmt.Fprintf(&b, "\nRequest  POST /new/v2.0/profiles, %d bytes\n  ", len(body))
+	size := len(body)
 	if err := body.Indent(jsontext.WithIndentPrefix("  "), jsontext.WithIndent("  ")); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "%s\n\nKey      %s\nDigest   %s\n", body, row.Key, row.Digest)
-	_, err := w.Write(b.Bytes())
+	_, err := fmt.Fprintf(w, "Mapped\n%s\nRequest  POST /new/v2.0/profiles, %d bytes\n  %s\n\nKey      %s\nDigest   %s\n", columns(mapped), size, body, row.Key, row.Digest)
 	return err
 }
 
-func previewInvalid(w io.Writer, invalid *contact.RowError, header []string) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: row %d, line %d\n\n", invalid.Source, invalid.Number, invalid.Line)
-	writeRaw(&b, invalid.Raw, header)
-	b.WriteString("\nInvalid, would not be sent\n")
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, part := range [][2]string{{"field", invalid.Field}, {"reason", invalid.Reason}, {"hint", invalid.Hint}} {
-		if part[1] != "" {
-			fmt.Fprintf(t, "  %s\t%s\n", part[0], part[1])
-		}
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err := w.Write(b.Bytes())
+func previewInvalid(w io.Writer, row *contact.RowError) error {
+	why := [][2]string{{"field", row.Field}, {"reason", row.Reason}, {"hint", row.Hint}}
+	why = slices.DeleteFunc(why, func(line [2]string) bool { return line[1] == "" })
+	_, err := fmt.Fprintf(w, "Invalid, would not be sent\n%s", columns(why))
 	return err
 }
 
-// writeRaw writes a row as it was read. Values are quoted: they come from
-// strangers, and a terminal obeys what it is sent.
-func writeRaw(b *bytes.Buffer, raw, header []string) {
-	b.WriteString("As read\n")
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+// asRead shows the cells of a row. They are quoted: they come from strangers, and a
+// terminal obeys what it is sent.
+func asRead(raw, header []string) string {
+	var lines [][2]string
 	for i, cell := range raw {
 		name := "record"
 		switch {
 		case i < len(header):
-			name = quoteUnlessPlain(header[i])
+			name = contact.Printable(header[i])
 		case header != nil:
 			name = fmt.Sprintf("(field %d)", i+1)
 		}
-		fmt.Fprintf(t, "  %s\t%s\n", name, strconv.Quote(cell))
+		lines = append(lines, [2]string{name, strconv.Quote(cell)})
 	}
-	t.Flush() // into memory: there is no error
+	return columns(lines)
 }
 
-// quoteUnlessPlain quotes a name that a terminal or a tab would not show as it is.
-func quoteUnlessPlain(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
+// columns puts the second of each pair below each other.
+func columns(lines [][2]string) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, line := range lines {
+		fmt.Fprintf(t, "  %s\t%s\n", line[0], line[1])
 	}
-	return s
+	t.Flush() // into memory: there is no error
+	return b.String()
 }
 
 func quoteAll(all []string) string {

@@ -36,12 +36,7 @@ places. A run resumes from it as before.`,
   importer report contacts.csv.report.ndjson --format csv -o ids.csv
   importer report contacts.csv.report.ndjson --format html -o report.html
   importer report contacts.csv.report.ndjson --purge`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return config.Errorf("%s takes one report, and got %d arguments", cmd.CommandPath(), len(args))
-			}
-			return nil
-		},
+		Args: oneReport,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if purge {
 				if cmd.Flags().Changed("format") || output != "" {
@@ -74,12 +69,9 @@ func purgeReport(w io.Writer, path string) error {
 		return err
 	}
 	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
-	rejects, err := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
-	if err != nil {
-		return err
-	}
+	rejects, globErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
 	aside, err := journal.Aside(path)
-	if err != nil {
+	if err := errors.Join(globErr, err); err != nil {
 		return err
 	}
 	for _, other := range append(rejects, aside...) {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"importer/internal/config"
+	"importer/internal/live"
 	"importer/internal/sandbox"
 	"io"
 	"os"
@@ -16,12 +18,10 @@ import (
 // is done, which is a good end, and logs on the command's standard error.
 func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 	var (
-		o      sandbox.Options
-		addr   string
-		rate   string
-		faults []string
-		ttl    string
-		log    = config.Log{Level: "info", Format: "auto"}
+		o               sandbox.Options
+		addr, rate, ttl string
+		faults          []string
+		log             = config.Log{Level: "info", Format: "auto"}
 	)
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -48,20 +48,17 @@ Faults (--fault, repeatable; P is the probability for a request):
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
-		Args: noArgs,
+		Args: takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if o.Rate, err = sandbox.ParseRate(rate); err != nil {
-				return config.Errorf("--rate: %w", err)
-			}
-			if o.Faults, err = parseFaults(faults); err != nil {
+			err := errors.Join(
+				parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),
+				parse(&o.Faults, "--fault:", parseFaults, faults),
+				parse(&o.TTL, "--ttl", parseTTL, ttl),
+			)
+			if err != nil {
 				return err
 			}
-			if o.TTL, err = parseTTL(ttl); err != nil {
-				return err
-			}
-			stderr := cmd.ErrOrStderr()
-			if o.Log, err = newLogger(stderr, isTerminal(stderr, os.Getenv), isColored(stderr, os.Getenv), log); err != nil {
+			if o.Log, err = live.NewDisplay(cmd.ErrOrStderr(), "none", os.Getenv).Logger(log); err != nil {
 				return err
 			}
 			if err := o.Validate(); err != nil {
@@ -94,12 +91,11 @@ Faults (--fault, repeatable; P is the probability for a request):
 	return cmd
 }
 
-func parseFaults(specs []string) ([]sandbox.Fault, error) {
-	var faults []sandbox.Fault
+func parseFaults(specs []string) (faults []sandbox.Fault, err error) {
 	for _, spec := range specs {
 		f, err := sandbox.ParseFault(spec)
 		if err != nil {
-			return nil, config.Errorf("--fault: %w", err)
+			return nil, err
 		}
 		faults = append(faults, f)
 	}
@@ -112,7 +108,7 @@ func parseTTL(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, config.Errorf("--ttl %q: want a time above 0 as in 720h, or off", s)
+		return 0, fmt.Errorf("%q: want a time above 0 as in 720h, or off", s)
 	}
 	return d, nil
 }

@@ -2,18 +2,29 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/live"
 	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 	"importer/sink/rejects"
 	"importer/source"
@@ -29,14 +40,14 @@ type session struct {
 	began time.Time
 	run   string // a ULID
 
-	display  *display
+	display  *live.Display
 	log      zerolog.Logger // above the display
 	progress contact.Progress
 	baseURL  string // as reports and states name it: "sandbox" for one inside this process; empty where none is set
 
 	pacer  *pace.Pacer // of this run alone until connect shares it
 	client *cognigy.Client
-	watch  *observer // of the requests of client; nil: nobody watches
+	watch  *live.Watch // of the requests of client; nil: nobody watches
 
 	input   *source.Input
 	state   *state.State // nil: none is needed
@@ -49,17 +60,21 @@ type session struct {
 
 // newSession reads the settings. Nothing is open yet.
 func newSession(c config.Config, env Env) (*session, error) {
-	if c.Quiet && c.Log.Level == "info" {
-		c.Log.Level = "warn" // who wants to hear nothing of success
+	if c.Quiet { // who wants to hear nothing of success
+		if c.Log.Level == "info" {
+			c.Log.Level = "warn"
+		}
+		if c.Progress == "auto" {
+			c.Progress = "none"
+		}
 	}
 	s := &session{c: c, env: env, began: time.Now(), run: ulid.Make().String()}
 	var err error
 	if s.rules, err = readRules(c); err != nil {
 		return nil, err
 	}
-	terminal, colored := isTerminal(env.Stderr, env.Getenv), isColored(env.Stderr, env.Getenv)
-	s.display = newDisplay(env.Stderr, c, terminal, colored)
-	if s.log, err = newLogger(s.display, terminal, colored, c.Log); err != nil {
+	s.display = live.NewDisplay(env.Stderr, c.Progress, env.Getenv)
+	if s.log, err = s.display.Logger(c.Log); err != nil {
 		return nil, err
 	}
 	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{})
@@ -73,6 +88,19 @@ func newSession(c config.Config, env Env) (*session, error) {
 		s.c.API.BaseURL = s.baseURL
 	}
 	return s, nil
+}
+
+// withSession runs a command with the settings of its command line.
+func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, context.Context) error) error {
+	c, err := settings(cmd.Flags(), args, env.Getenv)
+	if err != nil {
+		return err
+	}
+	s, err := newSession(c, env)
+	if err != nil {
+		return err
+	}
+	return s.close(run(s, cmd.Context()))
 }
 
 // connect makes the client of the project that the settings name, or of a sandbox,
@@ -97,7 +125,7 @@ func (s *session) connect() error {
 		UserAgent: "importer/" + s.env.Version, MaxConns: s.c.Workers, InsecureHTTP: s.c.InsecureHTTP,
 		OnAnswer: func(a cognigy.Answer) {
 			if s.watch != nil {
-				s.watch.answered(a)
+				s.watch.Answered(a.Operation, a.Status, a.Duration)
 			}
 		},
 	}); err != nil {
@@ -108,18 +136,42 @@ func (s *session) connect() error {
 	return nil
 }
 
+// trust reads the certificates that the settings name.
+func trust(a config.API) (cognigy.Trust, error) {
+	var t cognigy.Trust
+	if a.CAFile != "" {
+		text, err := os.ReadFile(a.CAFile)
+		if err != nil {
+			return t, config.Errorf("api.ca_file: %w", err)
+		}
+		// Beside those of the system: the way to the API may lead past both.
+		if t.Roots, err = x509.SystemCertPool(); err != nil {
+			return t, config.Errorf("api.ca_file: reading the certificates of the system: %w", err)
+		}
+		if !t.Roots.AppendCertsFromPEM(text) {
+			return t, config.Errorf("api.ca_file: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", a.CAFile)
+		}
+	}
+	if (a.ClientCertFile == "") != (a.ClientKeyFile == "") {
+		return t, config.Errorf("api.client_cert_file and api.client_key_file belong together: set both, or neither")
+	}
+	if a.ClientCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(a.ClientCertFile, a.ClientKeyFile)
+		if err != nil {
+			return t, config.Errorf("api.client_cert_file, api.client_key_file: %w", err)
+		}
+		t.Certificate = &pair
+	}
+	return t, nil
+}
+
 // startSandbox starts a sandbox that ends with the session, and has the settings
 // name it.
 func (s *session) startSandbox() error {
-	faults, err := parseFaults(s.c.Faults)
-	if err != nil {
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
+	if err := s.keep(server, err); err != nil {
 		return err
 	}
-	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
-	if err != nil {
-		return err
-	}
-	s.onClose(server.Close)
 	s.c.API = config.API{BaseURL: server.URL, ProjectID: server.ProjectID(), Key: config.Secret(server.APIKey()), Timeout: s.c.API.Timeout}
 	return nil
 }
@@ -145,32 +197,119 @@ func (s *session) share() {
 	})
 }
 
-// openSource opens what is read.
-func (s *session) openSource() (err error) {
-	if s.input, err = openSource(s.c, s.env.Stdin); err != nil {
-		return err
-	}
-	s.onClose(s.input.Close)
-	return nil
-}
-
 // request makes one request that is about no row.
-func (s *session) request(ctx context.Context, f func(context.Context) error) error {
-	return pace.Request(ctx, s.pacer, &s.progress, s.c.Retries, f)
+func request[T any](ctx context.Context, s *session, ask func(context.Context) (T, error)) (answer T, err error) {
+	err = pace.Request(ctx, s.pacer, &s.progress, s.c.Retries, func(ctx context.Context) (err error) {
+		answer, err = ask(ctx)
+		return err
+	})
+	return answer, err
 }
 
-// reportPath is where the report of an import is.
+// get reads one profile, and returns whether it is there.
+func (s *session) get(ctx context.Context, id string) (f contact.Found, there bool, err error) {
+	f, err = request(ctx, s, func(ctx context.Context) (contact.Found, error) { return s.client.Get(ctx, id) })
+	if problem, ok := errors.AsType[*contact.APIError](err); ok && problem.Author == contact.API && problem.HTTP == 404 {
+		return f, false, nil
+	}
+	return f, err == nil, err
+}
+
+// reportPath is where the report of an import is. One that none was named for is in
+// the working directory, under the name of the first source.
 func (s *session) reportPath() string {
 	if s.c.Report.Path != "" {
 		return s.c.Report.Path
 	}
-	return defaultReport(s.input.Sources()[0].Name)
+	name := s.input.Sources()[0].Name
+	if name == "-" {
+		name = "stdin"
+	}
+	return filepath.Base(name) + ".report.ndjson"
 }
 
-// view is how the run stands.
-func (s *session) view() view {
-	return view{progress: &s.progress, input: s.input, pacer: s.pacer, started: time.Now()}
+func (s *session) view() live.View {
+	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now()}
+}
+
+// print writes what a command that went to its end has to say: as one JSON object,
+// as text, or not at all where all is well and nobody wants to hear of it.
+func (s *session) print(allIn bool, object any, text string) error {
+	switch {
+	case s.c.JSON:
+		return sink.WriteJSON(s.env.Stdout, object)
+	case s.c.Quiet && allIn:
+		return nil
+	}
+	_, err := io.WriteString(s.env.Stdout, text)
+	return err
+}
+
+// A tally is how many of something there are, and the words for it.
+type tally struct {
+	n      int64
+	format string
+}
+
+// tell is a line for each tally but those of nothing.
+func tell(tallies []tally) string {
+	var b strings.Builder
+	for _, t := range tallies {
+		if t.n > 0 {
+			fmt.Fprintf(&b, t.format+"\n", t.n)
+		}
+	}
+	return b.String()
 }
 
 // onClose has close call f, before what was opened earlier is closed.
 func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+// keep has close close what was opened, and returns the error of opening it. That a
+// file belongs to something else is one of the command line.
+func (s *session) keep(opened io.Closer, err error) error {
+	var report *journal.MismatchError
+	var known *state.MismatchError
+	switch {
+	case errors.As(err, &report), errors.As(err, &known):
+		return usage(err)
+	case err != nil:
+		return err
+	}
+	s.onClose(opened.Close)
+	return nil
+}
+
+// close closes what is open, and returns the error of a command that ends with err.
+// It may be called again.
+func (s *session) close(err error) error {
+	var failed error
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		failed = also(failed, s.closers[last]())
+		s.closers = s.closers[:last]
+	}
+	return worse(err, failed)
+}
+
+// end ends a run that has begun its report: what was recorded is on disk, the report
+// has its end line, and all is closed. It completes the summary, which says Stopped
+// where anything of that failed, and returns what went wrong, err included.
+func (s *session) end(summary contact.Summary, err error) (contact.Summary, error) {
+	summary.Run, summary.Report = s.run, s.path
+	if s.state != nil {
+		err = also(err, s.state.Commit())
+	}
+	summary = stoppedBy(summary, err)
+	summary.Duration = contact.Seconds(time.Since(s.began))
+	err = s.close(also(err, s.report.End(summary)))
+	return stoppedBy(summary, err), err
+}
+
+// stoppedBy is the summary of a run that ended with an error, or with none.
+func stoppedBy(s contact.Summary, err error) contact.Summary {
+	if err != nil {
+		s.Status, s.Reason = contact.Stopped, err.Error()
+	}
+	return s
+}

@@ -5,56 +5,39 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
-	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
 
 // openState opens the state of a sync: what the last run left. It is locked until it
 // is closed. In the mode create there is none.
-func (s *session) openState() error {
+func (s *session) openState() (err error) {
 	if s.c.Mode == "create" {
 		return nil
 	}
-	return s.useState(state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID}))
-}
-
-// useState takes what opening a state returned.
-func (s *session) useState(known *state.State, err error) error {
-	if err != nil {
-		return mismatchIsUsage(err)
-	}
-	s.state = known
-	s.onClose(known.Close)
-	return nil
+	s.state, err = state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID})
+	return s.keep(s.state, err)
 }
 
 // openReport opens the report of an import.
-func (s *session) openReport() error {
+func (s *session) openReport() (err error) {
 	s.path = s.reportPath()
-	o := journal.Options{
-		Header: journal.Header{
-			Run: s.run, Version: s.env.Version, Mode: s.c.Mode, Sources: s.c.Source.Paths,
-			BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID,
-		},
-		Restart: s.c.Restart,
-		Redact:  s.c.Report.Redact,
-		Window:  s.rules.rate.Window,
-	}
+	o := s.reportOptions(s.c.Mode, s.c.Source.Paths)
+	o.Restart = s.c.Restart
 	if s.state != nil {
-		return s.useReport(s.openSyncReport(o))
+		s.report, err = s.openSyncReport(o)
+	} else {
+		s.report, err = journal.Open(s.path, o)
 	}
-	return s.useReport(journal.Open(s.path, o))
+	return s.keep(s.report, err)
 }
 
-// useReport takes what opening a report returned.
-func (s *session) useReport(report *journal.Journal, err error) error {
-	if err != nil {
-		return mismatchIsUsage(err)
+// reportOptions are those of a report that the session writes.
+func (s *session) reportOptions(mode string, sources []string) journal.Options {
+	return journal.Options{
+		Header: journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
+		Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
-	s.report = report
-	s.onClose(report.Close)
-	return nil
 }
 
 // openSyncReport opens the report of a sync. It is about one run, with all that it
@@ -102,7 +85,7 @@ func (s *session) catchUp(report *journal.Journal) error {
 		}
 		for _, aside := range reports {
 			header, err := journal.ReadHeader(aside)
-			if err != nil || header.BaseURL != s.state.BaseURL() || header.ProjectID != s.state.ProjectID() {
+			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import
 			}
 			if err := eachOutcome(aside, 0, take); err != nil {
@@ -111,13 +94,11 @@ func (s *session) catchUp(report *journal.Journal) error {
 		}
 	}
 	held, err := s.state.Holds(report.ID())
+	if err == nil && held < report.Size() {
+		err = eachOutcome(s.path, held, take)
+	}
 	if err != nil {
 		return err
-	}
-	if held < report.Size() {
-		if err := eachOutcome(s.path, held, take); err != nil {
-			return err
-		}
 	}
 	s.state.From(report.ID(), report.Size)
 	return s.state.Commit()
@@ -126,37 +107,22 @@ func (s *session) catchUp(report *journal.Journal) error {
 // eachOutcome passes on the outcomes of a report, from a place in it on.
 func eachOutcome(path string, from int64, take func(*contact.Outcome) error) error {
 	for o, err := range journal.Outcomes(path, from) {
-		if err != nil {
-			return err
+		if err == nil {
+			err = take(o)
 		}
-		if err := take(o); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// mirrorOf is what a mirror does with what the source no longer holds; nil in other
+// mirror is what a mirror does with what the source no longer holds; nil in other
 // modes.
-func mirrorOf(c config.Config) *change.Mirror {
-	if c.Mode != "mirror" {
+func (s *session) mirror() *change.Mirror {
+	if s.c.Mode != "mirror" {
 		return nil
 	}
-	missing, _ := change.ParseMissing(c.Sync.Missing) // validated with the settings
-	return &change.Mirror{
-		Missing:       missing,
-		Guard:         change.Guard{Max: int64(c.Sync.Guard.Max), Percent: c.Sync.Guard.Percent},
-		AllowRemovals: c.AllowRemovals,
-	}
-}
-
-// mismatchIsUsage makes an error of the command line of one about a file that
-// belongs to something else.
-func mismatchIsUsage(err error) error {
-	var report *journal.MismatchError
-	var state *state.MismatchError
-	if errors.As(err, &report) || errors.As(err, &state) {
-		return usage(err)
-	}
-	return err
+	guard := change.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent}
+	return &change.Mirror{Missing: s.rules.missing, Guard: guard, AllowRemovals: s.c.AllowRemovals}
 }

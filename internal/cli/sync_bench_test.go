@@ -42,11 +42,15 @@ func BenchmarkUnchanged(b *testing.B) {
 	}
 
 	c := config.Default()
-	c.Source.Paths = []string{path}
-	input, err := openSource(c, nil)
+	c.Source.Paths, c.Rate = []string{path}, "unlimited"
+	session, err := newSession(c, Env{Getenv: os.Getenv, Stderr: os.Stderr})
 	if err != nil {
 		b.Fatal(err)
 	}
+	if err := session.openSource(); err != nil {
+		b.Fatal(err)
+	}
+	input := session.input
 	s, err := state.Open(filepath.Join(dir, "s.db"), state.Options{BaseURL: "http://127.0.0.1:1", ProjectID: "65f0000000000000000000aa"})
 	if err != nil {
 		b.Fatal(err)

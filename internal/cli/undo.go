@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,14 +16,12 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
-	"importer/sink"
 	"importer/sink/journal"
 )
 
 func newUndoCommand(env Env) *cobra.Command {
-	shown := config.Default()
 	var yes, force bool
-	cmd := &cobra.Command{
+	cmd := lookingBack(&cobra.Command{
 		Use:   "undo REPORT",
 		Short: "Delete what a report says was created, bring back what it says was changed",
 		Long: `Undo what a report says was written: delete the profiles that were created,
@@ -40,45 +37,31 @@ first if that is not wanted.
 The API may delete the conversations of a profile with it. The exit code is 3
 where something could not be undone.`,
 		Example: "  importer undo contacts.csv.report.ndjson",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			b, err := openBack(cmd, args, env)
-			if err != nil {
-				return err
-			}
-			defer func() { err = b.close(err) }()
-			return b.undo(cmd.Context(), yes, force)
-		},
-	}
-	bindBackFlags(cmd, &shown)
-	cmd.Flags().StringVar(&shown.Sync.State, "state", shown.Sync.State, "state `FILE` of a sync, which is updated where it is of this project")
+	}, env, func(b *lookBack, ctx context.Context) error { return b.undo(ctx, yes, force) })
+	addFlags(cmd, "state")
+	cmd.Flags().Lookup("state").Usage = "state `FILE` of a sync, which is updated where it is of this project"
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "undo what was changed since as well")
 	return cmd
-}
-
-// An undoPlan counts how what a report says is undone.
-type undoPlan map[change.Undo]int64
-
-func (p undoPlan) work() int64 {
-	return p[change.UndoDelete] + p[change.UndoRestore] + p[change.UndoActivate]
 }
 
 // An undoing is one run of the command.
 type undoing struct {
 	*lookBack
 	force    bool
-	plan     undoPlan
-	doubtful int64 // rows that may be in the API or not
+	plan     map[change.Undo]int64 // how many rows are undone how
+	work     int64                 // how many of them need a request
+	doubtful int64                 // rows that may be in the API or not
 	undone   change.Undone
 }
 
 func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
-	u := &undoing{lookBack: b, force: force, plan: undoPlan{}}
+	u := &undoing{lookBack: b, force: force, plan: map[change.Undo]int64{}}
 	if err := u.open(); err != nil {
 		return err
 	}
-	if u.plan.work() == 0 {
-		return result(ctx, contact.Complete, u.all(), u.print())
+	if u.work == 0 {
+		return result(ctx, contact.Complete, u.all(), u.printUndone())
 	}
 	if err := u.confirm(yes); err != nil {
 		return err
@@ -91,24 +74,21 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	}
 	summary, err := u.rows(ctx)
 	summary, err = u.end(summary, err)
-	return result(ctx, summary.Status, u.all(), also(err, u.print()))
+	return result(ctx, summary.Status, u.all(), also(err, u.printUndone()))
 }
 
 // open opens the report, and plans what is done about what it says was written.
-func (u *undoing) open() error {
-	err := u.useReport(journal.Open(u.path, journal.Options{
-		Header: journal.Header{Run: u.run, Version: u.env.Version, Mode: u.header.Mode, Sources: u.header.Sources, BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID},
-		Redact: u.c.Report.Redact, Window: u.rules.rate.Window,
-	}))
-	if err != nil {
+func (u *undoing) open() (err error) {
+	u.report, err = journal.Open(u.path, u.reportOptions(u.header.Mode, u.header.Sources))
+	if err := u.keep(u.report, err); err != nil {
 		return err
 	}
-	preload(u.pacer, u.report)
-	if err := u.read(); err != nil {
+	u.pacer.Preload(u.report.Sent())
+	if err := eachOutcome(u.path, 0, u.written.Record); err != nil {
 		return err
 	}
 	u.doubtful = int64(u.report.Keys().Count(contact.InDoubt) + u.report.Keys().Count(contact.Unknown))
-	for rows, err := range u.each(u.written.Rows) {
+	for rows, err := range u.written.Rows() {
 		if err != nil {
 			return err
 		}
@@ -116,37 +96,36 @@ func (u *undoing) open() error {
 			u.plan[rows[i].Undo()]++
 		}
 	}
+	u.work = u.plan[change.UndoDelete] + u.plan[change.UndoRestore] + u.plan[change.UndoActivate]
 	return nil
 }
 
 // openState opens the state where there is one of this project, so that the next
 // sync knows what is gone. The report of a sync that cannot tell its state is
 // not undone.
-func (u *undoing) openState() error {
+func (u *undoing) openState() (err error) {
 	if _, err := os.Stat(u.c.Sync.State); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	known, err := state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID})
-	var other *state.MismatchError
-	if errors.As(err, &other) && u.header.Mode == "create" {
+	u.state, err = state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID})
+	if _, other := errors.AsType[*state.MismatchError](err); other && u.header.Mode == "create" {
+		u.state = nil
 		return nil
 	}
-	return u.useState(known, err)
+	return u.keep(u.state, err)
 }
 
-// rows undoes what was planned.
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
-	c := u.c
 	o := importer.Options{
 		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
-		Workers: c.Workers, Retries: c.Retries, Settle: c.InDoubt.Settle, GiveUpAfter: c.GiveUpAfter, GiveUpAtStart: c.GiveUpAtStart,
+		Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter, GiveUpAtStart: u.c.GiveUpAtStart,
 	}
 	if u.state != nil {
 		o.State = u.state
 	}
-	defer u.show(u.plan.work(), func() int64 { s := u.progress.Snapshot(); return s.Deleted + s.Updated })()
+	defer u.show(u.work, func() int64 { s := u.progress.Snapshot(); return s.Deleted + s.Updated })()
 	var err error
-	u.undone, err = importer.UndoRows(ctx, u.each(u.written.Rows), o, u.force)
+	u.undone, err = importer.UndoRows(ctx, u.written.Rows(), o, u.force)
 	s := u.progress.Snapshot()
 	summary := contact.Summary{Status: contact.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled}
 	summary.Updated, summary.Deleted = s.Updated, s.Deleted
@@ -162,31 +141,19 @@ func (u *undoing) all() bool {
 	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.doubtful == 0
 }
 
-// confirm says what is going to be done, and asks.
 func (u *undoing) confirm(yes bool) error {
-	var parts []string
-	for _, p := range []struct {
-		undo change.Undo
-		what string
-	}{{change.UndoDelete, "delete %d profiles"}, {change.UndoRestore, "bring back what %d updates took away"}, {change.UndoActivate, "activate %d profiles"}} {
-		if n := u.plan[p.undo]; n > 0 {
-			parts = append(parts, fmt.Sprintf(p.what, n))
-		}
-	}
-	kept := ", but for those that were changed since"
-	if u.force {
-		kept = ", those that were changed since as well"
-	}
-	text := fmt.Sprintf("Undo %s in project %s at %s: %s%s.\n", u.path, u.header.ProjectID, u.header.BaseURL, strings.Join(parts, ", "), kept)
-	if n := u.plan[change.UndoImpossible]; n > 0 {
-		text += fmt.Sprintf("%d changes cannot be undone: what was there before is not in the report.\n", n)
-	}
-	if u.doubtful > 0 {
-		text += fmt.Sprintf("%d rows may be in the API or not: run the import again first, so that they are looked up.\n", u.doubtful)
-	}
 	if yes {
 		return nil
 	}
+	but := "but for what was changed since"
+	if u.force {
+		but = "what was changed since as well"
+	}
+	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", u.path, u.header.ProjectID, u.header.BaseURL, but) + tell([]tally{
+		{u.plan[change.UndoDelete], "  delete %d profiles"},
+		{u.plan[change.UndoRestore], "  bring back what %d updates took away"},
+		{u.plan[change.UndoActivate], "  activate %d profiles"},
+	}) + tell(u.notUndone())
 	in, ok := u.env.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return config.Errorf("%snothing was done, because there is no terminal to ask on: --yes does it without asking", text)
@@ -194,54 +161,41 @@ func (u *undoing) confirm(yes bool) error {
 	return ask(in, u.env.Stderr, text)
 }
 
-// ask wants a yes.
 func ask(in io.Reader, out io.Writer, text string) error {
 	fmt.Fprint(out, text, "Go on? [y/N] ")
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return err
+	var answer string
+	_, err := fmt.Fscanln(in, &answer)
+	if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
+		return errors.New("nothing was done")
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errors.New("nothing was done")
+	return nil
 }
 
-func (u *undoing) print() error {
-	if u.c.JSON {
-		return sink.WriteJSON(u.env.Stdout, struct {
-			change.Undone
-			Impossible int64  `json:"impossible"`
-			InDoubt    int64  `json:"in_doubt"`
-			Requests   int64  `json:"requests"`
-			Report     string `json:"report"`
-		}{u.undone, u.plan[change.UndoImpossible], u.doubtful, u.progress.Snapshot().Requests, u.path})
+// notUndone is what an undo leaves as it is.
+func (u *undoing) notUndone() []tally {
+	return []tally{
+		{u.plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report"},
+		{u.doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up, and undo after that"},
 	}
-	if u.c.Quiet && u.all() {
-		return nil
+}
+
+func (u *undoing) printUndone() error {
+	text := tell(append([]tally{
+		{u.undone.Deleted, "%d profiles were deleted"},
+		{u.undone.Restored, "%d profiles are as they were before"},
+		{u.undone.Gone, "%d profiles were not there any more"},
+		{u.undone.Kept, "%d profiles were kept, because they were changed since; --force undoes them as well"},
+		{u.undone.Failed, "%d profiles could not be changed; the same command tries them again"},
+		{u.undone.Left, "%d profiles were not tried; the same command goes on with them"},
+	}, u.notUndone()...))
+	if u.work == 0 {
+		text = "There is nothing to undo.\n" + text
 	}
-	var s strings.Builder
-	if u.plan.work() == 0 {
-		s.WriteString("There is nothing to undo.\n")
-	}
-	for _, c := range []struct {
-		n    int64
-		text string
-	}{
-		{u.undone.Deleted, "%d profiles were deleted\n"},
-		{u.undone.Restored, "%d profiles are as they were before\n"},
-		{u.undone.Gone, "%d profiles were not there any more\n"},
-		{u.undone.Kept, "%d profiles were kept, because they were changed since; --force undoes them as well\n"},
-		{u.undone.Failed, "%d profiles could not be changed; the same command tries them again\n"},
-		{u.undone.Left, "%d profiles were not tried; the same command goes on with them\n"},
-		{u.plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report\n"},
-		{u.doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up\n"},
-	} {
-		if c.n > 0 {
-			fmt.Fprintf(&s, c.text, c.n)
-		}
-	}
-	_, err := io.WriteString(u.env.Stdout, s.String())
-	return err
+	return u.print(u.all(), struct {
+		change.Undone
+		Impossible int64  `json:"impossible"`
+		InDoubt    int64  `json:"in_doubt"`
+		Requests   int64  `json:"requests"`
+		Report     string `json:"report"`
+	}{u.undone, u.plan[change.UndoImpossible], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,20 +13,17 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"importer/importer/change"
 	"importer/importer/contact"
-	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink"
 )
 
 func newVerifyCommand(env Env) *cobra.Command {
-	shown := config.Default()
-	cmd := &cobra.Command{
+	cmd := lookingBack(&cobra.Command{
 		Use:   "verify REPORT",
 		Short: "Read back what a report says was written, compare, say what differs",
 		Long: `Read back the profiles that a report says were created, updated or found as
@@ -39,59 +37,44 @@ the profiles one by one. The verdicts are written to REPORT.verify, one JSON obj
 a line: a verification that was interrupted goes on from there. The exit code is 3
 where a profile differs or is missing.`,
 		Example: "  importer verify contacts.csv.report.ndjson",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			b, err := openBack(cmd, args, env)
-			if err != nil {
-				return err
-			}
-			defer func() { err = b.close(err) }()
-			return b.verify(cmd.Context())
-		},
-	}
-	bindBackFlags(cmd, &shown)
-	flags := cmd.Flags()
-	bindSourceFlags(flags, &shown)
+	}, env, (*lookBack).verify)
+	addFlags(cmd, sourceFlags...)
 	return cmd
 }
 
-// A verdictLine is a line of REPORT.verify. The last one of a verification that
-// went to its end has no key.
+// A verdictLine is a line of REPORT.verify.
 type verdictLine struct {
-	Key         string              `json:"key,omitempty"`
+	Key         contact.Key         `json:"key"`
 	ID          string              `json:"_id,omitempty"`
 	Source      string              `json:"source,omitempty"`
 	Line        int                 `json:"line,omitzero"`
 	ContactIDs  []string            `json:"contactIds,omitempty"`
-	Verdict     change.Verdict      `json:"verdict,omitempty"`
+	Verdict     change.Verdict      `json:"verdict"`
 	Differences []change.Difference `json:"differences,omitempty"`
-	End         bool                `json:"end,omitzero"`
 }
+
+// verdictsEnd is the last line of a verification that went to its end.
+const verdictsEnd = `{"end":true}` + "\n"
 
 // A verification is one run of the command.
 type verification struct {
 	*lookBack
 	verdicts *os.File
 	listed   *state.Listing // nil: profiles are read one by one
-	cancel   context.CancelCauseFunc
+	done     atomic.Int64
 
-	mu     sync.Mutex // over what follows
+	mu     sync.Mutex // over what follows, and over writes to verdicts
 	counts map[change.Verdict]int64
 	shown  []verdictLine // the first that are not as they should be
-
-	done atomic.Int64
 }
 
-// maxShown is how many profiles that differ or are missing are printed. The file
-// has all.
-const maxShown = 50
+const maxShown = 50 // profiles that are not as they should be; the file has all
 
 func (b *lookBack) verify(ctx context.Context) error {
-	if err := b.read(); err != nil {
+	if err := eachOutcome(b.path, 0, b.written.Record); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	v := &verification{lookBack: b, counts: map[change.Verdict]int64{}, cancel: cancel}
+	v := &verification{lookBack: b, counts: map[change.Verdict]int64{}}
 	if err := v.openVerdicts(); err != nil {
 		return err
 	}
@@ -103,87 +86,82 @@ func (b *lookBack) verify(ctx context.Context) error {
 		return err
 	}
 	defer v.show(int64(total), v.done.Load)()
-	if err := v.list(ctx, total-int(v.done.Load())); err != nil {
-		return v.ended(ctx, err)
+	err = v.list(ctx, total-int(v.done.Load()))
+	if err == nil {
+		err = v.walk(ctx)
 	}
-	var readers errgroup.Group
-	readers.SetLimit(v.c.Workers)
-	walkErr := v.walk(ctx, v.input.Rows(), &readers)
-	if err := errors.Join(walkErr, readers.Wait()); err != nil || ctx.Err() != nil {
-		return v.ended(ctx, err)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	if err := v.write(verdictLine{End: true}); err != nil {
+	if err != nil {
 		return err
 	}
-	allIn := v.counts[change.VerdictDiffers]+v.counts[change.VerdictMissing] == 0
-	return result(ctx, contact.Complete, allIn, v.print(allIn))
-}
-
-// ended is the error of a verification that did not go to its end. What stopped
-// it comes first.
-func (v *verification) ended(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+	if _, err := v.verdicts.WriteString(verdictsEnd); err != nil {
+		return fmt.Errorf("the verdicts: %w", err)
 	}
-	return err
+	allIn := v.counts[change.VerdictDiffers]+v.counts[change.VerdictMissing] == 0
+	return result(ctx, contact.Complete, allIn, v.printVerdicts(allIn))
 }
 
-// walk verifies what the source holds, then what it does not hold any more.
-func (v *verification) walk(ctx context.Context, rows contact.Rows, readers *errgroup.Group) error {
-	for row, err := range rows {
-		var invalid *contact.RowError
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &invalid):
+// walk verifies what the source holds, then what it does not hold any more, several
+// profiles at once. The first error ends it.
+func (v *verification) walk(ctx context.Context) error {
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(v.c.Workers)
+	err := v.walkSource(ctx, readers)
+	if err == nil {
+		err = v.walkRest(ctx, readers)
+	}
+	return errors.Join(err, readers.Wait())
+}
+
+func (v *verification) walkSource(ctx context.Context, readers *errgroup.Group) error {
+	for row, err := range v.input.Rows() {
+		if _, invalid := errors.AsType[*contact.RowError](err); invalid {
 			continue
-		case err != nil:
+		}
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		w, ok, err := v.written.Get(row.Key)
 		if err != nil {
 			return err
 		}
-		if !ok || w.Digest != row.Digest || !verifiable(w) || w.Seen {
+		if !ok || w.Digest != row.Digest || w.Seen {
 			continue // never written, or in another version
 		}
 		if err := v.written.See(row.Key); err != nil {
 			return err
 		}
 		w.Place = contact.Place{Source: row.Source, Line: row.Line}
-		profile := row.Profile
-		readers.Go(func() error { return v.one(ctx, w, &profile) })
+		readers.Go(func() error { return v.one(ctx, w, &row.Profile) })
 	}
-	for rows, err := range v.each(v.written.Unseen) {
-		if err != nil {
+	return nil
+}
+
+func (v *verification) walkRest(ctx context.Context, readers *errgroup.Group) error {
+	for rows, err := range v.written.Unseen() {
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		for _, w := range rows {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if verifiable(w) {
-				readers.Go(func() error { return v.one(ctx, w, nil) })
-			}
+			readers.Go(func() error { return v.one(ctx, w, nil) })
 		}
 	}
 	return nil
 }
 
-// verifiable reports whether a profile is to be there as its row said.
-func verifiable(w change.WrittenRow) bool {
-	return w.Status == contact.Created || w.Status == contact.Updated || w.Status == contact.Unchanged
-}
-
-// one reads and judges one profile; want is nil where there is nothing to compare
-// it with.
+// one reads and judges one profile, if it is to be there as its row said; want is nil
+// where there is nothing to compare it with.
 func (v *verification) one(ctx context.Context, w change.WrittenRow, want *contact.Profile) error {
-	l := verdictLine{Key: w.Key.String(), ID: w.ID, Source: w.Place.Source, Line: w.Place.Line, ContactIDs: w.ContactIDs}
-	found, there, err := v.find(ctx, w.ID)
-	if err != nil {
-		v.cancel(err)
+	if w.Status != contact.Created && w.Status != contact.Updated && w.Status != contact.Unchanged {
 		return nil
 	}
+	found, there, err := v.find(ctx, w.ID)
+	if err != nil {
+		return err
+	}
+	l := verdictLine{Key: w.Key, ID: w.ID, Source: w.Place.Source, Line: w.Place.Line, ContactIDs: w.ContactIDs}
 	switch {
 	case !there:
 		l.Verdict = change.VerdictMissing
@@ -198,29 +176,24 @@ func (v *verification) one(ctx context.Context, w change.WrittenRow, want *conta
 			l.Differences[i].Expected, l.Differences[i].Found = "", ""
 		}
 	}
-	if err := v.write(l); err != nil {
-		v.cancel(err)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := sink.WriteJSON(v.verdicts, l); err != nil {
+		return fmt.Errorf("the verdicts: %w", err)
 	}
+	v.count(l)
 	return nil
 }
 
 // find returns the profile of an id, and whether it is there.
-func (v *verification) find(ctx context.Context, id string) (f contact.Found, there bool, err error) {
+func (v *verification) find(ctx context.Context, id string) (contact.Found, bool, error) {
 	if v.listed != nil {
 		// A page may have missed it: what is not in the list is asked for.
-		if f, there, err = v.listed.Get(id); there || err != nil {
+		if f, there, err := v.listed.Get(id); there || err != nil {
 			return f, there, err
 		}
 	}
-	err = v.request(ctx, func(ctx context.Context) (err error) {
-		f, err = v.client.Get(ctx, id)
-		return err
-	})
-	var problem *contact.APIError
-	if errors.As(err, &problem) && problem.Class == contact.Permanent && problem.HTTP == 404 {
-		return f, false, nil
-	}
-	return f, err == nil, err
+	return v.get(ctx, id)
 }
 
 // list reads the whole list where that costs less than so many reads. The first
@@ -231,13 +204,9 @@ func (v *verification) list(ctx context.Context, reads int) error {
 		return nil
 	}
 	asked := 0
-	for page, err := range change.Pages(func(q contact.ListQuery) (page contact.ListPage, err error) {
+	for page, err := range change.Pages(func(q contact.ListQuery) (contact.ListPage, error) {
 		asked++
-		err = v.request(ctx, func(ctx context.Context) (err error) {
-			page, err = v.client.List(ctx, q)
-			return err
-		})
-		return page, err
+		return request(ctx, v.session, func(ctx context.Context) (contact.ListPage, error) { return v.client.List(ctx, q) })
 	}, contact.ListQuery{}) {
 		switch {
 		case errors.Is(err, change.ErrEndless):
@@ -259,21 +228,19 @@ func (v *verification) list(ctx context.Context, reads int) error {
 }
 
 // openVerdicts opens REPORT.verify, and takes in what an interrupted verification
-// found.
-func (v *verification) openVerdicts() error {
+// found. One that went to its end is forgotten.
+func (v *verification) openVerdicts() (err error) {
 	path := v.path + ".verify"
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	v.verdicts, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err := v.keep(v.verdicts, err); err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
 	}
-	v.verdicts = f
-	v.onClose(f.Close)
-	whole, err := v.readVerdicts(f)
+	whole, err := v.readVerdicts()
 	if err == nil {
-		err = f.Truncate(whole)
+		err = v.verdicts.Truncate(whole)
 	}
 	if err == nil {
-		_, err = f.Seek(whole, io.SeekStart)
+		_, err = v.verdicts.Seek(whole, io.SeekStart)
 	}
 	if err != nil {
 		return fmt.Errorf("the verdicts in %s: %w; remove the file to begin anew", path, err)
@@ -281,35 +248,22 @@ func (v *verification) openVerdicts() error {
 	return nil
 }
 
-// readVerdicts reads the verdicts of an interrupted verification, and returns how long
-// its complete lines are: 0 where it went to its end, and a new one begins.
-func (v *verification) readVerdicts(f *os.File) (whole int64, err error) {
-	ended := false
-	whole, err = eachVerdict(f, func(l verdictLine) error {
-		ended = ended || l.End
-		return nil
-	})
-	if err != nil || ended {
-		return 0, err
+func endsWith(f *os.File, end string) (bool, error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() < int64(len(end)) {
+		return false, err
 	}
-	_, err = eachVerdict(f, func(l verdictLine) error {
-		key, err := contact.ParseKey(l.Key)
-		if err != nil {
-			return err
-		}
-		v.count(l)
-		return v.written.See(key)
-	})
-	return whole, err
+	tail := make([]byte, len(end))
+	_, err = f.ReadAt(tail, info.Size()-int64(len(end)))
+	return string(tail) == end, err
 }
 
-// eachVerdict reads the complete lines of REPORT.verify, and returns their length.
-func eachVerdict(f *os.File, take func(verdictLine) error) (whole int64, err error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+// readVerdicts takes in the complete lines, and returns how long they are together.
+func (v *verification) readVerdicts() (whole int64, err error) {
+	if ended, err := endsWith(v.verdicts, verdictsEnd); ended || err != nil {
 		return 0, err
 	}
-	r := bufio.NewReader(f)
-	for {
+	for r := bufio.NewReader(v.verdicts); ; {
 		b, err := r.ReadBytes('\n')
 		if err == io.EOF {
 			return whole, nil
@@ -318,18 +272,21 @@ func eachVerdict(f *os.File, take func(verdictLine) error) (whole int64, err err
 		if err == nil {
 			err = json.Unmarshal(b, &l)
 		}
+		if err == nil && l.Verdict == "" {
+			err = errors.New("there is a line without a verdict")
+		}
 		if err == nil {
-			err = take(l)
+			err = v.written.See(l.Key)
 		}
 		if err != nil {
 			return whole, err
 		}
+		v.count(l)
 		whole += int64(len(b))
 	}
 }
 
-// count counts a verdict, and keeps it where it is to be shown. The caller holds
-// mu, or is alone.
+// count takes note of a verdict. The caller holds mu, or is alone.
 func (v *verification) count(l verdictLine) {
 	v.done.Add(1)
 	v.counts[l.Verdict]++
@@ -338,82 +295,48 @@ func (v *verification) count(l verdictLine) {
 	}
 }
 
-// write takes one verdict.
-func (v *verification) write(l verdictLine) error {
-	b, err := json.Marshal(l, jsontext.EscapeForHTML(true), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, err := v.verdicts.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("the verdicts: %w", err)
-	}
-	if l.End {
-		return nil
-	}
-	v.count(l)
-	return nil
-}
-
-func (v *verification) print(allIn bool) error {
-	switch {
-	case v.c.JSON:
-		return sink.WriteJSON(v.env.Stdout, struct {
-			Same     int64         `json:"same"`
-			Differs  int64         `json:"differs"`
-			Missing  int64         `json:"missing"`
-			There    int64         `json:"there"`
-			Requests int64         `json:"requests"`
-			Verdicts string        `json:"verdicts"`
-			Examples []verdictLine `json:"examples"`
-		}{v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing], v.counts[change.VerdictThere],
-			v.progress.Snapshot().Requests, v.path + ".verify", append([]verdictLine{}, v.shown...)})
-	case v.c.Quiet && allIn:
-		return nil
-	}
-	_, err := io.WriteString(v.env.Stdout, v.text())
-	return err
-}
-
-func (v *verification) text() string {
-	var s strings.Builder
+func (v *verification) printVerdicts(allIn bool) error {
+	requests, path := v.progress.Snapshot().Requests, v.path+".verify"
+	var text strings.Builder
 	for _, l := range v.shown {
-		where := l.ID
-		if l.Source != "" {
-			where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, l.ID)
-		}
-		if l.Verdict == change.VerdictMissing {
-			fmt.Fprintf(&s, "%s: missing\n", where)
-		}
-		for _, d := range l.Differences {
-			if d.Expected == "" {
-				fmt.Fprintf(&s, "%s: %s differs\n", where, d.Field)
-				continue
-			}
-			found := d.Found
-			if found == "" {
-				found = "nothing"
-			}
-			fmt.Fprintf(&s, "%s: %s differs: expected %s, found %s\n", where, d.Field, d.Expected, found)
-		}
+		writeVerdict(&text, l)
 	}
 	if len(v.shown) > 0 {
-		s.WriteByte('\n')
+		text.WriteByte('\n')
 	}
-	for _, c := range []struct {
-		verdict change.Verdict
-		text    string
-	}{
-		{change.VerdictSame, "as they were sent"},
-		{change.VerdictDiffers, "differ"},
-		{change.VerdictMissing, "missing"},
-		{change.VerdictThere, "there, and not compared: the source does not hold that version of their rows any more"},
-	} {
-		if n := v.counts[c.verdict]; n > 0 {
-			fmt.Fprintf(&s, "%10d  %s\n", n, c.text)
+	text.WriteString(tell([]tally{
+		{v.counts[change.VerdictSame], "%10d  as they were sent"},
+		{v.counts[change.VerdictDiffers], "%10d  differ"},
+		{v.counts[change.VerdictMissing], "%10d  missing"},
+		{v.counts[change.VerdictThere], "%10d  there, and not compared: the source does not hold that version of their rows any more"},
+	}))
+	fmt.Fprintf(&text, "%10d  requests; all verdicts are in %s\n", requests, path)
+	return v.print(allIn, struct {
+		Same     int64         `json:"same"`
+		Differs  int64         `json:"differs"`
+		Missing  int64         `json:"missing"`
+		There    int64         `json:"there"`
+		Requests int64         `json:"requests"`
+		Verdicts string        `json:"verdicts"`
+		Examples []verdictLine `json:"examples"`
+	}{v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing], v.counts[change.VerdictThere],
+		requests, path, v.shown}, text.String())
+}
+
+// writeVerdict says what is wrong with a profile that is missing or differs.
+func writeVerdict(text *strings.Builder, l verdictLine) {
+	where := l.ID
+	if l.Source != "" {
+		where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, l.ID)
+	}
+	if l.Verdict == change.VerdictMissing {
+		fmt.Fprintf(text, "%s: missing\n", where)
+	}
+	for _, d := range l.Differences {
+		fmt.Fprintf(text, "%s: %s differs", where, d.Field)
+		if d.Expected != "" { // not redacted
+			fmt.Fprintf(text, ": expected %s, found %s", d.Expected, cmp.Or(d.Found, "nothing"))
 		}
+		text.WriteByte('\n')
 	}
-	fmt.Fprintf(&s, "%10d  requests; all verdicts are in %s\n", v.progress.Snapshot().Requests, v.path+".verify")
-	return s.String()
 }

@@ -111,6 +111,24 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// A file of that name that holds something else is left as it is.
+func TestVerifyOverwritesNoFileOfAnother(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(3)
+	j.must()
+	const other = `{"key":"value"}` + "\n" + `{"name":"value"}` + "\n"
+	for _, text := range []string{other, strings.TrimPrefix(other, `{"key":"value"}`+"\n"), "text\n"} {
+		if err := os.WriteFile(j.path("r.report.ndjson.verify"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, _ := j.command("verify", j.path("r.report.ndjson"), "--rate", "unlimited")
+		left, err := os.ReadFile(j.path("r.report.ndjson.verify"))
+		if r.code != exitStopped || !strings.Contains(r.stderr, "remove the file") || string(left) != text || err != nil {
+			t.Errorf("%q became %q, %v: %s", text, left, err, r)
+		}
+	}
+}
+
 // A list whose cursors never end, or go in a circle, costs no more than reading the
 // profiles one by one, and what it did not tell is read so.
 func TestVerifyDoesNotFollowAListWithoutEnd(t *testing.T) {

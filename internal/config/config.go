@@ -4,6 +4,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/internal/names"
@@ -206,17 +207,8 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}
-	for _, v := range []struct {
-		name string
-		to   *string
-	}{
-		{"COGNIGY_BASE_URL", &c.API.BaseURL},
-		{"COGNIGY_PROJECT_ID", &c.API.ProjectID},
-	} {
-		if s := getenv(v.name); s != "" {
-			*v.to = s
-		}
-	}
+	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
+	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
 	c.API.Key = Secret(strings.TrimSpace(getenv("COGNIGY_API_KEY")))
 	return c, nil
 }
@@ -271,52 +263,27 @@ func (c *Config) Validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
-	for _, choice := range []struct {
-		name, value string
-		of          []string
-	}{
-		{"--mode (mode)", c.Mode, []string{"create", "upsert", "mirror"}},
-		{"sync.missing", c.Sync.Missing, []string{"keep", "deactivate", "delete"}},
-		{"--existing (existing)", c.Existing, []string{"auto", "list", "lookup", "ignore"}},
-		{"on_conflict", c.OnConflict, []string{"report", "first", "merge"}},
-		{"--progress (progress)", c.Progress, []string{"auto", "bar", "plain", "none"}},
-		{"--log-level (log.level)", c.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},
-		{"--log-format (log.format)", c.Log.Format, []string{"auto", "console", "json"}},
+	for _, err := range []error{
+		choice("--mode (mode)", c.Mode, "create", "upsert", "mirror"),
+		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
+		choice("--existing (existing)", c.Existing, "auto", "list", "lookup", "ignore"),
+		choice("on_conflict", c.OnConflict, "report", "first", "merge"),
+		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
+		choice("--log-level (log.level)", c.Log.Level, "trace", "debug", "info", "warn", "error"),
+		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
+		within("--workers (workers)", c.Workers, 1, 1024),
+		within("--retries (retries)", c.Retries, 0, 100),
+		within("sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000),
+		within("--timeout (api.timeout)", c.API.Timeout, 10*time.Millisecond, time.Hour),
+		within("--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour),
+		within("sync.refresh_after", c.Sync.RefreshAfter, 0, 365*24*time.Hour),
+		within("give_up_after", c.GiveUpAfter, time.Second, 7*24*time.Hour),
+		within("give_up_at_start", c.GiveUpAtStart, time.Second, 7*24*time.Hour),
+		within("sync.guard.percent", c.Sync.Guard.Percent, 0, 100),
 	} {
-		if _, err := words.Choice(choice.value, choice.of...); err != nil {
-			return Errorf("%s %w", choice.name, err)
+		if err != nil {
+			return err
 		}
-	}
-	for _, n := range []struct {
-		name        string
-		value       int
-		least, most int
-	}{
-		{"--workers (workers)", c.Workers, 1, 1024},
-		{"--retries (retries)", c.Retries, 0, 100},
-		{"sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000},
-	} {
-		if n.value < n.least || n.value > n.most {
-			return Errorf("%s is %d; want %d to %d", n.name, n.value, n.least, n.most)
-		}
-	}
-	for _, d := range []struct {
-		name        string
-		value       time.Duration
-		least, most time.Duration
-	}{
-		{"--timeout (api.timeout)", c.API.Timeout, 10 * time.Millisecond, time.Hour},
-		{"--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour},
-		{"sync.refresh_after", c.Sync.RefreshAfter, 0, 365 * 24 * time.Hour},
-		{"give_up_after", c.GiveUpAfter, time.Second, 7 * 24 * time.Hour},
-		{"give_up_at_start", c.GiveUpAtStart, time.Second, 7 * 24 * time.Hour},
-	} {
-		if d.value < d.least || d.value > d.most {
-			return Errorf("%s is %s; want %s to %s", d.name, d.value, d.least, d.most)
-		}
-	}
-	if p := c.Sync.Guard.Percent; !(p >= 0 && p <= 100) {
-		return Errorf("sync.guard.percent is %g; want 0 to 100", p)
 	}
 	switch sync := c.Mode != "create"; {
 	case sync && c.Sync.State == "":
@@ -339,6 +306,20 @@ func (c *Config) Validate() error {
 		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
 	}
 	return nil
+}
+
+func choice(name, value string, of ...string) error {
+	if _, err := words.Choice(value, of...); err != nil {
+		return Errorf("%s %w", name, err)
+	}
+	return nil
+}
+
+func within[N int | float64 | time.Duration](name string, value, least, most N) error {
+	if value >= least && value <= most { // which NaN is not
+		return nil
+	}
+	return Errorf("%s is %v; want %v to %v", name, value, least, most)
 }
 
 // Validate checks where profiles go, and reads the API key from its file. A

@@ -152,15 +152,8 @@ func (s *snapshots) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
 	gauge := func(d *prometheus.Desc, n float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n) }
-	for _, r := range []struct {
-		outcome string
-		n       int64
-	}{
-		{"created", now.Created}, {"updated", now.Updated}, {"unchanged", now.Unchanged}, {"existing", now.Existing},
-		{"duplicate", now.Duplicate}, {"deactivated", now.Deactivated}, {"deleted", now.Deleted}, {"invalid", now.Invalid},
-		{"rejected", now.Rejected}, {"failed", now.Failed}, {"unknown", now.Unknown}, {"done_before", now.DoneBefore}, {"pending", now.Pending},
-	} {
-		counter(rows, r.n, r.outcome)
+	for _, c := range now.Outcomes() {
+		counter(rows, c.N, strings.ReplaceAll(c.Name, " ", "_"))
 	}
 	counter(rowsRead, now.Read)
 	counter(retries, now.Retries)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -109,16 +108,13 @@ func Read(path string) (*Account, error) {
 
 // ReadFrom applies all complete lines that r has not read yet.
 func (a *Account) ReadFrom(r *journal.Reader) error {
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
+	for l, err := range r.Lines() {
 		if err != nil {
 			return err
 		}
 		a.apply(l)
 	}
+	return nil
 }
 
 // apply takes the next line; the first is a *journal.Header.
@@ -259,9 +255,7 @@ func (a *Account) Requests() []contact.RequestCount {
 	for k, n := range a.requests {
 		list = append(list, contact.RequestCount{Operation: k.op, Status: k.code, N: n})
 	}
-	slices.SortFunc(list, func(a, b contact.RequestCount) int {
-		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Status, b.Status))
-	})
+	slices.SortFunc(list, contact.RequestCount.Compare)
 	return list
 }
 

@@ -57,7 +57,7 @@ const (
 // where it came. The nonce is the one that the page's policy allows.
 func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	v := struct {
-		Account           *Account
+		*Account
 		Name              string // of the file; where it lies is nobody else's business
 		Now               *Now
 		Nonce             string
@@ -65,24 +65,21 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Class, Reason     string
 		Tiles             []tile
 		Timeline, Latency *chart
-		Requests          []contact.RequestCount
 		Percentiles       []percentile
 		Failures          []contact.FailureGroup
 		MoreFailures      int
-		Endings           []Ending
 		Doubts            []Doubt
 		Runs              []Run
 	}{
-		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(), Requests: a.Requests(),
+		Account: a, Name: filepath.Base(a.Report), Now: now, Nonce: nonce, Last: a.last(),
 		Timeline: timelineChart(&a.timeline), Latency: latencyChart(a.latency),
-		Percentiles: percentiles(a.latency), Failures: a.Failures(), Endings: a.Endings(), Runs: slices.Clone(a.Runs),
+		Percentiles: percentiles(a.latency), Failures: a.Failures(), Runs: slices.Clone(a.Runs), Doubts: slices.Clone(a.doubts),
 	}
 	if more := len(v.Failures) - mostShownFailures; more > 0 {
 		v.Failures, v.MoreFailures = v.Failures[:mostShownFailures], more
 	}
 	slices.Reverse(v.Runs)
 	v.Runs = v.Runs[:min(len(v.Runs), mostShownRuns)]
-	v.Doubts = slices.Clone(a.doubts)
 	slices.Reverse(v.Doubts)
 	v.Class = "wait"
 	if v.Last != nil && v.Last.Summary != nil {
@@ -92,8 +89,8 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		}
 	}
 	for _, s := range shown {
-		if n := a.Count(s); n > 0 {
-			v.Tiles = append(v.Tiles, tile{s.String(), words.Comma(n), meaning[s], classOf(s)})
+		if n := a.Count(s.Status); n > 0 {
+			v.Tiles = append(v.Tiles, tile{s.String(), words.Comma(n), s.meaning, classOf(s.Status)})
 		}
 	}
 	// In memory first: of a template that fails nothing is sent or kept.

@@ -150,8 +150,8 @@ func TestReportsOfEarlierVersions(t *testing.T) {
 		a, err := Read(path)
 		must(t, err)
 		for _, s := range shown {
-			if got := a.Count(s); got != want.counts[s] {
-				t.Errorf("%s: %d are %v, want %d", name, got, s, want.counts[s])
+			if got := a.Count(s.Status); got != want.counts[s.Status] {
+				t.Errorf("%s: %d are %v, want %d", name, got, s.Status, want.counts[s.Status])
 			}
 		}
 		if len(a.Runs) != want.runs || a.Runs[0].ProjectID != "65f0000000000000000000aa" || len(a.Requests()) == 0 {

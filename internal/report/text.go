@@ -14,26 +14,24 @@ import (
 	"importer/internal/words"
 )
 
-// shown are the statuses in the order in which people read them.
-var shown = []contact.Status{
-	contact.Created, contact.Updated, contact.Unchanged, contact.Existing, contact.Deactivated, contact.Deleted,
-	contact.Duplicate, contact.Invalid, contact.Rejected, contact.Failed, contact.Unknown, contact.InDoubt,
-}
-
-// meaning says what a status tells, in a few words.
-var meaning = map[contact.Status]string{
-	contact.Created:     "profiles that the API made",
-	contact.Updated:     "changed in the API",
-	contact.Unchanged:   "in the API as wanted, nothing sent",
-	contact.Existing:    "were there before, left as they are",
-	contact.Deactivated: "switched off: no longer in the source",
-	contact.Deleted:     "removed: no longer in the source",
-	contact.Duplicate:   "rows that repeat an earlier row",
-	contact.Invalid:     "rows refused before sending",
-	contact.Rejected:    "refused by the API",
-	contact.Failed:      "given up after the retries; the next run tries them again",
-	contact.Unknown:     "may be in; the next run looks them up",
-	contact.InDoubt:     "announced without an outcome; the next run looks them up",
+// shown are the statuses in the order in which people read them, and what each
+// tells.
+var shown = []struct {
+	contact.Status
+	meaning string
+}{
+	{contact.Created, "profiles that the API made"},
+	{contact.Updated, "changed in the API"},
+	{contact.Unchanged, "in the API as wanted, nothing sent"},
+	{contact.Existing, "were there before, left as they are"},
+	{contact.Deactivated, "switched off: no longer in the source"},
+	{contact.Deleted, "removed: no longer in the source"},
+	{contact.Duplicate, "rows that repeat an earlier row"},
+	{contact.Invalid, "rows refused before sending"},
+	{contact.Rejected, "refused by the API"},
+	{contact.Failed, "given up after the retries; the next run tries them again"},
+	{contact.Unknown, "may be in; the next run looks them up"},
+	{contact.InDoubt, "announced without an outcome; the next run looks them up"},
 }
 
 // WriteText writes the account for people at a terminal or in a mail.
@@ -47,8 +45,8 @@ func (a *Account) WriteText(w io.Writer) error {
 
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range shown {
-		if n := a.Count(s); n > 0 {
-			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s, words.Comma(n), meaning[s])
+		if n := a.Count(s.Status); n > 0 {
+			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s.Status, words.Comma(n), s.meaning)
 		}
 	}
 	t.Flush()
@@ -67,14 +65,11 @@ func (a *Account) WriteText(w io.Writer) error {
 		for _, r := range requests {
 			fmt.Fprintf(&b, "  %12s  %s, %s\n", words.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
 		}
-		b.WriteString("  answered within")
-		for i, p := range percentiles(a.latency) {
-			if i > 0 {
-				b.WriteString(",")
-			}
-			fmt.Fprintf(&b, " %s (%s)", brief(p.Took), percentName(p.Percent))
+		var within []string
+		for _, p := range percentiles(a.latency) {
+			within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
 		}
-		b.WriteString("\n")
+		fmt.Fprintf(&b, "  answered within %s\n", strings.Join(within, ", "))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -134,7 +129,7 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		Requests: a.Requests(), Runs: a.Runs,
 	}
 	for _, s := range shown {
-		out.Outcomes[strings.ReplaceAll(s.String(), " ", "_")] = a.Count(s)
+		out.Outcomes[strings.ReplaceAll(s.String(), " ", "_")] = a.Count(s.Status)
 	}
 	for _, g := range a.Failures() {
 		f := failure{Status: groupName(g), HTTP: g.HTTP, Code: g.Code, Field: g.Field, Hint: g.Hint, N: g.Count}
@@ -179,15 +174,13 @@ func percentName(p float64) string {
 
 // brief is a duration with two or three digits.
 func brief(d time.Duration) string {
-	switch {
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= 10*time.Millisecond:
-		return d.Round(time.Millisecond).String()
+	for _, r := range []struct{ below, unit time.Duration }{
+		{10 * time.Millisecond, 100 * time.Microsecond}, {time.Second, time.Millisecond},
+		{10 * time.Second, 10 * time.Millisecond}, {time.Minute, 100 * time.Millisecond},
+	} {
+		if d < r.below {
+			return d.Round(r.unit).String()
+		}
 	}
-	return d.Round(100 * time.Microsecond).String()
+	return d.Round(time.Second).String()
 }

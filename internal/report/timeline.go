@@ -45,11 +45,11 @@ func (t *Timeline) add(from, to time.Time, s series, n int64) {
 	if t.start.IsZero() {
 		t.start, t.width = from.Truncate(time.Second), time.Second
 	}
-	from, to = later(from, t.start), later(to, t.start)
 	for to.Sub(t.start) >= slots*t.width {
 		t.double()
 	}
-	a, b := float64(from.Sub(t.start))/float64(t.width), float64(to.Sub(t.start))/float64(t.width)
+	place := func(at time.Time) float64 { return max(0, float64(at.Sub(t.start))/float64(t.width)) }
+	a, b := place(from), place(to)
 	first, last := int(a), int(b)
 	t.used = max(t.used, last+1)
 	if b-a < 1e-9 {
@@ -57,16 +57,9 @@ func (t *Timeline) add(from, to time.Time, s series, n int64) {
 		return
 	}
 	for i := first; i <= last; i++ {
-		part := math.Min(b, float64(i+1)) - math.Max(a, float64(i))
+		part := min(b, float64(i+1)) - max(a, float64(i))
 		t.n[i][s] += float64(n) * part / (b - a)
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // double makes each slice twice as long.

@@ -37,11 +37,11 @@ func Open(path, settings string) (*sqlite.Conn, error) {
 func IsLocked(err error) bool { return sqlite.ErrCode(err).ToPrimary() == sqlite.ResultBusy }
 
 // Temporary opens a file without a name, which ends with the connection or with the
-// process, and runs the statements of its schema. It keeps no journal: after a
-// transaction that failed, what it holds is not known. The caller closes the
-// connection.
+// process, and runs the statements of its schema. All that it holds is one
+// transaction without a journal, which never ends: after a statement that failed, it
+// is not known what that is. The caller closes the connection.
 func Temporary(schema string) (*sqlite.Conn, error) {
-	return open("", "PRAGMA journal_mode = off; PRAGMA synchronous = off;"+schema)
+	return open("", "PRAGMA journal_mode = off; PRAGMA synchronous = off;"+schema+"BEGIN")
 }
 
 func open(name, statements string) (*sqlite.Conn, error) {

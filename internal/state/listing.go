@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -38,70 +39,48 @@ func (l *Listing) Len() int {
 func (l *Listing) Add(page []contact.Found) (added int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keeping the list of profiles: %w", err)
-		}
-	}()
+	before := l.n
 	if l.conn == nil {
-		if l.conn, err = sqlfile.Temporary(listingSchema); err != nil {
-			return 0, err
-		}
+		l.conn, err = sqlfile.Temporary(listingSchema)
 	}
-	err = sqlfile.Transaction(l.conn, func() error {
-		for _, f := range page {
-			isNew, err := l.add(f)
-			if err != nil {
-				return err
-			}
-			if isNew {
-				added++
-			}
-		}
-		return nil
-	})
+	for i := 0; i < len(page) && err == nil; i++ {
+		err = l.add(page[i])
+	}
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("keeping the list of profiles: %w", err)
 	}
-	l.n += added
-	return added, nil
+	return l.n - before, nil
 }
 
-// add takes one profile, and tells whether it is new.
-func (l *Listing) add(f contact.Found) (bool, error) {
+func (l *Listing) add(f contact.Found) error {
 	text, err := json.Marshal(f, asEver)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := sqlfile.Run(l.conn, "INSERT OR IGNORE INTO profile VALUES (?, ?)", nil, f.ID, text); err != nil {
-		return false, err
+		return err
 	}
 	if l.conn.Changes() == 0 {
-		return false, nil
+		return nil
 	}
+	l.n++
 	for _, id := range f.ContactIDs {
 		if err := sqlfile.Run(l.conn, "INSERT OR IGNORE INTO contact VALUES (?, ?)", nil, id, f.ID); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // Find returns the profiles that hold one of these contact ids, each once.
-func (l *Listing) Find(contactIDs []string) ([]contact.Found, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == nil {
-		return nil, nil
-	}
-	var all []contact.Found
+func (l *Listing) Find(contactIDs []string) (all []contact.Found, err error) {
 	for _, id := range contactIDs {
-		found, err := l.find(id)
+		found, err := l.query("SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", id)
 		if err != nil {
-			return nil, fmt.Errorf("reading the list of profiles: %w", err)
+			return nil, err
 		}
 		for _, f := range found {
-			if !contains(all, f.ID) {
+			if !slices.ContainsFunc(all, func(one contact.Found) bool { return one.ID == f.ID }) {
 				all = append(all, f)
 			}
 		}
@@ -109,40 +88,31 @@ func (l *Listing) Find(contactIDs []string) ([]contact.Found, error) {
 	return all, nil
 }
 
-func (l *Listing) find(contactID string) (found []contact.Found, err error) {
-	err = sqlfile.Run(l.conn, "SELECT p.found FROM contact c JOIN profile p ON p.id = c.profile WHERE c.id = ?", func(stmt *sqlite.Stmt) error {
+// Get is the profile of an id; false where it was not listed.
+func (l *Listing) Get(id string) (f contact.Found, ok bool, err error) {
+	found, err := l.query("SELECT found FROM profile WHERE id = ?", id)
+	if err != nil || len(found) == 0 {
+		return f, false, err
+	}
+	return found[0], true, nil
+}
+
+func (l *Listing) query(query, id string) (found []contact.Found, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil, nil
+	}
+	err = sqlfile.Run(l.conn, query, func(stmt *sqlite.Stmt) error {
 		var f contact.Found
 		err := json.Unmarshal(sqlfile.Blob(stmt, 0), &f, asEver)
 		found = append(found, f)
 		return err
-	}, contactID)
-	return found, err
-}
-
-// Get is the profile of an id; false where it was not listed.
-func (l *Listing) Get(id string) (f contact.Found, ok bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == nil {
-		return f, false, nil
-	}
-	err = sqlfile.Run(l.conn, "SELECT found FROM profile WHERE id = ?", func(stmt *sqlite.Stmt) error {
-		ok = true
-		return json.Unmarshal(sqlfile.Blob(stmt, 0), &f, asEver)
 	}, id)
 	if err != nil {
-		return f, false, fmt.Errorf("reading the list of profiles: %w", err)
+		return nil, fmt.Errorf("reading the list of profiles: %w", err)
 	}
-	return f, ok, nil
-}
-
-func contains(found []contact.Found, id string) bool {
-	for _, f := range found {
-		if f.ID == id {
-			return true
-		}
-	}
-	return false
+	return found, nil
 }
 
 // Close removes the listing.

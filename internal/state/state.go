@@ -1,3 +1,6 @@
+// Package state keeps what runs of the importer have to know of the API's
+// profiles, in SQLite files: the Listing of a project, for the length of a run,
+// and the State that a sync leaves for the next one.
 package state
 
 import (
@@ -35,25 +38,19 @@ type Options struct {
 // would be said to go up to a place that it does not; every later call returns that
 // error.
 type State struct {
-	path    string
-	options Options
-	lock    *flock.Flock
+	Options // as Open was given them
+
+	path string
+	lock *flock.Flock
 
 	mu          sync.Mutex   // over what follows
 	conn        *sqlite.Conn // the only one; nil when it is closed
 	n           int
-	open        bool // a transaction
 	uncommitted int
 	committed   time.Time
 	err         error  // of Record or Commit; the first
 	report      string // that is recorded from
 	position    func() int64
-
-	// The active contacts that were touched after since, but for those that were
-	// recorded later; empty until asked for often enough.
-	unchanged rowSet
-	since     time.Time
-	asked     int // how often Unchanged was, since
 }
 
 // When what was recorded is committed, at the latest.
@@ -100,7 +97,7 @@ func Open(path string, o Options) (_ *State, err error) {
 	if !ok {
 		return nil, &LockedError{State: path}
 	}
-	s := &State{path: path, options: o, lock: lock, committed: time.Now()}
+	s := &State{path: path, Options: o, lock: lock, committed: time.Now()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -110,14 +107,13 @@ func Open(path string, o Options) (_ *State, err error) {
 	if _, noFile := errors.AsType[*fs.PathError](err); noFile {
 		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
 	}
-	if err != nil {
-		return nil, s.wrap(err)
+	if err == nil {
+		err = s.prepare()
 	}
-	if err := s.prepare(); err != nil {
-		var other *MismatchError
-		if errors.As(err, &other) {
-			return nil, err
-		}
+	if _, other := errors.AsType[*MismatchError](err); other {
+		return nil, err
+	}
+	if err != nil {
 		return nil, s.wrap(err)
 	}
 	return s, nil
@@ -128,20 +124,23 @@ func Open(path string, o Options) (_ *State, err error) {
 const settings = "PRAGMA synchronous = full; PRAGMA cache_size = -8000"
 
 // Empty is a state that knows nobody and lies in no file. The caller closes it.
-func Empty(o Options) (_ *State, err error) {
-	s := &State{path: "in memory", options: o, committed: time.Now()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.release())
-		}
-	}()
-	if s.conn, err = sqlite.OpenConn(":memory:", sqlite.OpenReadWrite); err != nil {
+func Empty(o Options) (*State, error) {
+	conn, err := sqlite.OpenConn(":memory:", sqlite.OpenReadWrite)
+	if err != nil {
 		return nil, err
 	}
-	return s, s.prepare()
+	s := &State{path: "in memory", Options: o, conn: conn, committed: time.Now()}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return s, nil
 }
 
+// wrap says what an error is about; nil stays nil.
 func (s *State) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
 	return fmt.Errorf("the state %s: %w; without it, the next run makes it anew from the reports and from what the project holds", s.path, err)
 }
 
@@ -149,10 +148,12 @@ func (s *State) wrap(err error) error {
 // project.
 func (s *State) prepare() error {
 	var version, application, tables int
-	for query, to := range map[string]*int{"PRAGMA user_version": &version, "PRAGMA application_id": &application, "SELECT count(*) FROM sqlite_schema": &tables} {
-		if err := s.number(query, to); err != nil {
-			return err
-		}
+	err := sqlfile.Run(s.conn, "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id", func(stmt *sqlite.Stmt) error {
+		version, application, tables = stmt.ColumnInt(0), stmt.ColumnInt(1), stmt.ColumnInt(2)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if tables > 0 && application != applicationID {
 		return errors.New("this is no state of the importer")
@@ -167,14 +168,14 @@ func (s *State) prepare() error {
 		}
 	}
 	for _, m := range []struct{ name, what, now string }{
-		{"base_url", "base URL", s.options.BaseURL}, {"project_id", "project", s.options.ProjectID},
+		{"base_url", "base URL", s.BaseURL}, {"project_id", "project", s.ProjectID},
 	} {
 		was, err := s.meta(m.name)
 		if err != nil {
 			return err
 		}
 		if was == "" {
-			err = s.setMeta(m.name, m.now)
+			err = sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, m.name, m.now)
 		} else if was != m.now {
 			err = &MismatchError{State: s.path, What: m.what, Was: was, Now: m.now}
 		}
@@ -182,12 +183,8 @@ func (s *State) prepare() error {
 			return err
 		}
 	}
-	return s.number("SELECT count(*) FROM contact", &s.n)
-}
-
-func (s *State) number(query string, to *int) error {
-	return sqlfile.Run(s.conn, query, func(stmt *sqlite.Stmt) error {
-		*to = stmt.ColumnInt(0)
+	return sqlfile.Run(s.conn, "SELECT count(*) FROM contact", func(stmt *sqlite.Stmt) error {
+		s.n = stmt.ColumnInt(0)
 		return nil
 	})
 }
@@ -199,14 +196,6 @@ func (s *State) meta(name string) (value string, err error) {
 	}, name)
 	return value, err
 }
-
-func (s *State) setMeta(name, value string) error {
-	return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, name, value)
-}
-
-// BaseURL and ProjectID are those of the project that it is about.
-func (s *State) BaseURL() string   { return s.options.BaseURL }
-func (s *State) ProjectID() string { return s.options.ProjectID }
 
 // Len is how many contacts the state knows.
 func (s *State) Len() int {
@@ -228,53 +217,7 @@ func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 		e.Inactive = stmt.ColumnBool(3)
 		return nil
 	}, k[:])
-	return e, known, s.wrapped(err)
-}
-
-const (
-	// All contacts are read when one in so many was asked for.
-	scanAfter = 16
-	// What was read serves for so long: until then none of them is due to be touched.
-	scanServes = time.Hour
-)
-
-// Unchanged implements change.State. A look-up takes ten times as long as
-// reading a contact in passing. So when it is asked often, it reads all once, and
-// keeps in memory which rows are as they were: 9 bytes for each.
-func (s *State) Unchanged(k contact.Key, d contact.Digest, since time.Time) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.asked++; since.After(s.since) {
-		if s.asked < s.n/scanAfter {
-			return false, nil
-		}
-		if err := s.scan(since.Add(scanServes)); err != nil {
-			return false, s.wrap(err)
-		}
-	}
-	return s.unchanged.has(k, d), nil
-}
-
-// scan fills the set of those that are unchanged.
-func (s *State) scan(since time.Time) error {
-	marks := make([]uint64, 0, s.n)
-	err := sqlfile.Run(s.conn, "SELECT key, digest FROM contact WHERE touched > ? AND inactive = 0", func(stmt *sqlite.Stmt) error {
-		var k contact.Key
-		var d contact.Digest
-		stmt.ColumnBytes(0, k[:])
-		stmt.ColumnBytes(1, d[:])
-		marks = append(marks, markOf(k, d))
-		return nil
-	}, since.Unix())
-	s.unchanged, s.since, s.asked = newRowSet(marks), since, 0
-	return err
-}
-
-func (s *State) wrapped(err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.wrap(err)
+	return e, known, s.wrap(err)
 }
 
 // Entries implements change.State.
@@ -288,10 +231,7 @@ func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err er
 		all = append(all, e)
 		return json.Unmarshal(sqlfile.Blob(stmt, 5), &all[len(all)-1].ContactIDs, asEver)
 	}, after[:], most)
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	return all, nil
+	return all, s.wrap(err)
 }
 
 // Refused implements change.State.
@@ -302,7 +242,7 @@ func (s *State) Refused(k contact.Key) (digest contact.Digest, why *contact.Fail
 		stmt.ColumnBytes(0, digest[:])
 		return json.Unmarshal(sqlfile.Blob(stmt, 1), &why, asEver)
 	}, k[:])
-	return digest, why, s.wrapped(err)
+	return digest, why, s.wrap(err)
 }
 
 // Record implements change.State.
@@ -342,11 +282,10 @@ func (s *State) record(o *contact.Outcome) error {
 			touched = o.Changed
 		}
 		// A contact whose ids have changed has a new key and its old profile.
-		gone, err := s.alter("DELETE FROM contact WHERE id = ? OR key = ? RETURNING key, digest", o.ID, key[:])
-		if err != nil {
+		if err := s.exec("DELETE FROM contact WHERE id = ? OR key = ?", o.ID, key[:]); err != nil {
 			return err
 		}
-		s.n -= gone
+		s.n -= s.conn.Changes()
 		if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids) VALUES (?, ?, ?, ?, 0, ?)",
 			key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids)); err != nil {
 			return err
@@ -354,14 +293,12 @@ func (s *State) record(o *contact.Outcome) error {
 		s.n++
 		return s.exec("DELETE FROM refused WHERE key = ?", key[:])
 	case contact.Deactivated:
-		_, err := s.alter("UPDATE contact SET inactive = 1, touched = ? WHERE key = ? RETURNING key, digest", o.At.Unix(), key[:])
-		return err
+		return s.exec("UPDATE contact SET inactive = 1, touched = ? WHERE key = ?", o.At.Unix(), key[:])
 	case contact.Deleted:
-		gone, err := s.alter("DELETE FROM contact WHERE key = ? RETURNING key, digest", key[:])
-		if err != nil {
+		if err := s.exec("DELETE FROM contact WHERE key = ?", key[:]); err != nil {
 			return err
 		}
-		s.n -= gone
+		s.n -= s.conn.Changes()
 	case contact.Rejected:
 		why, err := json.Marshal(o.Failure, asEver)
 		if err != nil {
@@ -372,34 +309,14 @@ func (s *State) record(o *contact.Outcome) error {
 	return nil
 }
 
-// exec changes the state, within the open transaction.
+// exec changes the state, within one transaction until the next commit.
 func (s *State) exec(query string, values ...any) error {
-	return s.change(query, nil, values...)
-}
-
-// alter changes or deletes contacts with a query that returns the key and the
-// digest of each of them, and says how many they were.
-func (s *State) alter(query string, values ...any) (contacts int, err error) {
-	err = s.change(query, func(stmt *sqlite.Stmt) error {
-		var k contact.Key
-		var d contact.Digest
-		stmt.ColumnBytes(0, k[:])
-		stmt.ColumnBytes(1, d[:])
-		s.unchanged.remove(k, d)
-		contacts++
-		return nil
-	}, values...)
-	return contacts, err
-}
-
-func (s *State) change(query string, row func(*sqlite.Stmt) error, values ...any) error {
-	if !s.open {
+	if s.conn.AutocommitEnabled() {
 		if err := sqlfile.Run(s.conn, "BEGIN", nil); err != nil {
 			return err
 		}
-		s.open = true
 	}
-	return sqlfile.Run(s.conn, query, row, values...)
+	return sqlfile.Run(s.conn, query, nil, values...)
 }
 
 // Commit brings what was recorded into the file, on disk before it returns.
@@ -418,11 +335,10 @@ func (s *State) commit() error {
 	if s.report != "" && s.position != nil {
 		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)", s.report, strconv.FormatInt(s.position(), 10))
 	}
-	if err == nil && s.open {
-		s.open = false
+	if err == nil && !s.conn.AutocommitEnabled() {
 		err = sqlfile.Run(s.conn, "COMMIT", nil)
 	}
-	s.err = s.wrapped(err)
+	s.err = s.wrap(err)
 	return s.err
 }
 
@@ -439,18 +355,14 @@ func (s *State) Holds(report string) (bytes int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was, err := s.meta("report")
-	if err != nil {
+	if err != nil || was != report {
 		return 0, s.wrap(err)
-	}
-	if was != report {
-		return 0, nil
 	}
 	text, err := s.meta("report_bytes")
-	if err != nil {
-		return 0, s.wrap(err)
+	if err == nil {
+		bytes, err = strconv.ParseInt(text, 10, 64)
 	}
-	bytes, err = strconv.ParseInt(text, 10, 64)
-	return bytes, s.wrapped(err)
+	return bytes, s.wrap(err)
 }
 
 // Close commits what was recorded, and frees the state.

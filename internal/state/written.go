@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -16,10 +17,7 @@ import (
 // Written is what a report says was written, key by key. It lies in a file
 // without a name that ends with the process, so that memory does not grow with
 // the report. It has one owner at a time.
-type Written struct {
-	conn *sqlite.Conn
-	open bool
-}
+type Written struct{ conn *sqlite.Conn }
 
 const writtenSchema = `
 CREATE TABLE written (
@@ -43,31 +41,17 @@ func NewWritten() (*Written, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a file for what the report says: %w", err)
 	}
-	return &Written{conn: conn}, nil
+	return &Written{conn}, nil
 }
 
 // Close removes the table.
-func (w *Written) Close() error {
-	conn := w.conn
-	w.conn = nil
-	return conn.Close()
-}
-
-func (w *Written) exec(query string, values ...any) error {
-	if !w.open {
-		if err := sqlfile.Run(w.conn, "BEGIN", nil); err != nil {
-			return err
-		}
-		w.open = true
-	}
-	return sqlfile.Run(w.conn, query, nil, values...)
-}
+func (w *Written) Close() error { return w.conn.Close() }
 
 // Record takes the next outcome of the report.
 func (w *Written) Record(o *contact.Outcome) error {
 	key := o.Row.Key
 	if o.Undone {
-		return w.exec("DELETE FROM written WHERE key = ?", key[:])
+		return sqlfile.Run(w.conn, "DELETE FROM written WHERE key = ?", nil, key[:])
 	}
 	switch o.Status {
 	case contact.Created, contact.Updated, contact.Unchanged, contact.Deactivated, contact.Deleted:
@@ -102,7 +86,7 @@ func (w *Written) Record(o *contact.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return w.exec("INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+	return sqlfile.Run(w.conn, "INSERT OR REPLACE INTO written (key, id, digest, status, created, touched, at, previous, contact_ids, source, line) VALUES (?,?,?,?,?,?,?,?,?,?,?)", nil,
 		key[:], o.ID, o.Row.Digest[:], int(o.Status), created, touched, at, text, string(ids), o.Row.Source, o.Row.Line)
 }
 
@@ -136,19 +120,30 @@ func (w *Written) Get(k contact.Key) (change.WrittenRow, bool, error) {
 	return all[0], true, nil
 }
 
-// Rows returns the next rows behind a key, in the order of keys, so many at most.
-func (w *Written) Rows(after contact.Key, most int) ([]change.WrittenRow, error) {
-	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? ORDER BY key LIMIT ?", after[:], most)
-}
+// Rows ranges over the rows in the order of keys, some hundreds at a time.
+func (w *Written) Rows() iter.Seq2[[]change.WrittenRow, error] { return w.rows("key > ?") }
 
 // Unseen is as Rows, of those that See was not told of.
-func (w *Written) Unseen(after contact.Key, most int) ([]change.WrittenRow, error) {
-	return w.query("SELECT "+writtenColumns+" FROM written WHERE key > ? AND seen = 0 ORDER BY key LIMIT ?", after[:], most)
+func (w *Written) Unseen() iter.Seq2[[]change.WrittenRow, error] {
+	return w.rows("key > ? AND seen = 0")
+}
+
+func (w *Written) rows(which string) iter.Seq2[[]change.WrittenRow, error] {
+	return func(yield func([]change.WrittenRow, error) bool) {
+		var after contact.Key
+		for {
+			rows, err := w.query("SELECT "+writtenColumns+" FROM written WHERE "+which+" ORDER BY key LIMIT 500", after[:])
+			if len(rows) == 0 && err == nil || !yield(rows, err) || err != nil {
+				return
+			}
+			after = rows[len(rows)-1].Key
+		}
+	}
 }
 
 // See marks a key as dealt with.
 func (w *Written) See(k contact.Key) error {
-	return w.exec("UPDATE written SET seen = 1 WHERE key = ?", k[:])
+	return sqlfile.Run(w.conn, "UPDATE written SET seen = 1 WHERE key = ?", nil, k[:])
 }
 
 // Len is how many keys are in it.

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -55,12 +56,7 @@ type file interface {
 }
 
 // ID names the journal for good: it is the id of its first run.
-func (j *Journal) ID() string {
-	if j.first == nil {
-		return j.options.Header.Run
-	}
-	return j.first.Run
-}
+func (j *Journal) ID() string { return j.beginning().Run }
 
 // Size is the length of its complete lines in bytes.
 func (j *Journal) Size() int64 {
@@ -70,29 +66,22 @@ func (j *Journal) Size() int64 {
 }
 
 // Mode is that of its runs.
-func (j *Journal) Mode() string {
-	if j.first == nil {
-		return j.options.Header.Mode
-	}
-	return j.first.Mode
-}
+func (j *Journal) Mode() string { return j.beginning().Mode }
+
+// beginning is the header of the first run.
+func (j *Journal) beginning() *Header { return cmp.Or(j.first, &j.options.Header) }
 
 // Runs is how many runs the journal held when it was opened.
 func (j *Journal) Runs() int { return len(j.runs) }
-
-// LastAlive is the time of the last line when the journal was opened, the last
-// sign of life of an earlier run; zero where there was none.
-func (j *Journal) LastAlive() time.Time { return j.last() }
 
 // AnnouncedAt is when a key whose status was InDoubt or Unknown was first
 // announced without having been decided since: a profile that is older was not
 // created by these runs. It is zero for other keys.
 func (j *Journal) AnnouncedAt(k contact.Key) time.Time {
-	n, ok := j.unsettled[k]
-	if !ok || n.since == 0 {
-		return time.Time{}
+	if since := j.unsettled[k].since; since != 0 {
+		return time.UnixMilli(since)
 	}
-	return time.UnixMilli(n.since)
+	return time.Time{}
 }
 
 // Sent ranges over the requests that earlier runs sent within Options.Window

@@ -1,14 +1,12 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 
 	"github.com/gofrs/flock"
 )
@@ -94,12 +92,8 @@ func readPID(path string) int {
 		return 0
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.NewSectionReader(f, pidOffset, 20))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(b)))
-	if err != nil {
+	var pid int
+	if _, err := fmt.Fscan(io.NewSectionReader(f, pidOffset, 20), &pid); err != nil {
 		return 0
 	}
 	return pid

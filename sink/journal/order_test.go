@@ -67,8 +67,8 @@ func (o *order) line(b []byte, written bool) {
 		return
 	}
 	for _, text := range line.Keys {
-		k, err := contact.ParseKey(text)
-		if err != nil {
+		var k contact.Key
+		if err := k.UnmarshalText([]byte(text)); err != nil {
 			o.wrong = append(o.wrong, err.Error())
 		}
 		if _, again := o.written[k]; !again {

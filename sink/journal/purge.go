@@ -45,11 +45,7 @@ func Purge(path string) (rows int64, err error) {
 
 func purge(w io.Writer, r *Reader) (rows int64, err error) {
 	var whole, purged []byte
-	for {
-		l, err := r.Next()
-		if err == io.EOF {
-			return rows, nil
-		}
+	for l, err := range r.Lines() {
 		if err != nil {
 			return 0, err
 		}
@@ -70,4 +66,5 @@ func purge(w io.Writer, r *Reader) (rows int64, err error) {
 			return 0, err
 		}
 	}
+	return rows, nil
 }

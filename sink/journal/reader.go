@@ -59,12 +59,24 @@ func openReader(path string, from int64) (*Reader, error) {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Next returns the next complete line, or io.EOF: then what a run appends later can
-// be read by calling it again. A last line without an end is one that is being
-// written, or that a crash cut off; no run resumes from it, and it is not read. A
-// line that cannot be read is a *CorruptError.
-func (r *Reader) Next() (Line, error) {
-	b, err := r.next()
+// Lines ranges over the complete lines that were not read yet; what a run appends
+// later can be read by ranging again. A last line without an end is one that is being
+// written, or that a crash cut off; no run resumes from it, and it is not read. An
+// error ends it; a line that cannot be read is a *CorruptError.
+func (r *Reader) Lines() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		for {
+			l, err := r.next()
+			if err == io.EOF || !yield(l, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// next returns the next complete line, or io.EOF.
+func (r *Reader) next() (Line, error) {
+	b, err := r.bytes()
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +92,8 @@ func (r *Reader) Next() (Line, error) {
 	return l, nil
 }
 
-// next returns the bytes of the next line, which hold until the next call.
-func (r *Reader) next() ([]byte, error) {
+// bytes returns those of the next line, which hold until the next call.
+func (r *Reader) bytes() ([]byte, error) {
 	for {
 		b, err := r.lines.ReadSlice('\n')
 		if err == nil && len(r.part) == 0 {
@@ -114,7 +126,7 @@ func ReadHeader(path string) (Header, error) {
 		return Header{}, err
 	}
 	defer r.Close()
-	l, err := r.Next()
+	l, err := r.next()
 	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
 		return Header{}, fmt.Errorf("%s is no report: its first line %s", path, corrupt.Reason)
 	}
@@ -124,7 +136,7 @@ func ReadHeader(path string) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	return *l.(*Header), nil // Next sees to it
+	return *l.(*Header), nil // next sees to it
 }
 
 // Outcomes ranges over the row lines of the report at path, in their order, from
@@ -138,11 +150,7 @@ func Outcomes(path string, from int64) iter.Seq2[*contact.Outcome, error] {
 			return
 		}
 		defer r.Close()
-		for {
-			l, err := r.Next()
-			if err == io.EOF {
-				return
-			}
+		for l, err := range r.Lines() {
 			if err != nil {
 				yield(nil, err)
 				return

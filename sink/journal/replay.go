@@ -47,15 +47,7 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 		sent:      newSentWindow(window, now),
 	}
 	lines := newReader(report, r, 0)
-	for {
-		l, err := lines.Next()
-		if err == io.EOF {
-			if c.bytes == 0 && !tornRunLine(lines.part) {
-				return nil, lines.corrupt("is no line of a report")
-			}
-			c.finish()
-			return c, nil
-		}
+	for l, err := range lines.Lines() {
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +58,11 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 		*last = max(*last, l.When().UnixMilli())
 		c.bytes = lines.offset
 	}
+	if c.bytes == 0 && !tornRunLine(lines.part) {
+		return nil, lines.corrupt("is no line of a report")
+	}
+	c.finish()
+	return c, nil
 }
 
 // tornRunLine tells whether a file that holds no complete line can be the
@@ -200,8 +197,9 @@ func (c *contents) finish() {
 	}
 }
 
-// last is the time of the last line; zero in an empty report.
-func (c *contents) last() time.Time {
+// LastAlive is the time of the last line when the journal was opened, the last
+// sign of life of an earlier run; zero where there was none.
+func (c *contents) LastAlive() time.Time {
 	if len(c.runs) == 0 {
 		return time.Time{}
 	}

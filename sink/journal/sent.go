@@ -2,7 +2,6 @@ package journal
 
 import (
 	"iter"
-	"math"
 	"time"
 )
 
@@ -12,7 +11,7 @@ type sentWindow struct {
 	from  int64 // Unix milliseconds
 	now   int64
 	width int64 // of a slice, in milliseconds
-	n     []int32
+	n     []int
 }
 
 // sentSlices bounds the slices of a window: of five minutes, one is 74 ms.
@@ -23,7 +22,7 @@ func newSentWindow(d time.Duration, now time.Time) sentWindow {
 	if ms := d.Milliseconds(); ms > 0 {
 		w.from = w.now - ms
 		w.width = ms/sentSlices + 1
-		w.n = make([]int32, ms/w.width+1)
+		w.n = make([]int, ms/w.width+1)
 	}
 	return w
 }
@@ -34,8 +33,7 @@ func (w *sentWindow) add(at int64, n int) {
 	if len(w.n) == 0 || at < w.from || n <= 0 {
 		return
 	}
-	slot := &w.n[(min(at, w.now)-w.from)/w.width]
-	*slot = int32(min(int64(*slot)+int64(n), math.MaxInt32))
+	w.n[(min(at, w.now)-w.from)/w.width] += n
 }
 
 // all ranges over the slices that are not empty, each with its end, no later
@@ -44,7 +42,7 @@ func (w *sentWindow) all() iter.Seq2[time.Time, int] {
 	return func(yield func(time.Time, int) bool) {
 		for i, n := range w.n {
 			end := min(w.from+int64(i+1)*w.width, w.now)
-			if n > 0 && !yield(time.UnixMilli(end), int(n)) {
+			if n > 0 && !yield(time.UnixMilli(end), n) {
 				return
 			}
 		}

@@ -4,6 +4,7 @@ package rejects
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/csv"
 	"errors"
@@ -11,7 +12,6 @@ import (
 	"importer/importer/contact"
 	"importer/internal/files"
 	"importer/internal/rejectfile"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,12 +37,11 @@ type RejectSource struct {
 // the reject file of the run before. One goroutine at a time may use it. A killed
 // run leaves the temporary file, and the next one overwrites it.
 type Rejects struct {
-	sources   map[string]RejectSource
 	columns   []string // of all CSV sources, in order of first appearance
 	delimiter rune
 	csv, json rejectFile
 
-	place map[string][]int // by source: where each of its columns stands in columns
+	place map[string][]int // by source: where each of its columns stands in columns; nil for NDJSON
 	cells []string         // reused
 	line  []byte           // reused
 }
@@ -57,12 +56,10 @@ type Rejects struct {
 func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
 	base := strings.TrimSuffix(report, ".report.ndjson") + ".rejects"
 	r := &Rejects{
-		sources: make(map[string]RejectSource, len(sources)),
-		place:   make(map[string][]int, len(sources)),
-		csv:     rejectFile{path: base + ".csv"},
-		json:    rejectFile{path: base + ".ndjson"},
-
 		delimiter: cmp.Or(delimiter, ','),
+		csv:       rejectFile{path: base + ".csv"},
+		json:      rejectFile{path: base + ".ndjson"},
+		place:     make(map[string][]int, len(sources)),
 	}
 	for _, s := range sources {
 		for _, path := range []string{r.csv.path, r.json.path, r.csv.path + suffix, r.json.path + suffix} {
@@ -70,7 +67,6 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
 			}
 		}
-		r.sources[s.Name] = s
 		r.place[s.Name] = r.placeColumns(s.Header)
 	}
 	return r, nil
@@ -78,12 +74,12 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 
 // Reject implements contact.Rejects.
 func (r *Rejects) Reject(o *contact.Outcome) error {
-	source, ok := r.sources[o.Row.Source]
+	place, ok := r.place[o.Row.Source]
 	if !ok {
 		return fmt.Errorf("refusing row %d of %s: it is no source of this run; this is a defect of importer", o.Row.Number, o.Row.Source)
 	}
 	f := &r.csv
-	if source.Header == nil {
+	if place == nil {
 		f = &r.json
 	}
 	if err := r.write(f, o); err != nil {
@@ -114,8 +110,11 @@ func (r *Rejects) Commit(complete bool) ([]string, error) {
 
 // placeColumns finds the place of each column of a header, and adds the columns
 // that no source had before. Of columns of one name the first goes with the
-// first, the second with the second.
+// first, the second with the second. It is nil of no header.
 func (r *Rejects) placeColumns(header []string) []int {
+	if header == nil {
+		return nil
+	}
 	place := make([]int, len(header))
 	for i, name := range header {
 		at := -1
@@ -183,68 +182,37 @@ func (r *Rejects) record(o *contact.Outcome) []string {
 }
 
 // appendRejectJSON appends the refused row as it was, with the reject members
-// behind its own. What is no JSON object becomes the member _raw of one.
+// behind its own and in the place of those of an earlier run. What is no JSON object
+// becomes the member _raw of one.
 func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
 	raw := strings.Join(o.Row.Raw, "\n")
-	b, ok := appendMembers(append(b, '{'), raw)
-	if !ok {
-		b = append(b[:0], `{"_raw":`...)
-		b = contact.AppendString(b, raw)
+	row := jsontext.Value(raw)
+	// Without line breaks, because the object has to stand on one line.
+	if err := row.Compact(jsontext.AllowInvalidUTF8(false)); err != nil || row.Kind() != '{' {
+		row = append(contact.AppendString([]byte(`{"_raw":`), raw), '}')
 	}
-	if len(b) > 1 {
-		b = append(b, ',')
+	b = append(b, '{')
+	d := jsontext.NewDecoder(bytes.NewReader(row), jsontext.AllowDuplicateNames(true))
+	_, _ = d.ReadToken() // it and the next have no errors: the row is valid
+	for d.PeekKind() == '"' {
+		name, _ := d.ReadValue()
+		text, _ := jsontext.AppendUnquote(nil, name)
+		if slices.Contains(rejectfile.Columns[:], string(text)) {
+			_ = d.SkipValue()
+			continue
+		}
+		b = append(append(b, name...), ':')
+		value, _ := d.ReadValue()
+		b = append(append(b, value...), ',')
 	}
 	f := failure(o)
 	b = append(b, `"_line":`...)
 	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
 	for i, value := range [...]string{o.Status.String(), f.Field, f.Reason(), f.Hint} {
-		b = append(b, `,"`...)
-		b = append(b, rejectfile.Columns[i+1]...)
-		b = append(b, `":`...)
+		b = append(b, `,"`+rejectfile.Columns[i+1]+`":`...)
 		b = contact.AppendString(b, value)
 	}
 	return append(b, "}\n"...)
-}
-
-// appendMembers appends the members of a JSON object but for the reject members
-// of an earlier run. It is false where raw is no JSON object.
-func appendMembers(b []byte, raw string) ([]byte, bool) {
-	d := jsontext.NewDecoder(strings.NewReader(raw), jsontext.AllowDuplicateNames(true))
-	if d.PeekKind() != '{' {
-		return b, false
-	}
-	_, err := d.ReadToken()
-	for first := true; err == nil && d.PeekKind() == '"'; {
-		var name, value jsontext.Value
-		if name, err = d.ReadValue(); err != nil {
-			break
-		}
-		text, _ := jsontext.AppendUnquote(nil, name) // valid: the decoder took it
-		keep := !slices.Contains(rejectfile.Columns[:], string(text))
-		if keep {
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = append(append(b, name...), ':')
-		}
-		if value, err = d.ReadValue(); err != nil {
-			break
-		}
-		if keep {
-			// Without line breaks, because the object has to stand on one line.
-			if err = value.Compact(); err == nil {
-				b = append(b, value...)
-			}
-		}
-	}
-	if err == nil {
-		_, err = d.ReadToken()
-	}
-	if err == nil {
-		_, err = d.ReadToken() // nothing may follow
-	}
-	return b, err == io.EOF
 }
 
 // failure is why a row is not in; never nil.

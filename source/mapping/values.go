@@ -113,14 +113,7 @@ func appendList(dst []byte, items []string) []byte {
 	if len(items) == 0 {
 		return dst
 	}
-	dst = append(dst, '[')
-	for i, item := range items {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = contact.AppendString(dst, item)
-	}
-	return append(dst, ']')
+	return contact.AppendStrings(dst, items)
 }
 
 // textOf is the text without the white space around it. A JSON number is taken

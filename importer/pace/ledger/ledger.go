@@ -28,6 +28,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -183,11 +184,9 @@ func (l *Ledger) Available(within time.Duration) int {
 		_, _ = l.exchange(now, false)
 	}
 	held := l.free + l.out + l.seen.leasedByOthers(l.id)
-	for _, some := range [][]spent{l.seen.Spent, l.done} {
-		for _, s := range some {
-			if l.leaves(s, now) > within {
-				held += s.count
-			}
+	for _, s := range slices.Concat(l.seen.Spent, l.done) {
+		if l.leaves(s, now) > within {
+			held += s.count
 		}
 	}
 	return max(0, l.rate.Quota-held) + l.free

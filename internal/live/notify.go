@@ -1,4 +1,4 @@
-package cli
+package live
 
 import (
 	"bytes"
@@ -11,16 +11,11 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/config"
 	"importer/internal/names"
-)
-
-const (
-	notifyTimeout = 10 * time.Second // of one attempt
-	notifyFor     = time.Minute      // all attempts
+	"importer/sink"
 )
 
 // notifyURL checks where a summary may be posted.
@@ -28,10 +23,10 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		// The URL is not shown: it is the password of many webhooks.
-		return nil, errors.New("--notify (notify.url) is no URL that begins with https://")
+		return nil, config.Errorf("--notify (notify.url) is no URL that begins with https://")
 	}
 	if u.Scheme == "http" && !insecure && !names.IsLoopback(u.Hostname()) {
-		return nil, fmt.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
+		return nil, config.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
 	}
 	return u, nil
 }
@@ -43,22 +38,27 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	if s.Status == contact.Stopped {
 		s.Reason = "stopped by an error; the log of the run says which"
 	}
-	body, err := json.Marshal(struct {
+	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
+	if n := s.NotIn(); n > 0 {
+		text += fmt.Sprintf(", %d not in", n)
+	}
+	var body bytes.Buffer
+	err := sink.WriteJSON(&body, struct {
 		contact.Summary
 		Text string `json:"text"`
-	}{s, notifyText(s)}, jsontext.AllowInvalidUTF8(true))
+	}{s, text})
 	if err != nil {
 		return err
 	}
 	client := &http.Client{
-		Timeout: notifyTimeout,
+		Timeout: 10 * time.Second, // of one attempt
 		// A summary goes where it was sent, and nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	defer client.CloseIdleConnections()
 	_, err = backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, post(ctx, client, to, userAgent, body)
-	}, backoff.WithMaxElapsedTime(notifyFor))
+		return struct{}{}, post(ctx, client, to, userAgent, body.Bytes())
+	}, backoff.WithMaxElapsedTime(time.Minute))
 	if err != nil {
 		return fmt.Errorf("telling %s how the run ended: %w", to.Hostname(), err)
 	}
@@ -89,12 +89,4 @@ func post(ctx context.Context, client *http.Client, to *url.URL, userAgent strin
 		return fmt.Errorf("it answered %s", resp.Status)
 	}
 	return backoff.Permanent(fmt.Errorf("it answered %s; look at --notify", resp.Status))
-}
-
-func notifyText(s contact.Summary) string {
-	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
-	if n := s.NotIn(); n > 0 {
-		text += fmt.Sprintf(", %d not in", n)
-	}
-	return text
 }

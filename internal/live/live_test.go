@@ -1,0 +1,168 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"importer/importer/contact"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+func TestNotify(t *testing.T) {
+	s := contact.Summary{Run: "01J", Status: contact.Stopped, Reason: `row 7: "ann@example.com" is wrong`, Counts: contact.Counts{Read: 3, Created: 2, Invalid: 1}}
+	var calls atomic.Int32
+	var body []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) < 3 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		body, _ = io.ReadAll(r.Body)
+	}))
+	defer server.Close()
+	to, err := notifyURL(server.URL+"/hook/s3cret", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := notify(t.Context(), to, "importer/1", s); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(body, &got); err != nil || got["run"] != "01J" || got["created"] != 2.0 || got["text"] != "importer: stopped, 3 rows read, 2 created, 1 not in" {
+		t.Errorf("posted %s, %v", body, err)
+	}
+	if calls.Load() != 3 || strings.Contains(string(body), "ann@") {
+		t.Errorf("%d calls, the last with %s", calls.Load(), body)
+	}
+}
+
+// What is refused for good is not tried again, a redirect is not followed, and
+// the URL, which is a password, is in no error.
+func TestNotifyFails(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	var calls atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	}))
+	defer server.Close()
+	to, _ := url.Parse(server.URL + "/s3cret")
+	err := notify(t.Context(), to, "importer/1", contact.Summary{})
+	if err == nil || calls.Load() != 1 || elsewhere.Load() != 0 || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v after %d calls, %d elsewhere", err, calls.Load(), elsewhere.Load())
+	}
+	server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := notify(ctx, to, "importer/1", contact.Summary{}); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("nobody there: %v", err)
+	}
+	for _, bad := range []string{"http://chat.example.com/x", "ftp://127.0.0.1/x", "s3cret", "https://"} {
+		if _, err := notifyURL(bad, false); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	for _, good := range []string{"http://localhost:1/x", "http://[::1]:1/x", "https://chat.example.com/x"} {
+		if _, err := notifyURL(good, false); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+func TestListen(t *testing.T) {
+	text := func(s string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) })
+	}
+	var logged strings.Builder
+	stop, err := listen(":0", text("page"), text("metrics"), zerolog.New(&logged))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(logged.String(), "warn") {
+		t.Errorf("an address without a host is not this machine's own: %s", logged.String())
+	}
+	var at struct{ URL string }
+	if err := json.Unmarshal([]byte(logged.String()), &at); err != nil || !strings.HasPrefix(at.URL, "http://127.0.0.1:") {
+		t.Fatalf("logged %s, %v", logged.String(), err)
+	}
+	for path, want := range map[string]string{"": "page", "metrics": "metrics", "healthz": "ok\n", "other": "404 page not found\n"} {
+		resp, err := http.Get(at.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(body) != want {
+			t.Errorf("/%s says %q, want %q", path, body, want)
+		}
+	}
+	// A stranger's page whose name leads to this machine.
+	req, _ := http.NewRequest("GET", at.URL, nil)
+	req.Host = "evil.example:80"
+	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("another host's name: %v, %v", resp.Status, err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := http.Get(at.URL); err == nil {
+		t.Error("it still serves after close")
+	}
+	logged.Reset()
+	stop, err = listen("0.0.0.0:0", text("page"), text("metrics"), zerolog.New(&logged))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil || !strings.Contains(logged.String(), `"level":"warn"`) {
+		t.Errorf("no warning that others can reach it: %s, %v", logged.String(), err)
+	}
+}
+
+func TestFit(t *testing.T) {
+	parts := []part{{"10 created", green}, {"2 rejected", red}}
+	plain, colored := &Display{}, &Display{colored: true}
+	if got := plain.fit(parts, 80); got != " 10 created · 2 rejected" {
+		t.Errorf("got %q", got)
+	}
+	if got := plain.fit(parts, 20); got != " 10 created" {
+		t.Errorf("in 20 columns: %q", got)
+	}
+	if got := colored.fit(parts, 80); got != " \x1b[32m10 created\x1b[0m · \x1b[31m2 rejected\x1b[0m" {
+		t.Errorf("in colour: %q", got)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 1400 * time.Millisecond: "1s", 61 * time.Second: "1m 1s", 3*time.Hour + 5*time.Minute + time.Second: "3h 5m", 50 * time.Hour: "2d 2h",
+	} {
+		if got := duration(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+// Of a failure that is told one by one, each kind is told once and five at most.
+func TestFewFailuresAreLogged(t *testing.T) {
+	var logged strings.Builder
+	w := &Watch{log: zerolog.New(&logged).Level(zerolog.InfoLevel)}
+	for i := range 100 {
+		w.Failed(&contact.Outcome{Status: contact.Rejected, Failure: &contact.Failure{Field: string(rune('a' + i%10)), Detail: "ann@example.com"}})
+	}
+	if n := strings.Count(logged.String(), "\n"); n != maxLogged || strings.Contains(logged.String(), "ann@") {
+		t.Errorf("%d lines: %s", n, logged.String())
+	}
+	if list := w.Failures.List(); len(list) != 10 || list[0].Count != 10 {
+		t.Errorf("groups %+v", list)
+	}
+}
