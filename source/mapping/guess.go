@@ -162,7 +162,7 @@ func (g *guesser) fit(column int, k kind, o options) bool {
 		if k == date && noDate(v) {
 			continue
 		}
-		if _, f := appendValue(nil, cell{text: v}, k, &o, ""); f != nil {
+		if _, f := valueOf(cell{text: v}, k, &o, ""); f != nil {
 			return false
 		}
 	}

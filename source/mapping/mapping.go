@@ -210,7 +210,7 @@ func (m *Mapping) compileIDs(p *Plan, find resolver) error {
 		if !slices.Contains([]kind{text, email, phone, list}, out.kind) {
 			return mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
 		}
-		p.ids = append(p.ids, *out)
+		p.ids = append(p.ids, out)
 	}
 	p.allIDs = len(p.ids) > 0
 	return nil
@@ -244,7 +244,7 @@ func (m *Mapping) compileFields(p *Plan, find resolver) error {
 		for _, slot := range out.slots {
 			p.used[slot] = true
 		}
-		p.fields = append(p.fields, *out)
+		p.fields = append(p.fields, out)
 	}
 	return nil
 }

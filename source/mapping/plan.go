@@ -18,10 +18,10 @@ type Plan struct {
 	header  []string // CSV only
 
 	skip   *program // leaves a row out
-	ids    []output
+	ids    []*output
 	allIDs bool // the ids of all of them, not of the first that has any
 	active *output
-	fields []output // sorted by name
+	fields []*output // sorted by name
 
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes
@@ -48,7 +48,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		case wayTarget:
 			auto[to] = i
 		case wayCustom:
-			p.fields = append(p.fields, output{name: internalNameOf(name), slots: []int{i}})
+			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
@@ -131,33 +131,36 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 // addTargets adds what goes to a target by its name alone, where the mapping says
 // nothing else; auto are the slots by target.
 func (p *Plan) addTargets(auto map[int]int) {
-	named := func(name string) int {
-		return slices.IndexFunc(p.fields, func(o output) bool { return o.name == name })
-	}
-	direct := func(to int, add func(output)) {
-		if slot, ok := auto[to]; ok {
-			add(output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind})
-		}
+	direct := make(map[int]*output)
+	for to, slot := range auto {
+		direct[to] = &output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind}
 	}
 	if p.active == nil {
-		direct(toActive, func(o output) { p.active = &o })
+		p.active = direct[toActive]
 	}
 	for to, t := range targets[:toContactIDs] {
-		if named(t.name) < 0 {
-			direct(to, func(o output) { p.fields = append(p.fields, o) })
+		if direct[to] != nil && p.field(t.name) == nil {
+			p.fields = append(p.fields, direct[to])
 		}
 	}
-	slices.SortFunc(p.fields, func(a, b output) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
 	if p.allIDs {
 		return
 	}
-	addID := func(o output) { p.ids = append(p.ids, o) }
-	direct(toContactIDs, addID)
-	if i := named("email"); i >= 0 {
-		addID(p.fields[i])
+	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+		if o != nil {
+			p.ids = append(p.ids, o)
+		}
 	}
-	direct(toMobile, addID)
-	direct(toPhone, addID)
+}
+
+// field is the output that writes a field, or nil.
+func (p *Plan) field(name string) *output {
+	i := slices.IndexFunc(p.fields, func(o *output) bool { return o.name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.fields[i]
 }
 
 // findColumn finds a column by its exact name, else by its plain name where only
@@ -239,7 +242,8 @@ func schemaType(k kind) string {
 
 // maps tells whether the mapping has an entry for a field.
 func (p *Plan) maps(name string) bool {
-	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
+	o := p.field(name)
+	return o != nil && o.path != ""
 }
 
 // usable tells whether the plan gives a contact any id.
