@@ -10,22 +10,15 @@ import (
 	"unicode/utf8"
 )
 
+var delimiters = map[string]rune{
+	"": 0, "auto": 0, "comma": ',', "semicolon": ';', "tab": '\t', `\t`: '\t', "pipe": '|', "space": ' ',
+}
+
 // ParseDelimiter reads the value of --delimiter: one character, or the word
 // auto, comma, semicolon, tab, pipe or space. Auto is 0.
 func ParseDelimiter(s string) (rune, error) {
-	switch strings.ToLower(s) {
-	case "", "auto":
-		return 0, nil
-	case "comma":
-		return ',', nil
-	case "semicolon":
-		return ';', nil
-	case "tab", `\t`:
-		return '\t', nil
-	case "pipe":
-		return '|', nil
-	case "space":
-		return ' ', nil
+	if r, ok := delimiters[strings.ToLower(s)]; ok {
+		return r, nil
 	}
 	r, n := utf8.DecodeRuneInString(s)
 	if n != len(s) || r == utf8.RuneError || strings.ContainsRune("\"\r\n\x00", r) {

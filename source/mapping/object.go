@@ -201,7 +201,11 @@ func walk[T any](v jsontext.Value, read func(*jsontext.Decoder) (T, error), yiel
 
 func readCell(d *jsontext.Decoder) (cell, error) {
 	v, err := d.ReadValue()
-	return jsonCell(v), err
+	if v.Kind() == '"' {
+		text, _ := jsontext.AppendUnquote(nil, v) // cannot fail: it was read
+		return cell{text: string(text)}, err
+	}
+	return cell{string(v), v.Kind()}, err
 }
 
 // jsonReason says what is wrong with a JSON text and at which byte, from 1.

@@ -1,8 +1,10 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -169,17 +171,16 @@ func findColumn(header []string, name string) (int, bool) {
 	if i := slices.Index(header, name); i >= 0 {
 		return i, true
 	}
-	found, plain := -1, plainName(name)
+	var alike []int
 	for i, column := range header {
-		if plain == "" || plainName(column) != plain {
-			continue
+		if plainName(column) == plainName(name) {
+			alike = append(alike, i)
 		}
-		if found >= 0 {
-			return -1, false
-		}
-		found = i
 	}
-	return found, found >= 0
+	if plainName(name) == "" || len(alike) != 1 {
+		return -1, false
+	}
+	return alike[0], true
 }
 
 // missingColumn says which columns there are where one is missing.
@@ -191,19 +192,12 @@ func missingColumn(err error, header []string) error {
 	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
 }
 
+var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
+
 // internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
 // size". It is empty where nothing is left of it.
 func internalNameOf(column string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(strings.TrimSpace(column)) {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
-			b.WriteByte('_')
-		}
-	}
-	return strings.TrimRight(b.String(), "_")
+	return strings.Trim(notInternal.ReplaceAllString(strings.ToLower(column), "_"), "_")
 }
 
 // A CustomField is a field that a project has to have in its schema.
@@ -220,7 +214,7 @@ func CustomFields(plans ...*Plan) []CustomField {
 	for _, p := range plans {
 		for _, o := range p.fields {
 			if defaultField(o.name) == nil {
-				all = append(all, CustomField{o.name, schemaType(o.kind), o.path})
+				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string"), o.path})
 			}
 		}
 	}
@@ -228,16 +222,10 @@ func CustomFields(plans ...*Plan) []CustomField {
 	return slices.CompactFunc(all, func(a, b CustomField) bool { return a.Name == b.Name })
 }
 
-func schemaType(k kind) string {
-	switch k {
-	case whole, number:
-		return "number"
-	case boolean:
-		return "boolean"
-	case list, object, anyJSON, memories, memory:
-		return "object"
-	}
-	return "string"
+// schemaTypes are the types of the schema by kind; all others are string.
+var schemaTypes = map[kind]string{
+	whole: "number", number: "number", boolean: "boolean",
+	list: "object", object: "object", anyJSON: "object", memories: "object", memory: "object",
 }
 
 // maps tells whether the mapping has an entry for a field.

@@ -21,14 +21,6 @@ type cell struct {
 	kind jsontext.Kind // of the JSON; 0 of a text
 }
 
-func jsonCell(v jsontext.Value) cell {
-	if v.Kind() == '"' {
-		text, _ := jsontext.AppendUnquote(nil, v) // it was read, or written, as JSON
-		return cell{text: string(text)}
-	}
-	return cell{string(v), v.Kind()}
-}
-
 // cellOf is what the mapping gives as a cell: a constant, or what an expression
 // computes. Its JSON is what encoding/json writes, escapes of HTML included: digests
 // of earlier runs cover it.
@@ -40,7 +32,7 @@ func cellOf(v any) (cell, error) {
 		return cell{text: v}, nil
 	}
 	b, err := json.Marshal(v, jsonv1.DefaultOptionsV1())
-	return jsonCell(b), err
+	return cell{string(b), jsontext.Value(b).Kind()}, err
 }
 
 func (c cell) isText() bool { return c.kind == 0 }
