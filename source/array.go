@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"importer/source/mapping"
 	"io"
 	"strings"
 
@@ -16,40 +17,38 @@ import (
 type arrayReader struct {
 	text *positions
 	dec  *jsontext.Decoder
-	in   bool // behind the [
-	line int
 }
 
-func newArrayReader(text io.Reader) *arrayReader {
-	p := &positions{src: text}
+func newArrayReader(text io.Reader) arrayReader {
+	p := &positions{src: withNewlines(text), line: 1, byte: 1}
 	// Names that occur twice and bytes that are not UTF-8 make only their element
 	// invalid: they are looked for when it is taken apart.
-	return &arrayReader{text: p, dec: jsontext.NewDecoder(p, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), line: 1}
+	return arrayReader{text: p, dec: jsontext.NewDecoder(p, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 }
 
-// next returns one element, valid until the next call, and the line on which it
-// begins.
-func (a *arrayReader) next() (jsontext.Value, int, error) {
-	if !a.in {
+// next reads one element.
+func (a arrayReader) next(rec *mapping.Record) error {
+	if a.dec.InputOffset() == 0 {
+		rec.Line = 1
 		if _, err := a.dec.ReadToken(); err != nil {
-			return nil, a.line, a.fail(err)
+			return a.fail(err)
 		}
-		a.in = true
 	}
-	a.text.mark(a.dec.InputOffset())
+	a.text.moveTo(a.dec.InputOffset())
 	if a.dec.PeekKind() == ']' {
-		return nil, a.line, a.end()
+		return a.end()
 	}
 	v, err := a.dec.ReadValue()
 	if err != nil {
-		return nil, a.line, a.fail(err)
+		return a.fail(err)
 	}
-	a.line, _ = a.text.at(a.dec.InputOffset() - int64(len(v)))
-	return v, a.line, nil
+	line, _ := a.text.at(a.dec.InputOffset() - int64(len(v)))
+	*rec = mapping.Record{Line: line, Raw: []string{string(v)}, JSON: v}
+	return nil
 }
 
 // end reads what is behind the last element.
-func (a *arrayReader) end() error {
+func (a arrayReader) end() error {
 	if _, err := a.dec.ReadToken(); err != nil {
 		return a.fail(err)
 	}
@@ -64,7 +63,7 @@ func (a *arrayReader) end() error {
 	return io.EOF
 }
 
-func (a *arrayReader) fail(err error) error {
+func (a arrayReader) fail(err error) error {
 	var s *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, errTooLong):
@@ -78,54 +77,37 @@ func (a *arrayReader) fail(err error) error {
 	return err
 }
 
-// positions counts the lines of what is read through it, and fails with
-// errTooLong where more than maxRecord bytes are read behind the last mark.
+// positions holds what was read through it behind a mark, to tell lines in it. It
+// fails with errTooLong where that is more than maxRecord bytes.
 type positions struct {
-	src   io.Reader
-	read  int64   // bytes read
-	begin int64   // the mark
-	lines int     // line feeds before the mark
-	start int64   // offset of the line in which the mark is
-	feeds []int64 // offsets of the line feeds behind the mark
+	src  io.Reader
+	held bytes.Buffer
+	mark int64 // offset of what is held
+	line int   // of the mark, from 1
+	byte int   // of the mark in its line, from 1
 }
 
 func (p *positions) Read(b []byte) (int, error) {
-	if p.read-p.begin > maxRecord {
+	if p.held.Len() > maxRecord {
 		return 0, errTooLong
 	}
 	n, err := p.src.Read(b)
-	for i := 0; ; i++ {
-		k := bytes.IndexByte(b[i:n], '\n')
-		if k < 0 {
-			break
-		}
-		i += k
-		p.feeds = append(p.feeds, p.read+int64(i))
-	}
-	p.read += int64(n)
+	p.held.Write(b[:n])
 	return n, err
 }
 
-// mark forgets the lines before an offset.
-func (p *positions) mark(offset int64) {
-	i := 0
-	for i < len(p.feeds) && p.feeds[i] < offset {
-		p.start = p.feeds[i] + 1
-		i++
-	}
-	p.lines += i
-	p.feeds = append(p.feeds[:0], p.feeds[i:]...)
-	p.begin = offset
+// moveTo moves the mark to an offset behind it.
+func (p *positions) moveTo(offset int64) {
+	p.line, p.byte = p.at(offset)
+	p.held.Next(int(offset - p.mark))
+	p.mark = offset
 }
 
 // at is the line and the byte in it, from 1, of an offset behind the mark.
 func (p *positions) at(offset int64) (int, int) {
-	line, start := p.lines+1, p.start
-	for _, feed := range p.feeds {
-		if feed >= offset {
-			break
-		}
-		line, start = line+1, feed+1
+	line, at := position(p.held.Bytes(), int(offset-p.mark), p.line)
+	if line == p.line {
+		at += p.byte - 1
 	}
-	return line, int(offset-start) + 1
+	return line, at
 }

@@ -13,14 +13,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
 )
 
 // examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
-	r, rows := newCSV(&newlines{src: bytes.NewReader(head)}, f.Delimiter)
+	r, rows := newCSV(withNewlines(bytes.NewReader(head)), f.Delimiter)
 	header, err := rows.GetCSVRow()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
@@ -29,7 +28,7 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 	switch {
 	case !whole && end == int64(len(head)):
 		return fmt.Errorf("%w: it is longer than %d bytes", ErrBadHeader, sampleBytes)
-	case !utf8.Valid(head[:end]) || bytes.IndexByte(head[:end], 0) >= 0:
+	case notText(string(head[:end])) >= 0:
 		return fmt.Errorf("%w: it is not text", ErrBadHeader)
 	}
 	if err := f.columns(header); err != nil {
@@ -48,6 +47,7 @@ func (f *file) columns(header []string) error {
 	if len(header) > mapping.MaxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
+	f.header = header
 	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
 		f.rejects, header = true, header[:n]
 	}
@@ -106,240 +106,149 @@ func isLine(s string) bool {
 // A csvReader reads the records of one CSV file. They come from gocsv, but not
 // through its structs: only the mapping knows the columns.
 type csvReader struct {
-	file *file
-	tape *tape
-	buf  *bufio.Reader
-	csv  *csv.Reader         // tells where a record and its fields stand
-	rows gocsv.SimpleDecoder // over csv
-
-	begun   bool  // the header was read
-	columns int   // of each record
-	offset  int64 // csv.InputOffset at the beginning of the current record
-	lines   int   // lines before the current record
+	file   *file
+	text   *lineReader
+	parsed *bufio.Reader // used again for each record
 }
 
-func newCSVReader(text io.Reader, f *file) *csvReader {
-	t := &tape{src: &newlines{src: text}}
-	c := &csvReader{file: f, tape: t, buf: bufio.NewReaderSize(t, readAhead), columns: f.width()}
+// newCSVReader reads the header again.
+func newCSVReader(text io.Reader, f *file) (*csvReader, error) {
+	c := &csvReader{file: f, text: newLineReader(text), parsed: bufio.NewReader(nil)}
 	if f.sepLine {
-		t.skipLine()
-		c.lines = 1
+		c.text.skip()
 	}
-	c.restart()
-	return c
-}
-
-// restart makes the csv.Reader go on with the first byte of the current record.
-func (c *csvReader) restart() {
-	c.tape.rewind()
-	c.buf.Reset(c.tape)
-	c.csv, c.rows = newCSV(c.buf, c.file.Delimiter)
-	c.csv.FieldsPerRecord = c.columns
-	c.offset = 0
-}
-
-// newCSV reads records, and says where in the text they stand.
-func newCSV(text io.Reader, delimiter rune) (*csv.Reader, gocsv.SimpleDecoder) {
-	r := csv.NewReader(text)
-	r.Comma = delimiter
-	return r, gocsv.NewSimpleDecoderFromCSVReader(r)
-}
-
-// begin reads the header again.
-func (c *csvReader) begin() error {
-	header, err := c.rows.GetCSVRow()
-	if err == nil && !slices.Equal(header[:len(c.file.Header)], c.file.Header) {
+	raw, header, err := c.read()
+	if err == nil && !slices.Equal(header, f.header) {
 		err = errors.New("its header is another one")
 	}
 	if err != nil {
-		return fmt.Errorf("the file has changed since it was opened: %w", err)
+		return nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
 	}
-	c.begun = true
-	c.accept(c.read())
-	return nil
+	c.text.take(len(raw))
+	return c, nil
 }
 
-// read is what the csv.Reader has read for the current record, with the blank
-// lines before it.
-func (c *csvReader) read() []byte { return c.tape.record()[:c.csv.InputOffset()-c.offset] }
+// newCSV reads records, and says where in the text they end.
+func newCSV(text io.Reader, delimiter rune) (*csv.Reader, gocsv.SimpleDecoder) {
+	r := csv.NewReader(text)
+	r.Comma, r.FieldsPerRecord = delimiter, -1
+	return r, gocsv.NewSimpleDecoderFromCSVReader(r)
+}
 
-// accept ends the current record, of which read is the whole.
-func (c *csvReader) accept(read []byte) {
-	c.lines += bytes.Count(read, []byte{'\n'})
-	c.tape.drop(len(read))
-	c.offset += int64(len(read))
+// read returns the next record, and how much of the text was read for it: where a
+// quote is in the wrong place that may be more than the record.
+func (c *csvReader) read() (raw []byte, cells []string, err error) {
+	for {
+		if raw, err = c.lines(); err != nil {
+			return nil, nil, err
+		}
+		c.parsed.Reset(bytes.NewReader(raw))
+		r, rows := newCSV(c.parsed, c.file.Delimiter)
+		cells, err = rows.GetCSVRow()
+		raw = raw[:r.InputOffset()]
+		if err != io.EOF {
+			return raw, cells, err
+		}
+		c.text.take(len(raw)) // a blank line
+	}
+}
+
+// lines returns the next lines, as many as it takes to make their quotes even in
+// number: no more than that belong to a record.
+func (c *csvReader) lines() (text []byte, err error) {
+	for quotes, start := 0, 0; ; start = len(text) {
+		end, err := c.text.end(start)
+		text = c.text.buf.Bytes()[:end]
+		quotes += bytes.Count(text[start:], []byte{'"'})
+		if errors.Is(err, errTooLong) && start > 0 {
+			return text, nil // the parser finds a quote that is not closed
+		}
+		if err != nil || quotes%2 == 0 || end == start {
+			return text, err
+		}
+	}
 }
 
 // next reads one record. A record that cannot be read has its fault in it.
 func (c *csvReader) next(rec *mapping.Record) error {
-	if !c.begun {
-		if err := c.begin(); err != nil {
-			return err
-		}
-	}
 	for {
-		cells, err := c.rows.GetCSVRow()
-		if errors.Is(err, errTooLong) {
-			c.tooLong(rec)
-			return nil
-		}
-		read := c.read()
-		raw := trimNewlines(read)
-		*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
+		raw, cells, err := c.read()
+		line := c.text.taken + 1
 		switch {
-		case errors.Is(err, csv.ErrFieldCount):
-			rec.Cells = splitRecord(raw, c.file.Delimiter).cells
-			rec.Fault = c.badText(raw, rec.Line, len(rec.Cells))
-			if rec.Fault == nil {
-				rec.Fault = ragged(len(rec.Cells), c.columns)
-			}
-			c.accept(read)
-			if allEmpty(rec.Cells) {
-				continue
-			}
+		case errors.Is(err, errTooLong):
+			*rec = mapping.Record{Line: line, Cells: []string{c.text.skip()}}
+			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
-			c.badQuote(rec, read, raw)
+			*rec = mapping.Record{Line: line}
+			raw = c.badQuote(rec, raw)
 		case err != nil:
 			return err // io.EOF too
+		case allEmpty(cells):
+			c.text.take(len(raw))
+			continue // a row of delimiters holds no more than a blank line does
 		default:
-			rec.Cells = cells
-			rec.Fault = c.badText(raw, rec.Line, c.columns)
-			c.accept(read)
-			if allEmpty(rec.Cells) {
-				continue // a row of delimiters holds no more than a blank line does
-			}
+			*rec = mapping.Record{Line: line, Cells: cells, Fault: c.badCells(raw, cells, line)}
 		}
+		c.text.take(len(raw))
 		c.file.finish(rec)
 		return nil
 	}
 }
 
-// trimNewlines is a text without the blank lines that it begins with.
-func trimNewlines(b []byte) []byte {
-	for len(b) > 0 && (b[0] == '\n' || b[0] == '\r') {
-		b = b[1:]
-	}
-	return b
-}
-
-func ragged(fields, columns int) *mapping.Fault {
-	return &mapping.Fault{
-		Reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(fields, "field", "fields"), columns),
-		Hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
-	}
-}
-
 func allEmpty(cells []string) bool {
-	for _, cell := range cells {
-		if cell != "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" })
 }
 
-// badText finds the first byte of a record that is not text. The record begins
-// at the given line; the csv.Reader knows the positions of so many fields.
-func (c *csvReader) badText(raw []byte, line, fields int) *mapping.Fault {
-	at := bytes.IndexByte(raw, 0)
-	if at < 0 && utf8.Valid(raw) {
-		return nil
-	}
-	reason, hint := "a NUL byte", "remove it; a file with many of them is often UTF-16"
-	if i := invalidUTF8(raw); i >= 0 && (at < 0 || i < at) {
-		at = i
-		reason, hint = fmt.Sprintf("byte 0x%02X is not UTF-8", raw[i]), "save the file as UTF-8"
-	}
-	atLine, atByte := position(raw, at, line)
-	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", reason, atLine, atByte), Hint: hint}
-	if fields == 0 {
+// badCells finds what is wrong with the cells of a record that begins at the given
+// line: a byte that is not text, or their number.
+func (c *csvReader) badCells(raw []byte, cells []string, line int) *mapping.Fault {
+	if at := notText(string(raw)); at >= 0 {
+		line, atByte := position(raw, at, line)
+		f := &mapping.Fault{Reason: fmt.Sprintf("byte 0x%02X is not UTF-8, at line %d, byte %d", raw[at], line, atByte), Hint: "save the file as UTF-8"}
+		if raw[at] == 0 {
+			f = &mapping.Fault{Reason: fmt.Sprintf("a NUL byte, at line %d, byte %d", line, atByte), Hint: "remove it; a file with many of them is often UTF-16"}
+		}
+		if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
+			f.Field = mapping.ColumnName(c.file.header, i)
+		}
 		return f
 	}
-	first, _ := c.csv.FieldPos(0)
-	for i := range fields {
-		if l, b := c.csv.FieldPos(i); l-first+line < atLine || l-first+line == atLine && b <= atByte {
-			f.Field = c.file.columnName(i)
+	if columns := len(c.file.header); len(cells) != columns {
+		return &mapping.Fault{
+			Reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(len(cells), "field", "fields"), columns),
+			Hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
 		}
 	}
-	return f
+	return nil
 }
 
-// width is how many cells a record has.
-func (f *file) width() int {
-	if f.rejects {
-		return len(f.Header) + len(rejectfile.Columns)
-	}
-	return len(f.Header)
-}
-
-// columnName is what people call a column, that of a reject file as well.
-func (f *file) columnName(i int) string {
-	if n := len(f.Header); f.rejects && i >= n && i-n < len(rejectfile.Columns) {
-		return rejectfile.Columns[i-n]
-	}
-	return mapping.ColumnName(f.Header, i)
-}
-
-// badQuote handles a quote in the wrong place. Where the parser read past the end of
-// the line before it found that a quote is not closed, only that line is invalid:
-// what follows is read again.
-func (c *csvReader) badQuote(rec *mapping.Record, read, raw []byte) {
-	s := splitRecord(raw, c.file.Delimiter)
+// badQuote handles a quote in the wrong place and returns what of raw is the record.
+// Where the parser read past the end of the line before it found that a quote is not
+// closed, only that line is invalid: what follows is read again.
+func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
+	s := splitRecord(raw, fieldPattern(c.file.Delimiter), c.file.options.LazyQuotes)
 	rec.Cells = s.cells
 	line, at := position(raw, s.fault, rec.Line)
+	where := fmt.Sprintf("at line %d, byte %d", line, at)
+	const toClose = "close it, or double each quote that belongs to the text"
 	switch {
 	case c.file.options.LazyQuotes:
-		rec.Cells = s.lazy
-		if rec.Fault = c.badText(raw[:s.end], rec.Line, 0); rec.Fault == nil && len(rec.Cells) != c.columns {
-			rec.Fault = ragged(len(rec.Cells), c.columns)
-		}
+		rec.Fault = c.badCells(raw[:s.end], rec.Cells, rec.Line)
 	case !s.open:
 		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("a quote inside a field that does not begin with one, at line %d, byte %d", line, at),
+			Reason: "a quote inside a field that does not begin with one, " + where,
 			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
-	case s.next < 0:
+	case s.next < len(raw):
+		line, at := position(raw, s.next, rec.Line)
 		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is never closed", line, at),
-			Hint:   "close it, or double each quote that belongs to the text",
+			Reason: fmt.Sprintf("the quote that opens %s is not closed where a field ends: the next one stands at line %d, byte %d", where, line, at),
+			Hint:   toClose,
 		}
+	case len(raw) < c.text.buf.Len():
+		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is not closed within %d MiB", where, maxRecord>>20), Hint: toClose}
 	default:
-		nextLine, nextAt := position(raw, s.next, rec.Line)
-		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed where a field ends: the next one stands at line %d, byte %d",
-				line, at, nextLine, nextAt),
-			Hint: "close it, or double each quote that belongs to the text",
-		}
+		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is never closed", where), Hint: toClose}
 	}
-	if s.end == len(raw) {
-		c.accept(read)
-	} else {
-		c.accept(read[:len(read)-len(raw)+s.end])
-		c.restart()
-	}
-	c.file.finish(rec)
-}
-
-// tooLong refuses a record of more than maxRecord bytes: nearly always there is a
-// quote that is never closed.
-func (c *csvReader) tooLong(rec *mapping.Record) {
-	read := c.tape.record()
-	raw := trimNewlines(read)
-	*rec = mapping.Record{Line: c.lines + bytes.Count(read[:len(read)-len(raw)], []byte{'\n'}) + 1}
-	if s := splitRecord(raw, c.file.Delimiter); s.open && s.end < len(raw) {
-		line, at := position(raw, s.fault, rec.Line)
-		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens at line %d, byte %d is not closed within %d MiB", line, at, maxRecord>>20),
-			Hint:   "close it, or double each quote that belongs to the text",
-		}
-		rec.Cells = s.cells
-		c.accept(read[:len(read)-len(raw)+s.end])
-	} else {
-		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
-		rec.Cells = []string{cutText(raw)}
-		c.lines += bytes.Count(read, []byte{'\n'}) + 1
-		c.tape.skipLine()
-	}
-	c.restart()
-	c.file.finish(rec)
+	return raw[:s.end]
 }

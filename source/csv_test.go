@@ -146,6 +146,29 @@ func TestCSVMemory(t *testing.T) {
 	}
 }
 
+// A quote that nothing answers for longer than a record may be is the fault of its
+// row alone.
+func TestCSVQuoteFarFromTheNext(t *testing.T) {
+	const rows = 20_000
+	line := []byte("a@example.com,Ada," + strings.Repeat("x", 981) + "\n")
+	in, err := Open(Options{Paths: []string{"-"}, Format: CSV, Stdin: io.MultiReader(
+		strings.NewReader("email,firstname,lastname\na@example.com,Ada 5\" x,L\n"), &repeated{line: line, n: rows})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := 0
+	for _, err := range in.Rows() {
+		if err == nil {
+			good++
+		} else if want := "a quote inside a field that does not begin with one, at line 2, byte 20"; err.(*contact.RowError).Reason != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if good != rows {
+		t.Errorf("%d rows, want %d", good, rows)
+	}
+}
+
 // repeated reads a line n times.
 type repeated struct {
 	line []byte

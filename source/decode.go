@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
-	"encoding/binary"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -64,26 +64,27 @@ func (u unpacked) Read(p []byte) (int, error) {
 // utf8Name is the name of the encoding that needs no decoding.
 const utf8Name = "utf-8"
 
+// These are the byte orders without a BOM. A BOM goes over them, and is taken away.
+var (
+	utf16LE = xunicode.UTF16(xunicode.LittleEndian, xunicode.UseBOM)
+	utf16BE = xunicode.UTF16(xunicode.BigEndian, xunicode.UseBOM)
+)
+
+// encodings are those that need no decoding, which are nil, and those by names that
+// the IANA registry does not have, or where it knows no BOM.
+var encodings = map[string]encoding.Encoding{
+	"": nil, "auto": nil, utf8Name: nil, "utf8": nil,
+	"utf-16": utf16LE, "utf16": utf16LE, "utf-16le": utf16LE, "utf16le": utf16LE, "utf-16be": utf16BE, "utf16be": utf16BE,
+	"ansi": charmap.Windows1252, "windows1252": charmap.Windows1252,
+	"cp1250": charmap.Windows1250, "cp1251": charmap.Windows1251, "cp1252": charmap.Windows1252, "cp1253": charmap.Windows1253, "cp1254": charmap.Windows1254,
+	"latin-1": charmap.ISO8859_1, "latin-9": charmap.ISO8859_15, "latin9": charmap.ISO8859_15,
+}
+
 // encodingNamed finds an encoding by a name of the IANA registry, or by what
 // people call it. It is nil for UTF-8 and for auto.
 func encodingNamed(name string) (encoding.Encoding, error) {
-	switch n := strings.ToLower(name); n {
-	case "", "auto", utf8Name, "utf8":
-		return nil, nil
-	case "utf-16", "utf16":
-		return xunicode.UTF16(xunicode.LittleEndian, xunicode.UseBOM), nil
-	case "utf-16le", "utf16le":
-		return xunicode.UTF16(xunicode.LittleEndian, xunicode.IgnoreBOM), nil
-	case "utf-16be", "utf16be":
-		return xunicode.UTF16(xunicode.BigEndian, xunicode.IgnoreBOM), nil
-	case "cp1252", "ansi", "windows1252":
-		return charmap.Windows1252, nil
-	case "cp1250", "cp1251", "cp1253", "cp1254":
-		name = "windows-" + n[len("cp"):]
-	case "latin-1":
-		return charmap.ISO8859_1, nil
-	case "latin-9", "latin9":
-		return charmap.ISO8859_15, nil
+	if e, ok := encodings[strings.ToLower(name)]; ok {
+		return e, nil
 	}
 	e, err := ianaindex.IANA.Encoding(name)
 	if err != nil || e == nil {
@@ -121,16 +122,10 @@ func newTextReader(src io.Reader, name string, decided func(string)) (*textReade
 		t.decide(utf8Name, nil)
 	case !isAuto(name):
 		t.decide(utf8Name, nil)
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		t.src.Discard(2)
-		t.decide("utf-16le", xunicode.UTF16(xunicode.LittleEndian, xunicode.IgnoreBOM))
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		t.src.Discard(2)
-		t.decide("utf-16be", xunicode.UTF16(xunicode.BigEndian, xunicode.IgnoreBOM))
-	case looksUTF16(head, 1):
-		t.decide("utf-16le", xunicode.UTF16(xunicode.LittleEndian, xunicode.IgnoreBOM))
-	case looksUTF16(head, 0):
-		t.decide("utf-16be", xunicode.UTF16(xunicode.BigEndian, xunicode.IgnoreBOM))
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), looksUTF16(head, 1):
+		t.decide("utf-16le", utf16LE)
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}), looksUTF16(head, 0):
+		t.decide("utf-16be", utf16BE)
 	}
 	return t, nil
 }
@@ -154,26 +149,17 @@ func (t *textReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	b, _ := t.src.Peek(min(t.src.Buffered(), len(p))) // what is buffered can be peeked
-	ascii := asciiPrefix(b)
-	if ascii == 0 && len(b) > 0 {
+	ascii := slices.IndexFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
+	if ascii == 0 {
 		b, _ = t.src.Peek(window)
 		t.decide(guessEncoding(b))
 		return t.r.Read(p)
 	}
+	if ascii < 0 {
+		ascii = len(b)
+	}
 	copy(p, b[:ascii])
 	return t.src.Discard(ascii)
-}
-
-// asciiPrefix is how many bytes at the beginning of b are ASCII.
-func asciiPrefix(b []byte) int {
-	n := 0
-	for len(b)-n >= 8 && binary.LittleEndian.Uint64(b[n:])&0x8080808080808080 == 0 {
-		n += 8
-	}
-	for n < len(b) && b[n] < utf8.RuneSelf {
-		n++
-	}
-	return n
 }
 
 // looksUTF16 tells whether every other byte from the given one on is mostly NUL
@@ -189,63 +175,33 @@ func looksUTF16(head []byte, from int) bool {
 	return pairs > 0 && nul[from]*2 > pairs && nul[1-from]*20 < pairs
 }
 
+// latin9 matches text where it was written in ISO 8859-15, and decoded as such: it has
+// letters and the euro sign in place of eight signs of the other two encodings of
+// Western Europe.
+var latin9 = regexp.MustCompile(`[0-9] ?€|€ ?[0-9]|(^|[^0-9])[ŠšŽžŒœŸ][A-Za-zÀ-ÿ]`)
+
 // guessEncoding decides from text that holds bytes beyond ASCII. UTF-8 sequences
 // hardly ever occur by chance: where there are as many as bytes that are not UTF-8,
 // the text is UTF-8 with some invalid rows.
 func guessEncoding(b []byte) (string, encoding.Encoding) {
 	valid, invalid := 0, 0
-	for i := 0; i < len(b); {
-		if b[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if !utf8.FullRune(b[i:]) {
-			break // cut off by the window
-		}
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
+	for rest := b; utf8.FullRune(rest); { // the window may cut the last one off
+		r, n := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError && n == 1:
 			invalid++
-		} else {
+		case n > 1:
 			valid++
 		}
-		i += n
+		rest = rest[n:]
 	}
-	if invalid == 0 || valid >= invalid {
+	if valid >= invalid {
 		return utf8Name, nil
 	}
-	// Windows-1252 has characters where ISO 8859 has control codes. Where the text
-	// has none of them, it may be ISO 8859-15: letters and the euro sign in place of
-	// eight signs. All other bytes are the same in the three.
-	votes := 0
-	for i, c := range b {
-		var before, after byte
-		if i > 0 {
-			before = b[i-1]
-		}
-		if i+1 < len(b) {
-			after = b[i+1]
-		}
-		switch {
-		case c >= 0x80 && c < 0xa0:
-			return "windows-1252", charmap.Windows1252
-		case c == 0xa4 && (isDigit(before) || isDigit(after) || before == ' ' && isDigit(at(b, i-2)) || after == ' ' && isDigit(at(b, i+2))):
-			votes++ // € beside an amount, not ¤
-		case bytes.IndexByte([]byte{0xa6, 0xa8, 0xb4, 0xb8, 0xbc, 0xbd, 0xbe}, c) >= 0 && isLetter(after) && (isLetter(before) || !isDigit(before)):
-			votes++ // Š, š, Ž, ž, Œ, œ, Ÿ in a word, not a sign
-		}
-	}
-	if votes > 0 {
+	text, err := charmap.ISO8859_15.NewDecoder().Bytes(b)
+	// Windows-1252 has characters where ISO 8859-15 has none.
+	if err == nil && latin9.Match(text) && !bytes.ContainsRune(text, utf8.RuneError) {
 		return "iso-8859-15", charmap.ISO8859_15
 	}
 	return "windows-1252", charmap.Windows1252
 }
-
-func at(b []byte, i int) byte {
-	if i < 0 || i >= len(b) {
-		return 0
-	}
-	return b[i]
-}
-
-func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
-func isLetter(c byte) bool { return c < utf8.RuneSelf && unicode.IsLetter(rune(c)) || c >= 0xc0 }

@@ -37,5 +37,5 @@ func Guess(o Options) (string, error) {
 	if len(s.Columns) == 0 {
 		return "", errors.New(f.Name + ": there is no row to guess from")
 	}
-	return mapping.Guess(s), nil
+	return mapping.Guess(s)
 }

@@ -95,6 +95,7 @@ func TestGuessUnsure(t *testing.T) {
 		{"no address and no number", "x.csv", "Record ID,Shoe size\n1,42\n", []string{`- "Record ID" # unsure`, `Left out: "Shoe size"`}},
 		{"nothing", "x.csv", "Shoe size\n42\n", []string{`- "Shoe size" # unsure`, "fields:\n    {}\n"}},
 		{"an identity of its own", "x.csv", "contactIds,email\nabc,a@example.com\n", []string{`- {column: "contactIds", type: list}`, `# - {column: "email"`}},
+		{"a header without rows", "x.csv", "phone,Shoe size\n", []string{`- "phone" # unsure: no column looks like`, `empty here: "phone", "Shoe size"`}},
 		{"several addresses in a cell", "x.csv", "email,mobile\n\"a@example.com, b@example.com\",+447700900123\n", []string{`# email: "email" # unsure: it holds more than one address`, `- {column: "mobile", type: phone} # unsure`}},
 		{"nested objects", "x.ndjson", `{"id":1,"contact":{"email":"a@example.com","name":{"given_name":"Ada"}},"x":null}`, []string{
 			`- {column: "contact.email", type: email, lower: true}`, `firstname: "contact.name.given_name"`, `empty here: "x"`}},

@@ -33,10 +33,11 @@ type file struct {
 	in      *Input
 	options Options
 	plan    *mapping.Plan
-	rejects bool  // the last five columns are those of a reject file
-	sepLine bool  // the first line is sep=;
-	array   bool  // NDJSON: one JSON array
-	size    int64 // 0 where it is not known
+	header  []string // the columns of a record, those that a reject file adds among them
+	rejects bool     // the last five columns are those of a reject file
+	sepLine bool     // the first line is sep=;
+	array   bool     // NDJSON: one JSON array
+	size    int64    // 0 where it is not known
 
 	once     *bufio.Reader // what can be read only once: standard input, a pipe
 	used     bool          // once was read

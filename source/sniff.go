@@ -5,26 +5,20 @@ import (
 	"fmt"
 	"importer/source/mapping"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
+var delimiters = map[string]rune{
+	"": 0, "auto": 0, "comma": ',', "semicolon": ';', "tab": '\t', `\t`: '\t', "pipe": '|', "space": ' ',
+}
+
 // ParseDelimiter reads the value of --delimiter: one character, or the word
 // auto, comma, semicolon, tab, pipe or space. Auto is 0.
 func ParseDelimiter(s string) (rune, error) {
-	switch strings.ToLower(s) {
-	case "", "auto":
-		return 0, nil
-	case "comma":
-		return ',', nil
-	case "semicolon":
-		return ';', nil
-	case "tab", `\t`:
-		return '\t', nil
-	case "pipe":
-		return '|', nil
-	case "space":
-		return ' ', nil
+	if r, ok := delimiters[strings.ToLower(s)]; ok {
+		return r, nil
 	}
 	r, n := utf8.DecodeRuneInString(s)
 	if n != len(s) || r == utf8.RuneError || strings.ContainsRune("\"\r\n\x00", r) {
@@ -54,24 +48,25 @@ func guessFormat(name string, text []byte) Format {
 // guessDelimiter finds the delimiter that takes the header and the rows of the
 // sample apart into equally many fields, preferably with names that are known.
 func guessDelimiter(sample []byte) rune {
+	const records = 100
 	best, bestScore := ',', 0.0
 	for _, d := range []rune{',', ';', '\t', '|'} {
-		const records = 100
+		field := fieldPattern(d)
 		rest := bytes.TrimLeft(sample, "\r\n")
-		header := splitRecord(rest, d)
-		if len(header.cells) < 2 {
+		header := splitRecord(rest, field, false)
+		columns := len(header.cells)
+		if columns < 2 {
 			continue
 		}
-		rest = rest[header.end:]
 		same, all := 0.0, 0.0
-		for len(rest) > 0 && all < records {
-			s := splitRecord(rest, d)
+		for rest = rest[header.end:]; len(rest) > 0 && all < records; {
+			s := splitRecord(rest, field, false)
 			rest = bytes.TrimLeft(rest[s.end:], "\r\n")
 			if len(rest) == 0 && all > 0 {
 				break // the last one may be cut off
 			}
 			all++
-			if len(s.cells) == len(header.cells) {
+			if len(s.cells) == columns {
 				same++
 			}
 		}
@@ -79,13 +74,10 @@ func guessDelimiter(sample []byte) rune {
 		if all > 0 {
 			score = same / all
 		}
-		for _, name := range header.cells {
-			if mapping.IsKnown(name) {
-				score++
-				break
-			}
+		if slices.ContainsFunc(header.cells, mapping.IsKnown) {
+			score++
 		}
-		score += float64(min(len(header.cells), 20)) / 100
+		score += float64(min(columns, 20)) / 100
 		if score > bestScore {
 			best, bestScore = d, score
 		}

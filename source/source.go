@@ -254,8 +254,16 @@ func (f *file) reader() (next func(*mapping.Record) error, done func(), err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if f.Format == CSV {
-		return newCSVReader(text, f).next, closeText, nil
+	switch {
+	case f.Format == CSV:
+		c, err := newCSVReader(text, f)
+		if err != nil {
+			closeText()
+			return nil, nil, err
+		}
+		return c.next, closeText, nil
+	case f.array:
+		return newArrayReader(text).next, closeText, nil
 	}
-	return newJSONReader(text, f).next, closeText, nil
+	return jsonReader{newLineReader(text)}.next, closeText, nil
 }

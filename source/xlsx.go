@@ -134,7 +134,7 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 	if err != nil {
 		return err
 	}
-	width := r.file.width()
+	width := len(r.file.header)
 	if len(cells) > width {
 		rec.Fault = &mapping.Fault{
 			Field:  fmt.Sprintf("column %d", len(cells)),

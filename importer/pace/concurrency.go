@@ -39,7 +39,6 @@ type Concurrency struct {
 	mu       sync.Mutex
 	climber  climber
 	heldBack int // slots that nobody gets, so that no more than the limit are in flight
-	inFlight int
 }
 
 // NewConcurrency returns a limit of at most that many requests, 1 or more.
@@ -62,13 +61,7 @@ func (c *Concurrency) Acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.slots.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	c.inFlight++
-	c.mu.Unlock()
-	return nil
+	return c.slots.Acquire(ctx, 1)
 }
 
 // Release ends what Acquire began. latency is the time from sending the request
@@ -78,13 +71,15 @@ func (c *Concurrency) Acquire(ctx context.Context) error {
 func (c *Concurrency) Release(latency time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if latency > 0 && c.inFlight >= c.climber.limit {
+	slots := 1
+	if c.slots.TryAcquire(1) {
+		slots++ // the limit was not exhausted
+	} else if latency > 0 {
 		c.climber.answer(latency, ok)
 	}
-	c.inFlight--
-	// The slot goes back; more of them where the limit rose, none where it fell.
-	free := max(0, c.heldBack+1-(c.climber.max-c.climber.limit))
-	c.heldBack += 1 - free
+	// They go back; more of them where the limit rose, fewer where it fell.
+	free := max(0, c.heldBack+slots-(c.climber.max-c.climber.limit))
+	c.heldBack += slots - free
 	c.slots.Release(int64(free))
 }
 

@@ -1,10 +1,7 @@
 package mapping
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"importer/importer/contact"
 	"math"
 	"strconv"
 	"strings"
@@ -112,18 +109,4 @@ func phoneOf(s string, o *options) (string, *Fault) {
 		hint = "write it with + and the country code, or name the country in region in the mapping"
 	}
 	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
-}
-
-// appendMemory appends a memory and what closes the list. Its id depends on its
-// text and time alone, so that the same row gives the same profile in every run.
-func appendMemory(dst []byte, text, at string, end ...byte) []byte {
-	sum := sha256.Sum256([]byte(at + "\x00" + text))
-	dst = append(dst, `{"id":"`...)
-	dst = hex.AppendEncode(dst, sum[:8])
-	dst = append(dst, `","timestamp":`...)
-	dst = contact.AppendString(dst, at)
-	dst = append(dst, `,"text":`...)
-	dst = contact.AppendString(dst, text)
-	dst = append(dst, '}')
-	return append(dst, end...)
 }

@@ -7,16 +7,14 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
-	"github.com/go-json-experiment/json"
 )
 
 // A program is an expression of the mapping. It sees the columns that it names,
 // as texts: row["First Name"].
 type program struct {
-	code    *vm.Program
-	columns []string
-	slots   []int
-	env     exprEnv // used again for each row
+	code  *vm.Program
+	slots map[string]int // of the columns
+	env   exprEnv        // used again for each row
 }
 
 type exprEnv struct {
@@ -39,14 +37,13 @@ func compileExpr(path, code string, condition bool, find resolver) (*program, er
 	if v.whole != v.named {
 		return nil, mappingError(path, `row stands for a column only with its name in quotes behind it, as in row["First Name"]`)
 	}
-	prog := &program{code: p, env: exprEnv{Row: make(map[string]string)}}
+	prog := &program{code: p, slots: make(map[string]int), env: exprEnv{Row: make(map[string]string)}}
 	for _, column := range v.columns {
 		slot, ok := find(column)
 		if !ok {
 			return nil, &noColumn{path: path, column: column}
 		}
-		prog.columns = append(prog.columns, column)
-		prog.slots = append(prog.slots, slot)
+		prog.slots[column] = slot
 	}
 	return prog, nil
 }
@@ -74,11 +71,11 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 	}
 }
 
-// run computes the expression for a record. Nothing and an empty text are empty
-// cells.
-func (p *program) run(r *slots) (any, *Fault) {
-	for i, column := range p.columns {
-		c := r.at(p.slots[i])
+// run computes the expression for the cells of a record. Nothing and an empty text
+// are empty cells.
+func (p *program) run(cells []cell) (any, *Fault) {
+	for column, slot := range p.slots {
+		c := cells[slot]
 		if c.kind == 'n' {
 			c.text = ""
 		}
@@ -93,20 +90,14 @@ func (p *program) run(r *slots) (any, *Fault) {
 }
 
 // cell computes the expression as a value.
-func (p *program) cell(r *slots) (cell, *Fault) {
-	v, f := p.run(r)
+func (p *program) cell(cells []cell) (cell, *Fault) {
+	v, f := p.run(cells)
 	if f != nil {
 		return cell{}, f
 	}
-	switch v := v.(type) {
-	case nil:
-		return cell{}, nil
-	case string:
-		return cell{text: v}, nil
-	}
-	b, err := json.Marshal(v, asEverDigested)
+	c, err := cellOf(v)
 	if err != nil {
 		return cell{}, &Fault{Reason: fmt.Sprintf("the expression of the mapping gives no value: %s", err), Hint: "correct the expression in the configuration"}
 	}
-	return jsonCell(b), nil
+	return c, nil
 }

@@ -54,8 +54,7 @@ type Sample struct {
 	JSON      bool     // the columns are the members of objects
 
 	Columns []string
-	values  [][]string     // by column: what is not empty
-	at      map[string]int // of columns that are members: their places
+	values  map[int][]string // by column: what is not empty
 	rows    int
 }
 
@@ -65,19 +64,15 @@ func (s *Sample) Full() bool { return s.rows >= 1000 }
 // Add adds a record. One that cannot be read is left out.
 func (s *Sample) Add(rec *Record) {
 	switch {
-	case rec.Fault != nil:
-	case !s.JSON:
-		s.rows++
-		for len(s.values) < len(s.Columns) {
-			s.values = append(s.values, nil)
-		}
-		for i, cell := range rec.Cells {
-			s.addValue(i, cell)
-		}
-	case rec.JSON.Kind() == '{' && rec.JSON.IsValid():
-		s.rows++
+	case rec.Fault != nil, s.JSON && (rec.JSON.Kind() != '{' || !rec.JSON.IsValid()):
+		return
+	case s.JSON:
 		s.addObject("", rec.JSON)
 	}
+	for i, cell := range rec.Cells {
+		s.addValue(i, cell)
+	}
+	s.rows++
 }
 
 func (s *Sample) addObject(prefix string, object jsontext.Value) {
@@ -87,16 +82,12 @@ func (s *Sample) addObject(prefix string, object jsontext.Value) {
 			s.addObject(name+".", m.json())
 			continue
 		}
-		i, ok := s.at[name]
-		if !ok {
+		i := slices.Index(s.Columns, name)
+		if i < 0 {
 			if i = len(s.Columns); i >= MaxColumns {
 				continue
 			}
-			if s.at == nil {
-				s.at = make(map[string]int)
-			}
-			s.at[name] = i
-			s.Columns, s.values = append(s.Columns, name), append(s.values, nil)
+			s.Columns = append(s.Columns, name)
 		}
 		if m.kind != 'n' {
 			s.addValue(i, m.text)
@@ -105,26 +96,19 @@ func (s *Sample) addObject(prefix string, object jsontext.Value) {
 }
 
 func (s *Sample) addValue(column int, value string) {
+	if s.values == nil {
+		s.values = make(map[int][]string)
+	}
 	if value = strings.TrimSpace(value); value != "" {
 		s.values[column] = append(s.values[column], value)
 	}
 }
 
-// A guesser writes a configuration for a sample.
+// A guesser guesses what the columns of a sample are for.
 type guesser struct {
 	*Sample
 	used   map[int]bool
 	region string
-	b      strings.Builder
-}
-
-// Guess writes the sections source and mapping of a configuration for a sample, in
-// YAML with comments. What it is not sure about is marked "unsure".
-func Guess(s *Sample) string {
-	g := &guesser{Sample: s, used: make(map[int]bool)}
-	g.guessRegion()
-	g.write()
-	return g.b.String()
 }
 
 // find returns the columns for a field, the best first.
@@ -178,7 +162,7 @@ func (g *guesser) fit(column int, k kind, o options) bool {
 		if k == date && noDate(v) {
 			continue
 		}
-		if _, f := appendValue(nil, cell{text: v}, k, &o, ""); f != nil {
+		if _, f := valueOf(cell{text: v}, k, &o, ""); f != nil {
 			return false
 		}
 	}

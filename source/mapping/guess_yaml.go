@@ -1,108 +1,99 @@
 package mapping
 
 import (
+	_ "embed"
 	"fmt"
 	"importer/importer/contact"
 	"importer/internal/words"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 )
 
-func (g *guesser) line(format string, args ...any) { fmt.Fprintf(&g.b, format+"\n", args...) }
+//go:embed guess.yaml.tmpl
+var guessText string
+
+var guessTemplate = template.Must(template.New("").Parse(guessText))
+
+// Guess writes the sections source and mapping of a configuration for a sample, in
+// YAML with comments. What it is not sure about is marked "unsure".
+func Guess(s *Sample) (string, error) {
+	g := &guesser{Sample: s, used: make(map[int]bool)}
+	g.guessRegion()
+	found := ""
+	if s.Delimiter != 0 {
+		found = fmt.Sprintf("the delimiter %q", s.Delimiter)
+		if s.Encoding != "" {
+			found += " and the encoding " + s.Encoding
+		}
+	}
+	// Each takes columns, and those behind it get what is left.
+	ids, fields, memories := g.contactIDs(), g.fields(), g.memories()
+	leftOut, empty := g.leftOut()
+	var b strings.Builder
+	err := guessTemplate.Execute(&b, map[string]any{
+		"Name": s.Name, "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
+		"APIShape": s.JSON && slices.Contains(s.Columns, "contactIds") &&
+			slices.ContainsFunc(s.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }),
+		"Region": g.region, "ContactIDs": ids, "Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
+	})
+	return b.String(), err
+}
+
+// quoteYAML lists texts in YAML.
+func quoteYAML(texts ...string) string {
+	quoted := make([]string, len(texts))
+	for i, s := range texts {
+		quoted[i] = string(contact.StringValue(s))
+	}
+	return strings.Join(quoted, ", ")
+}
 
 // name is a column in YAML.
 func (g *guesser) name(column int) string { return quoteYAML(g.Columns[column]) }
-
-func (g *guesser) names(columns []int) string {
-	all := make([]string, len(columns))
-	for i, c := range columns {
-		all[i] = g.name(c)
-	}
-	return strings.Join(all, ", ")
-}
 
 // from says in YAML where a value comes from.
 func (g *guesser) from(columns []int) string {
 	if len(columns) == 1 {
 		return "column: " + g.name(columns[0])
 	}
-	return "columns: [" + g.names(columns) + "]"
+	var names []string
+	for _, c := range columns {
+		names = append(names, g.Columns[c])
+	}
+	return "columns: [" + quoteYAML(names...) + "]"
 }
 
-func quoteYAML(s string) string { return string(contact.StringValue(s)) }
-
-func (g *guesser) write() {
-	quoted := make([]string, len(g.Paths))
-	for i, p := range g.Paths {
-		quoted[i] = quoteYAML(p)
+func (g *guesser) use(columns ...int) {
+	for _, i := range columns {
+		g.used[i] = true
 	}
-	g.line("# Guessed from the header of %s and its first %s. What is marked", g.Sample.Name, words.Plural(g.rows, "row", "rows"))
-	g.line("# \"unsure\" wants a look. Show what becomes of a row: importer preview --row 1")
-	g.line("source:")
-	g.line("  paths: [%s]", strings.Join(quoted, ", "))
-	g.line("  format: %s", g.Format)
-	if g.Delimiter != 0 {
-		found := ""
-		if g.Encoding != "" {
-			found = " and the encoding " + g.Encoding
-		}
-		g.line("  # Found by itself in each file: the delimiter %q%s.", g.Delimiter, found)
-	}
-	g.line("")
-	if g.JSON && slices.Contains(g.Columns, "contactIds") && slices.ContainsFunc(g.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }) {
-		g.line("# No mapping is needed: the objects are in the API's own shape.")
-		return
-	}
-	g.line("mapping:")
-	if g.region != "" {
-		g.line("  # The country of phone numbers without a country code.")
-		g.line("  region: %s # unsure: the one that most numbers with a country code have", g.region)
-	}
-	g.writeIDs()
-	g.line("  fields:")
-	fields := g.b.Len()
-	for _, r := range roles {
-		if r.field != "mobile" && r.field != "phone" {
-			g.writeField(r.field)
-		}
-	}
-	if g.b.Len() == fields {
-		g.line("    {}")
-	}
-	g.writeRest()
 }
 
-// writeIDs chooses what identifies a contact: an address or a number that a
-// channel knows them by.
-func (g *guesser) writeIDs() {
+// contactIDs chooses what identifies a contact: an address or a number that a
+// channel knows them by. Ids of the CRM, or the first column, are for where there
+// are none.
+func (g *guesser) contactIDs() (lines []string) {
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	own := slices.DeleteFunc(g.find("contactIds"), func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
 	emails := g.fitting(g.find("email"), email, options{})
 	phones := options{region: g.region}
 	mobiles := g.fitting(g.find("mobile"), phone, phones)
 	others := g.fitting(g.find("phone"), phone, phones)
-	own := g.find("contactIds")
-	own = slices.DeleteFunc(own, func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
+	g.use(slices.Concat(own, mobiles, others)...)
 
-	g.line("  # What a contact is known by in the channels. All that are not empty are taken.")
-	g.line("  contact_ids:")
-	some := false
+	comment := ""
 	if len(own) > 0 {
-		g.line("    - {column: %s, type: list}", g.name(own[0]))
-		some = true
+		add("- {column: %s, type: list}", g.name(own[0]))
+		comment = "# "
 	}
 	if len(emails) > 0 {
-		comment := ""
-		if some {
-			comment = "# "
-		}
-		g.line("    %s- {%s, type: email, lower: true}", comment, g.from(emails))
-		some = true
+		add("%s- {%s, type: email, lower: true}", comment, g.from(emails))
 	}
 	// A number is an identity of its own where it stands in for the address.
-	needed := !some
-	for _, i := range append(slices.Clone(emails), own...) {
-		needed = needed || len(g.values[i]) < g.rows
-	}
+	known := slices.Concat(own, emails)
+	needed := len(known) == 0 || slices.ContainsFunc(known, func(i int) bool { return len(g.values[i]) < g.rows })
 	numbers := mobiles
 	if len(numbers) == 0 {
 		numbers = others
@@ -110,35 +101,25 @@ func (g *guesser) writeIDs() {
 	switch {
 	case len(numbers) == 0:
 	case needed:
-		g.line("    - {%s, type: phone} # unsure: people who share a number cannot both be imported", g.from(numbers))
-		some = true
+		add("- {%s, type: phone} # unsure: people who share a number cannot both be imported", g.from(numbers))
 	default:
-		g.line("    # - {%s, type: phone} # also known by this number", g.from(numbers))
+		add("# - {%s, type: phone} # also known by this number", g.from(numbers))
 	}
-	g.writeRecordIDs(some)
-	for _, i := range slices.Concat(own, mobiles, others) {
-		g.used[i] = true
-	}
-}
-
-// writeRecordIDs offers the ids of the CRM, or the first column, where there are
-// none that a channel knows.
-func (g *guesser) writeRecordIDs(some bool) {
 	for i, column := range g.Columns {
 		switch {
 		case !slices.Contains(recordIDs, plainName(column)):
 			continue
-		case some:
-			g.line("    # - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
+		case len(lines) > 0:
+			add("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
 		default:
-			g.line("    - %s # unsure: no channel knows a contact by it", g.name(i))
-			some = true
+			add("- %s # unsure: no channel knows a contact by it", g.name(i))
 		}
-		g.used[i] = true
+		g.use(i)
 	}
-	if !some {
-		g.line("    - %s # unsure: no column looks like an address or a number", g.name(0))
+	if len(lines) == 0 {
+		add("- %s # unsure: no column looks like an address or a number", g.name(0))
 	}
+	return lines
 }
 
 // fitting are the columns that hold something, all of it of a kind.
@@ -146,71 +127,57 @@ func (g *guesser) fitting(columns []int, k kind, o options) []int {
 	return slices.DeleteFunc(slices.Clone(columns), func(i int) bool { return len(g.values[i]) == 0 || !g.fit(i, k, o) })
 }
 
-func (g *guesser) writeField(field string) {
-	columns := g.find(field)
-	if len(columns) == 0 {
-		if field == "firstname" || field == "lastname" {
-			g.writeFullName(field)
-		}
-		return
-	}
-	for _, i := range columns {
-		g.used[i] = true
-	}
-	best := columns[0]
-	for _, i := range columns {
-		if len(g.values[i]) > 0 {
-			best = i
-			break
+func (g *guesser) fields() (lines []string) {
+	for _, r := range roles {
+		if line := g.field(r.field); line != "" {
+			lines = append(lines, line)
 		}
 	}
-	name := g.name(best)
-	switch field {
-	case "email":
-		if fit := g.fitting(columns, email, options{}); len(fit) > 0 {
-			g.line("    email: {%s, lower: true}", g.from(fit))
-		} else {
-			g.line("    # email: %s # unsure: it holds more than one address, or none: %s", name, g.examples(best))
-		}
-	case "birthday":
-		g.writeDate(best)
-	case "tasks":
-		g.writeList(best)
-	case "accepted_gdpr", "prevent_data_collection":
-		switch {
-		case g.fit(best, boolean, options{}):
-			g.line("    %s: %s", field, name)
-		default:
-			g.line("    # unsure: which of %s is a yes?", g.examples(best))
-			g.line("    # %s: {column: %s, true_values: [], false_values: []}", field, name)
-		}
-	case "age":
-		if g.fit(best, whole, options{}) {
-			g.line("    age: %s", name)
-		} else {
-			g.line("    # age: %s # unsure: not whole numbers: %s", name, g.examples(best))
-		}
-	default:
-		g.line("    %s: %s", field, name)
-	}
+	return lines
 }
 
-// writeFullName takes a name apart where there is no column for its parts.
-func (g *guesser) writeFullName(field string) {
-	for i, column := range g.Columns {
-		if !slices.Contains(fullNames, plainName(column)) || len(g.values[i]) == 0 {
-			continue
-		}
-		// Both parts come from it: it is not looked for again.
-		g.used[i] = true
-		row := "row[" + quoteYAML(column) + "]"
-		code := `split(trim(` + row + `), " ")[0]`
-		if field == "lastname" {
-			code = `trim(join(split(trim(` + row + `), " ")[1:], " "))`
-		}
-		g.line("    %s: {expr: '%s'} # unsure: the first word is taken for the first name", field, strings.ReplaceAll(code, "'", "''"))
-		return
+// field is the entry of a field; empty where there is no column for it.
+func (g *guesser) field(field string) string {
+	t := defaultField(field)
+	columns := g.find(field)
+	if t == nil { // mobile and phone give contact ids only
+		return ""
 	}
+	if len(columns) == 0 {
+		return g.partOfName(field)
+	}
+	g.use(columns...)
+	best := columns[max(0, slices.IndexFunc(columns, func(i int) bool { return len(g.values[i]) > 0 }))]
+	name, fits := g.name(best), g.fit(best, t.kind, options{})
+	switch {
+	case field == "birthday":
+		return g.date(best)
+	case t.kind == list:
+		return g.list(best)
+	case t.kind == email:
+		if fit := g.fitting(columns, email, options{}); len(fit) > 0 {
+			return fmt.Sprintf("email: {%s, lower: true}", g.from(fit))
+		}
+		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", name, g.examples(best))
+	case t.kind == boolean && !fits:
+		return fmt.Sprintf("# unsure: which of %s is a yes?\n    # %s: {column: %s, true_values: [], false_values: []}", g.examples(best), field, name)
+	case !fits:
+		return fmt.Sprintf("# %s: %s # unsure: not whole numbers: %s", field, name, g.examples(best))
+	}
+	return field + ": " + name
+}
+
+// partOfName takes a name apart where there is no column for its parts.
+func (g *guesser) partOfName(field string) string {
+	words := map[string]string{"firstname": `split(trim(%s), " ")[0]`, "lastname": `trim(join(split(trim(%s), " ")[1:], " "))`}[field]
+	for i, column := range g.Columns {
+		if words != "" && slices.Contains(fullNames, plainName(column)) && len(g.values[i]) > 0 {
+			g.use(i)
+			code := fmt.Sprintf(words, "row["+g.name(i)+"]")
+			return fmt.Sprintf("%s: {expr: '%s'} # unsure: the first word is taken for the first name", field, strings.ReplaceAll(code, "'", "''"))
+		}
+	}
+	return ""
 }
 
 // guessLayouts are tried in this order: where two fit, the first one wins and is
@@ -218,7 +185,7 @@ func (g *guesser) writeFullName(field string) {
 var guessLayouts = []string{"YYYY-MM-DD", "D.M.YYYY", "M/D/YYYY", "D/M/YYYY", "M/D/YY", "D-M-YYYY", "YYYY/MM/DD", "MMM D, YYYY", "D MMM YYYY",
 	"YYYY-MM-DD HH:mm", "YYYY-MM-DD HH:mm:ss", "unix_ms"}
 
-func (g *guesser) writeDate(column int) {
+func (g *guesser) date(column int) string {
 	var fit []string
 	for _, l := range guessLayouts {
 		layout, err := goLayout(l)
@@ -226,97 +193,88 @@ func (g *guesser) writeDate(column int) {
 			fit = append(fit, l)
 		}
 	}
+	name := g.name(column)
 	switch {
 	case len(g.values[column]) == 0:
-		g.line("    birthday: {column: %s, type: date} # unsure: it is empty here", g.name(column))
+		return fmt.Sprintf("birthday: {column: %s, type: date} # unsure: it is empty here", name)
 	case len(fit) == 0:
-		g.line("    birthday: %s # unsure: not dates in one form: %s", g.name(column), g.examples(column))
-	case len(fit) > 1:
-		g.line("    birthday: {column: %s, type: date, layouts: [%s]} # unsure: or %s", g.name(column), quoteYAML(fit[0]), fit[1])
-	default:
-		g.line("    birthday: {column: %s, type: date, layouts: [%s]}", g.name(column), quoteYAML(fit[0]))
+		return fmt.Sprintf("birthday: %s # unsure: not dates in one form: %s", name, g.examples(column))
 	}
+	entry := fmt.Sprintf("birthday: {column: %s, type: date, layouts: [%s]}", name, quoteYAML(fit[0]))
+	if len(fit) > 1 {
+		entry += " # unsure: or " + fit[1]
+	}
+	return entry
 }
 
-func (g *guesser) writeList(column int) {
-	separator := ""
-	for _, v := range g.values[column] {
-		switch {
-		case strings.Contains(v, " ::: "):
-			separator = " ::: "
-		case strings.ContainsAny(v, ";|"), strings.HasPrefix(v, "["):
-			if separator == "," {
-				separator = ""
-			}
-		case strings.Contains(v, ",") && separator == "":
-			separator = ","
-		}
+func (g *guesser) list(column int) string {
+	values := "\n" + strings.Join(g.values[column], "\n")
+	entry := "tasks: " + g.name(column)
+	switch {
+	case strings.Contains(values, " ::: "):
+		entry = fmt.Sprintf("tasks: {column: %s, separator: %s}", g.name(column), quoteYAML(" ::: "))
+	case strings.Contains(values, ",") && !strings.ContainsAny(values, ";|") && !strings.Contains(values, "\n["):
+		entry = fmt.Sprintf("tasks: {column: %s, separator: %s}", g.name(column), quoteYAML(","))
 	}
-	comment := " # unsure: of the default fields, tasks is the only list of texts"
-	if plainName(g.Columns[column]) == "tasks" {
-		comment = ""
+	if plainName(g.Columns[column]) != "tasks" {
+		entry += " # unsure: of the default fields, tasks is the only list of texts"
 	}
-	if separator == "" {
-		g.line("    tasks: %s%s", g.name(column), comment)
-	} else {
-		g.line("    tasks: {column: %s, separator: %s}%s", g.name(column), quoteYAML(separator), comment)
-	}
+	return entry
 }
 
-// writeRest says what becomes of the other columns.
-func (g *guesser) writeRest() {
+// memories offers a column of texts, if there is one.
+func (g *guesser) memories() string {
 	for i, column := range g.Columns {
 		if !g.used[i] && slices.Contains(notes, plainName(column)) && len(g.values[i]) > 0 {
-			g.used[i] = true
-			g.line("    # memories: {column: %s, type: memory, timestamp: 2026-01-31T00:00:00Z} # unsure: texts that a bot would see", g.name(i))
-			break
+			g.use(i)
+			return fmt.Sprintf("# memories: {column: %s, type: memory, timestamp: 2026-01-31T00:00:00Z} # unsure: texts that a bot would see", g.name(i))
 		}
 	}
-	var rest, empty []string
+	return ""
+}
+
+// leftOut names the other columns, and those of them that are empty.
+func (g *guesser) leftOut() (rest, empty string) {
+	var names, emptyNames []string
 	for i, column := range g.Columns {
 		switch {
 		case g.used[i] || strings.HasPrefix(column, "_") || strings.TrimSpace(column) == "":
 		case len(g.values[i]) == 0:
-			empty = append(empty, g.name(i))
+			emptyNames = append(emptyNames, g.name(i))
 		default:
-			rest = append(rest, g.name(i))
+			names = append(names, g.name(i))
 		}
 	}
-	g.line("  # Columns that are not named above are left out. To keep one, create a custom")
-	g.line("  # field for it and name that under fields, as in shoe_size: Shoe size")
-	g.line("  unnamed: ignore")
-	g.wrapped("  # Left out: ", rest)
-	g.wrapped("  # Left out, and empty here: ", empty)
+	return wrapped("# Left out: ", names), wrapped("# Left out, and empty here: ", emptyNames)
 }
 
-// wrapped writes names into comment lines of 100 characters or so.
-func (g *guesser) wrapped(start string, names []string) {
+// wrapped writes names into comment lines of 100 characters or so; nothing where
+// there are none.
+func wrapped(start string, names []string) string {
 	if len(names) == 0 {
-		return
+		return ""
 	}
-	line := start
+	var lines []string
+	line := "  " + start
 	for i, name := range names {
 		if i < len(names)-1 {
 			name += ", "
 		}
 		if len(line)+len(name) > 100 {
-			g.line("%s", strings.TrimRight(line, " "))
+			lines = append(lines, strings.TrimRight(line, " "))
 			line = "  #   "
 		}
 		line += name
 	}
-	g.line("%s", line)
+	return strings.TrimSpace(strings.Join(append(lines, line), "\n"))
 }
 
 // examples are some values of a column.
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if v = Show(v); !slices.Contains(some, v) {
+		if v = Show(v); !slices.Contains(some, v) && len(some) < 4 {
 			some = append(some, v)
-		}
-		if len(some) == 4 {
-			break
 		}
 	}
 	return strings.Join(some, ", ")

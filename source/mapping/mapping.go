@@ -210,7 +210,7 @@ func (m *Mapping) compileIDs(p *Plan, find resolver) error {
 		if !slices.Contains([]kind{text, email, phone, list}, out.kind) {
 			return mappingError(out.path+".type", "is %q; a contact id is text, email, phone or list", v.Type)
 		}
-		p.ids = append(p.ids, *out)
+		p.ids = append(p.ids, out)
 	}
 	p.allIDs = len(p.ids) > 0
 	return nil
@@ -244,7 +244,7 @@ func (m *Mapping) compileFields(p *Plan, find resolver) error {
 		for _, slot := range out.slots {
 			p.used[slot] = true
 		}
-		p.fields = append(p.fields, *out)
+		p.fields = append(p.fields, out)
 	}
 	return nil
 }
@@ -267,38 +267,23 @@ func defaultField(name string) *target {
 	return nil
 }
 
+// fieldTypes are the types that a mapping may give to a default field, by its kind.
+var fieldTypes = map[kind]string{
+	text: "text, email, phone or date", email: "text, email, phone or date", whole: "number", boolean: "bool",
+	list: "list", object: "json", memories: "memory or json",
+}
+
 // fits tells whether the type of a value is that of a default field, and makes
 // a general type the narrower one that the field needs.
 func fits(out *output, name, typ string) error {
 	t := defaultField(name)
-	if t == nil || typ == "" {
-		return nil
+	switch {
+	case t == nil || typ == "":
+	case !strings.Contains(fieldTypes[t.kind], typ):
+		return mappingError(out.path+".type", "is %q; the field %s takes %s", typ, name, fieldTypes[t.kind])
+	case out.kind == number || out.kind == anyJSON:
+		out.kind = t.kind
 	}
-	want := ""
-	switch t.kind {
-	case text, email:
-		if slices.Contains([]kind{text, email, phone, date}, out.kind) {
-			return nil
-		}
-		want = "text, email, phone or date"
-	case whole:
-		want = "number"
-	case boolean:
-		want = "bool"
-	case list:
-		want = "list"
-	case object:
-		want = "json"
-	case memories:
-		if out.kind == memory {
-			return nil
-		}
-		want = "memory or json"
-	}
-	if !strings.Contains(want, typ) {
-		return mappingError(out.path+".type", "is %q; the field %s takes %s", typ, name, want)
-	}
-	out.kind = t.kind
 	return nil
 }
 

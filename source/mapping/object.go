@@ -13,141 +13,125 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An objectTaker takes JSON objects apart: the body of a create request,
+// takeObject puts the members of a JSON object into their slots. It is the body of a
+// create request,
 //
 //	{"contactIds":["…"],"profile":{…},"active":true}
 //
 // or a flat object whose members are named as the columns of a CSV file.
-type objectTaker struct {
-	plan    *Plan
-	ignored ignoredNames
-
-	// Used again for each record.
-	values []cell
-	names  []string
-}
-
-// takeApart takes a JSON object apart into the slots.
-func (r *objectTaker) takeApart(to *slots, line jsontext.Value) *Fault {
-	if c := line[0]; c != '{' {
+func (m *Mapper) takeObject(line jsontext.Value) *Fault {
+	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
+	m.cells = make([]cell, len(targets)+len(m.plan.members))
+	m.names = make([]string, len(m.cells))
 	var all []member
-	var profile jsontext.Value
-	for m, err := range members(line) {
+	for x, err := range members(line) {
 		if err != nil {
 			return &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: objectForm}
 		}
-		if m.name == "profile" && m.kind == '{' {
-			profile = m.json()
-			continue
-		}
-		all = append(all, m)
+		all = append(all, x)
 	}
-	if r.values == nil {
-		slots := len(targets) + len(r.plan.members)
-		r.values, r.names = make([]cell, slots), make([]string, slots)
+	for _, x := range all {
+		m.takeNamed(x)
 	}
-	clear(r.values)
-	clear(r.names)
-	*to = slots{values: r.values, names: r.names}
-	if len(r.plan.members) > 0 {
-		r.named(to, "", line)
+	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
+		return m.takeExact(all, all[i].json())
 	}
-	if profile == nil {
-		for _, m := range all {
-			if f := r.flat(to, m); f != nil {
-				return f
-			}
-		}
-		return nil
-	}
-	return r.exact(to, all, profile)
-}
-
-// exact takes over an object in the API's own shape: its members but for the
-// profile, and the profile.
-func (r *objectTaker) exact(to *slots, all []member, profile jsontext.Value) *Fault {
-	to.exact = true
-	for _, m := range all {
-		_, named := r.plan.members[m.name]
-		switch {
-		case m.name == "contactIds":
-			to.set(toContactIDs, m)
-		case m.name == "active":
-			to.set(toActive, m)
-		case !strings.HasPrefix(m.name, "_") && !named && !r.leads(m.name):
-			r.ignored.add(m.name, "")
-		}
-	}
-	for m := range members(profile) { // valid, as the line is
-		t, mapped := defaultField(m.name), r.plan.maps(m.name)
-		switch {
-		case t == nil:
-			to.custom = append(to.custom, m.field(m.name))
-		case !mapped:
-			to.set(byName[plainName(m.name)], m)
-		case !m.empty():
-			// It stands where the mapping gives nothing.
-			v, f := appendValue(nil, m.cell, t.kind, &options{}, "")
-			if f != nil {
-				f.Field = m.name
-				return f
-			}
-			if len(v) > 0 {
-				to.custom = append(to.custom, contact.Field{Name: m.name, Value: v})
-			}
+	for _, x := range all {
+		if f := m.takeFlat(x); f != nil {
+			return f
 		}
 	}
 	return nil
 }
 
-// named puts the members that the mapping names into their slots, those of
-// objects within the object too.
-func (r *objectTaker) named(to *slots, prefix string, object jsontext.Value) {
-	for m := range members(object) { // valid, as it was read before
-		m.name = prefix + m.name
-		if slot, ok := r.plan.members[m.name]; ok {
-			to.set(slot, m)
-		}
-		if m.kind == '{' && r.leads(m.name) {
-			r.named(to, m.name+".", m.json())
-		}
+func (m *Mapper) set(slot int, x member) { m.cells[slot], m.names[slot] = x.cell, x.name }
+
+// takeNamed puts a member that the mapping names into its slot, and those within it.
+func (m *Mapper) takeNamed(x member) {
+	if slot, ok := m.plan.members[x.name]; ok {
+		m.set(slot, x)
+	}
+	if x.kind != '{' || !m.leads(x.name) {
+		return
+	}
+	for inner := range members(x.json()) { // valid, as it was read before
+		inner.name = x.name + "." + inner.name
+		m.takeNamed(inner)
 	}
 }
 
 // leads tells whether the mapping names a member within the one of this name.
-func (r *objectTaker) leads(name string) bool {
-	for member := range r.plan.members {
-		if strings.HasPrefix(member, name) && strings.HasPrefix(member[len(name):], ".") {
+func (m *Mapper) leads(name string) bool {
+	for member := range m.plan.members {
+		if strings.HasPrefix(member, name+".") {
 			return true
 		}
 	}
 	return false
 }
 
-// flat puts a member of a flat object where it goes by its name, if anywhere.
-func (r *objectTaker) flat(to *slots, m member) *Fault {
-	slot, named := r.plan.members[m.name]
-	way, target := r.plan.mapping.way(m.name, named && r.plan.used[slot], named || r.leads(m.name), func(target int) bool { return to.names[target] != "" })
+// takeExact takes over an object in the API's own shape: its members but for the
+// profile, and those of the profile.
+func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
+	m.exact = true
+	for _, x := range all {
+		_, named := m.plan.members[x.name]
+		switch {
+		case x.name == "contactIds":
+			m.set(toContactIDs, x)
+		case x.name == "active":
+			m.set(toActive, x)
+		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
+			m.ignored.add(x.name, "")
+		}
+	}
+	for x := range members(profile) { // valid, as the line is
+		t := defaultField(x.name)
+		switch {
+		case t == nil:
+			m.custom = append(m.custom, x.field(x.name))
+		case !m.plan.maps(x.name):
+			m.set(byName[plainName(x.name)], x)
+		case !x.empty():
+			// It stands where the mapping gives nothing.
+			v, f := valueOf(x.cell, t.kind, &options{}, "")
+			if f != nil {
+				f.Field = x.name
+				return f
+			}
+			if len(v) > 0 {
+				m.custom = append(m.custom, contact.Field{Name: x.name, Value: v})
+			}
+		}
+	}
+	return nil
+}
+
+// takeFlat puts a member of a flat object where it goes by its name, if anywhere.
+func (m *Mapper) takeFlat(x member) *Fault {
+	slot, named := m.plan.members[x.name]
+	taken := func(target int) bool { return m.names[target] != "" }
+	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), taken)
 	switch way {
 	case wayTarget:
-		to.set(target, m)
+		m.set(target, x)
 	case wayCustom:
-		name := internalNameOf(m.name)
+		name := internalNameOf(x.name)
 		switch {
-		case m.empty():
-		case slices.ContainsFunc(to.custom, func(f contact.Field) bool { return f.Name == name }), defaultField(name) != nil, r.plan.maps(name):
-			return &Fault{Field: m.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
+		case x.empty():
+		case slices.ContainsFunc(m.custom, func(f contact.Field) bool { return f.Name == name }), defaultField(name) != nil, m.plan.maps(name):
+			return &Fault{Field: x.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
 		default:
-			to.custom = append(to.custom, m.field(name))
+			m.custom = append(m.custom, x.field(name))
 		}
 	case wayRefused:
-		return &Fault{Field: m.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
+		return &Fault{Field: x.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
 	case waySecond:
-		r.ignored.add(m.name, to.names[target])
+		m.ignored.add(x.name, m.names[target])
 	case wayUnknown:
-		r.ignored.add(m.name, "")
+		m.ignored.add(x.name, "")
 	}
 	return nil
 }
@@ -216,15 +200,12 @@ func walk[T any](v jsontext.Value, read func(*jsontext.Decoder) (T, error), yiel
 }
 
 func readCell(d *jsontext.Decoder) (cell, error) {
-	if d.PeekKind() == '"' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return cell{}, err
-		}
-		return cell{text: t.String()}, nil
-	}
 	v, err := d.ReadValue()
-	return jsonCell(v), err
+	if v.Kind() == '"' {
+		text, _ := jsontext.AppendUnquote(nil, v) // cannot fail: it was read
+		return cell{text: string(text)}, err
+	}
+	return cell{string(v), v.Kind()}, err
 }
 
 // jsonReason says what is wrong with a JSON text and at which byte, from 1.

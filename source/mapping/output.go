@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/nyaruka/phonenumbers"
 )
 
@@ -20,7 +18,6 @@ type output struct {
 	path  string // of its entry in the mapping; empty without one
 	slots []int  // columns
 	prog  *program
-	fixed bool // there is nothing but the fallback: a constant
 	kind  kind
 	options
 	fallback *cell // a constant, or the default
@@ -68,7 +65,7 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	c, err := cellOf(constant)
 	if err == nil {
 		out.fallback = &c
-		if _, f := appendValue(nil, c, out.kind, &out.options, out.timestamp); f != nil {
+		if _, f := valueOf(c, out.kind, &out.options, out.timestamp); f != nil {
 			err = errors.New(f.Reason + "; " + f.Hint)
 		}
 	}
@@ -99,7 +96,6 @@ func (v *Value) compileFrom(out *output, find resolver) error {
 		}
 		out.slots = append(out.slots, slot)
 	}
-	out.fixed = v.Value != nil
 	if v.Expr != "" {
 		p, err := compileExpr(out.path+".expr", v.Expr, false, find)
 		if err != nil {
@@ -223,17 +219,4 @@ func checkRegion(path, region string) error {
 		return mappingError(path, "is %q; want the two capital letters of a country, such as DE", region)
 	}
 	return nil
-}
-
-// asEverDigested is the JSON of values that the configuration gives. It is what
-// encoding/json writes, escapes of HTML included: digests of earlier runs cover it.
-var asEverDigested = jsonv1.DefaultOptionsV1()
-
-// cellOf is a constant of the mapping as a cell.
-func cellOf(v any) (cell, error) {
-	if s, ok := v.(string); ok {
-		return cell{text: s}, nil
-	}
-	b, err := json.Marshal(v, asEverDigested)
-	return jsonCell(b), err
 }

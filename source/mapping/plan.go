@@ -1,8 +1,10 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,10 +20,10 @@ type Plan struct {
 	header  []string // CSV only
 
 	skip   *program // leaves a row out
-	ids    []output
+	ids    []*output
 	allIDs bool // the ids of all of them, not of the first that has any
 	active *output
-	fields []output // sorted by name
+	fields []*output // sorted by name
 
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes
@@ -48,7 +50,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		case wayTarget:
 			auto[to] = i
 		case wayCustom:
-			p.fields = append(p.fields, output{name: internalNameOf(name), slots: []int{i}})
+			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
@@ -131,33 +133,36 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 // addTargets adds what goes to a target by its name alone, where the mapping says
 // nothing else; auto are the slots by target.
 func (p *Plan) addTargets(auto map[int]int) {
-	named := func(name string) int {
-		return slices.IndexFunc(p.fields, func(o output) bool { return o.name == name })
-	}
-	direct := func(to int, add func(output)) {
-		if slot, ok := auto[to]; ok {
-			add(output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind})
-		}
+	direct := make(map[int]*output)
+	for to, slot := range auto {
+		direct[to] = &output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind}
 	}
 	if p.active == nil {
-		direct(toActive, func(o output) { p.active = &o })
+		p.active = direct[toActive]
 	}
 	for to, t := range targets[:toContactIDs] {
-		if named(t.name) < 0 {
-			direct(to, func(o output) { p.fields = append(p.fields, o) })
+		if direct[to] != nil && p.field(t.name) == nil {
+			p.fields = append(p.fields, direct[to])
 		}
 	}
-	slices.SortFunc(p.fields, func(a, b output) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
 	if p.allIDs {
 		return
 	}
-	addID := func(o output) { p.ids = append(p.ids, o) }
-	direct(toContactIDs, addID)
-	if i := named("email"); i >= 0 {
-		addID(p.fields[i])
+	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+		if o != nil {
+			p.ids = append(p.ids, o)
+		}
 	}
-	direct(toMobile, addID)
-	direct(toPhone, addID)
+}
+
+// field is the output that writes a field, or nil.
+func (p *Plan) field(name string) *output {
+	i := slices.IndexFunc(p.fields, func(o *output) bool { return o.name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.fields[i]
 }
 
 // findColumn finds a column by its exact name, else by its plain name where only
@@ -166,17 +171,16 @@ func findColumn(header []string, name string) (int, bool) {
 	if i := slices.Index(header, name); i >= 0 {
 		return i, true
 	}
-	found, plain := -1, plainName(name)
+	var alike []int
 	for i, column := range header {
-		if plain == "" || plainName(column) != plain {
-			continue
+		if plainName(column) == plainName(name) {
+			alike = append(alike, i)
 		}
-		if found >= 0 {
-			return -1, false
-		}
-		found = i
 	}
-	return found, found >= 0
+	if plainName(name) == "" || len(alike) != 1 {
+		return -1, false
+	}
+	return alike[0], true
 }
 
 // missingColumn says which columns there are where one is missing.
@@ -188,19 +192,12 @@ func missingColumn(err error, header []string) error {
 	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
 }
 
+var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
+
 // internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
 // size". It is empty where nothing is left of it.
 func internalNameOf(column string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(strings.TrimSpace(column)) {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
-			b.WriteByte('_')
-		}
-	}
-	return strings.TrimRight(b.String(), "_")
+	return strings.Trim(notInternal.ReplaceAllString(strings.ToLower(column), "_"), "_")
 }
 
 // A CustomField is a field that a project has to have in its schema.
@@ -217,7 +214,7 @@ func CustomFields(plans ...*Plan) []CustomField {
 	for _, p := range plans {
 		for _, o := range p.fields {
 			if defaultField(o.name) == nil {
-				all = append(all, CustomField{o.name, schemaType(o.kind), o.path})
+				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string"), o.path})
 			}
 		}
 	}
@@ -225,21 +222,16 @@ func CustomFields(plans ...*Plan) []CustomField {
 	return slices.CompactFunc(all, func(a, b CustomField) bool { return a.Name == b.Name })
 }
 
-func schemaType(k kind) string {
-	switch k {
-	case whole, number:
-		return "number"
-	case boolean:
-		return "boolean"
-	case list, object, anyJSON, memories, memory:
-		return "object"
-	}
-	return "string"
+// schemaTypes are the types of the schema by kind; all others are string.
+var schemaTypes = map[kind]string{
+	whole: "number", number: "number", boolean: "boolean",
+	list: "object", object: "object", anyJSON: "object", memories: "object", memory: "object",
 }
 
 // maps tells whether the mapping has an entry for a field.
 func (p *Plan) maps(name string) bool {
-	return slices.ContainsFunc(p.fields, func(o output) bool { return o.name == name && o.path != "" })
+	o := p.field(name)
+	return o != nil && o.path != ""
 }
 
 // usable tells whether the plan gives a contact any id.

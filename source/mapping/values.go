@@ -1,13 +1,17 @@
 package mapping
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"importer/importer/contact"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // A cell is one value as the source has it: a text, or a JSON value that is not
@@ -17,7 +21,19 @@ type cell struct {
 	kind jsontext.Kind // of the JSON; 0 of a text
 }
 
-func jsonCell(v jsontext.Value) cell { return cell{string(v), v.Kind()} }
+// cellOf is what the mapping gives as a cell: a constant, or what an expression
+// computes. Its JSON is what encoding/json writes, escapes of HTML included: digests
+// of earlier runs cover it.
+func cellOf(v any) (cell, error) {
+	switch v := v.(type) {
+	case nil:
+		return cell{}, nil
+	case string:
+		return cell{text: v}, nil
+	}
+	b, err := json.Marshal(v, jsonv1.DefaultOptionsV1())
+	return cell{string(b), jsontext.Value(b).Kind()}, err
+}
 
 func (c cell) isText() bool { return c.kind == 0 }
 
@@ -31,66 +47,43 @@ func (c cell) empty() bool {
 	return c.kind == 'n'
 }
 
-// appendValue appends c as one compact JSON value of the kind k. Nothing is
-// appended for a list without items. The time is that of a memory.
-func appendValue(dst []byte, c cell, k kind, o *options, at string) ([]byte, *Fault) {
+// valueOf is c as one compact JSON value of the kind k; nil for a list without
+// items. The time is that of a memory.
+func valueOf(c cell, k kind, o *options, at string) (jsontext.Value, *Fault) {
 	switch k {
-	case whole, number:
-		s, f := numberOf(c, o)
-		switch {
-		case k == number:
-		case f == nil:
-			s, f = wholeOf(s)
-		default:
-			f.Reason = strings.Replace(f.Reason, "not a number", "not a whole number of 0 or more", 1)
-		}
-		return append(dst, s...), f
+	case whole:
+		return wholeOf(c, o)
+	case number:
+		return numberOf(c, o)
 	case boolean:
-		b, f := boolOf(c, o)
-		if f != nil {
-			return dst, f
-		}
-		return strconv.AppendBool(dst, b), nil
-	case list:
-		items, f := listOf(c, o)
-		if f != nil {
-			return dst, f
-		}
-		return appendList(dst, items), nil
+		return boolOf(c, o)
 	case object:
-		v, f := jsonOf(c, `a JSON object, such as {"accepted":true}`, '{')
-		return append(dst, v...), f
+		return jsonOf(c, `a JSON object, such as {"accepted":true}`, '{')
 	case anyJSON:
-		v, f := jsonOf(c, "JSON")
-		return append(dst, v...), f
+		return jsonOf(c, "JSON", 0)
 	case memories:
-		v, f := jsonOf(c, memoriesForm, '[')
-		if f == nil {
-			f = checkMemories(v)
-		}
-		if f != nil {
-			return dst, f
-		}
-		return append(dst, v...), nil
-	case memory:
-		s, f := textOf(c, o)
-		if f != nil {
-			return dst, f
-		}
-		return appendMemory(append(dst, '['), s, at, ']'), nil
+		return memoriesOf(c)
 	}
-	s, f := stringOf(c, k, o)
-	if f != nil {
-		return dst, f
+	texts, f := textsOf(c, k, o)
+	switch {
+	case f != nil || len(texts) == 0:
+		return nil, f
+	case k == list:
+		return contact.AppendStrings(nil, texts), nil
+	case k == memory:
+		return memoryOf(texts[0], at), nil
 	}
-	return contact.AppendString(dst, s), nil
+	return contact.StringValue(texts[0]), nil
 }
 
-// stringOf is the value of a kind that is a text in JSON.
-func stringOf(c cell, k kind, o *options) (string, *Fault) {
+// textsOf is the text of a kind that is one, and the items of a list.
+func textsOf(c cell, k kind, o *options) ([]string, *Fault) {
+	if k == list {
+		return itemsOf(c, o)
+	}
 	s, f := textOf(c, o)
 	if f != nil {
-		return "", f
+		return nil, f
 	}
 	switch k {
 	case email:
@@ -98,22 +91,20 @@ func stringOf(c cell, k kind, o *options) (string, *Fault) {
 	case plainPhone:
 		f = checkPhone(s)
 	case phone:
-		return phoneOf(s, o)
+		s, f = phoneOf(s, o)
 	case date:
-		t, f := dateOf(s, o)
-		if f != nil {
-			return "", f
-		}
-		return t.Format(o.layout), nil
+		var t time.Time
+		t, f = dateOf(s, o)
+		s = t.Format(o.layout)
 	}
-	return s, f
+	return []string{s}, f
 }
 
-func appendList(dst []byte, items []string) []byte {
-	if len(items) == 0 {
-		return dst
-	}
-	return contact.AppendStrings(dst, items)
+// memoryOf is a list of one memory. Its id depends on its text and time alone, so
+// that the same row gives the same profile in every run.
+func memoryOf(text, at string) jsontext.Value {
+	id := sha256.Sum256([]byte(at + "\x00" + text))
+	return fmt.Appendf(nil, `[{"id":"%x","timestamp":%s,"text":%s}]`, id[:8], contact.StringValue(at), contact.StringValue(text))
 }
 
 // textOf is the text without the white space around it. A JSON number is taken
@@ -168,14 +159,14 @@ func checkPhone(s string) *Fault {
 
 // numberOf is a number as JSON writes it: every digit is kept except for
 // leading zeros.
-func numberOf(c cell, o *options) (string, *Fault) {
+func numberOf(c cell, o *options) (jsontext.Value, *Fault) {
 	s := c.text
 	switch c.kind {
 	case 0:
 		s = strings.TrimSpace(s)
 	case '0':
 	default:
-		return "", &Fault{Reason: "is " + describe(c) + ", not a number", Hint: "write it in digits, such as 42"}
+		return nil, &Fault{Reason: "is " + describe(c) + ", not a number", Hint: "write it in digits, such as 42"}
 	}
 	n := s
 	if o.comma && c.isText() {
@@ -189,25 +180,28 @@ func numberOf(c cell, o *options) (string, *Fault) {
 	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
 		n = n[1:]
 	}
-	if n = sign + n; jsontext.Value(n).Kind() != '0' || !jsontext.Value(n).IsValid() {
-		return "", &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
+	v := jsontext.Value(sign + n)
+	if v.Kind() != '0' || !v.IsValid() {
+		return nil, &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
-	return n, nil
+	return v, nil
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // wholeOf takes 42 and, because spreadsheets write it, 42.0.
-func wholeOf(s string) (string, *Fault) {
-	digits := s
-	if before, after, ok := strings.Cut(s, "."); ok && strings.Trim(after, "0") == "" {
-		digits = before
+func wholeOf(c cell, o *options) (jsontext.Value, *Fault) {
+	v, f := numberOf(c, o)
+	if f != nil {
+		f.Reason = strings.Replace(f.Reason, "not a number", "not a whole number of 0 or more", 1)
+		return nil, f
 	}
+	digits, fraction, _ := strings.Cut(string(v), ".")
 	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 0 || n > 1<<53-1 {
-		return "", &Fault{Reason: fmt.Sprintf("%s is not a whole number of 0 or more", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
+	if err != nil || n < 0 || n > 1<<53-1 || strings.Trim(fraction, "0") != "" {
+		return nil, &Fault{Reason: fmt.Sprintf("%s is not a whole number of 0 or more", Show(string(v))), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
-	return digits, nil
+	return jsontext.Value(digits), nil
 }
 
 // bools are the usual spellings of yes and no, in lower case.
@@ -221,40 +215,34 @@ var bools = map[string]bool{
 // plainWord is a spelling of yes or no without regard to case and space.
 func plainWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-func boolOf(c cell, o *options) (bool, *Fault) {
-	s, words := c.text, o.words
+func boolOf(c cell, o *options) (jsontext.Value, *Fault) {
+	words := o.words
 	if words == nil {
 		words = bools
 	}
 	switch c.kind {
-	case 't':
-		return true, nil
-	case 'f':
-		return false, nil
+	case 't', 'f':
+		return c.json(), nil
 	case '{', '[':
-		return false, &Fault{Reason: "is " + describe(c) + ", not yes or no", Hint: "write true or false"}
+		return nil, &Fault{Reason: "is " + describe(c) + ", not yes or no", Hint: "write true or false"}
 	}
-	b, ok := words[plainWord(s)]
+	b, ok := words[plainWord(c.text)]
 	if !ok {
-		return false, &Fault{Reason: fmt.Sprintf("%s is neither yes nor no", Show(s)), Hint: "write yes or no, true or false, 1 or 0"}
+		return nil, &Fault{Reason: fmt.Sprintf("%s is neither yes nor no", Show(c.text)), Hint: "write yes or no, true or false, 1 or 0"}
 	}
-	return b, nil
+	return strconv.AppendBool(nil, b), nil
 }
 
-// listOf splits a text on ; and | or on the separator, or takes the texts of a
+// itemsOf splits a text on ; and | or on the separator, or takes the texts of a
 // JSON array. Empty items are left out.
-func listOf(c cell, o *options) ([]string, *Fault) {
-	array := c.text
-	switch c.kind {
-	case 0:
-		array = strings.TrimSpace(array)
-		if !strings.HasPrefix(array, "[") {
-			return splitList(array, o), nil
-		}
-	case '0':
+func itemsOf(c cell, o *options) ([]string, *Fault) {
+	array := strings.TrimSpace(c.text)
+	switch {
+	case c.isText() && !strings.HasPrefix(array, "["):
+		return splitList(array, o), nil
+	case c.kind == '0':
 		return []string{array}, nil
-	case '[':
-	default:
+	case !c.isText() && c.kind != '[':
 		return nil, &Fault{Reason: "is " + describe(c) + ", not a list", Hint: `write a;b or ["a","b"]`}
 	}
 	var items []string
@@ -286,13 +274,13 @@ func splitList(s string, o *options) []string {
 	return kept
 }
 
-// jsonOf is c as compact JSON of one of the given kinds, or of any.
-func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *Fault) {
+// jsonOf is c as compact JSON of a kind, or of any where that is 0.
+func jsonOf(c cell, form string, want jsontext.Kind) (jsontext.Value, *Fault) {
 	v := c.json()
 	if c.isText() {
 		v = jsontext.Value(strings.TrimSpace(c.text))
 	}
-	if len(want) > 0 && !slices.Contains(want, v.Kind()) {
+	if want != 0 && v.Kind() != want {
 		return nil, &Fault{Reason: describe(c) + " is not " + form, Hint: "write it as JSON, or leave it empty"}
 	}
 	// Unlike Compact, Format refuses names that occur twice, and invalid UTF-8.
@@ -304,27 +292,28 @@ func jsonOf(c cell, form string, want ...jsontext.Kind) (jsontext.Value, *Fault)
 
 const memoriesForm = `a JSON array of memories, such as [{"id":"1","timestamp":"2026-01-31T09:00:00Z","text":"likes tea"}]`
 
-// checkMemories wants a text in each memory, and texts in id and timestamp.
-func checkMemories(v jsontext.Value) *Fault {
-	for item, err := range elements(v) {
-		if err != nil || item.kind != '{' {
-			return &Fault{Reason: "holds something that is no memory", Hint: "it has to be " + memoriesForm}
+// memoriesOf wants a text in each memory, and texts in id and timestamp.
+func memoriesOf(c cell) (jsontext.Value, *Fault) {
+	v, f := jsonOf(c, memoriesForm, '[')
+	if f != nil {
+		return nil, f
+	}
+	for item := range elements(v) { // valid, as it was read before
+		if item.kind != '{' {
+			return nil, &Fault{Reason: "holds something that is no memory", Hint: "it has to be " + memoriesForm}
 		}
 		hasText := false
-		for m := range members(item.json()) { // valid, as the array is
-			switch m.name {
-			case "text", "id", "timestamp":
-				if !m.isText() {
-					return &Fault{Reason: fmt.Sprintf("the %s of a memory is %s, not text", m.name, describe(m.cell)), Hint: "put it in quotes"}
-				}
-				hasText = hasText || m.name == "text"
+		for m := range members(item.json()) {
+			if slices.Contains([]string{"id", "timestamp", "text"}, m.name) && !m.isText() {
+				return nil, &Fault{Reason: fmt.Sprintf("the %s of a memory is %s, not text", m.name, describe(m.cell)), Hint: "put it in quotes"}
 			}
+			hasText = hasText || m.name == "text"
 		}
 		if !hasText {
-			return &Fault{Reason: "a memory has no text", Hint: "it has to be " + memoriesForm}
+			return nil, &Fault{Reason: "a memory has no text", Hint: "it has to be " + memoriesForm}
 		}
 	}
-	return nil
+	return v, nil
 }
 
 // describe says what a value is, for people.

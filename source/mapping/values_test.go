@@ -92,7 +92,7 @@ func TestValues(t *testing.T) {
 		{memories, `likes tea`, `!"likes tea" is not ` + memoriesForm},
 	}
 	for _, tt := range tests {
-		got, f := appendValue(nil, cell{text: tt.in}, tt.kind, &options{}, "")
+		got, f := valueOf(cell{text: tt.in}, tt.kind, &options{}, "")
 		if s := string(got); f == nil && s != tt.want {
 			t.Errorf("%q as kind %d: %s, want %s", tt.in, tt.kind, s, tt.want)
 		}
