@@ -73,7 +73,7 @@ func (e *engine) lookUp(t *task) (answer, error) {
 	}
 	slices.SortFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
 	for _, f := range found {
-		f.ContactIDs = e.spelling.respell(f.ContactIDs, t.Row.Profile.ContactIDs)
+		f.ContactIDs = e.spelling.Respell(f.ContactIDs, t.Row.Profile.ContactIDs)
 		mine, err := e.isOurs(t, f)
 		if err != nil {
 			return nobody, err
@@ -109,7 +109,7 @@ func (e *engine) findExactly(contactID string) (found, alike []contact.Found, er
 			queries = append(queries, contact.ListQuery{Filter: plain})
 		}
 	}
-	if learned := e.spelling.as(contactID); learned != contactID {
+	if learned := e.spelling.As(contactID); learned != contactID {
 		queries = append(queries, contact.ListQuery{Filter: learned})
 	}
 	answered := false
@@ -197,13 +197,13 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return isMatch(f, q) })
 		}
 		for _, f := range page.Profiles {
-			f.ContactIDs = e.spelling.respell(f.ContactIDs, []string{contactID})
+			f.ContactIDs = e.spelling.Respell(f.ContactIDs, []string{contactID})
 			switch {
 			case slices.Contains(f.ContactIDs, contactID):
 				if !seen(found, f) {
 					found = append(found, f)
 				}
-			case resembles(f, contactID) && !seen(alike, f):
+			case f.Resembles(contactID) && !seen(alike, f):
 				alike = append(alike, f)
 			}
 		}

@@ -19,7 +19,7 @@ var errNotSent = errors.New("not sent: the run is stopping")
 // nil; an error of that stops the run. It returns errNotSent where the run stopped
 // before the request, or while a read was waiting for its answer; a write is not
 // cut short by a stop. Every other error is an *APIError.
-func (e *engine) call(k kind, before func(now time.Time) error, request func(context.Context) error) error {
+func (e *engine) call(k pace.Kind, before func(now time.Time) error, request func(context.Context) error) error {
 	pass, err := e.breaker.Wait(e.ctx)
 	if err != nil {
 		return errNotSent
@@ -53,7 +53,7 @@ func (e *engine) call(k kind, before func(now time.Time) error, request func(con
 	err = request(e.contextOf(k))
 	e.Progress.InFlight.Add(-1)
 	latency = e.Pacer.Done(bought, err).Sub(sent)
-	if err != nil && k == kindRead && e.stopping() {
+	if err != nil && k == pace.Read && e.stopping() {
 		e.breaker.Unused(pass)
 		return errNotSent
 	}
@@ -63,10 +63,10 @@ func (e *engine) call(k kind, before func(now time.Time) error, request func(con
 
 // judgeWay tells the breaker and the health of the run how a request ended. It
 // returns whether the server answered as it should, and the error as an *APIError.
-func (e *engine) judgeWay(k kind, pass pace.Pass, sent time.Time, err error) (answered bool, _ error) {
+func (e *engine) judgeWay(k pace.Kind, pass pace.Pass, sent time.Time, err error) (answered bool, _ error) {
 	if err == nil {
 		e.breaker.Done(pass, true)
-		e.health.answer(k, sent, nil)
+		e.health.Answer(k, sent, nil)
 		return true, nil
 	}
 	problem := contact.AsAPIError(err)
@@ -78,10 +78,10 @@ func (e *engine) judgeWay(k kind, pass pace.Pass, sent time.Time, err error) (an
 	case problem.Author == contact.Way && problem.HTTP < http.StatusInternalServerError: // too many of them end the run by themselves
 		e.breaker.Unused(pass)
 	default:
-		answered = definite(problem)
+		answered = problem.IsDefinite()
 		e.breaker.Done(pass, answered)
 	}
-	e.health.answer(k, sent, problem)
+	e.health.Answer(k, sent, problem)
 	return answered, problem
 }
 
@@ -109,7 +109,7 @@ func (e *engine) ask(retries int, request func() error) error {
 // while the API still gathers it.
 func (e *engine) list(q contact.ListQuery) (contact.ListPage, error) {
 	var page contact.ListPage
-	err := e.call(kindRead, nil, func(ctx context.Context) (err error) {
+	err := e.call(pace.Read, nil, func(ctx context.Context) (err error) {
 		page, err = e.API.List(ctx, q)
 		return err
 	})
@@ -127,9 +127,23 @@ const minLimit = 10
 
 func (e *engine) get(id string) (contact.Found, error) {
 	var f contact.Found
-	err := e.call(kindRead, nil, func(ctx context.Context) (err error) {
+	err := e.call(pace.Read, nil, func(ctx context.Context) (err error) {
 		f, err = e.API.Get(ctx, id)
 		return err
 	})
 	return f, err
+}
+
+// logFailure logs why a request failed.
+func (e *engine) logFailure(problem *contact.APIError) {
+	e.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
+}
+
+// contextOf is what a request of a kind runs under: a write once sent is worth its
+// answer, a read is not.
+func (e *engine) contextOf(k pace.Kind) context.Context {
+	if k == pace.Read {
+		return e.ctx
+	}
+	return e.sendCtx
 }

@@ -124,11 +124,11 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		started:  time.Now(),
 	}
 	e.clocks.gateway = o.API.ClockSkew
-	e.health = &health{stop: e.stop, log: e.reportHealth, giveUp: o.GiveUpAfter, giveUpAtStart: cmp.Or(o.GiveUpAtStart, o.GiveUpAfter)}
+	e.health = pace.NewHealth(e.stop, e.logFailure, cmp.Or(o.GiveUpAtStart, o.GiveUpAfter), o.GiveUpAfter)
 	e.lastLine.Store(int64(-maxSilence))
 	return e, func(cause error) {
 		cancel(cause)
-		e.health.close()
+		e.health.Close()
 	}
 }
 
@@ -145,7 +145,7 @@ type engine struct {
 	cancel  context.CancelCauseFunc
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight
-	health  *health
+	health  *pace.Health
 
 	records chan item
 	work    chan *task
@@ -157,7 +157,7 @@ type engine struct {
 	inputErr chan error // what ended the input early; sent before read is closed
 
 	presence presence
-	spelling spelling
+	spelling contact.Spelling
 	clocks   clocks
 	made     made
 

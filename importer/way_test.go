@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 // onTheWay is an answer of something on the way to the API.
@@ -40,7 +41,7 @@ func TestPageInTheAPIsPlace(t *testing.T) {
 		if err == nil || s.Status != contact.Stopped || s.Created != 20 || !strings.Contains(err.Error(), "something on the way") {
 			t.Fatalf("%v, %+v", err, s)
 		}
-		if n := s.Unknown; n < maxForeign || n > maxForeign+int64(r.o.Workers) {
+		if n := s.Unknown; n < pace.MaxForeign || n > pace.MaxForeign+int64(r.o.Workers) {
 			t.Errorf("%d rows are unknown", n)
 		}
 		r.api.fault = nil
@@ -60,7 +61,7 @@ func TestPageInTheAPIsPlaceFromTheStart(t *testing.T) {
 			return contact.CreateResult{}, onTheWay(302), true
 		})
 		s, err := r.run(t.Context(), t, testRows(100))
-		if err == nil || s.Requests > maxForeignAtStart {
+		if err == nil || s.Requests > pace.MaxForeignAtStart {
 			t.Errorf("%v, %+v", err, s)
 		}
 	})

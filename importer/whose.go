@@ -132,3 +132,10 @@ func (m *made) has(id string) bool {
 	_, known := m.ids[id]
 	return known
 }
+
+// learnSpelling notes how the API shows the contact ids of a create.
+func (e *engine) learnSpelling(sent, shown []string) {
+	if shown != nil && e.spelling.Learn(sent, shown) {
+		e.Log.Warn().Strs("sent", sent).Strs("shown", shown).Msg("the API shows contact ids in another spelling than they were sent in; they are compared in that spelling")
+	}
+}

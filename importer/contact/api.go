@@ -2,6 +2,7 @@ package contact
 
 import (
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -100,6 +101,31 @@ func (e *APIError) Error() string {
 }
 
 func (e *APIError) Unwrap() error { return e.Err }
+
+// IsDefinite tells whether it is the API's verdict about one request: the way to it
+// works.
+func (e *APIError) IsDefinite() bool {
+	return e.Author != Way && (e.Class == Permanent || e.Class == Conflict || e.Class == Fatal)
+}
+
+// IsBarred tells whether something on the way refused a request, as a firewall does
+// that dislikes its text.
+func (e *APIError) IsBarred() bool {
+	if e.Author != Way {
+		return false
+	}
+	switch e.HTTP {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
+		return true
+	}
+	return e.HTTP/100 == 3
+}
+
+// IsGone tells whether an error is the API's word that a profile is not there.
+func IsGone(err error) bool {
+	problem, ok := errors.AsType[*APIError](err)
+	return ok && problem.Author == API && problem.Class == Permanent && problem.HTTP == http.StatusNotFound
+}
 
 // AsAPIError is the APIError that err is. An error of any other kind tells
 // nothing of what the API did, which is what the zero Class says.

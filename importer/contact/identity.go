@@ -3,6 +3,7 @@ package contact
 import (
 	"errors"
 	"fmt"
+
 	"importer/internal/words"
 )
 

@@ -1,8 +1,6 @@
-package importer
+package pace
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -11,25 +9,24 @@ import (
 	"importer/importer/contact"
 )
 
-// A kind of request. Something on the way may let one kind through and not
-// another.
-type kind uint8
+// A Kind of request. Something on the way may let one kind through and not another.
+type Kind uint8
 
 const (
-	kindRead kind = iota
-	kindCreate
-	kindChange
+	Read Kind = iota
+	Create
+	Change
 	kinds
 )
 
 var kindNames = [kinds]string{"read", "create", "change"}
 
 const (
-	// maxForeign is how many answers in a row may come from something on the way
-	// before the run ends, and maxForeignAtStart how many where the API has not
+	// MaxForeign is how many answers in a row may come from something on the way
+	// before the run ends, and MaxForeignAtStart how many where the API has not
 	// answered a request of that kind yet.
-	maxForeign        = 16
-	maxForeignAtStart = 3
+	MaxForeign        = 16
+	MaxForeignAtStart = 3
 	// minFailures is how many requests must have failed in a row before a run is
 	// over, however far apart they were.
 	minFailures = 3
@@ -37,10 +34,10 @@ const (
 	maxReasons = 50
 )
 
-// A health is what the answers so far say about the way to the API: whether
+// A Health is what the answers so far say about the way to the API: whether
 // anything works, since when nothing does, and why. It ends a run in which nothing
 // will.
-type health struct {
+type Health struct {
 	stop          func(error)
 	log           func(*contact.APIError)
 	giveUpAtStart time.Duration
@@ -58,11 +55,18 @@ type health struct {
 	reasons       map[string]bool // that were logged
 }
 
-// answer takes what became of a request that was sent at a time.
-func (h *health) answer(k kind, sent time.Time, problem *contact.APIError) {
+// NewHealth returns the health of a run that has sent nothing yet. It calls stop
+// with what ends the run, and log with each reason why a request failed, the first
+// time that it is met; both must not block. The caller closes it.
+func NewHealth(stop func(error), log func(*contact.APIError), giveUpAtStart, giveUp time.Duration) *Health {
+	return &Health{stop: stop, log: log, giveUpAtStart: giveUpAtStart, giveUp: giveUp}
+}
+
+// Answer takes what became of a request that was sent at a time.
+func (h *Health) Answer(k Kind, sent time.Time, problem *contact.APIError) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if problem == nil || definite(problem) {
+	if problem == nil || problem.IsDefinite() {
 		h.worked, h.heard[k] = true, true
 		h.foreign[k] = 0
 		// What was sent before the last failure says nothing of the time after it.
@@ -80,9 +84,9 @@ func (h *health) answer(k kind, sent time.Time, problem *contact.APIError) {
 	// refused.
 	if problem.Author == contact.Way && problem.HTTP < http.StatusInternalServerError {
 		h.foreign[k]++
-		most := maxForeign
+		most := MaxForeign
 		if !h.heard[k] {
-			most = maxForeignAtStart
+			most = MaxForeignAtStart
 		}
 		if h.foreign[k] >= most {
 			h.stop(fmt.Errorf("%d answers in a row did not come from the API but from something on the way to it, the last with: %w", h.foreign[k], problem))
@@ -92,22 +96,9 @@ func (h *health) answer(k kind, sent time.Time, problem *contact.APIError) {
 	h.fail(sent, problem)
 }
 
-// definite tells whether an error is the API's verdict about one request: the way
-// to it works.
-func definite(problem *contact.APIError) bool {
-	if problem.Author == contact.Way {
-		return false
-	}
-	switch problem.Class {
-	case contact.Permanent, contact.Conflict, contact.Fatal:
-		return true
-	}
-	return false
-}
-
 // fail notes a request that nobody has answered, or that was refused like all
 // others. The caller holds mu.
-func (h *health) fail(sent time.Time, problem *contact.APIError) {
+func (h *Health) fail(sent time.Time, problem *contact.APIError) {
 	quota := problem.Class == contact.Throttled
 	if h.failures == 0 {
 		h.since, h.throttled = sent, true
@@ -133,7 +124,7 @@ func (h *health) fail(sent time.Time, problem *contact.APIError) {
 
 // patience is how long nothing may work: less where nothing has yet, but for a
 // quota that somebody else has used up.
-func (h *health) patience() time.Duration {
+func (h *Health) patience() time.Duration {
 	if !h.worked && !h.throttled {
 		return min(h.giveUpAtStart, h.giveUp)
 	}
@@ -141,7 +132,7 @@ func (h *health) patience() time.Duration {
 }
 
 // expired is called by the timer.
-func (h *health) expired() {
+func (h *Health) expired() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.failures >= minFailures || h.failures > 0 && h.throttled {
@@ -149,21 +140,21 @@ func (h *health) expired() {
 	}
 }
 
-func (h *health) giveUpNow() {
+func (h *Health) giveUpNow() {
 	down := time.Since(h.since).Round(time.Second)
 	h.stop(fmt.Errorf("nothing has worked for %s, the last request with: %w; then run the same command again: it resumes", down, h.last))
 }
 
-// succeededSince tells whether a request of a kind succeeded that was sent after
+// SucceededSince tells whether a request of a kind succeeded that was sent after
 // a time.
-func (h *health) succeededSince(k kind, t time.Time) bool {
+func (h *Health) SucceededSince(k Kind, t time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.succeeded[k].After(t)
 }
 
-// close stops the clock.
-func (h *health) close() {
+// Close stops the clock.
+func (h *Health) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.timer != nil {
@@ -173,7 +164,7 @@ func (h *health) close() {
 
 // logOnce logs each reason once, at the moment it is first seen. The caller holds
 // mu.
-func (h *health) logOnce(problem *contact.APIError) {
+func (h *Health) logOnce(problem *contact.APIError) {
 	reason := fmt.Sprint(problem.Author, problem.Class, problem.HTTP, contact.WithoutValues(problem.Detail))
 	if h.reasons[reason] || len(h.reasons) >= maxReasons {
 		return
@@ -183,37 +174,4 @@ func (h *health) logOnce(problem *contact.APIError) {
 	}
 	h.reasons[reason] = true
 	h.log(problem)
-}
-
-// isBarred tells whether something on the way refused a request, as a firewall
-// does that dislikes its text.
-func isBarred(problem *contact.APIError) bool {
-	if problem.Author != contact.Way {
-		return false
-	}
-	switch problem.HTTP {
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge:
-		return true
-	}
-	return problem.HTTP/100 == 3
-}
-
-// isGone tells whether the API says that a profile is not there.
-func isGone(err error) bool {
-	problem, ok := errors.AsType[*contact.APIError](err)
-	return ok && problem.Author == contact.API && problem.Class == contact.Permanent && problem.HTTP == http.StatusNotFound
-}
-
-// reportHealth logs why a request failed.
-func (e *engine) reportHealth(problem *contact.APIError) {
-	e.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
-}
-
-// contextOf is what a request of a kind runs under: a write once sent is worth its
-// answer, a read is not.
-func (e *engine) contextOf(k kind) context.Context {
-	if k == kindRead {
-		return e.ctx
-	}
-	return e.sendCtx
 }

@@ -1,0 +1,288 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/importer/pace"
+)
+
+// create sends one create request.
+func (e *engine) create(t *task) answer {
+	if t.retry.Spent() && t.problem != nil { // before it was looked up in vain
+		return exhausted
+	}
+	looked := t.doubt
+	lastWord := func(now time.Time) error { return e.stillAlive(t.Row.Key, now) }
+	var created contact.CreateResult
+	sent := time.Now()
+	got := e.judge(t, e.call(pace.Create, lastWord, func(ctx context.Context) (err error) {
+		t.Attempts++
+		if t.Attempts > 1 {
+			e.Progress.Retries.Add(1)
+		}
+		sent = time.Now()
+		created, err = e.API.Create(ctx, t.Row.Profile)
+		return err
+	}), false)
+	switch got {
+	case ok:
+		got = e.believe(t, created, sent)
+	case conflict:
+		switch {
+		case looked&(conflicted|overtaken) != 0:
+			t.doubt = contested
+		case t.lost:
+			t.doubt = overtaken
+		default:
+			t.doubt = conflicted
+		}
+		return got
+	}
+	switch got {
+	case lost:
+		t.doubt = answerLost
+	case strange:
+		t.doubt = foreign
+	case barred:
+		t.doubt = suspect
+	case turnedAway:
+		t.doubt = refusedOnTheWay
+	}
+	return got
+}
+
+// believe holds the answer to a create against what was sent. A profile that was
+// there before, or that is another row's, was not created by this request.
+func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) answer {
+	t.ID = created.ID
+	e.learnSpelling(t.Row.Profile.ContactIDs, created.ContactIDs)
+	switch {
+	case created.ID == "":
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: "the answer to the create names no profile"}}
+		return strange
+	case created.ContactIDs != nil && !contact.HoldsAny(created.ContactIDs, t.Row.Profile.ContactIDs):
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create shows the profile %s, which is of other contacts", created.ID)}}
+		t.ID = ""
+		return strange
+	case !e.made.add(created.ID):
+		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create names the profile %s, which is another row's", created.ID)}}
+		t.ID = ""
+		return strange
+	case !t.absent && e.clocks.isOlder(created.CreatedAt, sent):
+		t.Found, t.touched = true, created.CreatedAt
+		return somebody
+	}
+	e.clocks.learn(created.CreatedAt, sent)
+	return ok
+}
+
+// hold decides about a row that something on the way refused: where it has taken a
+// later request of that kind, it was because of this row.
+func (e *engine) hold(t *task) answer {
+	k := pace.Change
+	if t.doubt == suspect {
+		k = pace.Create
+	}
+	if !e.health.SucceededSince(k, t.barredAt) {
+		return unblamed
+	}
+	p := *t.problem
+	p.Hint = "something on the way to the API, such as a firewall, refuses this row and takes others: look at its text"
+	t.problem = &p
+	return blamed
+}
+
+// compare compares a row with the profile that was found for it.
+func (e *engine) compare(t *task) answer {
+	if t.doubt != undoubted {
+		// Not any more. What it holds may be of an earlier version of the row.
+		t.doubt = adopted
+	}
+	if _, change := change.Wanted(t.found, t.Row.Profile, false); change || len(t.merging) > 0 {
+		return differs
+	}
+	t.Changed = t.found.LastChanged
+	if t.made {
+		return ours
+	}
+	return same
+}
+
+// merge merges the profiles that hold the other contact ids of the row into its
+// own, one after the other.
+func (e *engine) merge(t *task) answer {
+	for len(t.merging) > 0 {
+		contactID, survivor := t.merging[0], ""
+		got := e.change(t, func(ctx context.Context) (err error) {
+			survivor, err = e.API.Merge(ctx, t.ID, contactID)
+			return err
+		})
+		if got != ok {
+			// If it was merged, and the answer lost, nobody else has it any more.
+			if f, err := e.readProfile(t); err != nil || !slices.Contains(f.ContactIDs, contactID) {
+				return got
+			}
+		}
+		if survivor != "" {
+			t.ID = survivor
+		}
+		t.merging, t.merged = t.merging[1:], true
+	}
+	return ok
+}
+
+// read reads the profile of a row, and works out what an update has to send.
+func (e *engine) read(t *task) answer {
+	if t.touch && t.Row.Profile.Active != nil {
+		t.want = contact.Profile{Active: t.Row.Profile.Active}
+		return differs
+	}
+	f, err := e.readProfile(t)
+	if got := e.judgeChange(t, err); got != ok {
+		if got == gone && t.lost && t.written != nil {
+			return ok
+		}
+		return got
+	}
+	switch {
+	case t.touch:
+		// Of the members of an update, active is the only one that can be sent alone:
+		// fields that are left out of profile may be lost, and contact ids that others
+		// added as well. It is read first where the mapping does not name it, because
+		// somebody may have deactivated the profile. An update is known to count as a
+		// change, so that the profile lives another 30 days; whether a read counts is
+		// not documented.
+		t.want = contact.Profile{Active: &f.Active}
+		return differs
+	case t.written != nil:
+		return e.readUndo(t, f)
+	}
+	var differ bool
+	if t.want, differ = change.Wanted(f, t.Row.Profile, t.revive); !differ {
+		t.Changed = f.LastChanged
+		if t.lost || t.merged {
+			return ok
+		}
+		return same
+	}
+	if n := len(t.want.AppendUpdateBody(nil)); n > contact.MaxBodyBytes {
+		t.problem = &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
+			Detail: fmt.Sprintf("not sent: with what the profile %s holds already the request is %d bytes, and the API takes %d", t.ID, n, contact.MaxBodyBytes),
+			Hint:   "shorten the row's longest values, or what the profile holds",
+		}}
+		return refused
+	}
+	if e.KeepPrevious && t.Previous == nil {
+		t.Previous = change.PreviousOf(f, t.want)
+	}
+	return differs
+}
+
+// readProfile reads the profile of a row. One that was touched a moment ago and is
+// not there may only not be shown yet.
+func (e *engine) readProfile(t *task) (contact.Found, error) {
+	t.Reads++
+	f, err := e.get(t.ID)
+	if lag := e.Settle - time.Since(t.touched); contact.IsGone(err) && lag > 0 {
+		if !pace.Sleep(e.ctx.Done(), lag) {
+			return f, errNotSent
+		}
+		t.Reads++
+		f, err = e.get(t.ID)
+	}
+	return f, err
+}
+
+// change sends one request that changes the profile of a row.
+func (e *engine) change(t *task, request func(context.Context) error) answer {
+	got := e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
+		t.Attempts++
+		return request(ctx)
+	}))
+	if got == gone && t.lost && t.written != nil {
+		return ok // an earlier attempt did it
+	}
+	return got
+}
+
+func (e *engine) judgeChange(t *task, err error) answer {
+	if contact.IsGone(err) {
+		return gone
+	}
+	switch got := e.judge(t, err, true); got {
+	case conflict:
+		return refused
+	case barred:
+		t.doubt = suspectChange
+		return got
+	default:
+		return got
+	}
+}
+
+// confirm looks for who holds the contact ids of a row whose profile the API says
+// is not there. Where that very profile is found, one of the two is wrong, and it
+// is asked again.
+func (e *engine) confirm(t *task) answer {
+	ids := t.Row.Profile.ContactIDs
+	if len(ids) == 0 { // of a state that was filled from a redacted journal
+		return nobody
+	}
+	found, err := e.lookUpEach(ids)
+	if got := e.lookFailed(t, err); got != ok {
+		return got
+	}
+	if slices.ContainsFunc(found, func(f contact.Found) bool { return f.ID == t.ID }) {
+		t.problem = &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
+			HTTP:   http.StatusNotFound,
+			Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", t.ID),
+			Hint:   "a cache on the way to the API may be behind; the next run tries it again",
+		}}
+		switch t.retry.After(contact.Transient, true) {
+		case pace.Later:
+			return later
+		default:
+			return exhausted
+		}
+	}
+	t.holders, t.unmet = found, len(found) > 0
+	if len(found) > 0 {
+		return somebody
+	}
+	return nobody
+}
+
+// renew makes a create of a row whose profile is not there any more: it has
+// expired, or somebody deleted it. The journal is told first that it is gone, so
+// that a create whose answer is lost is in doubt like any other. Where the contact
+// has come back by itself, that profile is taken.
+func (e *engine) renew(t *task) answer {
+	keys := []contact.Key{t.Row.Key}
+	if got := e.recorded(e.Journal.Gone(keys)); got != ok {
+		return got
+	}
+	t.announced = time.Now()
+	if got := e.recorded(e.sending(t.announced, keys)); got != ok {
+		return got
+	}
+	t.table, t.ID, t.touch, t.absent = upserting, "", false, len(t.holders) == 0
+	t.lost, t.Found, t.doubt, t.made, t.merging, t.merged, t.Previous = false, false, undoubted, false, nil, false, nil
+	t.retry, t.problem = pace.Retry{Max: e.Retries}, nil
+	return ok
+}
+
+// recorded is the answer to a line in the journal. Without it nothing more can be
+// sent.
+func (e *engine) recorded(err error) answer {
+	if err != nil {
+		e.stop(err)
+		return stopped
+	}
+	return ok
+}
