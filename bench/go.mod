@@ -9,4 +9,6 @@ require (
 	importer v0.0.0
 )
 
+require golang.org/x/text v0.43.0 // indirect
+
 replace importer => ../

@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -95,19 +96,20 @@ func serve(args []string) error {
 	}
 }
 
+// The answer to a create, around the contact id of the request and behind it the
+// number of the create as _id.
 const answer = `{"profile":{"firstname":"Ada","lastname":"Lovelace","email":"ada@example.com","age":36,"birthday":"","gender":"",` +
 	`"location":"London","profilepic":"","prevent_data_collection":false,"accepted_gdpr":true,"privacy_policy":{"accepted":false},"tasks":[]},` +
-	`"contactIds":["ada@example.com"],"active":true,"createdAt":1700000000,"lastChanged":1700000000,` +
+	`"contactIds":["%s"],"active":true,"createdAt":1700000000,"lastChanged":1700000000,` +
 	`"createdBy":"65f0000000000000000000cc","lastChangedBy":"65f0000000000000000000cc","_id":"%024x"}`
 
 func (t *target) serve(c net.Conn) {
 	defer c.Close()
 	r := bufio.NewReaderSize(c, 16<<10)
-	length := len(fmt.Sprintf(answer, 0))
-	head := fmt.Sprintf("HTTP/1.1 201 Created\r\nDate: Mon, 23 Nov 2026 18:34:11 GMT\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n", length)
-	created := []byte(head + fmt.Sprintf(answer, 0))
-	id := created[len(created)-26 : len(created)-2]
-	var body []byte
+	before, after, _ := strings.Cut(answer, "%s")
+	after = strings.TrimSuffix(after, `%024x"}`)
+	const head = "HTTP/1.1 201 Created\r\nDate: Mon, 23 Nov 2026 18:34:11 GMT\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
+	var body, created []byte
 	wake := make(chan struct{}, 1)
 	for {
 		line, err := r.ReadSlice('\n')
@@ -136,10 +138,13 @@ func (t *target) serve(c net.Conn) {
 		}
 		switch {
 		case create:
-			n := t.create(body)
-			for i := range 16 {
-				id[23-i] = "0123456789abcdef"[n>>(4*i)&0xf]
+			n, contact := t.create(body)
+			created = strconv.AppendInt(append(created[:0], head...), int64(len(before)+len(contact)+len(after)+len(`000000000000000000000000"}`)), 10)
+			created = append(append(append(append(created, "\r\n\r\n"...), before...), contact...), after...)
+			for i := range 24 {
+				created = append(created, "0123456789abcdef"[n>>(4*(23-i))&0xf])
 			}
+			created = append(created, `"}`...)
 			if t.latency > 0 {
 				t.late <- waiter{time.Now().Add(t.latency), wake}
 				<-wake
@@ -166,8 +171,8 @@ func (t *target) serve(c net.Conn) {
 	}
 }
 
-// create counts a create, and returns its number.
-func (t *target) create(body []byte) uint64 {
+// create counts a create, and returns its number and its contact id.
+func (t *target) create(body []byte) (uint64, []byte) {
 	_, contact, _ := bytes.Cut(body, []byte(`"contactIds":["`))
 	contact, _, _ = bytes.Cut(contact, []byte(`"`))
 	hash := maphash.Bytes(t.seed, contact)
@@ -182,7 +187,7 @@ func (t *target) create(body []byte) uint64 {
 		t.stats.Twice++
 	}
 	t.seen[hash] = seen
-	return uint64(t.stats.Creates)
+	return uint64(t.stats.Creates), contact
 }
 
 // selfSigned makes a certificate for this machine, and writes it to a file for

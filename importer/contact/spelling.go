@@ -87,7 +87,9 @@ func (s *Spelling) Respell(shown, ids []string) []string {
 // HoldsAny tells whether one of the contact ids that are shown is one of these, in
 // whatever spelling.
 func HoldsAny(shown, ids []string) bool {
-	return slices.ContainsFunc(ids, func(id string) bool { return Found{ContactIDs: shown}.Resembles(id) })
+	return slices.ContainsFunc(ids, func(id string) bool {
+		return slices.Contains(shown, id) || Found{ContactIDs: shown}.Resembles(id)
+	})
 }
 
 // Resembles tells whether a profile holds a contact id in whatever spelling.
