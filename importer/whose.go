@@ -84,52 +84,68 @@ func (c *clocks) isOlder(created, moment time.Time) bool {
 
 // maxMade bounds how many ids are remembered: a cache that repeats an answer does
 // so soon.
-const maxMade = 1 << 16
+const maxMade = 1 << 14
 
-// made are the ids of the profiles that were created lately.
+// A profileID is the id of a profile, which has 24 characters.
+type profileID [24]byte
+
+// made are the ids of the profiles that were created lately. It holds no pointers:
+// there is nothing in it for the garbage collector to look at.
 type made struct {
-	mu     sync.Mutex
-	ids    map[string]struct{}
-	oldest []madeProfile
+	mu   sync.Mutex
+	ids  map[profileID]struct{}
+	ring []madeProfile // the oldest stands at next, once it is full
+	next int
 }
 
 type madeProfile struct {
-	id string
-	at time.Time
+	id profileID
+	at int64 // in Unix nanoseconds
 }
 
 // add notes an id; false where it is known already.
 func (m *made) add(id string) bool {
+	var key profileID
+	copy(key[:], id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.ids[id]; known {
+	if _, known := m.ids[key]; known {
 		return false
 	}
 	if m.ids == nil {
-		m.ids = make(map[string]struct{})
+		m.ids = make(map[profileID]struct{})
 	}
-	m.ids[id] = struct{}{}
-	m.oldest = append(m.oldest, madeProfile{id, time.Now()})
-	if len(m.oldest) > maxMade {
-		delete(m.ids, m.oldest[0].id)
-		m.oldest = m.oldest[1:]
+	m.ids[key] = struct{}{}
+	profile := madeProfile{key, time.Now().UnixNano()}
+	if len(m.ring) < maxMade {
+		m.ring = append(m.ring, profile)
+		return true
 	}
+	delete(m.ids, m.ring[m.next].id)
+	m.ring[m.next] = profile
+	m.next = (m.next + 1) % maxMade
 	return true
 }
 
 // before counts those that were made before a time: by then a whole list shows
 // them.
-func (m *made) before(t time.Time) int {
+func (m *made) before(t time.Time) (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, _ := slices.BinarySearchFunc(m.oldest, t, func(p madeProfile, t time.Time) int { return p.at.Compare(t) })
+	for _, p := range m.ring {
+		if p.at < t.UnixNano() {
+			n++
+		}
+	}
 	return n
 }
 
 func (m *made) has(id string) bool {
+	var key profileID
+	copy(key[:], id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, known := m.ids[id]
+	_, known := m.ids[key]
 	return known
 }
 
