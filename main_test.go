@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/internal/sandbox"
 	"io"
 	"net"
 	"net/http"
@@ -19,10 +18,26 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"importer/internal/sandbox"
 )
 
 func TestMain(m *testing.M) {
+	if strings.HasSuffix(filepath.Base(os.Args[0]), ".test") { // not the command, which the test is by another name
+		forgetSettings()
+	}
 	testscript.Main(m, map[string]func(){"importer": main})
+}
+
+// forgetSettings takes away what a person has set for the program: it is no part of
+// a test.
+func forgetSettings() {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "COGNIGY_") || strings.HasPrefix(name, "IMPORTER_") {
+			os.Unsetenv(name)
+		}
+	}
 }
 
 // TestScripts runs the command as people do. Each script says why it is there.

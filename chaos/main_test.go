@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,6 +35,12 @@ var cache string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		for _, variable := range os.Environ() { // what a person has set for the program is no part of a test
+			name, _, _ := strings.Cut(variable, "=")
+			if strings.HasPrefix(name, "COGNIGY_") || strings.HasPrefix(name, "IMPORTER_") {
+				os.Unsetenv(name)
+			}
+		}
 		dir, err := os.MkdirTemp("", "importer-chaos-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
