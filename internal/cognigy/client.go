@@ -82,7 +82,6 @@ type Client struct {
 	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
 	clock     skew
-	buffers   buffers
 }
 
 // New checks the options and returns a client. It sends nothing.
@@ -100,47 +99,43 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base URL: %w", err)
 	}
-	if u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP {
-		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
-	}
 	key := strings.TrimSpace(o.APIKey)
-	if key == "" {
+	switch {
+	case u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP:
+		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
+	case key == "":
 		return nil, errors.New("the API key is empty: set $COGNIGY_API_KEY, or api.api_key_file in the configuration")
-	}
-	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("the API key holds a space, a line break or a character outside ASCII: look at $COGNIGY_API_KEY or the file named by api.api_key_file, which must hold the key alone")
-	}
-	if !names.IsProject(o.ProjectID) {
+	case !names.IsProject(o.ProjectID):
 		return nil, fmt.Errorf("the project id %q is not one: it has 24 characters, a-z and 0-9; look at --project-id", o.ProjectID)
-	}
-	if o.Timeout < 0 || o.MaxConns < 0 {
+	case o.Timeout < 0 || o.MaxConns < 0:
 		return nil, errors.New("a negative timeout or number of connections")
-	}
-	if strings.ContainsFunc(o.UserAgent, unicode.IsControl) {
+	case strings.ContainsFunc(o.UserAgent, unicode.IsControl):
 		return nil, errors.New("the user agent holds a control character")
 	}
-	c := &Client{
-		key:       key,
-		projectID: o.ProjectID,
-		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
-		profiles:  u,
-		onAnswer:  o.OnAnswer,
-	}
+	timeout := cmp.Or(o.Timeout, DefaultTimeout)
 	header := http.Header{
 		"Accept":     {"application/json"},
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
 		"X-Api-Key":  {key},
 	}
-	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment)
-	c.timedOut = &timeoutError{c.timeout}
-	return c, nil
+	return &Client{
+		key:       key,
+		projectID: o.ProjectID,
+		timeout:   timeout,
+		timedOut:  &timeoutError{timeout},
+		profiles:  u,
+		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment),
+		onAnswer:  o.OnAnswer,
+	}, nil
 }
 
 // String names the API, so that a client that is logged shows no key.
 func (c *Client) String() string { return "client of " + c.profiles.Host }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() { c.transport.close() }
+func (c *Client) Close() { c.transport.http.CloseIdleConnections() }
 
 // ClockSkew is how far the server's clock is ahead of this machine's, learned
 // from the Date headers of the answers so far; exact to a second, and mostly to
@@ -151,60 +146,54 @@ func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 // profile that it is about. The error is an *contact.APIError.
 func (c *Client) do(ctx context.Context, op operation, id string, u *url.URL, body []byte) (content, error) {
 	x := exchange{op: op, id: id, key: c.key}
+	buf := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= 1<<20 { // an answer larger than that is rare, and its memory not kept
+			buf.Reset()
+			buffers.Put(buf)
+		}
+	}()
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
 	defer cancel()
 	resp, sent, err := c.transport.roundTrip(ctx, op.method, u, body)
-	if err != nil {
-		x.err, x.sent = err, sent
-		c.tell(op, 0, time.Since(began))
-		return content{}, classify(x)
+	x.sent, x.err = sent, err
+	if err == nil {
+		limit := int64(maxProblemBytes)
+		if resp.StatusCode/100 == 2 {
+			limit = maxAnswerBytes
+		}
+		x.broken = readUpTo(buf, resp, limit)
+		_ = resp.Body.Close() // what was to be read is read
+		x.status, x.body = resp.StatusCode, buf.Bytes()
+		x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
+		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 	}
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	limit := int64(maxProblemBytes)
-	if resp.StatusCode/100 == 2 {
-		limit = maxAnswerBytes
-	}
-	x.broken = readUpTo(buf, resp, limit)
-	_ = resp.Body.Close() // what was to be read is read
-	x.sent, x.now, x.status, x.body = true, time.Now(), resp.StatusCode, buf.Bytes()
-	x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
-	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	x.now = time.Now()
 	c.clock.learn(x.date, began, x.now)
-	c.tell(op, x.status, x.now.Sub(began))
+	if c.onAnswer != nil {
+		c.onAnswer(Answer{Operation: op.name, Status: x.status, Duration: x.now.Sub(began)})
+	}
 	if author, got := authorOf(x); author == contact.API && x.status/100 == 2 {
 		return got, nil
 	}
 	return content{}, classify(x)
 }
 
-func (c *Client) tell(op operation, status int, took time.Duration) {
-	if c.onAnswer != nil {
-		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took})
-	}
-}
-
 // readUpTo reads the body of an answer whole, so that its connection can be used
 // again. What is beyond the limit is dropped, and the error is contact.ErrTooLarge.
 func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
-	body, length := io.Reader(resp.Body), resp.ContentLength
+	body := io.Reader(resp.Body)
 	if encoding := resp.Header.Get("Content-Encoding"); strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip") {
 		// It was not asked for, but by something on the way.
 		unzipped, err := gzip.NewReader(resp.Body)
-		if err != nil {
-			if err == io.EOF { // it compressed nothing
-				return nil
-			}
+		switch {
+		case err == io.EOF: // it compressed nothing
+			return nil
+		case err != nil:
 			return err
 		}
-		body, length = unzipped, -1
-	}
-	if length > 0 && length < limit && length <= int64(buf.Available()) {
-		b := buf.AvailableBuffer()[:length]
-		got, err := io.ReadFull(body, b)
-		buf.Write(b[:got])
-		return err
+		body = unzipped
 	}
 	_, err := buf.ReadFrom(io.LimitReader(body, limit))
 	if err != nil || int64(buf.Len()) < limit {
@@ -216,22 +205,8 @@ func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
 	return nil
 }
 
-// buffers holds the buffers that answers are read into.
-type buffers struct{ pool sync.Pool }
-
-func (b *buffers) get() *bytes.Buffer {
-	if buf, ok := b.pool.Get().(*bytes.Buffer); ok {
-		buf.Reset()
-		return buf
-	}
-	return bytes.NewBuffer(make([]byte, 0, 1024))
-}
-
-func (b *buffers) put(buf *bytes.Buffer) {
-	if buf.Cap() <= 1<<20 {
-		b.pool.Put(buf)
-	}
-}
+// buffers are what answers are read into.
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }}
 
 // A timeoutError is the end of Options.Timeout.
 type timeoutError struct{ after time.Duration }

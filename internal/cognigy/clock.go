@@ -1,7 +1,11 @@
 package cognigy
 
 import (
+	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -47,4 +51,35 @@ func (s *skew) estimate() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return (s.lo + s.hi) / 2, s.known
+}
+
+// parseRetryAfter reads a Retry-After header: seconds, or a time, which counts from
+// the answer's own Date where there is one, so that clocks need not agree. A time in
+// the past is 0. False where it is neither.
+//
+// A time is an HTTP date, or what some gateways send: so many seconds or milliseconds
+// since 1970 that they cannot be meant as a pause, which would be 30 years and more.
+func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		seconds, err := strconv.ParseFloat(value, 64) // infinity where it is larger than any number
+		digits := strings.Trim(value, "0123456789.") == ""
+		switch {
+		case !digits || err != nil && !errors.Is(err, strconv.ErrRange):
+			return 0, false
+		case seconds >= 1e9 && seconds < 1e10:
+			at = time.UnixMilli(int64(seconds * 1000))
+		case seconds >= 1e12 && seconds < 1e13:
+			at = time.UnixMilli(int64(seconds))
+		case seconds >= math.MaxInt64/float64(time.Second): // 292 years, which a duration holds
+			return math.MaxInt64, true
+		default:
+			return time.Duration(seconds * float64(time.Second)), true
+		}
+	}
+	if d, err := http.ParseTime(date); err == nil {
+		now = d
+	}
+	return max(0, at.Sub(now)), true
 }

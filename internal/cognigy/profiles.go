@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-json-experiment/json"
 
 	"importer/importer/contact"
 )
@@ -100,39 +100,27 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 // returns the id of the one that is left, never empty. Which one it is, and whose
 // fields win, is not documented.
 func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error) {
-	body := appendMember([]byte{'{'}, "contactId", contactID)
-	body = append(appendMember(append(body, ','), "projectId", c.projectID), '}')
+	body, err := json.Marshal(struct {
+		ContactID string `json:"contactId"`
+		ProjectID string `json:"projectId"`
+	}{contactID, c.projectID}, lenient)
+	if err != nil {
+		return "", err
+	}
 	got, err := c.about(ctx, opMerge, id, "/merge", body)
 	return got.ID, err
 }
 
-// about sends an operation on one profile.
+// about sends an operation on one profile; path is that of the operation under the
+// profile's, such as "/merge". An id that would change the path is refused: an empty
+// one would turn a request about one profile into one about all.
 func (c *Client) about(ctx context.Context, op operation, id, path string, body []byte) (content, error) {
-	u, err := c.profileURL(id, path)
-	if err != nil {
-		return content{}, err
-	}
-	return c.do(ctx, op, id, u, body)
-}
-
-// appendMember appends a member of an object whose value is a string.
-func appendMember(dst []byte, name, value string) []byte {
-	dst = append(strconv.AppendQuote(dst, name), ':')
-	// The error tells of invalid UTF-8, which is replaced all the same.
-	dst, _ = jsontext.AppendQuote(dst, value)
-	return dst
-}
-
-// profileURL is the address of one profile, or of an operation on it, such as
-// "/merge". An id that would change the path is refused: an empty one would turn
-// a request about one profile into one about all.
-func (c *Client) profileURL(id, operation string) (*url.URL, error) {
 	if !validID(id) {
-		return nil, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
-			Detail: "not sent: " + strconv.Quote(clean(redact(id, c.key))) + " is not the id of a profile", Hint: hintRow,
+		return content{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
+			Detail: "not sent: " + strconv.Quote(clean(exchange{key: c.key}.redact(id))) + " is not the id of a profile", Hint: hintRow,
 		}}
 	}
-	return c.below("/" + id + operation), nil
+	return c.do(ctx, op, id, c.below("/"+id+path), body)
 }
 
 // below is an address under that of the profiles. The path holds nothing that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,21 @@ const (
 	// maxBroken is how many connections may break in a row when they are used again.
 	maxBroken = 3
 )
+
+// Trust is what TLS is told besides the usual. The zero value is the usual: the
+// roots of the system, and no certificate of our own.
+type Trust struct {
+	Roots       *x509.CertPool   // that a server's certificate has to lead to; nil: those of the system
+	Certificate *tls.Certificate // shown where a server asks for one; nil: none
+}
+
+func (t Trust) config() *tls.Config {
+	c := &tls.Config{RootCAs: t.Roots}
+	if t.Certificate != nil {
+		c.Certificates = []tls.Certificate{*t.Certificate}
+	}
+	return c
+}
 
 // A transport is net/http's, direct or by a proxy, with an account of what was
 // written.
@@ -111,12 +127,11 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 // used again: there are servers that close them without saying so, and each request
 // that meets one is in doubt.
 func (t *transport) learn(a *account, err error) {
-	var timeout interface{ Timeout() bool }
 	switch {
 	case !a.reused:
 	case err == nil || a.began.Load():
 		t.broken.Store(0)
-	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout():
+	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || isTimeout(err):
 	case t.broken.Add(1) == maxBroken:
 		fresh := t.http.Clone()
 		fresh.DisableKeepAlives = true
@@ -124,8 +139,6 @@ func (t *transport) learn(a *account, err error) {
 		t.http.CloseIdleConnections()
 	}
 }
-
-func (t *transport) close() { t.http.CloseIdleConnections() }
 
 // errProxySettings is that the settings of the proxy cannot be read. They are not
 // repeated: a password may stand in them.
