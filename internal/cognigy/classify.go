@@ -23,7 +23,7 @@ import (
 // where status is 0.
 type exchange struct {
 	op operation
-	id string // of the profile that it is about; empty where it is about none
+	id string // in the path of the operation
 	// sent: the request may have reached the server, if only in part.
 	sent bool
 	err  error
@@ -143,9 +143,9 @@ func classifyAnswer(x exchange) *contact.APIError {
 	e.RetryAfter, told = parseRetryAfter(x.retryAfter, x.date, x.now)
 	switch status := x.status; {
 	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
-		!x.op.profile && p.blamesProject():
+		!x.op.onProfile() && p.blamesProject():
 		e.Class, e.Hint = contact.Fatal, hintProject
-	case status == http.StatusNotFound && x.op.profile:
+	case status == http.StatusNotFound && x.op.onProfile():
 		e.Hint = hintGone
 	case status == http.StatusServiceUnavailable && told:
 		e.Class = contact.Transient

@@ -20,6 +20,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -142,10 +143,23 @@ func (c *Client) Close() { c.transport.http.CloseIdleConnections() }
 // less. False where no answer carried one.
 func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 
-// do sends one request, and returns what the API answered to it. id is that of the
-// profile that it is about. The error is an *contact.APIError.
-func (c *Client) do(ctx context.Context, op operation, id string, u *url.URL, body []byte) (content, error) {
+// do sends one request, and returns what the API answered to it: nothing where there
+// is an error, which is an *contact.APIError. An id that would change the path is
+// refused: an empty one would turn a request about one profile into one about all.
+func (c *Client) do(ctx context.Context, op operation, id string, query url.Values, body []byte) (content, error) {
 	x := exchange{op: op, id: id, key: c.key}
+	if op.path != "" && !validID(id) {
+		return content{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
+			Detail: "not sent: " + strconv.Quote(clean(x.redact(id))) + " is not the id of a profile", Hint: hintRow,
+		}}
+	}
+	u := *c.profiles
+	path := strings.Replace(op.path, "ID", id, 1) // which needs no escaping
+	u.Path += path
+	if u.RawPath != "" { // of a base URL with an escaped path
+		u.RawPath += path
+	}
+	u.RawQuery = query.Encode()
 	buf := buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= 1<<20 { // an answer larger than that is rare, and its memory not kept
@@ -156,7 +170,7 @@ func (c *Client) do(ctx context.Context, op operation, id string, u *url.URL, bo
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
 	defer cancel()
-	resp, sent, err := c.transport.roundTrip(ctx, op.method, u, body)
+	resp, sent, err := c.transport.roundTrip(ctx, op.method, &u, body)
 	x.sent, x.err = sent, err
 	if err == nil {
 		limit := int64(maxProblemBytes)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -30,23 +31,9 @@ type problem struct {
 // parseProblem reads the body of an error. It takes what is there: a body may
 // come from a proxy, be empty, or be cut off.
 func parseProblem(body []byte) problem {
-	d := jsontext.NewDecoder(bytes.NewReader(bare(body)), lenient, jsontext.AllowDuplicateNames(true))
-	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
-		return problem{}
-	}
-	members := map[string]jsontext.Value{}
-	for d.PeekKind() == '"' {
-		tok, err := d.ReadToken()
-		if err != nil {
-			break
-		}
-		name := tok.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			break
-		}
-		members[name] = value.Clone()
-	}
+	var members map[string]jsontext.Value
+	// The error tells where a body ends early, or is no object: what stands before is read.
+	_ = json.Unmarshal(bare(body), &members, lenient, jsontext.AllowDuplicateNames(true))
 	p := problem{
 		title: text(members["title"]), detail: text(members["detail"]), status: text(members["status"]),
 		coded: text(members["code"]) != "", traceID: text(members["traceId"]),

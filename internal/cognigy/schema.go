@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -31,9 +30,6 @@ type Schema struct {
 // Lookup returns the type of a field; false where the schema has none of that
 // name. Case does not count.
 func (s Schema) Lookup(internal string) (typ string, ok bool) {
-	if typ, ok = s.Types[internal]; ok {
-		return typ, true
-	}
 	for name, typ := range s.Types {
 		if strings.EqualFold(name, internal) {
 			return typ, true
@@ -56,7 +52,7 @@ var defaultFields = []string{
 // GetSchema reads the project's schema. A key may not have the right to: that is
 // Fatal like all that is forbidden, and says nothing about creates.
 func (c *Client) GetSchema(ctx context.Context) (Schema, error) {
-	got, err := c.do(ctx, opGetSchema, "", c.schemaURL(), nil)
+	got, err := c.do(ctx, opGetSchema, c.projectID, nil, nil)
 	if err != nil {
 		return Schema{}, err
 	}
@@ -82,7 +78,7 @@ func (c *Client) SetSchema(ctx context.Context, read Schema, add []SchemaField) 
 	if err != nil {
 		return err
 	}
-	_, err = c.do(ctx, opSetSchema, "", c.schemaURL(), body)
+	_, err = c.do(ctx, opSetSchema, c.projectID, nil, body)
 	return err
 }
 
@@ -115,5 +111,3 @@ func (s Schema) extended(add []SchemaField) ([]SchemaField, error) {
 	}
 	return slices.Concat(s.Details, add), nil
 }
-
-func (c *Client) schemaURL() *url.URL { return c.below("/schema/" + c.projectID) }
