@@ -187,12 +187,11 @@ func (b *content) show(w *wireProfile) error {
 // page is the answer to a list. The cursor of the next page stands in nextCursor,
 // or in next: the sources contradict each other.
 func (b *content) page() contact.ListPage {
-	page := contact.ListPage{Profiles: b.found, Next: cmp.Or(b.NextCursor, b.Next)}
-	var err error
-	if page.Total, err = strconv.Atoi(text(b.Total)); err != nil || page.Total < 0 {
-		page.Total = -1
+	total, err := strconv.Atoi(text(b.Total))
+	if err != nil || total < 0 {
+		total = -1
 	}
-	return page
+	return contact.ListPage{Profiles: b.found, Next: cmp.Or(b.NextCursor, b.Next), Total: total}
 }
 
 // decodeFields takes the members of a profile apart. None where there is no profile.
@@ -245,9 +244,4 @@ func mediaType(header string) string {
 func isForeign(header string) bool {
 	media := mediaType(header)
 	return media != "" && media != "text/plain" && media != "application/octet-stream" && !strings.Contains(media, "json")
-}
-
-// isPage tells whether an answer is a page for people.
-func isPage(x exchange) bool {
-	return strings.Contains(mediaType(x.media), "html") || bytes.HasPrefix(bare(x.body), []byte("<"))
 }

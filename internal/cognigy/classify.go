@@ -99,7 +99,7 @@ type verdict struct {
 	look  string // the hint where something on the way gave it; empty: hintNetwork
 }
 
-// verdicts are those of single statuses, and of all others that begin with a digit.
+// verdicts are those of single statuses, and by their first digit of all others.
 var verdicts = map[int]verdict{
 	2:                                {look: hintPage},
 	3:                                {look: hintPage},
@@ -129,18 +129,13 @@ func verdictOf(status int) verdict {
 // classifyAnswer is about an error that the API itself answered.
 func classifyAnswer(x exchange) *contact.APIError {
 	p, v := parseProblem(x.body), verdictOf(x.status)
-	e := &contact.APIError{Author: contact.API, Class: v.class, Failure: contact.Failure{
-		Code: p.code, Field: clean(x.redact(fieldOf(p.path))), TraceID: clean(x.redact(p.traceID)), Hint: v.hint,
+	wait, told := parseRetryAfter(x.retryAfter, x.date, x.now)
+	// A title of "about:blank" is RFC 7807's for a type that says nothing.
+	said := x.redact(cmp.Or(p.detail, strings.TrimPrefix(p.title, "about:blank")))
+	e := &contact.APIError{Author: contact.API, Class: v.class, RetryAfter: wait, Failure: contact.Failure{
+		Code: p.code, Field: clean(x.redact(fieldOf(p.path))), TraceID: clean(x.redact(p.traceID)),
+		Detail: cmp.Or(said, statusName(x.status)+", without a reason"), Hint: v.hint,
 	}}
-	e.Detail = statusName(x.status) + ", without a reason"
-	if p.title == "about:blank" { // RFC 7807 has it as a type that says nothing
-		p.title = ""
-	}
-	if said := cmp.Or(p.detail, p.title); said != "" {
-		e.Detail = x.redact(said)
-	}
-	var told bool
-	e.RetryAfter, told = parseRetryAfter(x.retryAfter, x.date, x.now)
 	switch status := x.status; {
 	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
 		!x.op.onProfile() && p.blamesProject():
@@ -163,9 +158,8 @@ var plainHTTP = regexp.MustCompile(`(?i)HTTP request (?:was sent )?to (?:an )?HT
 // classifyWay is about what something on the way answered in place of the API: it
 // says nothing of what became of the request.
 func classifyWay(x exchange) *contact.APIError {
-	e := &contact.APIError{Author: contact.Way, Class: contact.Ambiguous}
+	e := &contact.APIError{Author: contact.Way, Class: contact.Ambiguous, Failure: contact.Failure{Detail: describeWay(x)}}
 	e.RetryAfter, _ = parseRetryAfter(x.retryAfter, x.date, x.now)
-	e.Detail = describeWay(x)
 	look := cmp.Or(verdictOf(x.status).look, hintNetwork)
 	switch status := x.status; {
 	case status/100 == 3:
@@ -195,12 +189,13 @@ func describeWay(x exchange) string {
 	}
 	body := bare(x.body)
 	body = body[:min(len(body), maxProblemBytes)]
+	isPage := strings.Contains(mediaType(x.media), "html") || bytes.HasPrefix(body, []byte("<"))
 	read, isTitle := htmlText(body)
 	switch p := parseProblem(body); {
 	case len(body) == 0:
-	case isPage(x) && isTitle:
+	case isPage && isTitle:
 		why, shown = "", "a page titled "+strconv.Quote(x.excerpt(read))
-	case isPage(x):
+	case isPage:
 		why, shown = "", "a page: "+cmp.Or(x.excerpt(read), "nothing on it")
 	case bytes.Contains(x.body, []byte(`"contactIds"`)):
 		shown = "profiles, which are not shown"

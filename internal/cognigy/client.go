@@ -28,10 +28,8 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds one request where Options.Timeout is 0.
-	DefaultTimeout = 30 * time.Second
-	// DefaultMaxConns is the number of connections kept where Options.MaxConns is 0.
-	DefaultMaxConns = 16
+	defaultTimeout  = 30 * time.Second
+	defaultMaxConns = 16
 
 	// idleTimeout is how long a connection is kept unused. A request that is
 	// written while the server closes its connection is in doubt, and costs a
@@ -49,17 +47,15 @@ type Options struct {
 	BaseURL   string        // in any form that NormalizeBaseURL takes
 	APIKey    string        // sent in X-API-Key; shown nowhere
 	ProjectID string        // 24 characters, a-z and 0-9
-	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: DefaultTimeout
+	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: 30 s
 	UserAgent string        // such as "importer/1.2"; empty: "importer"
 	// MaxConns is how many connections are kept for the next request: as many as
-	// there are workers. More requests at once open more connections. 0:
-	// DefaultMaxConns.
+	// there are workers; 0: 16. More requests at once open more connections.
 	MaxConns int
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
-	// Trust is what TLS is told besides the usual.
-	Trust Trust
+	Trust        Trust
 	// OnAnswer, where set, is told of every request that was made, before its call
 	// returns and in the caller's goroutine: it must not block.
 	OnAnswer func(Answer)
@@ -78,7 +74,6 @@ type Client struct {
 	key       string
 	projectID string
 	timeout   time.Duration
-	timedOut  error    // the cause of a request's own timeout
 	profiles  *url.URL // of create and list; all others begin with it
 	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
@@ -115,7 +110,6 @@ func New(o Options) (*Client, error) {
 	case strings.ContainsFunc(o.UserAgent, unicode.IsControl):
 		return nil, errors.New("the user agent holds a control character")
 	}
-	timeout := cmp.Or(o.Timeout, DefaultTimeout)
 	header := http.Header{
 		"Accept":     {"application/json"},
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
@@ -124,10 +118,9 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		key:       key,
 		projectID: o.ProjectID,
-		timeout:   timeout,
-		timedOut:  &timeoutError{timeout},
+		timeout:   cmp.Or(o.Timeout, defaultTimeout),
 		profiles:  u,
-		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment),
+		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment),
 		onAnswer:  o.OnAnswer,
 	}, nil
 }
@@ -168,20 +161,12 @@ func (c *Client) do(ctx context.Context, op operation, id string, query url.Valu
 		}
 	}()
 	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
 	defer cancel()
 	resp, sent, err := c.transport.roundTrip(ctx, op.method, &u, body)
 	x.sent, x.err = sent, err
 	if err == nil {
-		limit := int64(maxProblemBytes)
-		if resp.StatusCode/100 == 2 {
-			limit = maxAnswerBytes
-		}
-		x.broken = readUpTo(buf, resp, limit)
-		_ = resp.Body.Close() // what was to be read is read
-		x.status, x.body = resp.StatusCode, buf.Bytes()
-		x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
-		x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+		x.take(resp, buf)
 	}
 	x.now = time.Now()
 	c.clock.learn(x.date, began, x.now)
@@ -192,6 +177,19 @@ func (c *Client) do(ctx context.Context, op operation, id string, query url.Valu
 		return got, nil
 	}
 	return content{}, classify(x)
+}
+
+// take reads an answer, its body into buf, and closes it.
+func (x *exchange) take(resp *http.Response, buf *bytes.Buffer) {
+	limit := int64(maxProblemBytes)
+	if resp.StatusCode/100 == 2 {
+		limit = maxAnswerBytes
+	}
+	x.broken = readUpTo(buf, resp, limit)
+	_ = resp.Body.Close() // what was to be read is read
+	x.status, x.body = resp.StatusCode, buf.Bytes()
+	x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
+	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 }
 
 // readUpTo reads the body of an answer whole, so that its connection can be used

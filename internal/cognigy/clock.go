@@ -19,9 +19,8 @@ import (
 // another server answered, starts it anew.
 type skew struct {
 	mu      sync.Mutex
-	known   bool
 	lo, hi  time.Duration
-	sampled time.Time
+	sampled time.Time // when the last answer was taken into account; zero: none was
 }
 
 // learn takes one answer's Date header into account: one a second, for reading
@@ -32,25 +31,24 @@ func (s *skew) learn(date string, began, ended time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known && ended.Sub(s.sampled) < time.Second {
+	if ended.Sub(s.sampled) < time.Second {
 		return
 	}
 	d, err := http.ParseTime(date)
 	if err != nil {
 		return
 	}
-	s.sampled = ended
 	lo, hi := d.Sub(ended.Round(0)), d.Add(time.Second).Sub(began.Round(0))
-	if s.known && lo <= s.hi && hi >= s.lo {
+	if !s.sampled.IsZero() && lo <= s.hi && hi >= s.lo {
 		lo, hi = max(lo, s.lo), min(hi, s.hi)
 	}
-	s.known, s.lo, s.hi = true, lo, hi
+	s.sampled, s.lo, s.hi = ended, lo, hi
 }
 
 func (s *skew) estimate() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return (s.lo + s.hi) / 2, s.known
+	return (s.lo + s.hi) / 2, !s.sampled.IsZero()
 }
 
 // parseRetryAfter reads a Retry-After header: seconds, or a time, which counts from

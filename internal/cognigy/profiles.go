@@ -80,15 +80,13 @@ func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
 
 // Update changes the members of a profile that are not nil in p. Whether the API
 // merges the fields into those it holds or replaces them is not known: send all
-// that are wanted. A profile that is not there is a Permanent error with status
-// 404.
+// that are wanted. A profile that is not there is a Permanent error with status 404.
 func (c *Client) Update(ctx context.Context, id string, p contact.Profile) error {
 	_, err := c.do(ctx, opUpdate, id, nil, p.AppendUpdateBody(make([]byte, 0, 512)))
 	return err
 }
 
-// Delete deletes a profile. One that is not there is a Permanent error with
-// status 404.
+// Delete deletes a profile; see Update for one that is not there.
 func (c *Client) Delete(ctx context.Context, id string) error {
 	_, err := c.do(ctx, opDelete, id, nil, nil)
 	return err
@@ -98,10 +96,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 // returns the id of the one that is left, never empty. Which one it is, and whose
 // fields win, is not documented.
 func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error) {
-	body, err := json.Marshal(struct {
-		ContactID string `json:"contactId"`
-		ProjectID string `json:"projectId"`
-	}{contactID, c.projectID}, lenient)
+	body, err := json.Marshal(map[string]string{"contactId": contactID, "projectId": c.projectID}, lenient, json.Deterministic(true))
 	if err != nil {
 		return "", err
 	}
