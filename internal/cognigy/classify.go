@@ -11,6 +11,7 @@ import (
 	"importer/importer/contact"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ import (
 // where status is 0.
 type exchange struct {
 	op operation
-	id string // of the profile that it is about; empty where it is about none
+	id string // in the path of the operation
 	// sent: the request may have reached the server, if only in part.
 	sent bool
 	err  error
@@ -91,100 +92,85 @@ func classify(x exchange) *contact.APIError {
 	return e
 }
 
+// A verdict is what a status means.
+type verdict struct {
+	class contact.Class // where the API gave it
+	hint  string
+	look  string // the hint where something on the way gave it; empty: hintNetwork
+}
+
+// verdicts are those of single statuses, and by their first digit of all others.
+var verdicts = map[int]verdict{
+	2:                                {look: hintPage},
+	3:                                {look: hintPage},
+	4:                                {class: contact.Permanent, hint: hintRow},
+	5:                                {class: contact.Ambiguous, hint: hintServer},
+	http.StatusUnauthorized:          {contact.Fatal, hintKey, hintKey},
+	http.StatusPaymentRequired:       {contact.Fatal, hintPlan, hintPlan},
+	http.StatusForbidden:             {class: contact.Fatal, hint: hintRole},
+	http.StatusNotFound:              {contact.Permanent, hintRow, hintPage},
+	http.StatusMethodNotAllowed:      {contact.Fatal, hintBaseURL, hintPage},
+	http.StatusProxyAuthRequired:     {look: hintProxy}, // never the API's
+	http.StatusConflict:              {class: contact.Conflict, hint: hintExists},
+	http.StatusRequestEntityTooLarge: {contact.Permanent, hintSize, hintSize},
+	http.StatusTooManyRequests:       {contact.Throttled, hintWait, hintWait},
+	// Said of a request that did not arrive whole, and by some servers of one that
+	// took them too long.
+	http.StatusRequestTimeout: {contact.Ambiguous, hintTimeout, hintTimeout},
+}
+
+func verdictOf(status int) verdict {
+	if v, ok := verdicts[status]; ok {
+		return v
+	}
+	return verdicts[status/100]
+}
+
 // classifyAnswer is about an error that the API itself answered.
 func classifyAnswer(x exchange) *contact.APIError {
-	p := parseProblem(x.body)
-	e := &contact.APIError{Author: contact.API, Failure: contact.Failure{
-		Code: p.code, Field: clean(redact(fieldOf(p.path), x.key)),
-		Detail: p.describe(x), TraceID: clean(redact(p.traceID, x.key)),
+	p, v := parseProblem(x.body), verdictOf(x.status)
+	wait, told := parseRetryAfter(x.retryAfter, x.date, x.now)
+	// A title of "about:blank" is RFC 7807's for a type that says nothing.
+	said := x.redact(cmp.Or(p.detail, strings.TrimPrefix(p.title, "about:blank")))
+	e := &contact.APIError{Author: contact.API, Class: v.class, RetryAfter: wait, Failure: contact.Failure{
+		Code: p.code, Field: clean(x.redact(fieldOf(p.path))), TraceID: clean(x.redact(p.traceID)),
+		Detail: cmp.Or(said, statusName(x.status)+", without a reason"), Hint: v.hint,
 	}}
-	retryAfter, retryAfterOK := parseRetryAfter(x.retryAfter, x.date, x.now)
-	e.RetryAfter = retryAfter
-
 	switch status := x.status; {
-	case status == http.StatusUnauthorized:
-		e.Class, e.Hint = contact.Fatal, hintKey
-	case status == http.StatusPaymentRequired:
-		e.Class, e.Hint = contact.Fatal, hintPlan
-	case status == http.StatusForbidden:
-		e.Class, e.Hint = contact.Fatal, hintRole
-	case status == http.StatusMethodNotAllowed:
-		e.Class, e.Hint = contact.Fatal, hintBaseURL
 	case (status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusUnprocessableEntity) &&
-		!x.op.profile && p.blamesProject():
+		!x.op.onProfile() && p.blamesProject():
 		e.Class, e.Hint = contact.Fatal, hintProject
-	case status == http.StatusRequestTimeout:
-		// Said of a request that did not arrive whole, and by some servers of one
-		// that took them too long.
-		e.Class, e.Hint = contact.Ambiguous, hintTimeout
-	case status == http.StatusConflict:
-		e.Class, e.Hint = contact.Conflict, hintExists
-	case status == http.StatusTooManyRequests:
-		e.Class, e.Hint = contact.Throttled, hintWait
-	case status/100 == 4:
-		e.Class, e.Hint = contact.Permanent, hintFor(x.op, status, e.Field)
-	case status == http.StatusServiceUnavailable && retryAfterOK:
-		e.Class, e.Hint = contact.Transient, hintServer
-	default:
-		e.Class, e.Hint = contact.Ambiguous, hintServer
+	case status == http.StatusNotFound && x.op.onProfile():
+		e.Hint = hintGone
+	case status == http.StatusServiceUnavailable && told:
+		e.Class = contact.Transient
+	case e.Hint == hintRow && e.Field != "":
+		e.Hint = "correct the column that is mapped to " + strconv.Quote(e.Field) + ", and import the row again; a custom field must be in the project's schema"
 	}
 	return e
 }
 
-func hintFor(op operation, status int, field string) string {
-	switch {
-	case status == http.StatusRequestEntityTooLarge:
-		return hintSize
-	case status == http.StatusNotFound && op.profile:
-		return hintGone
-	case field != "":
-		return "correct the column that is mapped to " + strconv.Quote(field) + ", and import the row again; a custom field must be in the project's schema"
-	}
-	return hintRow
-}
-
-// describe is what happened, in the API's words where it has any.
-func (p problem) describe(x exchange) string {
-	switch {
-	case p.detail != "":
-		return redact(p.detail, x.key)
-	case p.title != "" && p.title != "about:blank":
-		return redact(p.title, x.key)
-	}
-	return statusName(x.status) + ", without a reason"
-}
-
 func statusName(status int) string { return cmp.Or(http.StatusText(status), "an unknown status") }
+
+// plainHTTP is how servers say that they want TLS.
+var plainHTTP = regexp.MustCompile(`(?i)HTTP request (?:was sent )?to (?:an )?HTTPS|speaking plain HTTP`)
 
 // classifyWay is about what something on the way answered in place of the API: it
 // says nothing of what became of the request.
 func classifyWay(x exchange) *contact.APIError {
-	e := &contact.APIError{Author: contact.Way, Class: contact.Ambiguous}
+	e := &contact.APIError{Author: contact.Way, Class: contact.Ambiguous, Failure: contact.Failure{Detail: describeWay(x)}}
 	e.RetryAfter, _ = parseRetryAfter(x.retryAfter, x.date, x.now)
-	e.Detail = describeWay(x)
-	look := hintNetwork
+	look := cmp.Or(verdictOf(x.status).look, hintNetwork)
 	switch status := x.status; {
 	case status/100 == 3:
-		look, e.Detail = hintPage, "the server redirects, which is not followed"
-		if host := redact(hostOf(x.location), x.key); host != "" {
-			e.Detail = "the server redirects to " + host + ", which is not followed"
+		e.Detail = "the server redirects, which is not followed"
+		if to, err := url.Parse(x.location); err == nil && to.Hostname() != "" {
+			e.Detail = "the server redirects to " + x.redact(to.Hostname()) + ", which is not followed"
 		}
-	case status/100 == 2, status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		look = hintPage
 	case status == http.StatusBadRequest && plainHTTP.Match(x.body):
 		look, e.Hopeless = hintTLSPort, true
-	case status == http.StatusUnauthorized:
-		look = hintKey
-	case status == http.StatusPaymentRequired:
-		look = hintPlan
 	case status == http.StatusProxyAuthRequired:
-		look, e.Hopeless = hintProxy, true
-	case status == http.StatusRequestTimeout:
-		look = hintTimeout
-	case status == http.StatusRequestEntityTooLarge:
-		look = hintSize
-	case status == http.StatusTooManyRequests:
-		look = hintWait
+		e.Hopeless = true
 	case status/100 == 5:
 		e.Hint = hintGateway // it may be the API, which did not get to say so in its own form
 		return e
@@ -193,53 +179,41 @@ func classifyWay(x exchange) *contact.APIError {
 	return e
 }
 
-// plainHTTP is how servers say that they want TLS.
-var plainHTTP = regexp.MustCompile(`(?i)HTTP request (?:was sent )?to (?:an )?HTTPS|speaking plain HTTP`)
-
 // describeWay says what came in place of an answer of the API. Contacts of an answer
 // that is not believed are not repeated.
 func describeWay(x exchange) string {
-	name, why := statusName(x.status), ""
+	name, why, shown := statusName(x.status), "", ""
 	if x.status/100 == 2 {
 		_, err := decode(x)
 		why = err.Error() // there is one, or it would be the API's
 	}
 	body := bare(x.body)
 	body = body[:min(len(body), maxProblemBytes)]
-	shown, isTitle := htmlText(body)
-	shown = cut(clean(redact(shown, x.key)))
+	isPage := strings.Contains(mediaType(x.media), "html") || bytes.HasPrefix(body, []byte("<"))
+	read, isTitle := htmlText(body)
 	switch p := parseProblem(body); {
-	case len(body) == 0 && why == "":
-		return name + ", without a reason"
 	case len(body) == 0:
-		return name + ", not from the API: " + why
-	case isPage(x) && isTitle:
-		return name + ", not from the API: a page titled " + strconv.Quote(shown)
-	case isPage(x):
-		return name + ", not from the API: a page: " + cmp.Or(shown, "nothing on it")
+	case isPage && isTitle:
+		why, shown = "", "a page titled "+strconv.Quote(x.excerpt(read))
+	case isPage:
+		why, shown = "", "a page: "+cmp.Or(x.excerpt(read), "nothing on it")
 	case bytes.Contains(x.body, []byte(`"contactIds"`)):
 		shown = "profiles, which are not shown"
-	case cmp.Or(p.detail, p.title, p.message) != "":
-		shown = cut(clean(redact(cmp.Or(p.detail, p.message, p.title), x.key)))
+	default:
+		shown = x.excerpt(cmp.Or(p.detail, p.message, p.title, read))
 	}
-	if why != "" {
+	switch {
+	case why == "" && shown == "":
+		return name + ", without a reason"
+	case why != "" && shown != "":
 		why += ": "
 	}
 	return name + ", not from the API: " + why + shown
 }
 
-// cut is the beginning of a text.
-func cut(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + " …"
-}
-
 // classifyBroken is about a success that was not read to its end.
 func classifyBroken(x exchange) *contact.APIError {
-	err := redactError(x.broken, x.key)
+	err := x.redactError(x.broken)
 	e := &contact.APIError{Class: contact.Ambiguous, Err: err}
 	e.Detail, e.Hint = "the answer broke off: "+err.Error(), hintNetwork
 	if errors.Is(err, contact.ErrTooLarge) {
@@ -251,31 +225,24 @@ func classifyBroken(x exchange) *contact.APIError {
 	return e
 }
 
+// classifyTransport is about a request without an answer.
 func classifyTransport(x exchange) *contact.APIError {
-	e := &contact.APIError{Class: contact.Transient, Err: redactError(x.err, x.key)}
+	e := &contact.APIError{Class: contact.Transient, Err: x.redactError(x.err)}
 	if x.sent {
 		e.Class = contact.Ambiguous
 	}
 	text := e.Err.Error()
-	e.Detail = text
-
-	var (
-		dns     *net.DNSError
-		addr    *net.AddrError
-		cert    *tls.CertificateVerificationError
-		roots   x509.SystemRootsError
-		record  tls.RecordHeaderError
-		proxy   *proxyError
-		timeout interface{ Timeout() bool }
-	)
+	e.Detail, e.Hint = text, hintNetwork
+	dns, isDNS := errors.AsType[*net.DNSError](x.err)
+	proxy, isProxy := errors.AsType[*proxyError](x.err)
 	switch msg := x.err.Error(); {
 	case errors.Is(x.err, errProxySettings):
 		e.Hopeless, e.Hint = true, hintProxySettings
-	case errors.As(x.err, &proxy):
+	case isProxy:
 		e.Hopeless, e.Hint = proxy.refuses(), hintProxy
-	case errors.As(x.err, &cert), errors.As(x.err, &roots):
+	case is[*tls.CertificateVerificationError](x.err), is[x509.SystemRootsError](x.err):
 		e.Hopeless, e.Hint = true, hintCert
-	case !x.sent && (errors.As(x.err, &record) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
+	case !x.sent && (is[tls.RecordHeaderError](x.err) || strings.Contains(msg, "server gave HTTP response to HTTPS client")):
 		e.Hopeless, e.Hint = true, hintPlainHTTP
 	case strings.Contains(msg, unasked):
 		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: the server sends something before it is asked", hintNoHTTP
@@ -283,26 +250,37 @@ func classifyTransport(x exchange) *contact.APIError {
 		e.Hopeless, e.Detail, e.Hint = true, "the answer is no HTTP: "+text, hintNoHTTP
 	case isRefusedTLS(msg):
 		e.Hopeless, e.Detail, e.Hint = true, "no TLS connection: "+text, hintTLS
-	case errors.As(x.err, &addr):
+	case is[*net.AddrError](x.err):
 		e.Hopeless, e.Hint = true, hintBaseURL
-	case errors.As(x.err, &dns):
+	case isDNS:
 		e.Hopeless = dns.IsNotFound
-		e.Detail, e.Hint = fmt.Sprintf("the host %s cannot be looked up: %s", redact(dns.Name, x.key), redact(dns.Err, x.key)), hintNetwork
+		e.Detail = fmt.Sprintf("the host %s cannot be looked up: %s", x.redact(dns.Name), x.redact(dns.Err))
 	case errors.Is(x.err, syscall.ECONNREFUSED):
-		e.Detail, e.Hint = "nobody listens: "+text, hintNetwork
+		e.Detail = "nobody listens: " + text
 	case errors.Is(x.err, context.Canceled):
-		e.Detail = "the request was cancelled"
-	case errors.As(x.err, &timeout) && timeout.Timeout():
+		e.Detail, e.Hint = "the request was cancelled", ""
+	case isTimeout(x.err) && x.sent:
 		e.Hint = hintTimeout
-		if !x.sent {
-			e.Detail, e.Hint = "no connection in time: "+text, hintNetwork
-		}
+	case isTimeout(x.err):
+		e.Detail = "no connection in time: " + text
 	case x.sent:
-		e.Detail, e.Hint = "the connection broke before the answer was there: "+text, hintNetwork
-	default:
-		e.Hint = hintNetwork
+		e.Detail = "the connection broke before the answer was there: " + text
 	}
 	return e
+}
+
+// is tells whether an error of type E is in err's chain.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timeout.Timeout()
 }
 
 // unasked is how net/http says that it received something before it sent a request.

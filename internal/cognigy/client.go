@@ -20,6 +20,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +28,8 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds one request where Options.Timeout is 0.
-	DefaultTimeout = 30 * time.Second
-	// DefaultMaxConns is the number of connections kept where Options.MaxConns is 0.
-	DefaultMaxConns = 16
+	defaultTimeout  = 30 * time.Second
+	defaultMaxConns = 16
 
 	// idleTimeout is how long a connection is kept unused. A request that is
 	// written while the server closes its connection is in doubt, and costs a
@@ -48,17 +47,15 @@ type Options struct {
 	BaseURL   string        // in any form that NormalizeBaseURL takes
 	APIKey    string        // sent in X-API-Key; shown nowhere
 	ProjectID string        // 24 characters, a-z and 0-9
-	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: DefaultTimeout
+	Timeout   time.Duration // of one request, with dialing and reading the answer; 0: 30 s
 	UserAgent string        // such as "importer/1.2"; empty: "importer"
 	// MaxConns is how many connections are kept for the next request: as many as
-	// there are workers. More requests at once open more connections. 0:
-	// DefaultMaxConns.
+	// there are workers; 0: 16. More requests at once open more connections.
 	MaxConns int
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
-	// Trust is what TLS is told besides the usual.
-	Trust Trust
+	Trust        Trust
 	// OnAnswer, where set, is told of every request that was made, before its call
 	// returns and in the caller's goroutine: it must not block.
 	OnAnswer func(Answer)
@@ -77,12 +74,10 @@ type Client struct {
 	key       string
 	projectID string
 	timeout   time.Duration
-	timedOut  error    // the cause of a request's own timeout
 	profiles  *url.URL // of create and list; all others begin with it
 	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
 	clock     skew
-	buffers   buffers
 }
 
 // New checks the options and returns a client. It sends nothing.
@@ -100,111 +95,117 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("base URL: %w", err)
 	}
-	if u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP {
-		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
-	}
 	key := strings.TrimSpace(o.APIKey)
-	if key == "" {
+	switch {
+	case u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP:
+		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
+	case key == "":
 		return nil, errors.New("the API key is empty: set $COGNIGY_API_KEY, or api.api_key_file in the configuration")
-	}
-	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("the API key holds a space, a line break or a character outside ASCII: look at $COGNIGY_API_KEY or the file named by api.api_key_file, which must hold the key alone")
-	}
-	if !names.IsProject(o.ProjectID) {
+	case !names.IsProject(o.ProjectID):
 		return nil, fmt.Errorf("the project id %q is not one: it has 24 characters, a-z and 0-9; look at --project-id", o.ProjectID)
-	}
-	if o.Timeout < 0 || o.MaxConns < 0 {
+	case o.Timeout < 0 || o.MaxConns < 0:
 		return nil, errors.New("a negative timeout or number of connections")
-	}
-	if strings.ContainsFunc(o.UserAgent, unicode.IsControl) {
+	case strings.ContainsFunc(o.UserAgent, unicode.IsControl):
 		return nil, errors.New("the user agent holds a control character")
-	}
-	c := &Client{
-		key:       key,
-		projectID: o.ProjectID,
-		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
-		profiles:  u,
-		onAnswer:  o.OnAnswer,
 	}
 	header := http.Header{
 		"Accept":     {"application/json"},
 		"User-Agent": {cmp.Or(o.UserAgent, "importer")},
 		"X-Api-Key":  {key},
 	}
-	c.transport = newTransport(header, o.Trust, cmp.Or(o.MaxConns, DefaultMaxConns), proxyFromEnvironment)
-	c.timedOut = &timeoutError{c.timeout}
-	return c, nil
+	return &Client{
+		key:       key,
+		projectID: o.ProjectID,
+		timeout:   cmp.Or(o.Timeout, defaultTimeout),
+		profiles:  u,
+		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment),
+		onAnswer:  o.OnAnswer,
+	}, nil
 }
 
 // String names the API, so that a client that is logged shows no key.
 func (c *Client) String() string { return "client of " + c.profiles.Host }
 
 // Close closes the connections that are not in use.
-func (c *Client) Close() { c.transport.close() }
+func (c *Client) Close() { c.transport.http.CloseIdleConnections() }
 
 // ClockSkew is how far the server's clock is ahead of this machine's, learned
 // from the Date headers of the answers so far; exact to a second, and mostly to
 // less. False where no answer carried one.
 func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 
-// do sends one request, and returns what the API answered to it. id is that of the
-// profile that it is about. The error is an *contact.APIError.
-func (c *Client) do(ctx context.Context, op operation, id string, u *url.URL, body []byte) (content, error) {
+// do sends one request, and returns what the API answered to it: nothing where there
+// is an error, which is an *contact.APIError. An id that would change the path is
+// refused: an empty one would turn a request about one profile into one about all.
+func (c *Client) do(ctx context.Context, op operation, id string, query url.Values, body []byte) (content, error) {
 	x := exchange{op: op, id: id, key: c.key}
+	if op.path != "" && !validID(id) {
+		return content{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
+			Detail: "not sent: " + strconv.Quote(clean(x.redact(id))) + " is not the id of a profile", Hint: hintRow,
+		}}
+	}
+	u := *c.profiles
+	path := strings.Replace(op.path, "ID", id, 1) // which needs no escaping
+	u.Path += path
+	if u.RawPath != "" { // of a base URL with an escaped path
+		u.RawPath += path
+	}
+	u.RawQuery = query.Encode()
+	buf := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= 1<<20 { // an answer larger than that is rare, and its memory not kept
+			buf.Reset()
+			buffers.Put(buf)
+		}
+	}()
 	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
 	defer cancel()
-	resp, sent, err := c.transport.roundTrip(ctx, op.method, u, body)
-	if err != nil {
-		x.err, x.sent = err, sent
-		c.tell(op, 0, time.Since(began))
-		return content{}, classify(x)
+	resp, sent, err := c.transport.roundTrip(ctx, op.method, &u, body)
+	x.sent, x.err = sent, err
+	if err == nil {
+		x.take(resp, buf)
 	}
-	buf := c.buffers.get()
-	defer c.buffers.put(buf)
-	limit := int64(maxProblemBytes)
-	if resp.StatusCode/100 == 2 {
-		limit = maxAnswerBytes
-	}
-	x.broken = readUpTo(buf, resp, limit)
-	_ = resp.Body.Close() // what was to be read is read
-	x.sent, x.now, x.status, x.body = true, time.Now(), resp.StatusCode, buf.Bytes()
-	x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
-	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
+	x.now = time.Now()
 	c.clock.learn(x.date, began, x.now)
-	c.tell(op, x.status, x.now.Sub(began))
+	if c.onAnswer != nil {
+		c.onAnswer(Answer{Operation: op.name, Status: x.status, Duration: x.now.Sub(began)})
+	}
 	if author, got := authorOf(x); author == contact.API && x.status/100 == 2 {
 		return got, nil
 	}
 	return content{}, classify(x)
 }
 
-func (c *Client) tell(op operation, status int, took time.Duration) {
-	if c.onAnswer != nil {
-		c.onAnswer(Answer{Operation: op.name, Status: status, Duration: took})
+// take reads an answer, its body into buf, and closes it.
+func (x *exchange) take(resp *http.Response, buf *bytes.Buffer) {
+	limit := int64(maxProblemBytes)
+	if resp.StatusCode/100 == 2 {
+		limit = maxAnswerBytes
 	}
+	x.broken = readUpTo(buf, resp, limit)
+	_ = resp.Body.Close() // what was to be read is read
+	x.status, x.body = resp.StatusCode, buf.Bytes()
+	x.media, x.date = resp.Header.Get("Content-Type"), resp.Header.Get("Date")
+	x.retryAfter, x.location = resp.Header.Get("Retry-After"), resp.Header.Get("Location")
 }
 
 // readUpTo reads the body of an answer whole, so that its connection can be used
 // again. What is beyond the limit is dropped, and the error is contact.ErrTooLarge.
 func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
-	body, length := io.Reader(resp.Body), resp.ContentLength
+	body := io.Reader(resp.Body)
 	if encoding := resp.Header.Get("Content-Encoding"); strings.EqualFold(encoding, "gzip") || strings.EqualFold(encoding, "x-gzip") {
 		// It was not asked for, but by something on the way.
 		unzipped, err := gzip.NewReader(resp.Body)
-		if err != nil {
-			if err == io.EOF { // it compressed nothing
-				return nil
-			}
+		switch {
+		case err == io.EOF: // it compressed nothing
+			return nil
+		case err != nil:
 			return err
 		}
-		body, length = unzipped, -1
-	}
-	if length > 0 && length < limit && length <= int64(buf.Available()) {
-		b := buf.AvailableBuffer()[:length]
-		got, err := io.ReadFull(body, b)
-		buf.Write(b[:got])
-		return err
+		body = unzipped
 	}
 	_, err := buf.ReadFrom(io.LimitReader(body, limit))
 	if err != nil || int64(buf.Len()) < limit {
@@ -216,22 +217,8 @@ func readUpTo(buf *bytes.Buffer, resp *http.Response, limit int64) error {
 	return nil
 }
 
-// buffers holds the buffers that answers are read into.
-type buffers struct{ pool sync.Pool }
-
-func (b *buffers) get() *bytes.Buffer {
-	if buf, ok := b.pool.Get().(*bytes.Buffer); ok {
-		buf.Reset()
-		return buf
-	}
-	return bytes.NewBuffer(make([]byte, 0, 1024))
-}
-
-func (b *buffers) put(buf *bytes.Buffer) {
-	if buf.Cap() <= 1<<20 {
-		b.pool.Put(buf)
-	}
-}
+// buffers are what answers are read into.
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }}
 
 // A timeoutError is the end of Options.Timeout.
 type timeoutError struct{ after time.Duration }

@@ -260,7 +260,6 @@ func TestTimeouts(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	c := newClient(t, base)
 	c.timeout = 50 * time.Millisecond
-	c.timedOut = &timeoutError{c.timeout}
 	_, err := c.Create(context.Background(), ada)
 	e := apiError(t, err, contact.Ambiguous)
 	if e.Detail != "no answer within 50ms" || !strings.Contains(e.Hint, "--timeout") || !errors.Is(err, context.DeadlineExceeded) {

@@ -1,7 +1,11 @@
 package cognigy
 
 import (
+	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,9 +19,8 @@ import (
 // another server answered, starts it anew.
 type skew struct {
 	mu      sync.Mutex
-	known   bool
 	lo, hi  time.Duration
-	sampled time.Time
+	sampled time.Time // when the last answer was taken into account; zero: none was
 }
 
 // learn takes one answer's Date header into account: one a second, for reading
@@ -28,23 +31,53 @@ func (s *skew) learn(date string, began, ended time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known && ended.Sub(s.sampled) < time.Second {
+	if ended.Sub(s.sampled) < time.Second {
 		return
 	}
 	d, err := http.ParseTime(date)
 	if err != nil {
 		return
 	}
-	s.sampled = ended
 	lo, hi := d.Sub(ended.Round(0)), d.Add(time.Second).Sub(began.Round(0))
-	if s.known && lo <= s.hi && hi >= s.lo {
+	if !s.sampled.IsZero() && lo <= s.hi && hi >= s.lo {
 		lo, hi = max(lo, s.lo), min(hi, s.hi)
 	}
-	s.known, s.lo, s.hi = true, lo, hi
+	s.sampled, s.lo, s.hi = ended, lo, hi
 }
 
 func (s *skew) estimate() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return (s.lo + s.hi) / 2, s.known
+	return (s.lo + s.hi) / 2, !s.sampled.IsZero()
+}
+
+// parseRetryAfter reads a Retry-After header: seconds, or a time, which counts from
+// the answer's own Date where there is one, so that clocks need not agree. A time in
+// the past is 0. False where it is neither.
+//
+// A time is an HTTP date, or what some gateways send: so many seconds or milliseconds
+// since 1970 that they cannot be meant as a pause, which would be 30 years and more.
+func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		seconds, err := strconv.ParseFloat(value, 64) // infinity where it is larger than any number
+		digits := strings.Trim(value, "0123456789.") == ""
+		switch {
+		case !digits || err != nil && !errors.Is(err, strconv.ErrRange):
+			return 0, false
+		case seconds >= 1e9 && seconds < 1e10:
+			at = time.UnixMilli(int64(seconds * 1000))
+		case seconds >= 1e12 && seconds < 1e13:
+			at = time.UnixMilli(int64(seconds))
+		case seconds >= math.MaxInt64/float64(time.Second): // 292 years, which a duration holds
+			return math.MaxInt64, true
+		default:
+			return time.Duration(seconds * float64(time.Second)), true
+		}
+	}
+	if d, err := http.ParseTime(date); err == nil {
+		now = d
+	}
+	return max(0, at.Sub(now)), true
 }

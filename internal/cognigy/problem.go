@@ -2,6 +2,7 @@ package cognigy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"html"
 	"net/url"
@@ -9,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -30,46 +31,16 @@ type problem struct {
 // parseProblem reads the body of an error. It takes what is there: a body may
 // come from a proxy, be empty, or be cut off.
 func parseProblem(body []byte) problem {
-	var p problem
-	d := jsontext.NewDecoder(bytes.NewReader(bare(body)), lenient, jsontext.AllowDuplicateNames(true))
-	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
-		return p
+	var members map[string]jsontext.Value
+	// The error tells where a body ends early, or is no object: what stands before is read.
+	_ = json.Unmarshal(bare(body), &members, lenient, jsontext.AllowDuplicateNames(true))
+	p := problem{
+		title: text(members["title"]), detail: text(members["detail"]), status: text(members["status"]),
+		coded: text(members["code"]) != "", traceID: text(members["traceId"]),
+		message: cmp.Or(messageOf(members["message"]), messageOf(members["error"])),
 	}
-	var details jsontext.Value
-	for {
-		tok, err := d.ReadToken()
-		if err != nil || tok.Kind() != '"' {
-			break
-		}
-		name := tok.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			break
-		}
-		switch name {
-		case "title":
-			p.title = text(value)
-		case "detail":
-			p.detail = text(value)
-		case "status":
-			p.status = text(value)
-		case "code":
-			p.coded = text(value) != ""
-			p.code, _ = strconv.Atoi(text(value))
-		case "traceId":
-			p.traceID = text(value)
-		case "details":
-			details = value.Clone()
-		case "message", "error":
-			if said := messageOf(value); said != "" {
-				p.message = said
-			}
-		}
-	}
-	p.path = fieldInDetails(details)
-	if p.path == "" {
-		p.path = fieldInText(p.detail)
-	}
+	p.code, _ = strconv.Atoi(text(members["code"]))
+	p.path = fieldAtFault(members["details"], p.detail)
 	return p
 }
 
@@ -101,43 +72,19 @@ func text(v jsontext.Value) string {
 	return ""
 }
 
-// fieldInDetails finds the member at fault in "details", whose form is not
-// documented: the first string, at any depth, under one of the names that
-// validators use.
-func fieldInDetails(details jsontext.Value) string {
-	if len(details) == 0 {
-		return ""
-	}
-	d := jsontext.NewDecoder(bytes.NewReader(details), lenient, jsontext.AllowDuplicateNames(true))
-	name := ""
-	for {
-		tok, err := d.ReadToken()
-		if err != nil {
-			return ""
-		}
-		kind, length := d.StackIndex(d.StackDepth())
-		switch isName := kind == '{' && length%2 == 1; {
-		case isName && tok.Kind() == '"':
-			name = tok.String()
-		case tok.Kind() == '"':
-			switch name {
-			case "field", "path", "property", "param", "instancePath", "dataPath":
-				if s := tok.String(); s != "" {
-					return s
-				}
-			}
-		}
-	}
-}
-
-// The forms in which a detail names a member: "field 'x' is not allowed",
-// "profile.age should be number".
+// The forms in which "details", whose form is not documented, names a member: under
+// one of the names that validators use. And those in which a detail does: "field 'x'
+// is not allowed", "profile.age should be number".
 var (
+	fieldNamed  = regexp.MustCompile(`"(?:field|path|property|param|instancePath|dataPath)"\s*:[\s\[]*("(?:[^"\\]|\\.)+")`)
 	fieldQuoted = regexp.MustCompile(`(?i)\b(?:field|property|parameter|param|argument|member|key)s?:? ?['"` + "`" + `‘“]([^'"` + "`" + `’”]{1,100})['"` + "`" + `’”]`)
 	fieldRule   = regexp.MustCompile(`(?i)^(?:data|body)?['"` + "`" + `./]*([a-z_][\w./\[\]]{0,99}?)['"` + "`" + `]? (?:should|must|is required|is not allowed|is missing|is invalid|has to)\b`)
 )
 
-func fieldInText(detail string) string {
+func fieldAtFault(details jsontext.Value, detail string) string {
+	if m := fieldNamed.FindSubmatch(details); m != nil {
+		return text(m[1])
+	}
 	for _, form := range []*regexp.Regexp{fieldQuoted, fieldRule} {
 		if m := form.FindStringSubmatch(detail); m != nil {
 			return m[1]
@@ -197,27 +144,28 @@ const maxDetailBytes = 500
 
 // clean makes a text fit to be shown: in one line, printable, and bounded.
 func clean(s string) string {
-	var b strings.Builder
-	space := false
-	for _, r := range s {
+	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r) || unicode.IsControl(r):
-			space = b.Len() > 0
-			continue
+			return ' '
 		case !unicode.IsGraphic(r): // such as the marks that turn the direction of text
-			continue
+			return -1
 		}
-		if space {
-			b.WriteByte(' ')
-			space = false
-		}
-		if b.Len()+utf8.RuneLen(r) > maxDetailBytes {
-			return b.String() + " …"
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+		return r
+	}, s)
+	return shorten(strings.Join(strings.Fields(s), " "), maxDetailBytes)
 }
+
+// shorten is the beginning of a text.
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
+}
+
+// excerpt is the beginning of what something on the way says, fit to be shown.
+func (x exchange) excerpt(s string) string { return shorten(clean(x.redact(s)), 200) }
 
 // minKeyBytes is the length from which on a key is looked for: the keys that the
 // API gives out are longer, and shorter ones stand in other words.
@@ -225,20 +173,17 @@ const minKeyBytes = 8
 
 // redact takes the API key out of a text that came from outside: a server may
 // repeat it. Sentences of our own hold no key, and are not to be changed.
-func redact(s, key string) string {
-	if len(key) < minKeyBytes {
+func (x exchange) redact(s string) string {
+	if len(x.key) < minKeyBytes {
 		return s
 	}
-	return strings.NewReplacer(key, "[API key]", url.QueryEscape(key), "[API key]").Replace(s)
+	return strings.NewReplacer(x.key, "[API key]", url.QueryEscape(x.key), "[API key]").Replace(s)
 }
 
 // redactError is err, or its text alone where that holds the key: a transport
 // quotes what it could not understand.
-func redactError(err error, key string) error {
-	if err == nil {
-		return nil
-	}
-	if s := redact(err.Error(), key); s != err.Error() {
+func (x exchange) redactError(err error) error {
+	if s := x.redact(err.Error()); s != err.Error() {
 		return errors.New(clean(s))
 	}
 	return err

@@ -5,8 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-json-experiment/json"
 
 	"importer/importer/contact"
 )
@@ -15,36 +16,35 @@ import (
 type operation struct {
 	name   string // for metrics
 	method string
-	form   form // of the body of a success
+	path   string // behind that of the profiles; ID is the id of the profile, or of the project
+	form   form   // of the body of a success
 	// mayBeEmpty: a success needs no body, and one with 204 is none.
 	mayBeEmpty bool
 	// safe: it changes nothing, so that it is never in doubt.
 	safe bool
-	// profile: it is about a profile that may be gone, so that 404 says nothing
-	// about the project.
-	profile bool
 }
 
 var (
 	opCreate    = operation{name: "create", method: http.MethodPost, form: aProfile}
 	opList      = operation{name: "list", method: http.MethodGet, form: aPage, safe: true}
-	opGet       = operation{name: "get", method: http.MethodGet, form: thisProfile, safe: true, profile: true}
-	opUpdate    = operation{name: "update", method: http.MethodPatch, form: thisID, mayBeEmpty: true, profile: true}
-	opDelete    = operation{name: "delete", method: http.MethodDelete, form: thisID, mayBeEmpty: true, profile: true}
-	opMerge     = operation{name: "merge", method: http.MethodPost, form: aProfile, profile: true}
-	opGetSchema = operation{name: "get_schema", method: http.MethodGet, form: aSchema, safe: true}
-	opSetSchema = operation{name: "set_schema", method: http.MethodPut, form: aSchema, mayBeEmpty: true}
+	opGet       = operation{name: "get", method: http.MethodGet, path: "/ID", form: thisProfile, safe: true}
+	opUpdate    = operation{name: "update", method: http.MethodPatch, path: "/ID", form: thisID, mayBeEmpty: true}
+	opDelete    = operation{name: "delete", method: http.MethodDelete, path: "/ID", form: thisID, mayBeEmpty: true}
+	opMerge     = operation{name: "merge", method: http.MethodPost, path: "/ID/merge", form: aProfile}
+	opGetSchema = operation{name: "get_schema", method: http.MethodGet, path: "/schema/ID", form: aSchema, safe: true}
+	opSetSchema = operation{name: "set_schema", method: http.MethodPut, path: "/schema/ID", form: aSchema, mayBeEmpty: true}
 )
+
+// onProfile: it is about a profile that may be gone, so that 404 says nothing about
+// the project.
+func (op operation) onProfile() bool { return strings.HasPrefix(op.path, "/ID") }
 
 // Create creates a profile. Success is an answer that shows one, with any 2xx, for
 // the API documents no status. Any other 2xx is an Ambiguous error from the way.
 func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateResult, error) {
 	body := p.AppendCreateBody(make([]byte, 0, 512), c.projectID)
-	got, err := c.do(ctx, opCreate, "", c.profiles, body)
-	if err != nil {
-		return contact.CreateResult{}, err
-	}
-	return contact.CreateResult{ID: got.ID, CreatedAt: unixSeconds(got.CreatedAt), ContactIDs: got.ContactIDs}, nil
+	got, err := c.do(ctx, opCreate, "", nil, body)
+	return contact.CreateResult{ID: got.ID, CreatedAt: unixSeconds(got.CreatedAt), ContactIDs: got.ContactIDs}, err
 }
 
 // List reads one page of the project's profiles. A page in any form but the
@@ -61,9 +61,7 @@ func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPag
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
-	u := *c.profiles
-	u.RawQuery = v.Encode()
-	got, err := c.do(ctx, opList, "", &u, nil)
+	got, err := c.do(ctx, opList, "", v, nil)
 	if err != nil {
 		return contact.ListPage{}, err
 	}
@@ -73,7 +71,7 @@ func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPag
 // Get reads one profile. One that is not there is a Permanent error with status
 // 404, which only the API's own 404 is.
 func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
-	got, err := c.about(ctx, opGet, id, "", nil)
+	got, err := c.do(ctx, opGet, id, nil, nil)
 	if err != nil {
 		return contact.Found{}, err
 	}
@@ -82,17 +80,15 @@ func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
 
 // Update changes the members of a profile that are not nil in p. Whether the API
 // merges the fields into those it holds or replaces them is not known: send all
-// that are wanted. A profile that is not there is a Permanent error with status
-// 404.
+// that are wanted. A profile that is not there is a Permanent error with status 404.
 func (c *Client) Update(ctx context.Context, id string, p contact.Profile) error {
-	_, err := c.about(ctx, opUpdate, id, "", p.AppendUpdateBody(make([]byte, 0, 512)))
+	_, err := c.do(ctx, opUpdate, id, nil, p.AppendUpdateBody(make([]byte, 0, 512)))
 	return err
 }
 
-// Delete deletes a profile. One that is not there is a Permanent error with
-// status 404.
+// Delete deletes a profile; see Update for one that is not there.
 func (c *Client) Delete(ctx context.Context, id string) error {
-	_, err := c.about(ctx, opDelete, id, "", nil)
+	_, err := c.do(ctx, opDelete, id, nil, nil)
 	return err
 }
 
@@ -100,48 +96,10 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 // returns the id of the one that is left, never empty. Which one it is, and whose
 // fields win, is not documented.
 func (c *Client) Merge(ctx context.Context, id, contactID string) (string, error) {
-	body := appendMember([]byte{'{'}, "contactId", contactID)
-	body = append(appendMember(append(body, ','), "projectId", c.projectID), '}')
-	got, err := c.about(ctx, opMerge, id, "/merge", body)
-	return got.ID, err
-}
-
-// about sends an operation on one profile.
-func (c *Client) about(ctx context.Context, op operation, id, path string, body []byte) (content, error) {
-	u, err := c.profileURL(id, path)
+	body, err := json.Marshal(map[string]string{"contactId": contactID, "projectId": c.projectID}, lenient, json.Deterministic(true))
 	if err != nil {
-		return content{}, err
+		return "", err
 	}
-	return c.do(ctx, op, id, u, body)
-}
-
-// appendMember appends a member of an object whose value is a string.
-func appendMember(dst []byte, name, value string) []byte {
-	dst = append(strconv.AppendQuote(dst, name), ':')
-	// The error tells of invalid UTF-8, which is replaced all the same.
-	dst, _ = jsontext.AppendQuote(dst, value)
-	return dst
-}
-
-// profileURL is the address of one profile, or of an operation on it, such as
-// "/merge". An id that would change the path is refused: an empty one would turn
-// a request about one profile into one about all.
-func (c *Client) profileURL(id, operation string) (*url.URL, error) {
-	if !validID(id) {
-		return nil, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
-			Detail: "not sent: " + strconv.Quote(clean(redact(id, c.key))) + " is not the id of a profile", Hint: hintRow,
-		}}
-	}
-	return c.below("/" + id + operation), nil
-}
-
-// below is an address under that of the profiles. The path holds nothing that
-// needs escaping.
-func (c *Client) below(path string) *url.URL {
-	u := *c.profiles
-	u.Path += path
-	if u.RawPath != "" { // of a base URL with an escaped path
-		u.RawPath += path
-	}
-	return &u
+	got, err := c.do(ctx, opMerge, id, nil, body)
+	return got.ID, err
 }

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/contact"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-json-experiment/json"
 )
 
 // A SchemaField is a field of the project's schema.
 type SchemaField struct {
-	Field    string // as people see it
-	Internal string // its name in a profile: letters, digits and underscores; case does not count
-	Type     string // string, number, boolean or object
+	Field    string `json:"field"`    // as people see it
+	Internal string `json:"internal"` // its name in a profile: letters, digits and underscores; case does not count
+	Type     string `json:"type"`     // string, number, boolean or object
 }
 
 // A Schema is what the project knows of the fields of its profiles.
@@ -31,9 +30,6 @@ type Schema struct {
 // Lookup returns the type of a field; false where the schema has none of that
 // name. Case does not count.
 func (s Schema) Lookup(internal string) (typ string, ok bool) {
-	if typ, ok = s.Types[internal]; ok {
-		return typ, true
-	}
 	for name, typ := range s.Types {
 		if strings.EqualFold(name, internal) {
 			return typ, true
@@ -56,11 +52,15 @@ var defaultFields = []string{
 // GetSchema reads the project's schema. A key may not have the right to: that is
 // Fatal like all that is forbidden, and says nothing about creates.
 func (c *Client) GetSchema(ctx context.Context) (Schema, error) {
-	got, err := c.do(ctx, opGetSchema, "", c.schemaURL(), nil)
+	got, err := c.do(ctx, opGetSchema, c.projectID, nil, nil)
 	if err != nil {
 		return Schema{}, err
 	}
-	return got.schema(), nil
+	s := Schema{Types: make(map[string]string, len(got.Schema)), Details: got.Details}
+	for name, typ := range got.Schema {
+		s.Types[name] = text(typ)
+	}
+	return s, nil
 }
 
 // SetSchema adds fields to a schema that was just read. The API takes the whole
@@ -74,17 +74,11 @@ func (c *Client) SetSchema(ctx context.Context, read Schema, add []SchemaField) 
 			Detail: "the schema was not sent: " + err.Error(), Hint: "add the fields by hand in the project's settings for contact profiles",
 		}}
 	}
-	body := []byte(`{"details":[`)
-	for i, f := range fields {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = appendMember(append(body, '{'), "field", f.Field)
-		body = appendMember(append(body, ','), "internal", f.Internal)
-		body = append(appendMember(append(body, ','), "type", f.Type), '}')
+	body, err := json.Marshal(map[string][]SchemaField{"details": fields}, lenient)
+	if err != nil {
+		return err
 	}
-	body = append(body, "]}"...)
-	_, err = c.do(ctx, opSetSchema, "", c.schemaURL(), body)
+	_, err = c.do(ctx, opSetSchema, c.projectID, nil, body)
 	return err
 }
 
@@ -94,52 +88,26 @@ func (s Schema) extended(add []SchemaField) ([]SchemaField, error) {
 	if s.Details == nil {
 		return nil, errors.New("the API did not tell which fields it has, and would delete those that are not sent back")
 	}
-	named := func(name string) func(string) bool { return func(s string) bool { return strings.EqualFold(s, name) } }
-	whole := append(make([]SchemaField, 0, len(s.Details)+len(add)), s.Details...)
-	known := make([]string, 0, cap(whole))
+	known := map[string]bool{}
+	for _, name := range defaultFields {
+		known[strings.ToLower(name)] = true
+	}
 	for _, f := range s.Details {
 		if f.Field == "" || f.Internal == "" || f.Type == "" {
 			return nil, fmt.Errorf("the field %q (%q) was read without name or type, and would be lost", f.Internal, f.Field)
 		}
-		known = append(known, f.Internal)
+		known[strings.ToLower(f.Internal)] = true
 	}
 	for name := range s.Types {
-		if !slices.ContainsFunc(known, named(name)) && !slices.ContainsFunc(defaultFields, named(name)) {
+		if !known[strings.ToLower(name)] {
 			return nil, fmt.Errorf("the field %q is in the schema, but not in the list to send back, and would be lost", name)
 		}
 	}
 	for _, f := range add {
-		if slices.ContainsFunc(known, named(f.Internal)) || slices.ContainsFunc(defaultFields, named(f.Internal)) {
+		if known[strings.ToLower(f.Internal)] {
 			return nil, fmt.Errorf("the field %q is there already", f.Internal)
 		}
-		known = append(known, f.Internal)
-		whole = append(whole, f)
+		known[strings.ToLower(f.Internal)] = true
 	}
-	return whole, nil
+	return slices.Concat(s.Details, add), nil
 }
-
-// A wireSchema is a schema in an answer.
-type wireSchema struct {
-	Schema  map[string]jsontext.Value `json:"schema"`
-	Details []struct {
-		Field    string `json:"field"`
-		Internal string `json:"internal"`
-		Type     string `json:"type"`
-	} `json:"details"`
-}
-
-func (w *wireSchema) schema() Schema {
-	s := Schema{Types: make(map[string]string, len(w.Schema))}
-	for name, typ := range w.Schema {
-		s.Types[name] = text(typ)
-	}
-	if w.Details != nil {
-		s.Details = make([]SchemaField, 0, len(w.Details))
-	}
-	for _, f := range w.Details {
-		s.Details = append(s.Details, SchemaField(f))
-	}
-	return s
-}
-
-func (c *Client) schemaURL() *url.URL { return c.below("/schema/" + c.projectID) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,7 @@ import (
 )
 
 const (
-	dialTimeout      = 10 * time.Second
-	handshakeTimeout = 10 * time.Second
+	connectTimeout = 10 * time.Second // of dialing, and then of the handshake of TLS
 	// maxHeadBytes bounds the head of an answer. Node.js takes as much.
 	maxHeadBytes = 16 << 10
 	// maxInterim bounds the 1xx answers before the one that counts.
@@ -28,14 +28,27 @@ const (
 	maxBroken = 3
 )
 
+// Trust is what TLS is told besides the usual. The zero value is the usual: the
+// roots of the system, and no certificate of our own.
+type Trust struct {
+	Roots       *x509.CertPool   // that a server's certificate has to lead to; nil: those of the system
+	Certificate *tls.Certificate // shown where a server asks for one; nil: none
+}
+
+func (t Trust) config() *tls.Config {
+	c := &tls.Config{RootCAs: t.Roots}
+	if t.Certificate != nil {
+		c.Certificates = []tls.Certificate{*t.Certificate}
+	}
+	return c
+}
+
 // A transport is net/http's, direct or by a proxy, with an account of what was
 // written.
 type transport struct {
-	http *http.Transport
-	// fresh takes the place of http where connections cannot be used again; nil: they can.
-	fresh atomic.Pointer[http.Transport]
-	// broken is how many connections broke when they were used again, in a row.
-	broken atomic.Int32
+	http   *http.Transport
+	fresh  atomic.Pointer[http.Transport] // in its place where connections cannot be used again; nil: they can
+	broken atomic.Int32                   // connections that broke when they were used again, in a row
 	// The headers are the same for every request, and never written to.
 	header     http.Header
 	bodyHeader http.Header // with Content-Type
@@ -46,15 +59,20 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 	protocols.SetHTTP1(true)
 	t := &transport{header: header, bodyHeader: header.Clone(), http: &http.Transport{
 		Proxy:                  proxy,
-		DialContext:            wired((&net.Dialer{Timeout: dialTimeout}).DialContext),
+		DialContext:            wired((&net.Dialer{Timeout: connectTimeout}).DialContext),
 		TLSClientConfig:        trust.config(),
-		TLSHandshakeTimeout:    handshakeTimeout,
+		TLSHandshakeTimeout:    connectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeadBytes,
 		Protocols:              protocols,
-		OnProxyConnectResponse: connected,
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &proxyError{resp.StatusCode}
+			}
+			return nil
+		},
 	}}
 	t.bodyHeader.Set("Content-Type", "application/json")
 	return t
@@ -111,12 +129,11 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 // used again: there are servers that close them without saying so, and each request
 // that meets one is in doubt.
 func (t *transport) learn(a *account, err error) {
-	var timeout interface{ Timeout() bool }
 	switch {
 	case !a.reused:
 	case err == nil || a.began.Load():
 		t.broken.Store(0)
-	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout():
+	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || isTimeout(err):
 	case t.broken.Add(1) == maxBroken:
 		fresh := t.http.Clone()
 		fresh.DisableKeepAlives = true
@@ -124,8 +141,6 @@ func (t *transport) learn(a *account, err error) {
 		t.http.CloseIdleConnections()
 	}
 }
-
-func (t *transport) close() { t.http.CloseIdleConnections() }
 
 // errProxySettings is that the settings of the proxy cannot be read. They are not
 // repeated: a password may stand in them.
@@ -149,14 +164,6 @@ func (e *proxyError) Error() string {
 // refuses tells whether it will not do so later either.
 func (e *proxyError) refuses() bool {
 	return e.status/100 == 4 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
-}
-
-// connected looks at the answer of a proxy that was asked to connect.
-func connected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
-		return nil
-	}
-	return &proxyError{resp.StatusCode}
 }
 
 var (

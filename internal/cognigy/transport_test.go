@@ -509,7 +509,6 @@ func TestSlowConnectionsAreReused(t *testing.T) {
 	})
 	c := newClient(t, base)
 	c.timeout = 30 * time.Millisecond
-	c.timedOut = &timeoutError{c.timeout}
 	for i := range 2 * maxBroken {
 		if _, err := c.Create(context.Background(), ada); err != nil {
 			t.Fatal(err)
