@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"importer/importer/contact"
@@ -43,9 +44,9 @@ type Pacer struct {
 	rate    Rate
 	started time.Time // origin of the times in sent
 
-	// turn lets one caller at a time wait for a token. Callers blocked on a
-	// channel are served in their order, so that none starves.
-	turn chan struct{}
+	// turn lets one caller at a time wait for a token, in their order, so that none
+	// starves.
+	turn *semaphore.Weighted
 
 	mu       sync.Mutex
 	waiting  int           // callers inside Wait that found no token at once
@@ -97,7 +98,7 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 	p := &Pacer{
 		rate:     r,
 		started:  time.Now(),
-		turn:     make(chan struct{}, 1),
+		turn:     semaphore.NewWeighted(1),
 		throttle: newThrottle(r, opt.MaxRetryAfter),
 		ledger:   opt.Ledger,
 	}
@@ -150,46 +151,30 @@ func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	p.mu.Lock()
-	if p.waiting == 0 {
-		now := time.Now()
-		if p.tryBuy(now) == 0 {
-			p.mu.Unlock()
-			return now, nil
-		}
+	if now := time.Now(); p.waiting == 0 && p.tryBuy(now) == 0 {
+		p.mu.Unlock()
+		return now, nil
 	}
 	p.waiting++
 	p.mu.Unlock()
 
 	var bought time.Time
-	err := p.takeTurn(ctx)
+	err := p.turn.Acquire(ctx, 1)
 	if err == nil {
 		err = p.sleep(ctx, func(now time.Time) time.Duration {
 			bought = now
 			return p.tryBuy(now)
 		})
-		<-p.turn
+		p.turn.Release(1)
 	}
 	p.mu.Lock()
 	p.waiting--
 	p.mu.Unlock()
-	if err != nil {
-		return time.Time{}, err
-	}
-	return bought, nil
-}
-
-func (p *Pacer) takeTurn(ctx context.Context) error {
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return bought, err
 }
 
 // sleep blocks until check, called under the lock, returns 0.
 func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Duration) error {
-	var timer *time.Timer
 	for {
 		p.mu.Lock()
 		d := check(time.Now())
@@ -204,14 +189,8 @@ func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Durati
 		p.blind = p.blind || d == unknown
 		p.mu.Unlock()
 
-		if timer == nil {
-			timer = time.NewTimer(d)
-			defer timer.Stop()
-		} else {
-			timer.Reset(d)
-		}
 		select {
-		case <-timer.C:
+		case <-time.After(d):
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -401,8 +380,6 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 		p.pace.AllowN(now, 1)
 	}
 	p.throttle.bought()
-	p.learned.request(now.Sub(p.started))
-	p.tempo.request(now.Sub(p.started))
 	return 0
 }
 

@@ -34,8 +34,7 @@ func ParseRate(s string) (Rate, error) {
 		return r, nil
 	}
 	for part := range strings.SplitSeq(s, ",") {
-		part = strings.TrimSpace(part)
-		if err := r.parse(part); err != nil {
+		if err := r.parse(strings.TrimSpace(part)); err != nil {
 			return Rate{}, fmt.Errorf("rate %q: %w", s, err)
 		}
 	}
@@ -127,12 +126,5 @@ func (r Rate) String() string {
 
 // shortDuration is d as people write it: 5m, not 5m0s.
 func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
+	return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d.String())
 }

@@ -31,13 +31,23 @@ type Retry struct {
 	delays   *backoff.ExponentialBackOff
 }
 
-// After notes that an attempt failed, and says what may be done. A failure that
-// does not count is nobody's fault: nothing works at the moment.
+// After notes that an attempt failed, and says what may be done. Whatever may have
+// been processed, and whatever is not known, is never made again blindly. A failure
+// that does not count is nobody's fault: nothing works at the moment.
 func (r *Retry) After(c contact.Class, counts bool) Verdict {
-	if c != contact.Throttled && counts {
+	if c == contact.Throttled {
+		return AtOnce
+	}
+	if counts {
 		r.failures++
 	}
-	return verdict(c, r.Spent())
+	switch {
+	case c != contact.Transient:
+		return Final
+	case r.Spent():
+		return Exhausted
+	}
+	return Later
 }
 
 // Spent tells whether no attempt is left.
@@ -50,20 +60,6 @@ func (r *Retry) Wait(ctx context.Context) bool {
 		r.delays = newDelays(firstRetryDelay, maxRetryDelay)
 	}
 	return Sleep(ctx.Done(), r.delays.NextBackOff())
-}
-
-// verdict is the policy. Whatever may have been processed, and whatever is not
-// known, is never made again blindly.
-func verdict(c contact.Class, spent bool) Verdict {
-	switch {
-	case c == contact.Throttled:
-		return AtOnce
-	case c == contact.Transient && spent:
-		return Exhausted
-	case c == contact.Transient:
-		return Later
-	}
-	return Final
 }
 
 // Do makes a request until it succeeds, fails for good, or has failed too often;
@@ -146,12 +142,10 @@ func Sleep(done <-chan struct{}, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-done:
 		return false
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	}
 }

@@ -31,10 +31,10 @@ func (p *Pacer) Available(within time.Duration) int {
 	if p.pace != nil {
 		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*float64(p.pace.Limit())))
 	}
-	if n == plenty {
-		return n
+	if n < plenty {
+		n = max(0, n-p.waiting)
 	}
-	return max(0, n-p.waiting)
+	return n
 }
 
 // A PacerState is a snapshot of a pacer, for people.
@@ -53,7 +53,7 @@ func (p *Pacer) State() PacerState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closed(now), Unshared: p.unshared}
+	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closedFor(now) > 0, Unshared: p.unshared}
 	if d := p.until(now); d > 0 && d != unknown {
 		s.Until = now.Add(d)
 	} else if p.askAgain.After(now) {

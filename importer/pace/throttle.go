@@ -45,16 +45,14 @@ func newThrottle(r Rate, maxRetryAfter time.Duration) throttle {
 
 // until returns how long the gate keeps the next request waiting.
 func (t *throttle) until(now time.Time) time.Duration {
-	switch {
-	case t.closed(now):
-		return t.closedFor(now)
-	case t.probing && t.probe:
+	if d := t.closedFor(now); d > 0 {
+		return d
+	}
+	if t.probing && t.probe {
 		return unknown // until the one that is out is answered
 	}
 	return 0
 }
-
-func (t *throttle) closed(now time.Time) bool { return now.Before(t.opens) }
 
 // closedFor returns how long the gate will be closed.
 func (t *throttle) closedFor(now time.Time) time.Duration { return max(0, t.opens.Sub(now)) }
