@@ -53,14 +53,14 @@ func (a arrayReader) end() error {
 		return a.fail(err)
 	}
 	_, err := a.dec.ReadToken()
-	if err == nil {
+	switch err {
+	case nil:
 		line, at := a.text.at(a.dec.InputOffset())
 		return fmt.Errorf("there is more behind the end of the JSON array, at line %d, byte %d", line, at)
+	case io.EOF:
+		return io.EOF
 	}
-	if err != io.EOF {
-		return a.fail(err)
-	}
-	return io.EOF
+	return a.fail(err)
 }
 
 func (a arrayReader) fail(err error) error {

@@ -183,7 +183,7 @@ func (c *csvReader) next(rec *mapping.Record) error {
 			raw = c.badQuote(rec, raw)
 		case err != nil:
 			return err // io.EOF too
-		case allEmpty(cells):
+		case !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }):
 			c.text.take(len(raw))
 			continue // a row of delimiters holds no more than a blank line does
 		default:
@@ -195,19 +195,16 @@ func (c *csvReader) next(rec *mapping.Record) error {
 	}
 }
 
-func allEmpty(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" })
-}
-
 // badCells finds what is wrong with the cells of a record that begins at the given
 // line: a byte that is not text, or their number.
 func (c *csvReader) badCells(raw []byte, cells []string, line int) *mapping.Fault {
 	if at := notText(string(raw)); at >= 0 {
 		line, atByte := position(raw, at, line)
-		f := &mapping.Fault{Reason: fmt.Sprintf("byte 0x%02X is not UTF-8, at line %d, byte %d", raw[at], line, atByte), Hint: "save the file as UTF-8"}
+		what, hint := fmt.Sprintf("byte 0x%02X is not UTF-8", raw[at]), "save the file as UTF-8"
 		if raw[at] == 0 {
-			f = &mapping.Fault{Reason: fmt.Sprintf("a NUL byte, at line %d, byte %d", line, atByte), Hint: "remove it; a file with many of them is often UTF-16"}
+			what, hint = "a NUL byte", "remove it; a file with many of them is often UTF-16"
 		}
+		f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}
 		if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
 			f.Field = mapping.ColumnName(c.file.header, i)
 		}
@@ -230,7 +227,6 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 	rec.Cells = s.cells
 	line, at := position(raw, s.fault, rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)
-	const toClose = "close it, or double each quote that belongs to the text"
 	switch {
 	case c.file.options.LazyQuotes:
 		rec.Fault = c.badCells(raw[:s.end], rec.Cells, rec.Line)
@@ -239,16 +235,18 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 			Reason: "a quote inside a field that does not begin with one, " + where,
 			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
-	case s.next < len(raw):
-		line, at := position(raw, s.next, rec.Line)
-		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens %s is not closed where a field ends: the next one stands at line %d, byte %d", where, line, at),
-			Hint:   toClose,
-		}
-	case len(raw) < c.text.buf.Len():
-		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is not closed within %d MiB", where, maxRecord>>20), Hint: toClose}
 	default:
-		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is never closed", where), Hint: toClose}
+		why := "never closed"
+		if s.next < len(raw) {
+			line, at := position(raw, s.next, rec.Line)
+			why = fmt.Sprintf("not closed where a field ends: the next one stands at line %d, byte %d", line, at)
+		} else if len(raw) < c.text.buf.Len() {
+			why = fmt.Sprintf("not closed within %d MiB", maxRecord>>20)
+		}
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens %s is %s", where, why),
+			Hint:   "close it, or double each quote that belongs to the text",
+		}
 	}
 	return raw[:s.end]
 }

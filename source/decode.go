@@ -25,20 +25,21 @@ import (
 // its name. The caller calls done when it has read enough.
 func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	head, _ := b.Peek(6) // an error comes again with the first read
+	begins := func(with string) bool { return bytes.HasPrefix(head, []byte(with)) }
 	done = func() {}
 	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	case begins("\x1f\x8b"):
 		r, err = gzip.NewReader(b)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case begins("\x28\xb5\x2f\xfd"):
 		var z *zstd.Decoder
 		// 128 MiB is the largest window of zstd --long.
 		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err == nil {
 			r, done = z, z.Close
 		}
-	case bytes.HasPrefix(head, []byte("BZh")):
+	case begins("BZh"):
 		r = bzip2.NewReader(b)
-	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+	case begins("\xfd7zXZ\x00"):
 		r, err = xz.NewReader(b)
 	default:
 		return b, done, nil

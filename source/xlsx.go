@@ -70,10 +70,6 @@ func (f *file) openWorkbook() (*excelize.File, error) {
 		return excelize.OpenFile(f.Name, o)
 	}
 	if f.workbook == nil {
-		if f.used {
-			return nil, errors.New("can be read only once")
-		}
-		f.used = true
 		b, err := io.ReadAll(io.LimitReader(f.once, maxWorkbook+1))
 		if err != nil {
 			return nil, err
@@ -142,10 +138,7 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 			Hint:   "give the column a heading, or empty the cell",
 		}
 	}
-	for len(cells) < width {
-		cells = append(cells, "")
-	}
-	rec.Cells = cells
+	rec.Cells = append(cells, make([]string, max(0, width-len(cells)))...)
 	r.file.finish(rec)
 	return nil
 }
