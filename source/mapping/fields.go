@@ -29,9 +29,10 @@ const (
 
 // A target is where a column goes without a mapping.
 type target struct {
-	name  string   // profile field, or one of the last four
-	kind  kind     //
-	names []string // names of columns that go there, as plainName makes them; name is one of them
+	name    string   // profile field, or one of the last four
+	kind    kind     //
+	names   []string // names of columns that go there, as plainName makes them; name is one of them
+	exports []string // for a guess only: names in exports of HubSpot, Salesforce, Pipedrive, Zoho, Google Contacts and Outlook, the best first
 }
 
 // Indexes of the targets that are not profile fields.
@@ -46,23 +47,30 @@ const (
 // create request takes. Tags go to tasks: of the default fields it is the only
 // list of texts.
 var targets = []target{
-	{"accepted_gdpr", boolean, []string{"gdpr", "gdpraccepted", "gdprconsent", "consent", "consentgiven", "dsgvo", "einwilligung", "optin"}},
-	{"age", whole, []string{"alter", "âge", "edad"}},
-	{"birthday", text, []string{"birthdate", "dateofbirth", "dob", "geburtsdatum", "geburtstag"}},
-	{"email", email, []string{"mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
-	{"firstname", text, []string{"first", "givenname", "forename", "vorname", "prénom", "prenom"}},
-	{"gender", text, []string{"sex", "geschlecht"}},
-	{"lastname", text, []string{"last", "surname", "familyname", "nachname", "familienname", "apellidos"}},
-	{"location", text, []string{"city", "town", "ort", "stadt", "wohnort"}},
-	{"memories", memories, []string{"memory"}},
-	{"prevent_data_collection", boolean, []string{"nodatacollection", "donottrack"}},
-	{"privacy_policy", object, nil},
-	{"profilepic", text, []string{"profilepicture", "picture", "pictureurl", "photo", "photourl", "avatar", "avatarurl"}},
-	{"tasks", list, []string{"goals", "tags", "labels"}},
-	toContactIDs: {"contactIds", list, []string{"contactid"}},
-	toActive:     {"active", boolean, []string{"isactive", "aktiv"}},
-	toMobile:     {"mobile", plainPhone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
-	toPhone:      {"phone", plainPhone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+	{"accepted_gdpr", boolean, []string{"gdpr", "gdpraccepted", "gdprconsent", "consent", "consentgiven", "dsgvo", "einwilligung", "optin"},
+		[]string{"marketingconsent", "dataprocessingconsent", "legalbasisforprocessingcontactsdata"}},
+	{"age", whole, []string{"alter", "âge", "edad"}, nil},
+	{"birthday", text, []string{"birthdate", "dateofbirth", "dob", "geburtsdatum", "geburtstag"}, []string{"personbirthday"}},
+	{"email", email, []string{"mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"},
+		[]string{"emailwork", "personemailwork", "workemail", "email1value", "primaryemail", "personemailhome", "homeemail", "personemailother",
+			"secondaryemail", "email2value", "email2address", "email3value", "email3address"}},
+	{"firstname", text, []string{"first", "givenname", "forename", "vorname", "prénom", "prenom"}, []string{"personfirstname", "contactfirstname"}},
+	{"gender", text, []string{"sex", "geschlecht"}, nil},
+	{"lastname", text, []string{"last", "surname", "familyname", "nachname", "familienname", "apellidos"}, []string{"personlastname", "contactlastname"}},
+	{"location", text, []string{"city", "town", "ort", "stadt", "wohnort"},
+		[]string{"mailingcity", "homecity", "address1city", "businesscity", "othercity", "personpostaladdresscity", "cityregion"}},
+	{"memories", memories, []string{"memory"}, nil},
+	{"prevent_data_collection", boolean, []string{"nodatacollection", "donottrack"}, nil},
+	{"privacy_policy", object, nil, nil},
+	{"profilepic", text, []string{"profilepicture", "picture", "pictureurl", "photo", "photourl", "avatar", "avatarurl"}, nil},
+	{"tasks", list, []string{"goals", "tags", "labels"}, []string{"tag", "personlabels", "personlabel", "label", "categories", "groupmembership"}},
+	toContactIDs: {"contactIds", list, []string{"contactid"}, nil},
+	toActive:     {"active", boolean, []string{"isactive", "aktiv"}, nil},
+	toMobile: {"mobile", plainPhone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"},
+		[]string{"mobilephonenumber", "personphonemobile", "phonemobile", "whatsappphonenumber"}},
+	toPhone: {"phone", plainPhone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"},
+		[]string{"personphonework", "primaryphone", "workphone", "businessphone", "phone1value", "phonework", "personphonehome", "homephone", "personphoneother",
+			"otherphone", "phone2value", "businessphone2", "homephone2"}},
 }
 
 // byName finds a target by the plain name of a column.

@@ -128,8 +128,8 @@ func (g *guesser) fitting(columns []int, k kind, o options) []int {
 }
 
 func (g *guesser) fields() (lines []string) {
-	for _, r := range roles {
-		if line := g.field(r.field); line != "" {
+	for _, field := range guessed {
+		if line := g.field(field); line != "" {
 			lines = append(lines, line)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"importer/importer/contact"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,19 +144,19 @@ func checkEmail(s string) *Fault {
 	return &Fault{Reason: fmt.Sprintf("%s is not an e-mail address", Show(s)), Hint: hint}
 }
 
+var threeDigits = regexp.MustCompile(`(?s)\d.*\d.*\d`)
+
 // checkPhone wants some digits, for the same reason.
 func checkPhone(s string) *Fault {
-	digits := 0
-	for _, r := range s {
-		if r >= '0' && r <= '9' {
-			digits++
-		}
-	}
-	if digits >= 3 {
+	if threeDigits.MatchString(s) {
 		return nil
 	}
 	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
+
+// notJSON matches what a number may begin with and JSON does not have: a plus sign,
+// and zeros before a digit.
+var notJSON = regexp.MustCompile(`^(-?)\+?0*(\d)`)
 
 // numberOf is a number as JSON writes it: every digit is kept except for
 // leading zeros.
@@ -172,22 +173,12 @@ func numberOf(c cell, o *options) (jsontext.Value, *Fault) {
 	if o.comma && c.isText() {
 		n = strings.NewReplacer(".", "", ",", ".", " ", "", "\u00a0", "").Replace(n)
 	}
-	sign := ""
-	if strings.HasPrefix(n, "-") {
-		sign = "-"
-	}
-	n = strings.TrimPrefix(strings.TrimPrefix(n, sign), "+")
-	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
-		n = n[1:]
-	}
-	v := jsontext.Value(sign + n)
+	v := jsontext.Value(notJSON.ReplaceAllString(n, "$1$2"))
 	if v.Kind() != '0' || !v.IsValid() {
 		return nil, &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return v, nil
 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // wholeOf takes 42 and, because spreadsheets write it, 42.0.
 func wholeOf(c cell, o *options) (jsontext.Value, *Fault) {
