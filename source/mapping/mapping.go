@@ -77,14 +77,8 @@ type Value struct {
 
 // UnmarshalYAML reads the name of a column, a list of them, or all settings.
 func (v *Value) UnmarshalYAML(unmarshal func(any) error) error {
-	var column string
-	if unmarshal(&column) == nil {
-		*v = Value{Column: column}
-		return nil
-	}
-	var columns []string
-	if unmarshal(&columns) == nil {
-		*v = Value{Columns: columns}
+	*v = Value{}
+	if unmarshal(&v.Column) == nil || unmarshal(&v.Columns) == nil {
 		return nil
 	}
 	type plain Value
@@ -102,10 +96,10 @@ type Error struct {
 
 func (e *Error) Error() string {
 	s := strings.TrimPrefix(e.Path, "$.") + ": " + e.Reason
-	if e.Source != "" {
-		s = e.Source + ": " + s
+	if e.Source == "" {
+		return s
 	}
-	return s
+	return e.Source + ": " + s
 }
 
 // Annotate is the error with the lines of the configuration that it is about.
@@ -141,11 +135,11 @@ func Decode(config []byte) (*Mapping, error) {
 	if err != nil {
 		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
-	if err := m.Validate(); err != nil {
-		var bad *Error
-		if errors.As(err, &bad) {
-			return nil, errors.New(bad.Annotate(config))
-		}
+	err = m.Validate()
+	if bad, ok := errors.AsType[*Error](err); ok {
+		err = errors.New(bad.Annotate(config))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -180,9 +174,7 @@ func (m *Mapping) compile(resolve resolver) (*Plan, error) {
 		p.named[slot] = p.named[slot] || ok
 		return slot, ok
 	}
-	switch m.Unnamed {
-	case "", "auto", "ignore", "custom", "error":
-	default:
+	if !slices.Contains([]string{"", "auto", "ignore", "custom", "error"}, m.Unnamed) {
 		return nil, mappingError("$.mapping.unnamed", "is %q; want auto, ignore, custom or error", m.Unnamed)
 	}
 	if err := checkRegion("$.mapping.region", m.Region); err != nil {
@@ -285,11 +277,4 @@ func fits(out *output, name, typ string) error {
 		out.kind = t.kind
 	}
 	return nil
-}
-
-func (v *Value) columns() []string {
-	if v.Column != "" {
-		return []string{v.Column}
-	}
-	return v.Columns
 }

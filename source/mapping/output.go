@@ -52,10 +52,7 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	if err := v.compileOptions(out, region, find); err != nil {
 		return nil, err
 	}
-	constant := v.Default
-	if v.Value != nil {
-		constant = v.Value
-	}
+	constant := cmp.Or(v.Value, v.Default)
 	if constant == nil {
 		return out, nil
 	}
@@ -77,33 +74,27 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 
 // compileFrom takes exactly one of column, columns, value and expr.
 func (v *Value) compileFrom(out *output, find resolver) error {
-	given := 0
-	for _, is := range []bool{v.Column != "", len(v.Columns) > 0, v.Value != nil, v.Expr != ""} {
-		if is {
-			given++
-		}
-	}
-	if given != 1 {
+	given := []bool{v.Column != "", len(v.Columns) > 0, v.Value != nil, v.Expr != ""}
+	if first := slices.Index(given, true); first < 0 || slices.Contains(given[first+1:], true) {
 		return mappingError(out.path, "give one of column, columns, value and expr")
 	}
-	for _, column := range v.columns() {
-		slot, ok := find(column)
-		if !ok {
-			if v.Optional {
-				continue
-			}
+	columns := v.Columns
+	if v.Column != "" {
+		columns = []string{v.Column}
+	}
+	for _, column := range columns {
+		if slot, ok := find(column); ok {
+			out.slots = append(out.slots, slot)
+		} else if !v.Optional {
 			return &noColumn{path: out.path, column: column}
 		}
-		out.slots = append(out.slots, slot)
 	}
-	if v.Expr != "" {
-		p, err := compileExpr(out.path+".expr", v.Expr, false, find)
-		if err != nil {
-			return err
-		}
-		out.prog = p
+	if v.Expr == "" {
+		return nil
 	}
-	return nil
+	var err error
+	out.prog, err = compileExpr(out.path+".expr", v.Expr, false, find)
+	return err
 }
 
 // compileOptions takes what refines the type.
@@ -176,12 +167,12 @@ func (v *Value) words(path string) (map[string]bool, error) {
 	if len(v.True)+len(v.False) == 0 {
 		return nil, nil
 	}
-	words := maps.Clone(bools)
+	words, yes := maps.Clone(bools), map[string]bool{}
 	for _, word := range v.True {
-		words[plainWord(word)] = true
+		words[plainWord(word)], yes[plainWord(word)] = true, true
 	}
 	for _, word := range v.False {
-		if slices.ContainsFunc(v.True, func(s string) bool { return plainWord(s) == plainWord(word) }) {
+		if yes[plainWord(word)] {
 			return nil, mappingError(path+".false_values", "%q stands in true_values too", word)
 		}
 		words[plainWord(word)] = false

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"importer/importer/contact"
@@ -112,14 +113,11 @@ func memoryOf(text, at string) jsontext.Value {
 // as it is written.
 func textOf(c cell, o *options) (string, *Fault) {
 	s := c.text
-	switch c.kind {
-	case 0:
-		if !o.keepSpace {
-			s = strings.TrimSpace(s)
-		}
-	case '0':
-	default:
+	if !c.isText() && c.kind != '0' {
 		return "", &Fault{Reason: "is " + describe(c) + ", not text", Hint: "put it in quotes"}
+	}
+	if !o.keepSpace {
+		s = strings.TrimSpace(s)
 	}
 	switch {
 	case o.lower:
@@ -161,14 +159,10 @@ var notJSON = regexp.MustCompile(`^(-?)\+?0*(\d)`)
 // numberOf is a number as JSON writes it: every digit is kept except for
 // leading zeros.
 func numberOf(c cell, o *options) (jsontext.Value, *Fault) {
-	s := c.text
-	switch c.kind {
-	case 0:
-		s = strings.TrimSpace(s)
-	case '0':
-	default:
+	if !c.isText() && c.kind != '0' {
 		return nil, &Fault{Reason: "is " + describe(c) + ", not a number", Hint: "write it in digits, such as 42"}
 	}
+	s := strings.TrimSpace(c.text)
 	n := s
 	if o.comma && c.isText() {
 		n = strings.NewReplacer(".", "", ",", ".", " ", "", "\u00a0", "").Replace(n)
@@ -250,19 +244,16 @@ func itemsOf(c cell, o *options) ([]string, *Fault) {
 }
 
 func splitList(s string, o *options) []string {
-	var items []string
-	if o.separator != "" {
-		items = strings.Split(s, o.separator)
-	} else {
-		items = strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == '|' })
+	if o.separator == "" {
+		s = strings.ReplaceAll(s, "|", ";")
 	}
-	kept := items[:0]
-	for _, item := range items {
+	var items []string
+	for item := range strings.SplitSeq(s, cmp.Or(o.separator, ";")) {
 		if item, _ = textOf(cell{text: strings.TrimSpace(item)}, o); item != "" {
-			kept = append(kept, item)
+			items = append(items, item)
 		}
 	}
-	return kept
+	return items
 }
 
 // jsonOf is c as compact JSON of a kind, or of any where that is 0.
