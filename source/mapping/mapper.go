@@ -9,6 +9,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// MaxColumns bounds the columns of a file: a first line of more is hardly a header.
+const MaxColumns = 2000
+
+// A Record is one record of a file, as its reader gives it.
+type Record struct {
+	Line  int            // on which it begins, from 1
+	Raw   []string       // as read: the cells, or the one JSON text
+	Fault *Fault         // where it cannot be read
+	Cells []string       // of CSV and of workbooks, by column
+	JSON  jsontext.Value // of NDJSON; valid until the next record is read
+}
+
+// A Fault is why a record is invalid.
+type Fault struct {
+	Field, Reason, Hint string
+}
+
 // A Mapper makes rows of the records of one file.
 type Mapper struct {
 	source  string // name of the file
@@ -63,7 +80,9 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f == nil {
 		row.Digest, row.Bytes = row.Profile.Measure()
-		f = checkSize(row.Bytes)
+		if row.Bytes > contact.MaxBodyBytes {
+			f = &Fault{Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", row.Bytes, contact.MaxBodyBytes), Hint: "shorten its longest field"}
+		}
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
@@ -83,17 +102,6 @@ func (m *Mapper) leavesOut() (bool, *Fault) {
 	v, f := m.plan.skip.run(m.cells)
 	skip, _ := v.(bool)
 	return skip, f
-}
-
-// checkSize wants a body of a length that the API takes.
-func checkSize(n int) *Fault {
-	if n <= contact.MaxBodyBytes {
-		return nil
-	}
-	return &Fault{
-		Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
-		Hint:   "shorten its longest field",
-	}
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong

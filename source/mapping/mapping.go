@@ -8,6 +8,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/internal/names"
@@ -166,8 +167,9 @@ func mappingError(path, format string, args ...any) *Error {
 // A resolver finds the slot of a column.
 type resolver func(column string) (slot int, ok bool)
 
-// compile prepares what the mapping says for a file.
+// compile prepares what the mapping says for a file; nil says nothing.
 func (m *Mapping) compile(resolve resolver) (*Plan, error) {
+	m = cmp.Or(m, &Mapping{})
 	p := &Plan{mapping: m, named: map[int]bool{}, used: map[int]bool{}}
 	find := func(column string) (int, bool) {
 		slot, ok := resolve(column)
@@ -177,17 +179,14 @@ func (m *Mapping) compile(resolve resolver) (*Plan, error) {
 	if !slices.Contains([]string{"", "auto", "ignore", "custom", "error"}, m.Unnamed) {
 		return nil, mappingError("$.mapping.unnamed", "is %q; want auto, ignore, custom or error", m.Unnamed)
 	}
-	if err := checkRegion("$.mapping.region", m.Region); err != nil {
-		return nil, err
+	err := checkRegion("$.mapping.region", m.Region)
+	if err == nil {
+		err = m.compileIDs(p, find)
 	}
-	if err := m.compileIDs(p, find); err != nil {
-		return nil, err
+	if err == nil {
+		err = m.compileFields(p, find)
 	}
-	if err := m.compileFields(p, find); err != nil {
-		return nil, err
-	}
-	var err error
-	if m.SkipIf != "" {
+	if err == nil && m.SkipIf != "" {
 		p.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
 	}
 	return p, err

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
@@ -191,9 +192,8 @@ func walk[T any](v jsontext.Value, read func(*jsontext.Decoder) (T, error), yiel
 	if err == nil {
 		if _, err = d.ReadToken(); err == io.EOF {
 			return
-		} else if err == nil {
-			err = errors.New("there is more behind the object")
 		}
+		err = cmp.Or(err, errors.New("there is more behind the object"))
 	}
 	var none T
 	yield(none, err)
