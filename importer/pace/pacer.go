@@ -258,17 +258,14 @@ const (
 
 // endOf returns how a request ended, and how long the server asked to wait.
 func endOf(err error) (end, time.Duration) {
-	if err == nil {
-		return answered, 0
-	}
-	var e *contact.APIError
-	if !errors.As(err, &e) {
-		if errors.Is(err, context.Canceled) {
-			return unsent, 0
-		}
-		return lost, 0
-	}
+	e, ofAPI := errors.AsType[*contact.APIError](err)
 	switch {
+	case err == nil:
+		return answered, 0
+	case !ofAPI && errors.Is(err, context.Canceled):
+		return unsent, 0
+	case !ofAPI:
+		return lost, 0
 	case e.Class == contact.Throttled, e.Class == contact.Transient && e.RetryAfter > 0:
 		return throttled, e.RetryAfter
 	case e.Class == contact.Transient && e.HTTP == 0:

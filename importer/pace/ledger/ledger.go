@@ -191,7 +191,7 @@ func (l *Ledger) Runs() int {
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.runsAt) >= time.Second {
 		if locked, err := l.lock.TryLock(); err == nil && locked {
-			l.runs, l.runsAt = 1+len(l.others()), now
+			l.others(now)
 			l.lock.Unlock()
 		}
 	}
@@ -336,8 +336,7 @@ func (l *Ledger) expire(p *page, now time.Time) {
 	if p.leased() == 0 && now.Sub(l.runsAt) < time.Second {
 		return
 	}
-	alive := l.others()
-	l.runs, l.runsAt = 1+len(alive), now
+	alive := l.others(now)
 	for id, leased := range p.Leases {
 		if !alive[id] {
 			p.Spent = l.add(p.Spent, now, leased)
@@ -346,9 +345,9 @@ func (l *Ledger) expire(p *page, now time.Time) {
 	}
 }
 
-// others returns the other live runs, and removes the files of the dead. The
-// lock of the file must be held.
-func (l *Ledger) others() map[string]bool {
+// others returns the other live runs and counts them, and removes the files of the
+// dead. The lock of the file must be held.
+func (l *Ledger) others(now time.Time) map[string]bool {
 	alive := map[string]bool{}
 	files, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
 	for _, name := range files {
@@ -364,6 +363,7 @@ func (l *Ledger) others() map[string]bool {
 		f.Unlock()
 		os.Remove(name)
 	}
+	l.runs, l.runsAt = 1+len(alive), now
 	return alive
 }
 
