@@ -174,7 +174,12 @@ func (f *file) decided(name string) {
 	f.Encoding = name
 }
 
-func (f *file) note(text string) { f.in.notice(f.Name, text) }
+// note gives notice of something about the file.
+func (f *file) note(text string) {
+	f.in.mu.Lock()
+	defer f.in.mu.Unlock()
+	f.in.notices = append(f.in.notices, Notice{f.Name, text})
+}
 
 // decode turns raw bytes into text.
 func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
@@ -196,7 +201,7 @@ func (f *file) text() (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, &f.in.read}, readAhead))
+	r, unpacked, err := f.decode(bufio.NewReaderSize(io.TeeReader(raw, counter{&f.in.read}), readAhead))
 	if err != nil {
 		raw.Close()
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -226,13 +231,10 @@ func (f *file) close() error {
 
 const utf8BOM = "\ufeff"
 
-type countingReader struct {
-	r io.Reader
-	n *atomic.Int64
-}
+// A counter counts the bytes that are written to it.
+type counter struct{ *atomic.Int64 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
+func (c counter) Write(p []byte) (int, error) {
+	c.Add(int64(len(p)))
+	return len(p), nil
 }
