@@ -48,9 +48,8 @@ func newLearner(quota int, window time.Duration) learner {
 	return learner{quota: quota, window: window, limit: quota, quiet: window, refusedAt: never}
 }
 
-// accept notes that the server accepted a request. Where it was bought before
-// the limit was cut, it belongs to what the server granted then.
-func (l *learner) accept(now, bought time.Duration) {
+// accept notes that the server accepted a request.
+func (l *learner) accept(now time.Duration) {
 	if l.quota == 0 {
 		return
 	}
@@ -60,9 +59,6 @@ func (l *learner) accept(now, bought time.Duration) {
 		l.turned, l.peakBefore, l.peak = now, l.peak, 0
 	}
 	l.peak = max(l.peak, len(l.accepted))
-	if bought <= l.refusedAt && l.limit < l.ceiling {
-		l.limit = max(l.limit, min(len(l.accepted), l.ceiling))
-	}
 }
 
 // refuse notes a refusal, and whether it begins a burst.

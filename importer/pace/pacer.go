@@ -68,7 +68,7 @@ type Pacer struct {
 
 // A Ledger shares the limits with other runs on this machine. Implemented by
 // ledger.Ledger. Its methods may be called from many goroutines, and most calls
-// are cheap.
+// are cheap; without a quota only Runs is called.
 type Ledger interface {
 	// Take takes one token of the shared quota, or returns how long to wait before
 	// asking again. After an error nothing can be shared any more.
@@ -235,8 +235,8 @@ func (p *Pacer) Done(bought time.Time, err error) (now time.Time) {
 		p.setPace(now)
 	case answered:
 		p.throttle.accepted(bought)
-		p.learned.accept(now.Sub(p.started), bought.Sub(p.started))
-		p.tempo.accept(now.Sub(p.started), bought.Sub(p.started))
+		p.learned.accept(now.Sub(p.started))
+		p.tempo.accept(now.Sub(p.started))
 	case lost:
 		p.throttle.unsure(bought)
 	}

@@ -65,8 +65,8 @@ func (r *Retry) Wait(ctx context.Context) bool {
 // Do makes a request until it succeeds, fails for good, or has failed too often;
 // the error is then that of the last attempt. Where ctx ends during a pause it is
 // that of ctx, joined to the last one. Any error that is no *APIError ends it at
-// once. Both functions may be nil: counts says whether a failure counts, again is
-// called before an attempt that follows a pause.
+// once. counts says whether a failure counts, nil that each does; again is called
+// before an attempt that follows a pause.
 func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), request func() error) error {
 	for {
 		err := request()
@@ -87,9 +87,7 @@ func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), reques
 		default:
 			return problem
 		}
-		if again != nil {
-			again()
-		}
+		again()
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // others follow. It is guarded by the mutex of the pacer.
 type throttle struct {
 	maxRetryAfter time.Duration
-	schedule      backoff.ExponentialBackOff
+	schedule      *backoff.ExponentialBackOff
 
 	closedAt time.Time // when the gate was closed last; zero: never
 	opens    time.Time // when it opens, or did
@@ -33,13 +33,8 @@ func newThrottle(r Rate, maxRetryAfter time.Duration) throttle {
 	if r.Quota > 0 {
 		first = min(first, r.Window/8)
 	}
-	t.schedule = backoff.ExponentialBackOff{
-		InitialInterval:     first,
-		RandomizationFactor: backoff.DefaultRandomizationFactor,
-		Multiplier:          2,
-		MaxInterval:         min(time.Minute, t.maxRetryAfter),
-	}
-	t.schedule.Reset()
+	t.schedule = newDelays(first, min(time.Minute, t.maxRetryAfter))
+	t.schedule.RandomizationFactor = backoff.DefaultRandomizationFactor
 	return t
 }
 

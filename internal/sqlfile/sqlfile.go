@@ -20,10 +20,10 @@ import (
 func Open(path, settings string) (*sqlite.Conn, error) {
 	// SQLite gives its own files the mode of the database.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = f.Close()
 	}
-	if err := f.Close(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	abs, err := filepath.Abs(path) // so that no name means anything special

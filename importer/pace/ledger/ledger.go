@@ -26,7 +26,6 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/pace"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,9 +129,6 @@ func OpenIn(dir, baseURL string, rate pace.Rate) (_ *Ledger, err error) {
 func (l *Ledger) Take() (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return 0, nil
-	}
 	if l.free == 0 {
 		wait, err := l.exchange(time.Now(), true)
 		if err != nil || l.free == 0 {
@@ -151,9 +147,6 @@ func (l *Ledger) Take() (time.Duration, error) {
 func (l *Ledger) Done(sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return
-	}
 	l.out--
 	if sent {
 		l.done = l.add(l.done, time.Now(), 1)
@@ -168,9 +161,6 @@ func (l *Ledger) Done(sent bool) {
 func (l *Ledger) Available(within time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return math.MaxInt32
-	}
 	now := time.Now()
 	if now.Sub(l.seenAt) >= flushAfter {
 		// An error will come again from Take, which reports it.
