@@ -10,6 +10,7 @@ import (
 	"importer/internal/words"
 	"importer/source/mapping"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,6 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
 	r, rows := newCSV(withNewlines(bytes.NewReader(head)), f.Delimiter)
 	header, err := rows.GetCSVRow()
@@ -42,7 +42,6 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 
 const headerOnly = "holds a header and no rows: there is nothing to import"
 
-// columns finds out where the columns of a header go.
 func (f *file) columns(header []string) error {
 	if len(header) > mapping.MaxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
@@ -97,7 +96,6 @@ func stillMisquoted(cells []string, why string) bool {
 		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
 }
 
-// isLine tells whether a cell may stand in _line.
 func isLine(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 64)
 	return err == nil
@@ -111,7 +109,6 @@ type csvReader struct {
 	parsed *bufio.Reader // used again for each record
 }
 
-// newCSVReader reads the header again.
 func newCSVReader(text io.Reader, f *file) (*csvReader, error) {
 	c := &csvReader{file: f, text: newLineReader(text), parsed: bufio.NewReader(nil)}
 	if f.sepLine {
@@ -250,3 +247,52 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 	}
 	return raw[:s.end]
 }
+
+// fieldPattern matches the first field of a text and what ends it: a field in quotes
+// that are closed where it ends, else one as it stands, up to the next delimiter or
+// the end of the line.
+func fieldPattern(delimiter rune) *regexp.Regexp {
+	d := regexp.QuoteMeta(string(delimiter))
+	return regexp.MustCompile(`^(?:"((?:[^"]|"")*)"|([^\n` + d + `]*?))(` + d + `|\r?\n|$)`)
+}
+
+// openQuote matches a field in quotes up to the first one that is not doubled.
+var openQuote = regexp.MustCompile(`^"(?:[^"]|"")*`)
+
+// A split is a record that the csv.Reader refused, taken apart as far as possible.
+type split struct {
+	cells []string
+	fault int  // offset of the quote at fault; -1 where there is none
+	open  bool // the quote at fault opens a field that is not closed as it should be
+	next  int  // open only: offset of the next quote, or the length of the text
+	end   int  // offset of the next record
+}
+
+// splitRecord takes the first record of raw apart. A field with misplaced quotes
+// is kept as it stands; if lazy, without the quotes around it.
+func splitRecord(raw []byte, field *regexp.Regexp, lazy bool) split {
+	s := split{fault: -1}
+	for {
+		rest := raw[s.end:]
+		m := field.FindSubmatch(rest)
+		cell, quoted := string(m[2]), m[1] != nil
+		i := strings.IndexByte(cell, '"')
+		switch {
+		case quoted:
+			cell = unquote(string(m[1]))
+		case i >= 0 && s.fault < 0:
+			s.fault, s.open = s.end+i, i == 0
+			s.next = s.end + len(openQuote.Find(rest))
+		}
+		if lazy && len(cell) > 1 && i == 0 && strings.HasSuffix(cell, `"`) {
+			cell = unquote(cell[1 : len(cell)-1])
+		}
+		s.cells = append(s.cells, cell)
+		s.end += len(m[0])
+		if end := string(m[3]); end == "" || strings.HasSuffix(end, "\n") {
+			return s
+		}
+	}
+}
+
+var unquote = strings.NewReplacer(`""`, `"`, "\r\n", "\n").Replace

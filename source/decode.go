@@ -62,7 +62,6 @@ func (u unpacked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// utf8Name is the name of the encoding that needs no decoding.
 const utf8Name = "utf-8"
 
 // These are the byte orders without a BOM. A BOM goes over them, and is taken away.

@@ -45,7 +45,6 @@ type file struct {
 	closer   io.Closer     // of once; nil for standard input
 }
 
-// openFile looks at the beginning of a file and decides how to read it.
 func (in *Input) openFile(path string, o Options) (*file, error) {
 	f := &file{Source: Source{Name: path, Format: cmp.Or(o.Format, Auto), Delimiter: o.Delimiter}, in: in, options: o}
 	head, err := f.peek()
@@ -174,14 +173,12 @@ func (f *file) decided(name string) {
 	f.Encoding = name
 }
 
-// note gives notice of something about the file.
 func (f *file) note(text string) {
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
 	f.in.notices = append(f.in.notices, Notice{f.Name, text})
 }
 
-// decode turns raw bytes into text.
 func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	r, done, err := decompress(raw)
 	if err != nil {

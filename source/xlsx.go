@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/source/mapping"
@@ -39,10 +40,7 @@ func (f *file) openSheet() (_ *sheetReader, header []string, err error) {
 		return nil, nil, fmt.Errorf("%w: it is an archive, and not an Excel workbook (%w): unpack it first", ErrBadHeader, err)
 	}
 	sheets := r.book.GetSheetList()
-	sheet := f.options.Sheet
-	if sheet == "" && len(sheets) > 0 {
-		sheet = sheets[0]
-	}
+	sheet := cmp.Or(f.options.Sheet, r.book.GetSheetName(0))
 	if !slices.Contains(sheets, sheet) {
 		err = fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, mapping.QuoteNames(sheets, 12))
 	} else if r.rows, err = r.book.Rows(sheet); err == nil {
@@ -82,7 +80,6 @@ func (f *file) openWorkbook() (*excelize.File, error) {
 	return excelize.OpenReader(bytes.NewReader(f.workbook), o)
 }
 
-// examineXLSX reads the header.
 func (f *file) examineXLSX() error {
 	r, header, err := f.openSheet()
 	switch {

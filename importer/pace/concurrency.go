@@ -161,7 +161,6 @@ func (c *climber) judge(mean time.Duration, failing bool) {
 	}
 }
 
-// settle makes the limit the one to stay with.
 func (c *climber) settle(mean time.Duration) {
 	c.step, c.usual, c.changed = 0, mean, false
 }

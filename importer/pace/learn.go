@@ -48,7 +48,6 @@ func newLearner(quota int, window time.Duration) learner {
 	return learner{quota: quota, window: window, limit: quota, quiet: window, refusedAt: never}
 }
 
-// accept notes that the server accepted a request.
 func (l *learner) accept(now time.Duration) {
 	if l.quota == 0 {
 		return
@@ -61,7 +60,6 @@ func (l *learner) accept(now time.Duration) {
 	l.peak = max(l.peak, len(l.accepted))
 }
 
-// refuse notes a refusal, and whether it begins a burst.
 func (l *learner) refuse(now time.Duration, burst bool) {
 	if l.quota == 0 {
 		return

@@ -256,7 +256,6 @@ const (
 	unsent        // certainly did not arrive
 )
 
-// endOf returns how a request ended, and how long the server asked to wait.
 func endOf(err error) (end, time.Duration) {
 	e, ofAPI := errors.AsType[*contact.APIError](err)
 	switch {
@@ -320,7 +319,6 @@ func (p *Pacer) adapt(now time.Time) {
 	}
 }
 
-// setPace makes the smooth pace what was learned of it.
 func (p *Pacer) setPace(now time.Time) {
 	if p.pace == nil {
 		return
@@ -351,7 +349,6 @@ func (p *Pacer) hold() time.Duration {
 	return max(1, p.rate.Window+p.rate.Margin()-p.fastest)
 }
 
-// expire forgets what has left the window.
 func (p *Pacer) expire(now time.Time) { p.sent = p.sent[p.left(now):] }
 
 // left is how many of the requests in sent have left the window.
@@ -380,7 +377,6 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 	return 0
 }
 
-// wake lets all who sleep look again.
 func (p *Pacer) wake() {
 	if p.changed != nil {
 		close(p.changed)

@@ -41,7 +41,6 @@ func ParseRate(s string) (Rate, error) {
 	return r, nil
 }
 
-// parse reads one part of a rate into r.
 func (r *Rate) parse(part string) error {
 	count, per, ok := strings.Cut(part, "/")
 	switch {

@@ -49,13 +49,10 @@ func (t *throttle) until(now time.Time) time.Duration {
 	return 0
 }
 
-// closedFor returns how long the gate will be closed.
 func (t *throttle) closedFor(now time.Time) time.Duration { return max(0, t.opens.Sub(now)) }
 
-// bought notes that a request goes out.
 func (t *throttle) bought() { t.probe = t.probing }
 
-// accepted notes that the server processed a request.
 func (t *throttle) accepted(bought time.Time) {
 	if t.probing && bought.After(t.closedAt) {
 		t.probing = false

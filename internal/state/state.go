@@ -62,7 +62,6 @@ const (
 // asEver is JSON as encoding/json has it: other versions share the state.
 var asEver = jsonv1.DefaultOptionsV1()
 
-// applicationID marks the file as a state of the importer.
 const applicationID = 0x494d5354
 
 // migrations lead from one version of the schema to the next. A file says in its

@@ -51,7 +51,6 @@ func outputLayout(pattern string) (string, error) {
 	return layout, nil
 }
 
-// dateOf reads a date in one of the layouts.
 func dateOf(s string, o *options) (time.Time, *Fault) {
 	layouts := o.layouts
 	if len(layouts) == 0 {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -73,7 +74,6 @@ var targets = []target{
 			"otherphone", "phone2value", "businessphone2", "homephone2"}},
 }
 
-// byName finds a target by the plain name of a column.
 var byName = func() map[string]int {
 	m := make(map[string]int)
 	for i, t := range targets {
@@ -114,7 +114,7 @@ func ColumnName(header []string, i int) string {
 type ignoredNames struct {
 	unknown []string
 	second  []string // "B (A comes first)"
-	seen    map[string]bool
+	seen    []string
 }
 
 // maxIgnored bounds what is remembered of names that each JSON line may choose.
@@ -122,13 +122,10 @@ const maxIgnored = 200
 
 // add notes a column that is ignored, because of another one if first is set.
 func (n *ignoredNames) add(name, first string) {
-	if n.seen[name] || len(n.seen) >= maxIgnored {
+	if len(n.seen) >= maxIgnored || slices.Contains(n.seen, name) {
 		return
 	}
-	if n.seen == nil {
-		n.seen = make(map[string]bool)
-	}
-	n.seen[name] = true
+	n.seen = append(n.seen, name)
 	if first != "" {
 		n.second = append(n.second, fmt.Sprintf("%q (%q comes first)", name, first))
 	} else {
@@ -136,7 +133,6 @@ func (n *ignoredNames) add(name, first string) {
 	}
 }
 
-// text is the notice, empty where nothing is ignored.
 func (n *ignoredNames) text() string {
 	var parts []string
 	if len(n.unknown) > 0 {

@@ -16,7 +16,6 @@ var guessed = []string{"firstname", "lastname", "email", "mobile", "phone", "bir
 // recordIDs identify a record of the CRM: no channel knows a contact by them.
 var recordIDs = []string{"id", "recordid", "recordidcontact", "contactid", "personid", "leadid", "customerid"}
 
-// fullNames hold first and last name in one.
 var fullNames = []string{"name", "fullname", "personname", "contactname", "displayname", "fileas"}
 
 // notes are texts that could become memories.
@@ -90,7 +89,6 @@ type guesser struct {
 	region string
 }
 
-// find returns the columns for a field, the best first.
 func (g *guesser) find(field string) []int {
 	t := targets[byName[plainName(field)]]
 	var found []int
@@ -109,12 +107,10 @@ func (g *guesser) find(field string) []int {
 // guessRegion takes the country that most numbers with a country code have.
 func (g *guesser) guessRegion() {
 	votes := make(map[string]int)
-	for _, field := range []string{"mobile", "phone"} {
-		for _, i := range g.find(field) {
-			for _, v := range g.values[i] {
-				if n, err := phonenumbers.Parse(v, ""); err == nil {
-					votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
-				}
+	for _, i := range slices.Concat(g.find("mobile"), g.find("phone")) {
+		for _, v := range g.values[i] {
+			if n, err := phonenumbers.Parse(v, ""); err == nil {
+				votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
 			}
 		}
 	}
@@ -125,7 +121,6 @@ func (g *guesser) guessRegion() {
 	}
 }
 
-// fit tells whether all values of a column are of a kind.
 func (g *guesser) fit(column int, k kind, o options) bool {
 	for _, v := range g.values[column] {
 		if k == date && noDate(v) {

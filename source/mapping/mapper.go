@@ -46,7 +46,6 @@ func NewMapper(source string, p *Plan) *Mapper { return &Mapper{source: source, 
 // are none.
 func (m *Mapper) Ignored() string { return m.ignored.text() }
 
-// takeApart puts the cells or members of a record into their slots.
 func (m *Mapper) takeApart(r *Record) *Fault {
 	m.exact, m.custom = false, nil
 	if r.JSON != nil {
@@ -94,7 +93,6 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	return row, nil
 }
 
-// leavesOut tells whether skip_if leaves the record out.
 func (m *Mapper) leavesOut() (bool, *Fault) {
 	if m.plan.skip == nil {
 		return false, nil
@@ -116,8 +114,7 @@ func (m *Mapper) profile(p *contact.Profile) *Fault {
 			return f
 		}
 		if len(v) > 0 {
-			active := v[0] == 't'
-			p.Active = &active
+			p.Active = new(v[0] == 't')
 		}
 	}
 	p.Fields = make([]contact.Field, 0, len(m.plan.fields)+len(m.custom))
@@ -238,7 +235,7 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 			}
 		}
 		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
-			break
+			return nil
 		}
 	}
 	if len(p.ContactIDs) > 0 {
@@ -247,7 +244,6 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
-// ids are the contact ids that one output gives.
 func (m *Mapper) ids(o *output) (ids []string, f *Fault) {
 	cells, f := m.filled(o)
 	if len(cells) == 0 && o.fallback != nil {

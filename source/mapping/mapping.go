@@ -159,7 +159,6 @@ func (m *Mapping) Validate() error {
 	return err
 }
 
-// mappingError is an Error of one entry.
 func mappingError(path, format string, args ...any) *Error {
 	return &Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
@@ -248,7 +247,6 @@ func defaultKind(name string) kind {
 	return text
 }
 
-// defaultField is the default field of that name, or nil.
 func defaultField(name string) *target {
 	for i := range targets[:toContactIDs] {
 		if targets[i].name == name {

@@ -37,7 +37,6 @@ type options struct {
 	timestampAt  []int  // its slot
 }
 
-// compile prepares a value for the columns of a file.
 func (v *Value) compile(path, name string, k kind, region string, find resolver) (*output, error) {
 	out := &output{name: name, path: path, kind: k}
 	if v.Type != "" {
@@ -72,7 +71,6 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	return out, nil
 }
 
-// compileFrom takes exactly one of column, columns, value and expr.
 func (v *Value) compileFrom(out *output, find resolver) error {
 	given := []bool{v.Column != "", len(v.Columns) > 0, v.Value != nil, v.Expr != ""}
 	if first := slices.Index(given, true); first < 0 || slices.Contains(given[first+1:], true) {
@@ -97,7 +95,6 @@ func (v *Value) compileFrom(out *output, find resolver) error {
 	return err
 }
 
-// compileOptions takes what refines the type.
 func (v *Value) compileOptions(out *output, region string, find resolver) (err error) {
 	if err := v.checkOptions(out); err != nil {
 		return err
@@ -162,11 +159,8 @@ func (v *Value) checkOptions(out *output) error {
 	return nil
 }
 
-// words are the spellings of yes and no; nil where they are the usual ones.
+// words are the spellings of yes and no, beside the usual ones.
 func (v *Value) words(path string) (map[string]bool, error) {
-	if len(v.True)+len(v.False) == 0 {
-		return nil, nil
-	}
 	words, yes := maps.Clone(bools), map[string]bool{}
 	for _, word := range v.True {
 		words[plainWord(word)], yes[plainWord(word)] = true, true
@@ -180,7 +174,6 @@ func (v *Value) words(path string) (map[string]bool, error) {
 	return words, nil
 }
 
-// compileTime takes the time of a memory.
 func (v *Value) compileTime(out *output, find resolver) error {
 	if (v.Timestamp != "") == (v.TimestampColumn != "") {
 		return mappingError(out.path, "a memory has a time: give timestamp, such as 2026-01-31T09:00:00Z, or timestamp_column")

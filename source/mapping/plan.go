@@ -150,7 +150,6 @@ func (p *Plan) addTargets(auto map[int]int) {
 	}
 }
 
-// field is the output that writes a field, or nil.
 func (p *Plan) field(name string) *output {
 	for _, o := range p.fields {
 		if o.name == name {
@@ -174,7 +173,6 @@ func findColumn(header []string, name string) (int, bool) {
 	return i, true
 }
 
-// missingColumn says which columns there are where one is missing.
 func missingColumn(err error, header []string) error {
 	missing, ok := errors.AsType[*noColumn](err)
 	if !ok {
@@ -225,7 +223,6 @@ func (p *Plan) maps(name string) bool {
 	return o != nil && o.path != ""
 }
 
-// usable tells whether the plan gives a contact any id.
 func (p *Plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil

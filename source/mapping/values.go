@@ -39,7 +39,6 @@ func cellOf(v any) (cell, error) {
 
 func (c cell) isText() bool { return c.kind == 0 }
 
-// json is a copy of the JSON.
 func (c cell) json() jsontext.Value { return jsontext.Value(c.text) }
 
 func (c cell) empty() bool {
@@ -298,7 +297,6 @@ func memoriesOf(c cell) (jsontext.Value, *Fault) {
 	return v, nil
 }
 
-// describe says what a value is, for people.
 func describe(c cell) string {
 	switch c.kind {
 	case 'n':

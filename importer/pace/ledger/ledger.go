@@ -357,7 +357,6 @@ func (l *Ledger) others(now time.Time) map[string]bool {
 	return alive
 }
 
-// leaves returns how long s still counts.
 func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
 	return s.at.Sub(now) + l.rate.Window + l.rate.Margin()
 }

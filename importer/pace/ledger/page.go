@@ -74,7 +74,6 @@ func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 	return p, nil
 }
 
-// write replaces the file.
 func (p *page) write(name string) error {
 	b, err := json.Marshal(p, asEver)
 	if err != nil {
@@ -113,7 +112,6 @@ func join(all []spent, s spent) []spent {
 	return append(all, s)
 }
 
-// leased is how many tokens the runs hold.
 func (p *page) leased() (n int) {
 	for _, leased := range p.Leases {
 		n += leased
