@@ -42,7 +42,7 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 
 const headerOnly = "holds a header and no rows: there is nothing to import"
 
-func (f *file) columns(header []string) error {
+func (f *file) columns(header []string) (err error) {
 	if len(header) > mapping.MaxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
@@ -51,15 +51,10 @@ func (f *file) columns(header []string) error {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	p, ignored, err := mapping.PlanColumns(header, f.options.Mapping)
-	if err != nil {
-		return err
-	}
-	f.plan = p
-	if ignored != "" {
-		f.note(ignored)
-	}
-	return nil
+	var ignored string
+	f.plan, ignored, err = mapping.PlanColumns(header, f.options.Mapping)
+	f.note(ignored)
+	return err
 }
 
 // finish takes away what the writer of a reject file added, and keeps the cells

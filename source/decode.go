@@ -155,11 +155,10 @@ func (t *textReader) Read(p []byte) (int, error) {
 		t.decide(guessEncoding(b))
 		return t.r.Read(p)
 	}
-	if ascii < 0 {
-		ascii = len(b)
+	if ascii > 0 {
+		b = b[:ascii]
 	}
-	copy(p, b[:ascii])
-	return t.src.Discard(ascii)
+	return t.src.Discard(copy(p, b))
 }
 
 // looksUTF16 tells whether every other byte from the given one on is mostly NUL

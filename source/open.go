@@ -174,6 +174,9 @@ func (f *file) decided(name string) {
 }
 
 func (f *file) note(text string) {
+	if text == "" {
+		return
+	}
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
 	f.in.notices = append(f.in.notices, Notice{f.Name, text})

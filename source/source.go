@@ -204,11 +204,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	}
 	defer done()
 	m := mapping.NewMapper(f.Name, f.plan)
-	defer func() {
-		if t := m.Ignored(); t != "" {
-			f.note(t)
-		}
-	}()
+	defer func() { f.note(m.Ignored()) }()
 	var rec mapping.Record
 	for {
 		err := next(&rec)

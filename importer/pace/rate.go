@@ -112,7 +112,7 @@ func (r Rate) Margin() time.Duration {
 func (r Rate) String() string {
 	var parts []string
 	if r.Quota != 0 {
-		parts = append(parts, fmt.Sprintf("%d/%s", r.Quota, shortDuration(r.Window)))
+		parts = append(parts, fmt.Sprintf("%d/%s", r.Quota, shortDuration.Replace(r.Window.String())))
 	}
 	if r.Pace != 0 {
 		parts = append(parts, strconv.FormatFloat(r.Pace, 'f', -1, 64)+"/s")
@@ -123,7 +123,5 @@ func (r Rate) String() string {
 	return strings.Join(parts, ",")
 }
 
-// shortDuration is d as people write it: 5m, not 5m0s.
-func shortDuration(d time.Duration) string {
-	return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d.String())
-}
+// shortDuration writes a duration as people do: 5m, not 5m0s.
+var shortDuration = strings.NewReplacer("h0m0s", "h", "m0s", "m")

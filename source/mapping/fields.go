@@ -146,7 +146,7 @@ func (n *ignoredNames) text() string {
 
 // QuoteNames lists names for a message, n at most.
 func QuoteNames(names []string, n int) string {
-	quoted := make([]string, 0, n)
+	var quoted []string
 	for _, name := range names[:min(n, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", name))
 	}

@@ -32,8 +32,6 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 			return &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: objectForm}
 		}
 		all = append(all, x)
-	}
-	for _, x := range all {
 		m.takeNamed(x)
 	}
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
