@@ -10,6 +10,7 @@ import (
 	"importer/internal/words"
 	"importer/source/mapping"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,6 @@ import (
 	"github.com/gocarina/gocsv"
 )
 
-// examineCSV reads the header from the head of the file.
 func (f *file) examineCSV(head []byte, whole bool) error {
 	r, rows := newCSV(withNewlines(bytes.NewReader(head)), f.Delimiter)
 	header, err := rows.GetCSVRow()
@@ -42,8 +42,7 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 
 const headerOnly = "holds a header and no rows: there is nothing to import"
 
-// columns finds out where the columns of a header go.
-func (f *file) columns(header []string) error {
+func (f *file) columns(header []string) (err error) {
 	if len(header) > mapping.MaxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
@@ -52,15 +51,10 @@ func (f *file) columns(header []string) error {
 		f.rejects, header = true, header[:n]
 	}
 	f.Header = header
-	p, ignored, err := mapping.PlanColumns(header, f.options.Mapping)
-	if err != nil {
-		return err
-	}
-	f.plan = p
-	if ignored != "" {
-		f.note(ignored)
-	}
-	return nil
+	var ignored string
+	f.plan, ignored, err = mapping.PlanColumns(header, f.options.Mapping)
+	f.note(ignored)
+	return err
 }
 
 // finish takes away what the writer of a reject file added, and keeps the cells
@@ -97,7 +91,6 @@ func stillMisquoted(cells []string, why string) bool {
 		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
 }
 
-// isLine tells whether a cell may stand in _line.
 func isLine(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 64)
 	return err == nil
@@ -111,7 +104,6 @@ type csvReader struct {
 	parsed *bufio.Reader // used again for each record
 }
 
-// newCSVReader reads the header again.
 func newCSVReader(text io.Reader, f *file) (*csvReader, error) {
 	c := &csvReader{file: f, text: newLineReader(text), parsed: bufio.NewReader(nil)}
 	if f.sepLine {
@@ -183,7 +175,7 @@ func (c *csvReader) next(rec *mapping.Record) error {
 			raw = c.badQuote(rec, raw)
 		case err != nil:
 			return err // io.EOF too
-		case allEmpty(cells):
+		case !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }):
 			c.text.take(len(raw))
 			continue // a row of delimiters holds no more than a blank line does
 		default:
@@ -195,19 +187,16 @@ func (c *csvReader) next(rec *mapping.Record) error {
 	}
 }
 
-func allEmpty(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" })
-}
-
 // badCells finds what is wrong with the cells of a record that begins at the given
 // line: a byte that is not text, or their number.
 func (c *csvReader) badCells(raw []byte, cells []string, line int) *mapping.Fault {
 	if at := notText(string(raw)); at >= 0 {
 		line, atByte := position(raw, at, line)
-		f := &mapping.Fault{Reason: fmt.Sprintf("byte 0x%02X is not UTF-8, at line %d, byte %d", raw[at], line, atByte), Hint: "save the file as UTF-8"}
+		what, hint := fmt.Sprintf("byte 0x%02X is not UTF-8", raw[at]), "save the file as UTF-8"
 		if raw[at] == 0 {
-			f = &mapping.Fault{Reason: fmt.Sprintf("a NUL byte, at line %d, byte %d", line, atByte), Hint: "remove it; a file with many of them is often UTF-16"}
+			what, hint = "a NUL byte", "remove it; a file with many of them is often UTF-16"
 		}
+		f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}
 		if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
 			f.Field = mapping.ColumnName(c.file.header, i)
 		}
@@ -230,7 +219,6 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 	rec.Cells = s.cells
 	line, at := position(raw, s.fault, rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)
-	const toClose = "close it, or double each quote that belongs to the text"
 	switch {
 	case c.file.options.LazyQuotes:
 		rec.Fault = c.badCells(raw[:s.end], rec.Cells, rec.Line)
@@ -239,16 +227,67 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 			Reason: "a quote inside a field that does not begin with one, " + where,
 			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
-	case s.next < len(raw):
-		line, at := position(raw, s.next, rec.Line)
-		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens %s is not closed where a field ends: the next one stands at line %d, byte %d", where, line, at),
-			Hint:   toClose,
-		}
-	case len(raw) < c.text.buf.Len():
-		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is not closed within %d MiB", where, maxRecord>>20), Hint: toClose}
 	default:
-		rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the quote that opens %s is never closed", where), Hint: toClose}
+		why := "never closed"
+		if s.next < len(raw) {
+			line, at := position(raw, s.next, rec.Line)
+			why = fmt.Sprintf("not closed where a field ends: the next one stands at line %d, byte %d", line, at)
+		} else if len(raw) < c.text.buf.Len() {
+			why = fmt.Sprintf("not closed within %d MiB", maxRecord>>20)
+		}
+		rec.Fault = &mapping.Fault{
+			Reason: fmt.Sprintf("the quote that opens %s is %s", where, why),
+			Hint:   "close it, or double each quote that belongs to the text",
+		}
 	}
 	return raw[:s.end]
 }
+
+// fieldPattern matches the first field of a text and what ends it: a field in quotes
+// that are closed where it ends, else one as it stands, up to the next delimiter or
+// the end of the line.
+func fieldPattern(delimiter rune) *regexp.Regexp {
+	d := regexp.QuoteMeta(string(delimiter))
+	return regexp.MustCompile(`^(?:"((?:[^"]|"")*)"|([^\n` + d + `]*?))(` + d + `|\r?\n|$)`)
+}
+
+// openQuote matches a field in quotes up to the first one that is not doubled.
+var openQuote = regexp.MustCompile(`^"(?:[^"]|"")*`)
+
+// A split is a record that the csv.Reader refused, taken apart as far as possible.
+type split struct {
+	cells []string
+	fault int  // offset of the quote at fault; -1 where there is none
+	open  bool // the quote at fault opens a field that is not closed as it should be
+	next  int  // open only: offset of the next quote, or the length of the text
+	end   int  // offset of the next record
+}
+
+// splitRecord takes the first record of raw apart. A field with misplaced quotes
+// is kept as it stands; if lazy, without the quotes around it.
+func splitRecord(raw []byte, field *regexp.Regexp, lazy bool) split {
+	s := split{fault: -1}
+	for {
+		rest := raw[s.end:]
+		m := field.FindSubmatch(rest)
+		cell, quoted := string(m[2]), m[1] != nil
+		i := strings.IndexByte(cell, '"')
+		switch {
+		case quoted:
+			cell = unquote(string(m[1]))
+		case i >= 0 && s.fault < 0:
+			s.fault, s.open = s.end+i, i == 0
+			s.next = s.end + len(openQuote.Find(rest))
+		}
+		if lazy && len(cell) > 1 && i == 0 && strings.HasSuffix(cell, `"`) {
+			cell = unquote(cell[1 : len(cell)-1])
+		}
+		s.cells = append(s.cells, cell)
+		s.end += len(m[0])
+		if end := string(m[3]); end == "" || strings.HasSuffix(end, "\n") {
+			return s
+		}
+	}
+}
+
+var unquote = strings.NewReplacer(`""`, `"`, "\r\n", "\n").Replace

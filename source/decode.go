@@ -25,20 +25,21 @@ import (
 // its name. The caller calls done when it has read enough.
 func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	head, _ := b.Peek(6) // an error comes again with the first read
+	begins := func(with string) bool { return bytes.HasPrefix(head, []byte(with)) }
 	done = func() {}
 	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	case begins("\x1f\x8b"):
 		r, err = gzip.NewReader(b)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case begins("\x28\xb5\x2f\xfd"):
 		var z *zstd.Decoder
 		// 128 MiB is the largest window of zstd --long.
 		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err == nil {
 			r, done = z, z.Close
 		}
-	case bytes.HasPrefix(head, []byte("BZh")):
+	case begins("BZh"):
 		r = bzip2.NewReader(b)
-	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+	case begins("\xfd7zXZ\x00"):
 		r, err = xz.NewReader(b)
 	default:
 		return b, done, nil
@@ -61,7 +62,6 @@ func (u unpacked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// utf8Name is the name of the encoding that needs no decoding.
 const utf8Name = "utf-8"
 
 // These are the byte orders without a BOM. A BOM goes over them, and is taken away.
@@ -155,11 +155,10 @@ func (t *textReader) Read(p []byte) (int, error) {
 		t.decide(guessEncoding(b))
 		return t.r.Read(p)
 	}
-	if ascii < 0 {
-		ascii = len(b)
+	if ascii > 0 {
+		b = b[:ascii]
 	}
-	copy(p, b[:ascii])
-	return t.src.Discard(ascii)
+	return t.src.Discard(copy(p, b))
 }
 
 // looksUTF16 tells whether every other byte from the given one on is mostly NUL

@@ -76,11 +76,12 @@ func glob(pattern string) (files, own []string, err error) {
 	}
 	switch {
 	case len(files) > 0:
-		return files, own, nil
 	case len(own) > 0:
-		return nil, nil, fmt.Errorf("%s: %w but %s, which importer wrote; to read it, name it without a glob", pattern, ErrNoMatch, own[0])
+		err = fmt.Errorf("%s: %w but %s, which importer wrote; to read it, name it without a glob", pattern, ErrNoMatch, own[0])
+	default:
+		err = fmt.Errorf("%s: %w", pattern, ErrNoMatch)
 	}
-	return nil, nil, fmt.Errorf("%s: %w", pattern, ErrNoMatch)
+	return files, own, err
 }
 
 // writtenName matches the files that this program leaves where it runs: reports and

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/transform"
 )
@@ -99,4 +101,30 @@ func (newlines) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err erro
 		}
 	}
 	return n, n, err
+}
+
+// position is the line and the byte in it, from 1, of an offset in raw, which
+// begins at the given line.
+func position(raw []byte, offset, line int) (int, int) {
+	before := raw[:offset]
+	return line + bytes.Count(before, []byte{'\n'}), offset - bytes.LastIndexByte(before, '\n')
+}
+
+// notText is the offset of the first byte that is NUL or not UTF-8, or -1.
+func notText(s string) int {
+	for i, r := range s {
+		if r == 0 || r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// cutText is the beginning of what is too long to be kept.
+func cutText(raw []byte) string {
+	const keep = 1 << 10
+	if len(raw) <= keep {
+		return string(raw)
+	}
+	return strings.ToValidUTF8(string(raw[:keep]), "") + "…"
 }

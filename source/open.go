@@ -45,7 +45,6 @@ type file struct {
 	closer   io.Closer     // of once; nil for standard input
 }
 
-// openFile looks at the beginning of a file and decides how to read it.
 func (in *Input) openFile(path string, o Options) (*file, error) {
 	f := &file{Source: Source{Name: path, Format: cmp.Or(o.Format, Auto), Delimiter: o.Delimiter}, in: in, options: o}
 	head, err := f.peek()
@@ -53,14 +52,13 @@ func (in *Input) openFile(path string, o Options) (*file, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	err = f.examine(head, len(head) < sampleBytes)
-	var bad *mapping.Error
-	switch {
-	case errors.As(err, &bad):
-		bad.Source = path
-	case err != nil:
-		err = fmt.Errorf("%s: %w", path, err)
-	default:
+	if err == nil {
 		return f, nil
+	}
+	if bad, ok := errors.AsType[*mapping.Error](err); ok {
+		bad.Source = path
+	} else {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return nil, errors.Join(err, f.close())
 }
@@ -76,32 +74,23 @@ func (f *file) peek() ([]byte, error) {
 		return f.peekOnce()
 	}
 	file, err := os.Open(f.Name)
-	if err != nil {
-		// An *fs.PathError says "open NAME: reason"; the user knows that we open it.
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			return nil, fmt.Errorf("%s: %w", f.Name, pe.Err)
-		}
-		return nil, err
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%s: %w", f.Name, pe.Err) // not "open NAME: reason": the user knows that we open it
 	}
 	info, err := file.Stat()
 	switch {
 	case err != nil:
 		return nil, errors.Join(err, file.Close())
 	case info.IsDir():
-		return nil, errors.Join(fmt.Errorf("%s: %w: name a file in it, or a glob such as %s", f.Name, ErrIsDirectory,
-			filepath.Join(f.Name, "*.csv")), file.Close())
+		err = fmt.Errorf("%s: %w: name a file in it, or a glob such as %s", f.Name, ErrIsDirectory, filepath.Join(f.Name, "*.csv"))
+		return nil, errors.Join(err, file.Close())
 	case !info.Mode().IsRegular():
 		f.once, f.closer = bufio.NewReaderSize(file, sampleBytes), file
 		return f.peekOnce()
 	}
 	f.size = info.Size()
-	head := make([]byte, min(info.Size(), sampleBytes))
-	n, err := io.ReadFull(file, head)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = nil
-	}
-	return head[:n], errors.Join(err, file.Close())
+	head, err := io.ReadAll(io.LimitReader(file, sampleBytes))
+	return head, errors.Join(err, file.Close())
 }
 
 func (f *file) peekOnce() ([]byte, error) {
@@ -130,13 +119,13 @@ func (f *file) examine(head []byte, whole bool) error {
 	if err != nil {
 		return err
 	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		if !end {
-			return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
-		}
+	blank := len(bytes.TrimSpace(text)) == 0
+	switch {
+	case blank && end:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
-	}
-	if f.Format == Auto {
+	case blank:
+		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
+	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
 	if f.Format == NDJSON {
@@ -184,9 +173,15 @@ func (f *file) decided(name string) {
 	f.Encoding = name
 }
 
-func (f *file) note(text string) { f.in.notice(f.Name, text) }
+func (f *file) note(text string) {
+	if text == "" {
+		return
+	}
+	f.in.mu.Lock()
+	defer f.in.mu.Unlock()
+	f.in.notices = append(f.in.notices, Notice{f.Name, text})
+}
 
-// decode turns raw bytes into text.
 func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	r, done, err := decompress(raw)
 	if err != nil {
@@ -195,41 +190,36 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	t, err := newTextReader(r, f.options.Encoding, f.decided)
 	if err != nil {
 		done()
-		return nil, nil, err
 	}
-	return t, done, nil
+	return t, done, err
 }
 
 // text opens the file for reading from its first byte to its last, as UTF-8
 // without a BOM, and counts the bytes that are taken from it.
 func (f *file) text() (io.Reader, func(), error) {
-	raw, done, err := f.reopen()
+	raw, err := f.reopen()
 	if err != nil {
 		return nil, nil, err
 	}
-	r, unpacked, err := f.decode(bufio.NewReaderSize(&countingReader{raw, &f.in.read}, readAhead))
+	r, unpacked, err := f.decode(bufio.NewReaderSize(io.TeeReader(raw, counter{&f.in.read}), readAhead))
 	if err != nil {
-		done()
+		raw.Close()
 		return nil, nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
-	return r, func() { unpacked(); done() }, nil
+	return r, func() { unpacked(); raw.Close() }, nil // read only: nothing to lose
 }
 
 // reopen opens the file at its first byte. What can be read once can be opened
-// once.
-func (f *file) reopen() (io.Reader, func(), error) {
+// once, and is closed with the input.
+func (f *file) reopen() (io.ReadCloser, error) {
 	if f.once == nil {
-		file, err := os.Open(f.Name)
-		if err != nil {
-			return nil, nil, err
-		}
-		return file, func() { file.Close() }, nil // read only: nothing to lose
+		return os.Open(f.Name)
 	}
 	if f.used {
-		return nil, nil, fmt.Errorf("%s: can be read only once", f.Name)
+		return nil, fmt.Errorf("%s: can be read only once", f.Name)
 	}
 	f.used = true
-	return f.once, func() {}, nil
+	return io.NopCloser(f.once), nil
 }
 
 func (f *file) close() error {
@@ -241,13 +231,10 @@ func (f *file) close() error {
 
 const utf8BOM = "\ufeff"
 
-type countingReader struct {
-	r io.Reader
-	n *atomic.Int64
-}
+// A counter counts the bytes that are written to it.
+type counter struct{ *atomic.Int64 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
+func (c counter) Write(p []byte) (int, error) {
+	c.Add(int64(len(p)))
+	return len(p), nil
 }

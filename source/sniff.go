@@ -27,17 +27,16 @@ func ParseDelimiter(s string) (rune, error) {
 	return r, nil
 }
 
+var formats = map[string]Format{".csv": CSV, ".tsv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON}
+
 // guessFormat goes by the name, without the ending of a compression, then by
 // the first character of the text.
 func guessFormat(name string, text []byte) Format {
 	for _, ending := range []string{".gz", ".zst", ".bz2", ".xz"} {
 		name = strings.TrimSuffix(strings.ToLower(name), ending)
 	}
-	switch filepath.Ext(name) {
-	case ".csv", ".tsv":
-		return CSV
-	case ".ndjson", ".jsonl", ".json":
-		return NDJSON
+	if format, ok := formats[filepath.Ext(name)]; ok {
+		return format
 	}
 	if c := bytes.TrimSpace(text)[0]; c == '{' || c == '[' {
 		return NDJSON

@@ -15,6 +15,7 @@ import (
 	"importer/internal/words"
 	"importer/source/mapping"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -154,7 +155,7 @@ func (in *Input) Skipped() int64 { return in.skipped.Load() }
 func (in *Input) Notices() []Notice {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return append([]Notice(nil), in.notices...)
+	return slices.Clone(in.notices)
 }
 
 // CustomFields are the custom fields that the rows of all files may have, sorted
@@ -165,12 +166,6 @@ func (in *Input) CustomFields() []mapping.CustomField {
 		plans[i] = f.plan
 	}
 	return mapping.CustomFields(plans...)
-}
-
-func (in *Input) notice(source, text string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.notices = append(in.notices, Notice{source, text})
 }
 
 // Rows reads all files in their order. Ranging over it again reads the files
@@ -209,11 +204,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	}
 	defer done()
 	m := mapping.NewMapper(f.Name, f.plan)
-	defer func() {
-		if t := m.Ignored(); t != "" {
-			f.note(t)
-		}
-	}()
+	defer func() { f.note(m.Ignored()) }()
 	var rec mapping.Record
 	for {
 		err := next(&rec)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/source/mapping"
@@ -39,10 +40,7 @@ func (f *file) openSheet() (_ *sheetReader, header []string, err error) {
 		return nil, nil, fmt.Errorf("%w: it is an archive, and not an Excel workbook (%w): unpack it first", ErrBadHeader, err)
 	}
 	sheets := r.book.GetSheetList()
-	sheet := f.options.Sheet
-	if sheet == "" && len(sheets) > 0 {
-		sheet = sheets[0]
-	}
+	sheet := cmp.Or(f.options.Sheet, r.book.GetSheetName(0))
 	if !slices.Contains(sheets, sheet) {
 		err = fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, mapping.QuoteNames(sheets, 12))
 	} else if r.rows, err = r.book.Rows(sheet); err == nil {
@@ -70,10 +68,6 @@ func (f *file) openWorkbook() (*excelize.File, error) {
 		return excelize.OpenFile(f.Name, o)
 	}
 	if f.workbook == nil {
-		if f.used {
-			return nil, errors.New("can be read only once")
-		}
-		f.used = true
 		b, err := io.ReadAll(io.LimitReader(f.once, maxWorkbook+1))
 		if err != nil {
 			return nil, err
@@ -86,7 +80,6 @@ func (f *file) openWorkbook() (*excelize.File, error) {
 	return excelize.OpenReader(bytes.NewReader(f.workbook), o)
 }
 
-// examineXLSX reads the header.
 func (f *file) examineXLSX() error {
 	r, header, err := f.openSheet()
 	switch {
@@ -142,10 +135,7 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 			Hint:   "give the column a heading, or empty the cell",
 		}
 	}
-	for len(cells) < width {
-		cells = append(cells, "")
-	}
-	rec.Cells = cells
+	rec.Cells = append(cells, make([]string, max(0, width-len(cells)))...)
 	r.file.finish(rec)
 	return nil
 }

@@ -39,77 +39,56 @@ type Pass struct{ probe bool }
 func (b *Breaker) Wait(ctx context.Context) (Pass, error) {
 	for {
 		b.mu.Lock()
-		if !b.open {
-			b.mu.Unlock()
-			return Pass{}, nil
+		pause, changed := unknown, b.changed
+		if b.open && !b.probing {
+			pause = time.Until(b.probeAt)
 		}
-		var timer *time.Timer
-		var due <-chan time.Time
-		if !b.probing {
-			pause := time.Until(b.probeAt)
-			if pause <= 0 {
-				b.probing = true
-				b.mu.Unlock()
-				return Pass{probe: true}, nil
-			}
-			timer = time.NewTimer(pause)
-			due = timer.C
-		}
-		changed := b.changed
+		probe := pause <= 0
+		pass := probe || !b.open
+		b.probing = b.probing || probe
 		b.mu.Unlock()
-
+		if pass {
+			return Pass{probe}, nil
+		}
 		select {
 		case <-ctx.Done():
+			return Pass{}, ctx.Err()
 		case <-changed:
-		case <-due:
-		}
-		if timer != nil {
-			timer.Stop()
-		}
-		if err := ctx.Err(); err != nil {
-			return Pass{}, err
+		case <-time.After(pause):
 		}
 	}
 }
 
 // Unused gives back a pass whose request was never sent.
 func (b *Breaker) Unused(p Pass) {
-	if !p.probe {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.probing = false
-	b.signal()
+	if p.probe {
+		b.probing = false
+		b.signal()
+	}
 }
 
 // Done tells how the request of a pass ended: with a definite answer, or not.
 func (b *Breaker) Done(p Pass, answered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p.probe {
-		b.probing = false
-		defer b.signal()
-	}
+	wasOpen := b.open
 	if answered {
-		if b.open {
-			b.open = false
-			if !p.probe {
-				b.signal()
-			}
-		}
-		b.streak = 0
-		return
+		b.open, b.streak = false, 0
+	} else {
+		b.streak++
+		b.open = b.open || b.streak >= b.threshold
 	}
-	now := time.Now()
-	b.streak++
-	switch {
-	case !b.open && b.streak >= b.threshold:
-		b.open = true
+	if b.open && !wasOpen {
 		b.delays = newDelays(firstProbeDelay, maxProbeDelay)
-		b.probeAt = now.Add(b.delays.NextBackOff())
-	case b.open && p.probe:
-		b.probeAt = now.Add(b.delays.NextBackOff())
+	}
+	if b.open && (p.probe || !wasOpen) {
+		b.probeAt = time.Now().Add(b.delays.NextBackOff())
+	}
+	if p.probe || b.open != wasOpen {
+		b.probing = b.probing && !p.probe
+		b.signal()
 	}
 }
 

@@ -57,12 +57,7 @@ func NewConcurrency(workers int) *Concurrency {
 // Acquire blocks until one more request may be in flight. To be called before
 // Pacer.Wait, so that no token lies idle. The only error is that of ctx. Each
 // Acquire that succeeded needs one Release.
-func (c *Concurrency) Acquire(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return c.slots.Acquire(ctx, 1)
-}
+func (c *Concurrency) Acquire(ctx context.Context) error { return c.slots.Acquire(ctx, 1) }
 
 // Release ends what Acquire began. latency is the time from sending the request
 // to its end, without the time that the pacer took; 0 where nothing was sent.
@@ -166,7 +161,6 @@ func (c *climber) judge(mean time.Duration, failing bool) {
 	}
 }
 
-// settle makes the limit the one to stay with.
 func (c *climber) settle(mean time.Duration) {
 	c.step, c.usual, c.changed = 0, mean, false
 }

@@ -1,28 +1,22 @@
 package pace
 
 import (
+	"maps"
 	"math"
 	"time"
 )
+
+// longest is what is told of what takes longer.
+const longest = 100 * 365 * 24 * time.Hour
 
 // Forecast returns the least time that the limits of r leave for so many
 // requests, when the window holds used ones already. Requests themselves take no
 // time in it. Those used are taken to be as new as can be: they leave the window
 // one window from now. At most 100 years.
 func Forecast(r Rate, requests int64, used int) time.Duration {
-	if requests <= 0 {
-		return 0
-	}
-	var least float64 // seconds
-	if r.Quota > 0 {
-		// The last request goes when as many windows have passed as were full before it.
-		windows := (requests + int64(min(max(used, 0), r.Quota)) - 1) / int64(r.Quota)
-		least = float64(windows) * (r.Window + r.Margin()).Seconds()
-	}
-	if r.Pace > 0 {
-		least = max(least, float64(requests-1)/r.Pace)
-	}
-	return time.Duration(min(least*float64(time.Second), float64(100*365*24*time.Hour)))
+	p := NewPacer(r, PacerOptions{})
+	p.Preload(maps.All(map[time.Time]int{time.Now(): max(0, min(used, r.Quota))}))
+	return p.Remaining(requests)
 }
 
 // Remaining returns the least time that so many more requests take, as it looks
@@ -42,10 +36,10 @@ func (p *Pacer) Remaining(requests int64) time.Duration {
 	}
 	if p.pace != nil {
 		missing := float64(requests) - p.pace.TokensAt(now)
-		seconds := min(missing/float64(p.pace.Limit()), math.MaxInt32)
+		seconds := min(missing/float64(p.pace.Limit()), longest.Seconds())
 		d = max(d, time.Duration(seconds*float64(time.Second)))
 	}
-	return d
+	return min(d, longest)
 }
 
 // remainingQuota returns when the last of so many requests may go. It may when
@@ -61,9 +55,72 @@ func (p *Pacer) remainingQuota(now time.Time, requests int64) time.Duration {
 	}
 	// Those in the window, then those that fill it up, go on leaving in this order.
 	round := max(limit, done+int64(p.inFlight))
-	d := time.Duration(min((leave-1)/round, 1_000_000)) * p.hold()
+	d := time.Duration(min((leave-1)/round, int64(longest/p.hold()))) * p.hold()
 	if i := (leave - 1) % round; i < done {
 		return d + p.sent[i] + p.hold() - now.Sub(p.started)
 	}
 	return d + p.hold() // in flight, or to be sent: as if it were answered now
+}
+
+// plenty is what Available says where there is no limit.
+const plenty = math.MaxInt32
+
+// Available returns how many requests could be sent from now until within has
+// passed, beside those that callers wait for in Wait; a very large number where
+// nothing limits them. A batch is sized by it.
+func (p *Pacer) Available(within time.Duration) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	closed := p.throttle.until(now)
+	if closed > within {
+		return 0
+	}
+	n := plenty
+	if p.rate.Quota > 0 {
+		p.expire(now)
+		leaving := p.sent.before(now.Add(within).Sub(p.started) - p.hold())
+		n = min(n, p.learned.limit-len(p.sent)-p.inFlight+leaving)
+		if p.ledger != nil {
+			n = min(n, p.ledger.Available(within))
+		}
+	}
+	if p.pace != nil {
+		n = min(n, int(p.pace.TokensAt(now.Add(closed))+(within-closed).Seconds()*float64(p.pace.Limit())))
+	}
+	if n < plenty {
+		n = max(0, n-p.waiting)
+	}
+	return n
+}
+
+// A PacerState is a snapshot of a pacer, for people.
+type PacerState struct {
+	Used      int       // requests that the window holds, those in flight included; 0 without a quota
+	Quota     int       // what the window may hold at present; 0 without a quota
+	Waiting   int       // callers that wait for a token
+	Until     time.Time // when the next request may go; zero: now, or as soon as one in flight is answered
+	Throttled bool      // the gate is closed: the server asked to wait
+	Runs      int       // live runs on this machine that share the limits, this one included; 0: not shared
+	Unshared  error     // why the limits are shared no longer, where they were to be
+}
+
+// State returns what the pacer does at the moment. It changes nothing of that.
+func (p *Pacer) State() PacerState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closedFor(now) > 0, Unshared: p.unshared}
+	if d := p.until(now); d > 0 && d != unknown {
+		s.Until = now.Add(d)
+	} else if p.askAgain.After(now) {
+		s.Until = p.askAgain
+	}
+	if p.ledger != nil {
+		s.Runs = p.ledger.Runs()
+	}
+	if p.rate.Quota > 0 {
+		s.Used, s.Quota = len(p.sent)-p.left(now)+p.inFlight, p.learned.limit
+	}
+	return s
 }

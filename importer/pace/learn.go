@@ -1,6 +1,9 @@
 package pace
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A learner finds out how many requests a window really holds, where the server
 // grants less than was configured, or somebody else uses a part of it.
@@ -14,8 +17,8 @@ import "time"
 // server refuses is taken back, and the next one waits twice as long as it did,
 // up to four windows, or five minutes where that is longer.
 //
-// It reads no clock; times count from any origin. It is guarded by the mutex of
-// the pacer. A learner without a quota learns nothing.
+// It reads no clock; times count from the beginning of the run. It is guarded by
+// the mutex of the pacer. A learner without a quota learns nothing.
 type learner struct {
 	quota  int // as configured
 	window time.Duration
@@ -27,10 +30,7 @@ type learner struct {
 	turned           time.Duration // at most one window ago, while requests are accepted
 
 	// when it refused
-	begun     bool          // a request was sent,
-	first     time.Duration // first then
-	refusals  bool          // a request was refused,
-	refusedAt time.Duration // and the last burst began then
+	refusedAt time.Duration // the last burst began
 	ceiling   int           // what that burst leaves of the limit at most
 	stepBack  bool          // that burst took back a step
 
@@ -38,28 +38,17 @@ type learner struct {
 	changed time.Duration // limit was cut or has grown then
 	quiet   time.Duration // and grows so long after
 	step    int           // by so much
-	grown   bool          // the last change was a step,
-	before  int           // from this limit
+	before  int           // limit before the last step; 0: it was cut since
 }
+
+// never lies before all times, by more than any window.
+const never = -365 * 24 * time.Hour
 
 func newLearner(quota int, window time.Duration) learner {
-	l := learner{quota: quota, window: window, limit: quota, quiet: window}
-	l.step = l.firstStep()
-	return l
+	return learner{quota: quota, window: window, limit: quota, quiet: window, refusedAt: never}
 }
 
-func (l *learner) firstStep() int { return max(1, l.quota/50) }
-
-// request notes that a request is sent.
-func (l *learner) request(now time.Duration) {
-	if !l.begun {
-		l.first, l.begun = now, true
-	}
-}
-
-// accept notes that the server accepted a request. Where it was bought before
-// the limit was cut, it belongs to what the server granted then.
-func (l *learner) accept(now, bought time.Duration) {
+func (l *learner) accept(now time.Duration) {
 	if l.quota == 0 {
 		return
 	}
@@ -69,25 +58,21 @@ func (l *learner) accept(now, bought time.Duration) {
 		l.turned, l.peakBefore, l.peak = now, l.peak, 0
 	}
 	l.peak = max(l.peak, len(l.accepted))
-	if l.refusals && bought <= l.refusedAt && l.limit < l.ceiling {
-		l.limit = max(l.limit, min(len(l.accepted), l.ceiling))
-	}
 }
 
-// refuse notes a refusal, and whether it begins a burst.
 func (l *learner) refuse(now time.Duration, burst bool) {
-	switch {
-	case l.quota == 0:
+	if l.quota == 0 {
 		return
-	case burst:
-		again := l.refusals && now-l.refusedAt <= 4*l.window
-		l.refusedAt, l.refusals = now, true
-		l.ceiling = l.limit
-		if now-l.first < l.window || !again && l.limit == l.quota {
+	}
+	if burst {
+		again := now-l.refusedAt <= 4*l.window
+		l.refusedAt, l.ceiling = now, l.limit
+		if now < l.window || !again && l.limit == l.quota {
 			return
 		}
 		l.cut(now)
-	case l.changed != l.refusedAt: // the burst did not cut
+	}
+	if l.changed != l.refusedAt { // the burst did not cut
 		return
 	}
 	if !l.stepBack {
@@ -98,13 +83,13 @@ func (l *learner) refuse(now time.Duration, burst bool) {
 
 // cut makes what the server granted lately the limit.
 func (l *learner) cut(now time.Duration) {
-	l.stepBack = l.grown
-	if l.grown {
+	l.stepBack = l.before > 0
+	if l.stepBack {
 		l.ceiling = l.before // had held for a window
 		l.quiet = min(2*l.quiet, max(4*l.window, 5*time.Minute))
 	}
 	l.limit = max(1, min(max(l.peak, l.peakBefore), l.ceiling))
-	l.step, l.changed, l.grown = l.firstStep(), now, false
+	l.step, l.changed, l.before = max(1, l.quota/50), now, 0
 }
 
 // grow is called when a request has to wait for the limit. It allows more where
@@ -113,10 +98,28 @@ func (l *learner) grow(now time.Duration) bool {
 	if l.limit == l.quota || now-l.changed < l.quiet {
 		return false
 	}
-	if l.grown { // and the last step was not refused
+	if l.before > 0 { // and the last step was not refused
 		l.step, l.quiet = min(2*l.step, max(1, l.quota/4)), l.window
 	}
-	l.before, l.limit = l.limit, min(l.limit+l.step, l.quota)
-	l.changed, l.grown = now, true
+	l.before, l.limit, l.changed = l.limit, min(l.limit+l.step, l.quota), now
 	return true
+}
+
+// times are in their order, the oldest first. Those that leave are cut off, and what
+// they took is freed when the slice grows.
+type times []time.Duration
+
+// push adds the newest. A time before the one that was pushed last counts as
+// that one.
+func (q *times) push(t time.Duration) {
+	if n := len(*q); n > 0 {
+		t = max(t, (*q)[n-1])
+	}
+	*q = append(*q, t)
+}
+
+// before counts the times up to t, t included.
+func (q times) before(t time.Duration) int {
+	n, _ := slices.BinarySearch(q, t+1)
+	return n
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"importer/importer/contact"
@@ -43,9 +44,9 @@ type Pacer struct {
 	rate    Rate
 	started time.Time // origin of the times in sent
 
-	// turn lets one caller at a time wait for a token. Callers blocked on a
-	// channel are served in their order, so that none starves.
-	turn chan struct{}
+	// turn lets one caller at a time wait for a token, in their order, so that none
+	// starves.
+	turn *semaphore.Weighted
 
 	mu       sync.Mutex
 	waiting  int           // callers inside Wait that found no token at once
@@ -67,7 +68,7 @@ type Pacer struct {
 
 // A Ledger shares the limits with other runs on this machine. Implemented by
 // ledger.Ledger. Its methods may be called from many goroutines, and most calls
-// are cheap.
+// are cheap; without a quota only Runs is called.
 type Ledger interface {
 	// Take takes one token of the shared quota, or returns how long to wait before
 	// asking again. After an error nothing can be shared any more.
@@ -97,7 +98,7 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 	p := &Pacer{
 		rate:     r,
 		started:  time.Now(),
-		turn:     make(chan struct{}, 1),
+		turn:     semaphore.NewWeighted(1),
 		throttle: newThrottle(r, opt.MaxRetryAfter),
 		ledger:   opt.Ledger,
 	}
@@ -150,46 +151,30 @@ func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	p.mu.Lock()
-	if p.waiting == 0 {
-		now := time.Now()
-		if p.tryBuy(now) == 0 {
-			p.mu.Unlock()
-			return now, nil
-		}
+	if now := time.Now(); p.waiting == 0 && p.tryBuy(now) == 0 {
+		p.mu.Unlock()
+		return now, nil
 	}
 	p.waiting++
 	p.mu.Unlock()
 
 	var bought time.Time
-	err := p.takeTurn(ctx)
+	err := p.turn.Acquire(ctx, 1)
 	if err == nil {
 		err = p.sleep(ctx, func(now time.Time) time.Duration {
 			bought = now
 			return p.tryBuy(now)
 		})
-		<-p.turn
+		p.turn.Release(1)
 	}
 	p.mu.Lock()
 	p.waiting--
 	p.mu.Unlock()
-	if err != nil {
-		return time.Time{}, err
-	}
-	return bought, nil
-}
-
-func (p *Pacer) takeTurn(ctx context.Context) error {
-	select {
-	case p.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return bought, err
 }
 
 // sleep blocks until check, called under the lock, returns 0.
 func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Duration) error {
-	var timer *time.Timer
 	for {
 		p.mu.Lock()
 		d := check(time.Now())
@@ -204,14 +189,8 @@ func (p *Pacer) sleep(ctx context.Context, check func(now time.Time) time.Durati
 		p.blind = p.blind || d == unknown
 		p.mu.Unlock()
 
-		if timer == nil {
-			timer = time.NewTimer(d)
-			defer timer.Stop()
-		} else {
-			timer.Reset(d)
-		}
 		select {
-		case <-timer.C:
+		case <-time.After(d):
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -256,8 +235,8 @@ func (p *Pacer) Done(bought time.Time, err error) (now time.Time) {
 		p.setPace(now)
 	case answered:
 		p.throttle.accepted(bought)
-		p.learned.accept(now.Sub(p.started), bought.Sub(p.started))
-		p.tempo.accept(now.Sub(p.started), bought.Sub(p.started))
+		p.learned.accept(now.Sub(p.started))
+		p.tempo.accept(now.Sub(p.started))
 	case lost:
 		p.throttle.unsure(bought)
 	}
@@ -277,19 +256,15 @@ const (
 	unsent        // certainly did not arrive
 )
 
-// endOf returns how a request ended, and how long the server asked to wait.
 func endOf(err error) (end, time.Duration) {
-	if err == nil {
-		return answered, 0
-	}
-	var e *contact.APIError
-	if !errors.As(err, &e) {
-		if errors.Is(err, context.Canceled) {
-			return unsent, 0
-		}
-		return lost, 0
-	}
+	e, ofAPI := errors.AsType[*contact.APIError](err)
 	switch {
+	case err == nil:
+		return answered, 0
+	case !ofAPI && errors.Is(err, context.Canceled):
+		return unsent, 0
+	case !ofAPI:
+		return lost, 0
 	case e.Class == contact.Throttled, e.Class == contact.Transient && e.RetryAfter > 0:
 		return throttled, e.RetryAfter
 	case e.Class == contact.Transient && e.HTTP == 0:
@@ -344,7 +319,6 @@ func (p *Pacer) adapt(now time.Time) {
 	}
 }
 
-// setPace makes the smooth pace what was learned of it.
 func (p *Pacer) setPace(now time.Time) {
 	if p.pace == nil {
 		return
@@ -375,7 +349,6 @@ func (p *Pacer) hold() time.Duration {
 	return max(1, p.rate.Window+p.rate.Margin()-p.fastest)
 }
 
-// expire forgets what has left the window.
 func (p *Pacer) expire(now time.Time) { p.sent = p.sent[p.left(now):] }
 
 // left is how many of the requests in sent have left the window.
@@ -401,12 +374,9 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 		p.pace.AllowN(now, 1)
 	}
 	p.throttle.bought()
-	p.learned.request(now.Sub(p.started))
-	p.tempo.request(now.Sub(p.started))
 	return 0
 }
 
-// wake lets all who sleep look again.
 func (p *Pacer) wake() {
 	if p.changed != nil {
 		close(p.changed)

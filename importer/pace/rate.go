@@ -34,15 +34,13 @@ func ParseRate(s string) (Rate, error) {
 		return r, nil
 	}
 	for part := range strings.SplitSeq(s, ",") {
-		part = strings.TrimSpace(part)
-		if err := r.parse(part); err != nil {
+		if err := r.parse(strings.TrimSpace(part)); err != nil {
 			return Rate{}, fmt.Errorf("rate %q: %w", s, err)
 		}
 	}
 	return r, nil
 }
 
-// parse reads one part of a rate into r.
 func (r *Rate) parse(part string) error {
 	count, per, ok := strings.Cut(part, "/")
 	switch {
@@ -114,7 +112,7 @@ func (r Rate) Margin() time.Duration {
 func (r Rate) String() string {
 	var parts []string
 	if r.Quota != 0 {
-		parts = append(parts, fmt.Sprintf("%d/%s", r.Quota, shortDuration(r.Window)))
+		parts = append(parts, fmt.Sprintf("%d/%s", r.Quota, shortDuration.Replace(r.Window.String())))
 	}
 	if r.Pace != 0 {
 		parts = append(parts, strconv.FormatFloat(r.Pace, 'f', -1, 64)+"/s")
@@ -125,14 +123,5 @@ func (r Rate) String() string {
 	return strings.Join(parts, ",")
 }
 
-// shortDuration is d as people write it: 5m, not 5m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
+// shortDuration writes a duration as people do: 5m, not 5m0s.
+var shortDuration = strings.NewReplacer("h0m0s", "h", "m0s", "m")

@@ -31,13 +31,23 @@ type Retry struct {
 	delays   *backoff.ExponentialBackOff
 }
 
-// After notes that an attempt failed, and says what may be done. A failure that
-// does not count is nobody's fault: nothing works at the moment.
+// After notes that an attempt failed, and says what may be done. Whatever may have
+// been processed, and whatever is not known, is never made again blindly. A failure
+// that does not count is nobody's fault: nothing works at the moment.
 func (r *Retry) After(c contact.Class, counts bool) Verdict {
-	if c != contact.Throttled && counts {
+	if c == contact.Throttled {
+		return AtOnce
+	}
+	if counts {
 		r.failures++
 	}
-	return verdict(c, r.Spent())
+	switch {
+	case c != contact.Transient:
+		return Final
+	case r.Spent():
+		return Exhausted
+	}
+	return Later
 }
 
 // Spent tells whether no attempt is left.
@@ -52,25 +62,11 @@ func (r *Retry) Wait(ctx context.Context) bool {
 	return Sleep(ctx.Done(), r.delays.NextBackOff())
 }
 
-// verdict is the policy. Whatever may have been processed, and whatever is not
-// known, is never made again blindly.
-func verdict(c contact.Class, spent bool) Verdict {
-	switch {
-	case c == contact.Throttled:
-		return AtOnce
-	case c == contact.Transient && spent:
-		return Exhausted
-	case c == contact.Transient:
-		return Later
-	}
-	return Final
-}
-
 // Do makes a request until it succeeds, fails for good, or has failed too often;
 // the error is then that of the last attempt. Where ctx ends during a pause it is
 // that of ctx, joined to the last one. Any error that is no *APIError ends it at
-// once. Both functions may be nil: counts says whether a failure counts, again is
-// called before an attempt that follows a pause.
+// once. counts says whether a failure counts, nil that each does; again is called
+// before an attempt that follows a pause.
 func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), request func() error) error {
 	for {
 		err := request()
@@ -91,9 +87,7 @@ func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), reques
 		default:
 			return problem
 		}
-		if again != nil {
-			again()
-		}
+		again()
 	}
 }
 
@@ -146,12 +140,10 @@ func Sleep(done <-chan struct{}, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-done:
 		return false
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	}
 }

@@ -19,7 +19,7 @@ import (
 // others follow. It is guarded by the mutex of the pacer.
 type throttle struct {
 	maxRetryAfter time.Duration
-	schedule      backoff.ExponentialBackOff
+	schedule      *backoff.ExponentialBackOff
 
 	closedAt time.Time // when the gate was closed last; zero: never
 	opens    time.Time // when it opens, or did
@@ -33,36 +33,26 @@ func newThrottle(r Rate, maxRetryAfter time.Duration) throttle {
 	if r.Quota > 0 {
 		first = min(first, r.Window/8)
 	}
-	t.schedule = backoff.ExponentialBackOff{
-		InitialInterval:     first,
-		RandomizationFactor: backoff.DefaultRandomizationFactor,
-		Multiplier:          2,
-		MaxInterval:         min(time.Minute, t.maxRetryAfter),
-	}
-	t.schedule.Reset()
+	t.schedule = newDelays(first, min(time.Minute, t.maxRetryAfter))
+	t.schedule.RandomizationFactor = backoff.DefaultRandomizationFactor
 	return t
 }
 
 // until returns how long the gate keeps the next request waiting.
 func (t *throttle) until(now time.Time) time.Duration {
-	switch {
-	case t.closed(now):
-		return t.closedFor(now)
-	case t.probing && t.probe:
+	if d := t.closedFor(now); d > 0 {
+		return d
+	}
+	if t.probing && t.probe {
 		return unknown // until the one that is out is answered
 	}
 	return 0
 }
 
-func (t *throttle) closed(now time.Time) bool { return now.Before(t.opens) }
-
-// closedFor returns how long the gate will be closed.
 func (t *throttle) closedFor(now time.Time) time.Duration { return max(0, t.opens.Sub(now)) }
 
-// bought notes that a request goes out.
 func (t *throttle) bought() { t.probe = t.probing }
 
-// accepted notes that the server processed a request.
 func (t *throttle) accepted(bought time.Time) {
 	if t.probing && bought.After(t.closedAt) {
 		t.probing = false

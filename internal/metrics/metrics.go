@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -36,40 +37,57 @@ const lastSuccessName = "importer_last_success_timestamp_seconds"
 // New returns the metrics of a run whose counters are read from p and pacer when
 // they are asked for.
 func New(version string, p *contact.Progress, pacer *pace.Pacer) *Metrics {
+	registry := prometheus.NewRegistry()
+	register := promauto.With(registry)
+	gauge := func(name, help string, labels prometheus.Labels) prometheus.Gauge {
+		return register.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels})
+	}
+	gauge("importer_build_info", "Always 1; the labels tell what runs.", prometheus.Labels{"version": version, "goversion": runtime.Version()}).Set(1)
+	gauge("importer_run_start_timestamp_seconds", "When the run began, in Unix time.", nil).SetToCurrentTime()
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		registry: registry,
+		requests: register.NewCounterVec(prometheus.CounterOpts{
 			Name: "importer_requests_total",
 			Help: "Requests to the API by operation and HTTP status; code 0 is no answer.",
 		}, []string{"op", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		duration: register.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "importer_request_duration_seconds",
 			Help:    "How long requests took, from before the connection was taken to the end of the answer.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"op"}),
-		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: lastSuccessName,
-			Help: "When a run last ended with every row in, in Unix time; 0 where none did.",
-		}),
-		running: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "importer_run_in_progress",
-			Help: "1 while a run lasts.",
-		}),
+		lastSuccess: gauge(lastSuccessName, "When a run last ended with every row in, in Unix time; 0 where none did.", nil),
+		running:     gauge("importer_run_in_progress", "1 while a run lasts.", nil),
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "importer_build_info",
-		Help:        "Always 1; the labels tell what runs.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
-	})
-	build.Set(1)
-	started := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "importer_run_start_timestamp_seconds",
-		Help: "When the run began, in Unix time.",
-	})
-	started.SetToCurrentTime()
 	m.running.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.lastSuccess, m.running, build, started, &snapshots{p, pacer})
+	follow(register, p, pacer)
 	return m
+}
+
+// follow registers what is read from p and pacer.
+func follow(register promauto.Factory, p *contact.Progress, pacer *pace.Pacer) {
+	counter := func(name, help string, labels prometheus.Labels, read func() int64) {
+		register.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, func() float64 { return float64(read()) })
+	}
+	gauge := func(name, help string, read func() int64) {
+		register.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) })
+	}
+	for i, c := range p.Snapshot().Outcomes() {
+		outcome := prometheus.Labels{"outcome": strings.ReplaceAll(c.Name, " ", "_")}
+		counter("importer_rows_total", "Rows by what became of them.", outcome, func() int64 { return p.Snapshot().Outcomes()[i].N })
+	}
+	counter("importer_rows_read_total", "Rows read from the source.", nil, func() int64 { return p.Snapshot().Read })
+	counter("importer_retries_total", "Create requests after the first of a row.", nil, p.Retries.Load)
+	counter("importer_throttled_total", "Answers 429.", nil, p.Throttled.Load)
+	gauge("importer_requests_in_flight", "Requests sent and not answered yet.", p.InFlight.Load)
+	gauge("importer_rows_in_doubt", "Rows that wait for a look-up or are being looked up.", p.InDoubt.Load)
+	gauge("importer_quota_window_used", "Requests that the window of the quota holds; no quota: 0.", func() int64 { return int64(pacer.State().Used) })
+	gauge("importer_quota_window_limit", "Requests that the window of the quota may hold at present; no quota: 0.", func() int64 { return int64(pacer.State().Quota) })
+	gauge("importer_throttle_closed", "1 while nothing is sent because the API asked to wait.", func() int64 {
+		if pacer.State().Throttled {
+			return 1
+		}
+		return 0
+	})
 }
 
 // Observe counts one request: its operation, the status of its answer, 0 for
@@ -122,49 +140,4 @@ func (m *Metrics) Remember(path string) error {
 		m.lastSuccess.Set(metric.GetGauge().GetValue())
 	}
 	return nil
-}
-
-// snapshots reads the counters of the run each time somebody asks.
-type snapshots struct {
-	progress *contact.Progress
-	pacer    *pace.Pacer
-}
-
-var (
-	rows      = prometheus.NewDesc("importer_rows_total", "Rows by what became of them.", []string{"outcome"}, nil)
-	rowsRead  = prometheus.NewDesc("importer_rows_read_total", "Rows read from the source.", nil, nil)
-	retries   = prometheus.NewDesc("importer_retries_total", "Create requests after the first of a row.", nil, nil)
-	throttled = prometheus.NewDesc("importer_throttled_total", "Answers 429.", nil, nil)
-	inFlight  = prometheus.NewDesc("importer_requests_in_flight", "Requests sent and not answered yet.", nil, nil)
-	inDoubt   = prometheus.NewDesc("importer_rows_in_doubt", "Rows that wait for a look-up or are being looked up.", nil, nil)
-	used      = prometheus.NewDesc("importer_quota_window_used", "Requests that the window of the quota holds; no quota: 0.", nil, nil)
-	quota     = prometheus.NewDesc("importer_quota_window_limit", "Requests that the window of the quota may hold at present; no quota: 0.", nil, nil)
-	closed    = prometheus.NewDesc("importer_throttle_closed", "1 while nothing is sent because the API asked to wait.", nil, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (s *snapshots) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
-
-// Collect implements prometheus.Collector.
-func (s *snapshots) Collect(ch chan<- prometheus.Metric) {
-	now, pace := s.progress.Snapshot(), s.pacer.State()
-	counter := func(d *prometheus.Desc, n int64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
-	}
-	gauge := func(d *prometheus.Desc, n float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, n) }
-	for _, c := range now.Outcomes() {
-		counter(rows, c.N, strings.ReplaceAll(c.Name, " ", "_"))
-	}
-	counter(rowsRead, now.Read)
-	counter(retries, now.Retries)
-	counter(throttled, now.Throttled)
-	gauge(inFlight, float64(now.InFlight))
-	gauge(inDoubt, float64(now.InDoubt))
-	gauge(used, float64(pace.Used))
-	gauge(quota, float64(pace.Quota))
-	shut := 0.0
-	if pace.Throttled {
-		shut = 1
-	}
-	gauge(closed, shut)
 }

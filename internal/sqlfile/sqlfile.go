@@ -20,10 +20,10 @@ import (
 func Open(path, settings string) (*sqlite.Conn, error) {
 	// SQLite gives its own files the mode of the database.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = f.Close()
 	}
-	if err := f.Close(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	abs, err := filepath.Abs(path) // so that no name means anything special
@@ -63,22 +63,15 @@ func Run(conn *sqlite.Conn, query string, row func(*sqlite.Stmt) error, values .
 	return sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: values, ResultFunc: row})
 }
 
-// RunAll runs statements once, one after the other. Unlike a script of sqlitex it
-// opens no transaction of its own, in which settings could not be made.
+// RunAll runs statements once, one after the other; none may hold a semicolon.
+// Unlike a script of sqlitex it opens no transaction of its own, in which settings
+// could not be made.
 func RunAll(conn *sqlite.Conn, statements string) error {
-	for rest := strings.TrimSpace(statements); rest != ""; {
-		stmt, left, err := conn.PrepareTransient(rest)
-		if err != nil {
-			return err
+	for statement := range strings.SplitSeq(statements, ";") {
+		if strings.TrimSpace(statement) == "" {
+			continue
 		}
-		rest = strings.TrimSpace(rest[len(rest)-left:])
-		for more := true; more && err == nil; {
-			more, err = stmt.Step()
-		}
-		if end := stmt.Finalize(); err == nil {
-			err = end
-		}
-		if err != nil {
+		if err := sqlitex.ExecuteTransient(conn, statement, nil); err != nil {
 			return err
 		}
 	}

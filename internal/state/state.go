@@ -62,7 +62,6 @@ const (
 // asEver is JSON as encoding/json has it: other versions share the state.
 var asEver = jsonv1.DefaultOptionsV1()
 
-// applicationID marks the file as a state of the importer.
 const applicationID = 0x494d5354
 
 // migrations lead from one version of the schema to the next. A file says in its
@@ -110,11 +109,11 @@ func Open(path string, o Options) (_ *State, err error) {
 	if err == nil {
 		err = s.prepare()
 	}
-	if _, other := errors.AsType[*MismatchError](err); other {
-		return nil, err
+	if _, other := errors.AsType[*MismatchError](err); !other {
+		err = s.wrap(err)
 	}
 	if err != nil {
-		return nil, s.wrap(err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -167,9 +166,7 @@ func (s *State) prepare() error {
 			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
 		}
 	}
-	for _, m := range []struct{ name, what, now string }{
-		{"base_url", "base URL", s.BaseURL}, {"project_id", "project", s.ProjectID},
-	} {
+	for _, m := range []struct{ name, what, now string }{{"base_url", "base URL", s.BaseURL}, {"project_id", "project", s.ProjectID}} {
 		was, err := s.meta(m.name)
 		if err != nil {
 			return err
@@ -208,16 +205,19 @@ func (s *State) Len() int {
 func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.Key = k
-	err = sqlfile.Run(s.conn, "SELECT id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
-		known = true
-		e.ID = stmt.ColumnText(0)
-		stmt.ColumnBytes(1, e.Digest[:])
-		e.Touched = time.Unix(stmt.ColumnInt64(2), 0)
-		e.Inactive = stmt.ColumnBool(3)
+	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+		e, known = entry(stmt), true
 		return nil
 	}, k[:])
 	return e, known, s.wrap(err)
+}
+
+// entry is a row of key, id, digest, touched, inactive, and perhaps more.
+func entry(stmt *sqlite.Stmt) change.Entry {
+	e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
+	stmt.ColumnBytes(0, e.Key[:])
+	stmt.ColumnBytes(2, e.Digest[:])
+	return e
 }
 
 // Entries implements change.State.
@@ -225,11 +225,10 @@ func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
-		e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
-		stmt.ColumnBytes(0, e.Key[:])
-		stmt.ColumnBytes(2, e.Digest[:])
+		e := entry(stmt)
+		err := json.Unmarshal(sqlfile.Blob(stmt, 5), &e.ContactIDs, asEver)
 		all = append(all, e)
-		return json.Unmarshal(sqlfile.Blob(stmt, 5), &all[len(all)-1].ContactIDs, asEver)
+		return err
 	}, after[:], most)
 	return all, s.wrap(err)
 }

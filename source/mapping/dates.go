@@ -11,10 +11,13 @@ import (
 )
 
 // namedLayouts are dates that are numbers.
-var namedLayouts = map[string]bool{
-	"excel":   true, // days since 1899-12-30, as spreadsheets count them
-	"unix":    true, // seconds since 1970
-	"unix_ms": true, // milliseconds since 1970
+var namedLayouts = map[string]func(n float64) time.Time{
+	"excel": func(days float64) time.Time { // since 1899-12-30, as spreadsheets count them
+		const to1970, secondsPerDay = 25569, 24 * 60 * 60
+		return time.Unix(int64(math.Round((days-to1970)*secondsPerDay)), 0)
+	},
+	"unix":    func(seconds float64) time.Time { return time.Unix(int64(seconds), 0) },
+	"unix_ms": func(ms float64) time.Time { return time.UnixMilli(int64(ms)) },
 }
 
 // The usual layouts of a date, where the mapping names none.
@@ -27,7 +30,7 @@ var layoutTokens = strings.NewReplacer(
 // goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
 // to read dates by.
 func goLayout(pattern string) (string, error) {
-	if namedLayouts[pattern] {
+	if namedLayouts[pattern] != nil {
 		return pattern, nil
 	}
 	layout := layoutTokens.Replace(pattern)
@@ -42,21 +45,20 @@ func goLayout(pattern string) (string, error) {
 // outputLayout is a pattern to write dates by. It may leave parts of the date out.
 func outputLayout(pattern string) (string, error) {
 	layout := layoutTokens.Replace(pattern)
-	if layout == pattern || namedLayouts[pattern] {
+	if layout == pattern || namedLayouts[pattern] != nil {
 		return "", fmt.Errorf("is %q; want a pattern such as DD.MM.YYYY", pattern)
 	}
 	return layout, nil
 }
 
-// dateOf reads a date in one of the layouts.
 func dateOf(s string, o *options) (time.Time, *Fault) {
 	layouts := o.layouts
 	if len(layouts) == 0 {
 		layouts = isoLayouts
 	}
 	for _, layout := range layouts {
-		if namedLayouts[layout] {
-			if t, ok := numberedDate(s, layout); ok {
+		if read := namedLayouts[layout]; read != nil {
+			if t, ok := numberedDate(s, read); ok {
 				return t, nil
 			}
 		} else if t, err := time.Parse(layout, s); err == nil {
@@ -77,24 +79,12 @@ func noDate(s string) bool {
 }
 
 // numberedDate reads a date that is a number, from the years 1 to 9999.
-func numberedDate(s, layout string) (time.Time, bool) {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e15 {
+func numberedDate(s string, read func(float64) time.Time) (time.Time, bool) {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(n) || math.Abs(n) > 1e14 { // days of which still fit in seconds
 		return time.Time{}, false
 	}
-	var t time.Time
-	switch layout {
-	case "excel":
-		const secondsPerDay = 24 * 60 * 60
-		if math.Abs(f) > 3_000_000 {
-			return time.Time{}, false
-		}
-		t = time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC).Add(time.Duration(math.Round(f*secondsPerDay)) * time.Second)
-	case "unix":
-		t = time.Unix(int64(f), 0).UTC()
-	case "unix_ms":
-		t = time.UnixMilli(int64(f)).UTC()
-	}
+	t := read(n).UTC()
 	return t, t.Year() >= 1 && t.Year() <= 9999
 }
 

@@ -34,7 +34,7 @@ func compileExpr(path, code string, condition bool, find resolver) (*program, er
 	if err != nil {
 		return nil, mappingError(path, "%s", strings.TrimSpace(err.Error()))
 	}
-	if v.whole != v.named {
+	if v.rows != len(v.columns) {
 		return nil, mappingError(path, `row stands for a column only with its name in quotes behind it, as in row["First Name"]`)
 	}
 	prog := &program{code: p, slots: make(map[string]int), env: exprEnv{Row: make(map[string]string)}}
@@ -50,8 +50,8 @@ func compileExpr(path, code string, condition bool, find resolver) (*program, er
 
 // A rowVisitor finds the columns that an expression names.
 type rowVisitor struct {
-	columns      []string
-	whole, named int
+	columns []string // each time that one is named
+	rows    int      // how often row stands in it
 }
 
 // Visit implements ast.Visitor.
@@ -59,13 +59,12 @@ func (v *rowVisitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		if n.Value == "row" {
-			v.whole++
+			v.rows++
 		}
 	case *ast.MemberNode:
 		id, ok := n.Node.(*ast.IdentifierNode)
 		name, isText := n.Property.(*ast.StringNode)
 		if ok && id.Value == "row" && isText {
-			v.named++
 			v.columns = append(v.columns, name.Value)
 		}
 	}
@@ -89,7 +88,6 @@ func (p *program) run(cells []cell) (any, *Fault) {
 	return v, nil
 }
 
-// cell computes the expression as a value.
 func (p *program) cell(cells []cell) (cell, *Fault) {
 	v, f := p.run(cells)
 	if f != nil {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -29,9 +30,10 @@ const (
 
 // A target is where a column goes without a mapping.
 type target struct {
-	name  string   // profile field, or one of the last four
-	kind  kind     //
-	names []string // names of columns that go there, as plainName makes them; name is one of them
+	name    string   // profile field, or one of the last four
+	kind    kind     //
+	names   []string // names of columns that go there, as plainName makes them; name is one of them
+	exports []string // for a guess only: names in exports of HubSpot, Salesforce, Pipedrive, Zoho, Google Contacts and Outlook, the best first
 }
 
 // Indexes of the targets that are not profile fields.
@@ -46,26 +48,32 @@ const (
 // create request takes. Tags go to tasks: of the default fields it is the only
 // list of texts.
 var targets = []target{
-	{"accepted_gdpr", boolean, []string{"gdpr", "gdpraccepted", "gdprconsent", "consent", "consentgiven", "dsgvo", "einwilligung", "optin"}},
-	{"age", whole, []string{"alter", "âge", "edad"}},
-	{"birthday", text, []string{"birthdate", "dateofbirth", "dob", "geburtsdatum", "geburtstag"}},
-	{"email", email, []string{"mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
-	{"firstname", text, []string{"first", "givenname", "forename", "vorname", "prénom", "prenom"}},
-	{"gender", text, []string{"sex", "geschlecht"}},
-	{"lastname", text, []string{"last", "surname", "familyname", "nachname", "familienname", "apellidos"}},
-	{"location", text, []string{"city", "town", "ort", "stadt", "wohnort"}},
-	{"memories", memories, []string{"memory"}},
-	{"prevent_data_collection", boolean, []string{"nodatacollection", "donottrack"}},
-	{"privacy_policy", object, nil},
-	{"profilepic", text, []string{"profilepicture", "picture", "pictureurl", "photo", "photourl", "avatar", "avatarurl"}},
-	{"tasks", list, []string{"goals", "tags", "labels"}},
-	toContactIDs: {"contactIds", list, []string{"contactid"}},
-	toActive:     {"active", boolean, []string{"isactive", "aktiv"}},
-	toMobile:     {"mobile", plainPhone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
-	toPhone:      {"phone", plainPhone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+	{"accepted_gdpr", boolean, []string{"gdpr", "gdpraccepted", "gdprconsent", "consent", "consentgiven", "dsgvo", "einwilligung", "optin"},
+		[]string{"marketingconsent", "dataprocessingconsent", "legalbasisforprocessingcontactsdata"}},
+	{"age", whole, []string{"alter", "âge", "edad"}, nil},
+	{"birthday", text, []string{"birthdate", "dateofbirth", "dob", "geburtsdatum", "geburtstag"}, []string{"personbirthday"}},
+	{"email", email, []string{"mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"},
+		[]string{"emailwork", "personemailwork", "workemail", "email1value", "primaryemail", "personemailhome", "homeemail", "personemailother",
+			"secondaryemail", "email2value", "email2address", "email3value", "email3address"}},
+	{"firstname", text, []string{"first", "givenname", "forename", "vorname", "prénom", "prenom"}, []string{"personfirstname", "contactfirstname"}},
+	{"gender", text, []string{"sex", "geschlecht"}, nil},
+	{"lastname", text, []string{"last", "surname", "familyname", "nachname", "familienname", "apellidos"}, []string{"personlastname", "contactlastname"}},
+	{"location", text, []string{"city", "town", "ort", "stadt", "wohnort"},
+		[]string{"mailingcity", "homecity", "address1city", "businesscity", "othercity", "personpostaladdresscity", "cityregion"}},
+	{"memories", memories, []string{"memory"}, nil},
+	{"prevent_data_collection", boolean, []string{"nodatacollection", "donottrack"}, nil},
+	{"privacy_policy", object, nil, nil},
+	{"profilepic", text, []string{"profilepicture", "picture", "pictureurl", "photo", "photourl", "avatar", "avatarurl"}, nil},
+	{"tasks", list, []string{"goals", "tags", "labels"}, []string{"tag", "personlabels", "personlabel", "label", "categories", "groupmembership"}},
+	toContactIDs: {"contactIds", list, []string{"contactid"}, nil},
+	toActive:     {"active", boolean, []string{"isactive", "aktiv"}, nil},
+	toMobile: {"mobile", plainPhone, []string{"mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"},
+		[]string{"mobilephonenumber", "personphonemobile", "phonemobile", "whatsappphonenumber"}},
+	toPhone: {"phone", plainPhone, []string{"phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"},
+		[]string{"personphonework", "primaryphone", "workphone", "businessphone", "phone1value", "phonework", "personphonehome", "homephone", "personphoneother",
+			"otherphone", "phone2value", "businessphone2", "homephone2"}},
 }
 
-// byName finds a target by the plain name of a column.
 var byName = func() map[string]int {
 	m := make(map[string]int)
 	for i, t := range targets {
@@ -106,7 +114,7 @@ func ColumnName(header []string, i int) string {
 type ignoredNames struct {
 	unknown []string
 	second  []string // "B (A comes first)"
-	seen    map[string]bool
+	seen    []string
 }
 
 // maxIgnored bounds what is remembered of names that each JSON line may choose.
@@ -114,13 +122,10 @@ const maxIgnored = 200
 
 // add notes a column that is ignored, because of another one if first is set.
 func (n *ignoredNames) add(name, first string) {
-	if n.seen[name] || len(n.seen) >= maxIgnored {
+	if len(n.seen) >= maxIgnored || slices.Contains(n.seen, name) {
 		return
 	}
-	if n.seen == nil {
-		n.seen = make(map[string]bool)
-	}
-	n.seen[name] = true
+	n.seen = append(n.seen, name)
 	if first != "" {
 		n.second = append(n.second, fmt.Sprintf("%q (%q comes first)", name, first))
 	} else {
@@ -128,7 +133,6 @@ func (n *ignoredNames) add(name, first string) {
 	}
 }
 
-// text is the notice, empty where nothing is ignored.
 func (n *ignoredNames) text() string {
 	var parts []string
 	if len(n.unknown) > 0 {
@@ -142,7 +146,7 @@ func (n *ignoredNames) text() string {
 
 // QuoteNames lists names for a message, n at most.
 func QuoteNames(names []string, n int) string {
-	quoted := make([]string, 0, n)
+	var quoted []string
 	for _, name := range names[:min(n, len(names))] {
 		quoted = append(quoted, fmt.Sprintf("%q", name))
 	}

@@ -8,36 +8,14 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// A role is what a column of an export is for.
-type role struct {
-	field string   // profile field; mobile and phone give contact ids only
-	names []string // plain names of columns, the best first
-}
-
-// roles are the columns of the exports of HubSpot, Salesforce, Pipedrive, Zoho,
-// Google Contacts and Outlook, beside the names of the targets themselves.
-var roles = []role{
-	{"firstname", []string{"personfirstname", "contactfirstname"}},
-	{"lastname", []string{"personlastname", "contactlastname"}},
-	{"email", []string{"emailwork", "personemailwork", "workemail", "email1value", "primaryemail", "personemailhome", "homeemail", "personemailother",
-		"secondaryemail", "email2value", "email2address", "email3value", "email3address"}},
-	{"mobile", []string{"mobilephonenumber", "personphonemobile", "phonemobile", "whatsappphonenumber"}},
-	{"phone", []string{"personphonework", "primaryphone", "workphone", "businessphone", "phone1value", "phonework", "personphonehome", "homephone", "personphoneother",
-		"otherphone", "phone2value", "businessphone2", "homephone2"}},
-	{"birthday", []string{"personbirthday", "dateofbirth"}},
-	{"gender", nil},
-	{"location", []string{"mailingcity", "homecity", "address1city", "businesscity", "othercity", "personpostaladdresscity", "cityregion"}},
-	{"profilepic", nil},
-	{"tasks", []string{"tag", "personlabels", "personlabel", "label", "categories", "groupmembership"}},
-	{"accepted_gdpr", []string{"marketingconsent", "dataprocessingconsent", "legalbasisforprocessingcontactsdata"}},
-	{"prevent_data_collection", nil},
-	{"age", nil},
-}
+// guessed are the targets that a guess looks for columns for, in the order of its
+// answer.
+var guessed = []string{"firstname", "lastname", "email", "mobile", "phone", "birthday", "gender", "location", "profilepic", "tasks",
+	"accepted_gdpr", "prevent_data_collection", "age"}
 
 // recordIDs identify a record of the CRM: no channel knows a contact by them.
 var recordIDs = []string{"id", "recordid", "recordidcontact", "contactid", "personid", "leadid", "customerid"}
 
-// fullNames hold first and last name in one.
 var fullNames = []string{"name", "fullname", "personname", "contactname", "displayname", "fileas"}
 
 // notes are texts that could become memories.
@@ -111,21 +89,10 @@ type guesser struct {
 	region string
 }
 
-// find returns the columns for a field, the best first.
 func (g *guesser) find(field string) []int {
-	wanted := []string{plainName(field)}
-	for _, t := range targets {
-		if t.name == field {
-			wanted = append(wanted, t.names...)
-		}
-	}
-	for _, r := range roles {
-		if r.field == field {
-			wanted = append(wanted, r.names...)
-		}
-	}
+	t := targets[byName[plainName(field)]]
 	var found []int
-	for _, name := range wanted {
+	for _, name := range slices.Concat([]string{plainName(field)}, t.names, t.exports) {
 		for i, column := range g.Columns {
 			// The last part of a dotted name is the name of the member.
 			last := column[strings.LastIndexByte(column, '.')+1:]
@@ -140,12 +107,10 @@ func (g *guesser) find(field string) []int {
 // guessRegion takes the country that most numbers with a country code have.
 func (g *guesser) guessRegion() {
 	votes := make(map[string]int)
-	for _, field := range []string{"mobile", "phone"} {
-		for _, i := range g.find(field) {
-			for _, v := range g.values[i] {
-				if n, err := phonenumbers.Parse(v, ""); err == nil {
-					votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
-				}
+	for _, i := range slices.Concat(g.find("mobile"), g.find("phone")) {
+		for _, v := range g.values[i] {
+			if n, err := phonenumbers.Parse(v, ""); err == nil {
+				votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
 			}
 		}
 	}
@@ -156,7 +121,6 @@ func (g *guesser) guessRegion() {
 	}
 }
 
-// fit tells whether all values of a column are of a kind.
 func (g *guesser) fit(column int, k kind, o options) bool {
 	for _, v := range g.values[column] {
 		if k == date && noDate(v) {

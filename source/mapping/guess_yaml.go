@@ -41,7 +41,6 @@ func Guess(s *Sample) (string, error) {
 	return b.String(), err
 }
 
-// quoteYAML lists texts in YAML.
 func quoteYAML(texts ...string) string {
 	quoted := make([]string, len(texts))
 	for i, s := range texts {
@@ -50,10 +49,8 @@ func quoteYAML(texts ...string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// name is a column in YAML.
 func (g *guesser) name(column int) string { return quoteYAML(g.Columns[column]) }
 
-// from says in YAML where a value comes from.
 func (g *guesser) from(columns []int) string {
 	if len(columns) == 1 {
 		return "column: " + g.name(columns[0])
@@ -128,8 +125,8 @@ func (g *guesser) fitting(columns []int, k kind, o options) []int {
 }
 
 func (g *guesser) fields() (lines []string) {
-	for _, r := range roles {
-		if line := g.field(r.field); line != "" {
+	for _, field := range guessed {
+		if line := g.field(field); line != "" {
 			lines = append(lines, line)
 		}
 	}
@@ -222,7 +219,6 @@ func (g *guesser) list(column int) string {
 	return entry
 }
 
-// memories offers a column of texts, if there is one.
 func (g *guesser) memories() string {
 	for i, column := range g.Columns {
 		if !g.used[i] && slices.Contains(notes, plainName(column)) && len(g.values[i]) > 0 {
@@ -269,7 +265,6 @@ func wrapped(start string, names []string) string {
 	return strings.TrimSpace(strings.Join(append(lines, line), "\n"))
 }
 
-// examples are some values of a column.
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {

@@ -9,6 +9,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// MaxColumns bounds the columns of a file: a first line of more is hardly a header.
+const MaxColumns = 2000
+
+// A Record is one record of a file, as its reader gives it.
+type Record struct {
+	Line  int            // on which it begins, from 1
+	Raw   []string       // as read: the cells, or the one JSON text
+	Fault *Fault         // where it cannot be read
+	Cells []string       // of CSV and of workbooks, by column
+	JSON  jsontext.Value // of NDJSON; valid until the next record is read
+}
+
+// A Fault is why a record is invalid.
+type Fault struct {
+	Field, Reason, Hint string
+}
+
 // A Mapper makes rows of the records of one file.
 type Mapper struct {
 	source  string // name of the file
@@ -29,7 +46,6 @@ func NewMapper(source string, p *Plan) *Mapper { return &Mapper{source: source, 
 // are none.
 func (m *Mapper) Ignored() string { return m.ignored.text() }
 
-// takeApart puts the cells or members of a record into their slots.
 func (m *Mapper) takeApart(r *Record) *Fault {
 	m.exact, m.custom = false, nil
 	if r.JSON != nil {
@@ -63,7 +79,9 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f == nil {
 		row.Digest, row.Bytes = row.Profile.Measure()
-		f = checkSize(row.Bytes)
+		if row.Bytes > contact.MaxBodyBytes {
+			f = &Fault{Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", row.Bytes, contact.MaxBodyBytes), Hint: "shorten its longest field"}
+		}
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
@@ -75,7 +93,6 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	return row, nil
 }
 
-// leavesOut tells whether skip_if leaves the record out.
 func (m *Mapper) leavesOut() (bool, *Fault) {
 	if m.plan.skip == nil {
 		return false, nil
@@ -83,17 +100,6 @@ func (m *Mapper) leavesOut() (bool, *Fault) {
 	v, f := m.plan.skip.run(m.cells)
 	skip, _ := v.(bool)
 	return skip, f
-}
-
-// checkSize wants a body of a length that the API takes.
-func checkSize(n int) *Fault {
-	if n <= contact.MaxBodyBytes {
-		return nil
-	}
-	return &Fault{
-		Reason: fmt.Sprintf("the profile is %d bytes long as JSON, and the API takes %d", n, contact.MaxBodyBytes),
-		Hint:   "shorten its longest field",
-	}
 }
 
 // profile fills p. The contact ids come first, so that whatever else is wrong
@@ -108,8 +114,7 @@ func (m *Mapper) profile(p *contact.Profile) *Fault {
 			return f
 		}
 		if len(v) > 0 {
-			active := v[0] == 't'
-			p.Active = &active
+			p.Active = new(v[0] == 't')
 		}
 	}
 	p.Fields = make([]contact.Field, 0, len(m.plan.fields)+len(m.custom))
@@ -230,7 +235,7 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 			}
 		}
 		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
-			break
+			return nil
 		}
 	}
 	if len(p.ContactIDs) > 0 {
@@ -239,7 +244,6 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
 }
 
-// ids are the contact ids that one output gives.
 func (m *Mapper) ids(o *output) (ids []string, f *Fault) {
 	cells, f := m.filled(o)
 	if len(cells) == 0 && o.fallback != nil {

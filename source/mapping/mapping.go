@@ -8,6 +8,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/internal/names"
@@ -77,14 +78,8 @@ type Value struct {
 
 // UnmarshalYAML reads the name of a column, a list of them, or all settings.
 func (v *Value) UnmarshalYAML(unmarshal func(any) error) error {
-	var column string
-	if unmarshal(&column) == nil {
-		*v = Value{Column: column}
-		return nil
-	}
-	var columns []string
-	if unmarshal(&columns) == nil {
-		*v = Value{Columns: columns}
+	*v = Value{}
+	if unmarshal(&v.Column) == nil || unmarshal(&v.Columns) == nil {
 		return nil
 	}
 	type plain Value
@@ -102,10 +97,10 @@ type Error struct {
 
 func (e *Error) Error() string {
 	s := strings.TrimPrefix(e.Path, "$.") + ": " + e.Reason
-	if e.Source != "" {
-		s = e.Source + ": " + s
+	if e.Source == "" {
+		return s
 	}
-	return s
+	return e.Source + ": " + s
 }
 
 // Annotate is the error with the lines of the configuration that it is about.
@@ -141,11 +136,11 @@ func Decode(config []byte) (*Mapping, error) {
 	if err != nil {
 		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
-	if err := m.Validate(); err != nil {
-		var bad *Error
-		if errors.As(err, &bad) {
-			return nil, errors.New(bad.Annotate(config))
-		}
+	err = m.Validate()
+	if bad, ok := errors.AsType[*Error](err); ok {
+		err = errors.New(bad.Annotate(config))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -164,7 +159,6 @@ func (m *Mapping) Validate() error {
 	return err
 }
 
-// mappingError is an Error of one entry.
 func mappingError(path, format string, args ...any) *Error {
 	return &Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
@@ -172,30 +166,26 @@ func mappingError(path, format string, args ...any) *Error {
 // A resolver finds the slot of a column.
 type resolver func(column string) (slot int, ok bool)
 
-// compile prepares what the mapping says for a file.
+// compile prepares what the mapping says for a file; nil says nothing.
 func (m *Mapping) compile(resolve resolver) (*Plan, error) {
+	m = cmp.Or(m, &Mapping{})
 	p := &Plan{mapping: m, named: map[int]bool{}, used: map[int]bool{}}
 	find := func(column string) (int, bool) {
 		slot, ok := resolve(column)
 		p.named[slot] = p.named[slot] || ok
 		return slot, ok
 	}
-	switch m.Unnamed {
-	case "", "auto", "ignore", "custom", "error":
-	default:
+	if !slices.Contains([]string{"", "auto", "ignore", "custom", "error"}, m.Unnamed) {
 		return nil, mappingError("$.mapping.unnamed", "is %q; want auto, ignore, custom or error", m.Unnamed)
 	}
-	if err := checkRegion("$.mapping.region", m.Region); err != nil {
-		return nil, err
+	err := checkRegion("$.mapping.region", m.Region)
+	if err == nil {
+		err = m.compileIDs(p, find)
 	}
-	if err := m.compileIDs(p, find); err != nil {
-		return nil, err
+	if err == nil {
+		err = m.compileFields(p, find)
 	}
-	if err := m.compileFields(p, find); err != nil {
-		return nil, err
-	}
-	var err error
-	if m.SkipIf != "" {
+	if err == nil && m.SkipIf != "" {
 		p.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
 	}
 	return p, err
@@ -257,7 +247,6 @@ func defaultKind(name string) kind {
 	return text
 }
 
-// defaultField is the default field of that name, or nil.
 func defaultField(name string) *target {
 	for i := range targets[:toContactIDs] {
 		if targets[i].name == name {
@@ -285,11 +274,4 @@ func fits(out *output, name, typ string) error {
 		out.kind = t.kind
 	}
 	return nil
-}
-
-func (v *Value) columns() []string {
-	if v.Column != "" {
-		return []string{v.Column}
-	}
-	return v.Columns
 }

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"importer/importer/contact"
@@ -31,8 +32,6 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 			return &Fault{Reason: "not valid JSON: " + jsonReason(err), Hint: objectForm}
 		}
 		all = append(all, x)
-	}
-	for _, x := range all {
 		m.takeNamed(x)
 	}
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
@@ -144,7 +143,6 @@ type member struct {
 	cell
 }
 
-// field is the member as it stands, in compact form, under a name.
 func (m member) field(name string) contact.Field {
 	if m.isText() {
 		return contact.Field{Name: name, Value: contact.StringValue(m.text)}
@@ -191,9 +189,8 @@ func walk[T any](v jsontext.Value, read func(*jsontext.Decoder) (T, error), yiel
 	if err == nil {
 		if _, err = d.ReadToken(); err == io.EOF {
 			return
-		} else if err == nil {
-			err = errors.New("there is more behind the object")
 		}
+		err = cmp.Or(err, errors.New("there is more behind the object"))
 	}
 	var none T
 	yield(none, err)
@@ -210,14 +207,14 @@ func readCell(d *jsontext.Decoder) (cell, error) {
 
 // jsonReason says what is wrong with a JSON text and at which byte, from 1.
 func jsonReason(err error) string {
-	var s *jsontext.SyntacticError
+	s, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
-	case errors.As(err, &s) && errors.Is(s.Err, io.ErrUnexpectedEOF), err == io.EOF:
+	case err == io.EOF, ok && errors.Is(s.Err, io.ErrUnexpectedEOF):
 		return "it ends too early"
-	case errors.As(err, &s) && errors.Is(s.Err, jsontext.ErrDuplicateName):
+	case !ok:
+		return err.Error()
+	case errors.Is(s.Err, jsontext.ErrDuplicateName):
 		return fmt.Sprintf("the name %s stands in it twice, at byte %d", Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
-	case errors.As(err, &s):
-		return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
 	}
-	return err.Error()
+	return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
 }

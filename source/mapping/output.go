@@ -37,7 +37,6 @@ type options struct {
 	timestampAt  []int  // its slot
 }
 
-// compile prepares a value for the columns of a file.
 func (v *Value) compile(path, name string, k kind, region string, find resolver) (*output, error) {
 	out := &output{name: name, path: path, kind: k}
 	if v.Type != "" {
@@ -52,10 +51,7 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	if err := v.compileOptions(out, region, find); err != nil {
 		return nil, err
 	}
-	constant := v.Default
-	if v.Value != nil {
-		constant = v.Value
-	}
+	constant := cmp.Or(v.Value, v.Default)
 	if constant == nil {
 		return out, nil
 	}
@@ -75,38 +71,30 @@ func (v *Value) compile(path, name string, k kind, region string, find resolver)
 	return out, nil
 }
 
-// compileFrom takes exactly one of column, columns, value and expr.
 func (v *Value) compileFrom(out *output, find resolver) error {
-	given := 0
-	for _, is := range []bool{v.Column != "", len(v.Columns) > 0, v.Value != nil, v.Expr != ""} {
-		if is {
-			given++
-		}
-	}
-	if given != 1 {
+	given := []bool{v.Column != "", len(v.Columns) > 0, v.Value != nil, v.Expr != ""}
+	if first := slices.Index(given, true); first < 0 || slices.Contains(given[first+1:], true) {
 		return mappingError(out.path, "give one of column, columns, value and expr")
 	}
-	for _, column := range v.columns() {
-		slot, ok := find(column)
-		if !ok {
-			if v.Optional {
-				continue
-			}
+	columns := v.Columns
+	if v.Column != "" {
+		columns = []string{v.Column}
+	}
+	for _, column := range columns {
+		if slot, ok := find(column); ok {
+			out.slots = append(out.slots, slot)
+		} else if !v.Optional {
 			return &noColumn{path: out.path, column: column}
 		}
-		out.slots = append(out.slots, slot)
 	}
-	if v.Expr != "" {
-		p, err := compileExpr(out.path+".expr", v.Expr, false, find)
-		if err != nil {
-			return err
-		}
-		out.prog = p
+	if v.Expr == "" {
+		return nil
 	}
-	return nil
+	var err error
+	out.prog, err = compileExpr(out.path+".expr", v.Expr, false, find)
+	return err
 }
 
-// compileOptions takes what refines the type.
 func (v *Value) compileOptions(out *output, region string, find resolver) (err error) {
 	if err := v.checkOptions(out); err != nil {
 		return err
@@ -171,17 +159,14 @@ func (v *Value) checkOptions(out *output) error {
 	return nil
 }
 
-// words are the spellings of yes and no; nil where they are the usual ones.
+// words are the spellings of yes and no, beside the usual ones.
 func (v *Value) words(path string) (map[string]bool, error) {
-	if len(v.True)+len(v.False) == 0 {
-		return nil, nil
-	}
-	words := maps.Clone(bools)
+	words, yes := maps.Clone(bools), map[string]bool{}
 	for _, word := range v.True {
-		words[plainWord(word)] = true
+		words[plainWord(word)], yes[plainWord(word)] = true, true
 	}
 	for _, word := range v.False {
-		if slices.ContainsFunc(v.True, func(s string) bool { return plainWord(s) == plainWord(word) }) {
+		if yes[plainWord(word)] {
 			return nil, mappingError(path+".false_values", "%q stands in true_values too", word)
 		}
 		words[plainWord(word)] = false
@@ -189,7 +174,6 @@ func (v *Value) words(path string) (map[string]bool, error) {
 	return words, nil
 }
 
-// compileTime takes the time of a memory.
 func (v *Value) compileTime(out *output, find resolver) error {
 	if (v.Timestamp != "") == (v.TimestampColumn != "") {
 		return mappingError(out.path, "a memory has a time: give timestamp, such as 2026-01-31T09:00:00Z, or timestamp_column")

@@ -33,9 +33,6 @@ type Plan struct {
 // PlanColumns makes the plan for the columns of a header, and says which of them
 // go nowhere. The error is an *Error, or wraps ErrNoContactID.
 func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err error) {
-	if m == nil {
-		m = &Mapping{}
-	}
 	p, err = m.compile(func(column string) (int, bool) { return findColumn(header, column) })
 	if err != nil {
 		return nil, "", missingColumn(err, header)
@@ -45,7 +42,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	var names ignoredNames
 	var unnamed []string
 	for i, name := range header {
-		way, to := m.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
+		way, to := p.mapping.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
 		switch way {
 		case wayTarget:
 			auto[to] = i
@@ -108,9 +105,6 @@ func (m *Mapping) way(name string, used, named bool, taken func(target int) bool
 
 // PlanJSON makes the plan for JSON objects.
 func PlanJSON(m *Mapping) (*Plan, error) {
-	if m == nil {
-		m = &Mapping{}
-	}
 	members := make(map[string]int)
 	p, err := m.compile(func(column string) (int, bool) {
 		if _, ok := members[column]; !ok {
@@ -156,13 +150,13 @@ func (p *Plan) addTargets(auto map[int]int) {
 	}
 }
 
-// field is the output that writes a field, or nil.
 func (p *Plan) field(name string) *output {
-	i := slices.IndexFunc(p.fields, func(o *output) bool { return o.name == name })
-	if i < 0 {
-		return nil
+	for _, o := range p.fields {
+		if o.name == name {
+			return o
+		}
 	}
-	return p.fields[i]
+	return nil
 }
 
 // findColumn finds a column by its exact name, else by its plain name where only
@@ -171,22 +165,17 @@ func findColumn(header []string, name string) (int, bool) {
 	if i := slices.Index(header, name); i >= 0 {
 		return i, true
 	}
-	var alike []int
-	for i, column := range header {
-		if plainName(column) == plainName(name) {
-			alike = append(alike, i)
-		}
-	}
-	if plainName(name) == "" || len(alike) != 1 {
+	alike := func(column string) bool { return plainName(column) == plainName(name) }
+	i := slices.IndexFunc(header, alike)
+	if i < 0 || plainName(name) == "" || slices.ContainsFunc(header[i+1:], alike) {
 		return -1, false
 	}
-	return alike[0], true
+	return i, true
 }
 
-// missingColumn says which columns there are where one is missing.
 func missingColumn(err error, header []string) error {
-	var missing *noColumn
-	if !errors.As(err, &missing) {
+	missing, ok := errors.AsType[*noColumn](err)
+	if !ok {
 		return err
 	}
 	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
@@ -207,8 +196,8 @@ type CustomField struct {
 	Path string // of its entry in the configuration; empty where a column became it
 }
 
-// CustomFields are the custom fields that the plans of several files write, sorted by name. Members of
-// NDJSON in the API's own shape are not among them.
+// CustomFields are the custom fields that the plans of several files write, sorted
+// by name. Members of NDJSON in the API's own shape are not among them.
 func CustomFields(plans ...*Plan) []CustomField {
 	var all []CustomField
 	for _, p := range plans {
@@ -234,7 +223,6 @@ func (p *Plan) maps(name string) bool {
 	return o != nil && o.path != ""
 }
 
-// usable tells whether the plan gives a contact any id.
 func (p *Plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil

@@ -1,9 +1,11 @@
 package mapping
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"importer/importer/contact"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +39,6 @@ func cellOf(v any) (cell, error) {
 
 func (c cell) isText() bool { return c.kind == 0 }
 
-// json is a copy of the JSON.
 func (c cell) json() jsontext.Value { return jsontext.Value(c.text) }
 
 func (c cell) empty() bool {
@@ -111,14 +112,11 @@ func memoryOf(text, at string) jsontext.Value {
 // as it is written.
 func textOf(c cell, o *options) (string, *Fault) {
 	s := c.text
-	switch c.kind {
-	case 0:
-		if !o.keepSpace {
-			s = strings.TrimSpace(s)
-		}
-	case '0':
-	default:
+	if !c.isText() && c.kind != '0' {
 		return "", &Fault{Reason: "is " + describe(c) + ", not text", Hint: "put it in quotes"}
+	}
+	if !o.keepSpace {
+		s = strings.TrimSpace(s)
 	}
 	switch {
 	case o.lower:
@@ -143,51 +141,37 @@ func checkEmail(s string) *Fault {
 	return &Fault{Reason: fmt.Sprintf("%s is not an e-mail address", Show(s)), Hint: hint}
 }
 
+var threeDigits = regexp.MustCompile(`(?s)\d.*\d.*\d`)
+
 // checkPhone wants some digits, for the same reason.
 func checkPhone(s string) *Fault {
-	digits := 0
-	for _, r := range s {
-		if r >= '0' && r <= '9' {
-			digits++
-		}
-	}
-	if digits >= 3 {
+	if threeDigits.MatchString(s) {
 		return nil
 	}
 	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
 
+// notJSON matches what a number may begin with and JSON does not have: a plus sign,
+// and zeros before a digit.
+var notJSON = regexp.MustCompile(`^(-?)\+?0*(\d)`)
+
 // numberOf is a number as JSON writes it: every digit is kept except for
 // leading zeros.
 func numberOf(c cell, o *options) (jsontext.Value, *Fault) {
-	s := c.text
-	switch c.kind {
-	case 0:
-		s = strings.TrimSpace(s)
-	case '0':
-	default:
+	if !c.isText() && c.kind != '0' {
 		return nil, &Fault{Reason: "is " + describe(c) + ", not a number", Hint: "write it in digits, such as 42"}
 	}
+	s := strings.TrimSpace(c.text)
 	n := s
 	if o.comma && c.isText() {
 		n = strings.NewReplacer(".", "", ",", ".", " ", "", "\u00a0", "").Replace(n)
 	}
-	sign := ""
-	if strings.HasPrefix(n, "-") {
-		sign = "-"
-	}
-	n = strings.TrimPrefix(strings.TrimPrefix(n, sign), "+")
-	for len(n) > 1 && n[0] == '0' && isDigit(n[1]) {
-		n = n[1:]
-	}
-	v := jsontext.Value(sign + n)
+	v := jsontext.Value(notJSON.ReplaceAllString(n, "$1$2"))
 	if v.Kind() != '0' || !v.IsValid() {
 		return nil, &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return v, nil
 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // wholeOf takes 42 and, because spreadsheets write it, 42.0.
 func wholeOf(c cell, o *options) (jsontext.Value, *Fault) {
@@ -259,19 +243,16 @@ func itemsOf(c cell, o *options) ([]string, *Fault) {
 }
 
 func splitList(s string, o *options) []string {
-	var items []string
-	if o.separator != "" {
-		items = strings.Split(s, o.separator)
-	} else {
-		items = strings.FieldsFunc(s, func(r rune) bool { return r == ';' || r == '|' })
+	if o.separator == "" {
+		s = strings.ReplaceAll(s, "|", ";")
 	}
-	kept := items[:0]
-	for _, item := range items {
+	var items []string
+	for item := range strings.SplitSeq(s, cmp.Or(o.separator, ";")) {
 		if item, _ = textOf(cell{text: strings.TrimSpace(item)}, o); item != "" {
-			kept = append(kept, item)
+			items = append(items, item)
 		}
 	}
-	return kept
+	return items
 }
 
 // jsonOf is c as compact JSON of a kind, or of any where that is 0.
@@ -316,7 +297,6 @@ func memoriesOf(c cell) (jsontext.Value, *Fault) {
 	return v, nil
 }
 
-// describe says what a value is, for people.
 func describe(c cell) string {
 	switch c.kind {
 	case 'n':

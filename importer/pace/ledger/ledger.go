@@ -18,6 +18,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,7 +26,6 @@ import (
 	"errors"
 	"fmt"
 	"importer/importer/pace"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,7 +76,8 @@ type Ledger struct {
 
 	locked time.Duration // how long the last exchange was put off, because of the lock
 
-	seen   page      // the file, as of the last exchange
+	spent  []spent   // as the file had it at the last exchange,
+	leased int       // and what the other runs held then
 	seenAt time.Time // zero: never
 	runs   int       // live runs, this one included,
 	runsAt time.Time // as of then
@@ -84,34 +85,31 @@ type Ledger struct {
 
 var _ pace.Ledger = (*Ledger)(nil)
 
+const cannotShare = "the quota cannot be shared with other runs: %w; rate_shared: false does without"
+
 // Open joins the runs that share the quota of the API at baseURL, in the user's
 // cache directory. rate must have a limit. The caller closes the ledger.
 func Open(baseURL string, rate pace.Rate) (*Ledger, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return nil, fmt.Errorf("the quota cannot be shared with other runs: %w; rate_shared: false does without", err)
+		return nil, fmt.Errorf(cannotShare, err)
 	}
 	return OpenIn(filepath.Join(cache, "importer", "quota"), baseURL, rate)
 }
 
 // OpenIn is Open with another directory than the user's cache directory.
-func OpenIn(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
-	l, err := open(dir, baseURL, rate)
-	if err != nil {
-		return nil, fmt.Errorf("the quota cannot be shared with other runs: %w; rate_shared: false does without", err)
-	}
-	return l, nil
-}
-
-func open(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
+func OpenIn(dir, baseURL string, rate pace.Rate) (_ *Ledger, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf(cannotShare, err)
+		}
+	}()
 	digest := sha256.Sum256([]byte(strings.TrimRight(baseURL, "/")))
 	dir = filepath.Join(dir, hex.EncodeToString(digest[:8]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	var id [8]byte
-	rand.Read(id[:]) // never fails
-	l := &Ledger{rate: rate, dir: dir, id: hex.EncodeToString(id[:]), runs: 1}
+	l := &Ledger{rate: rate, dir: dir, id: rand.Text(), runs: 1}
 	l.lock = flock.New(filepath.Join(dir, "ledger.lock"), flock.SetPermissions(0o600))
 	l.alive = flock.New(l.runFile(l.id), flock.SetPermissions(0o600))
 	// Under the ledger's lock, so that nobody takes the new file for that of a dead run.
@@ -119,27 +117,18 @@ func open(dir, baseURL string, rate pace.Rate) (*Ledger, error) {
 		return nil, err
 	}
 	defer l.lock.Unlock()
-	if ok, err := l.alive.TryLock(); err != nil {
+	if _, err := l.alive.TryLock(); err != nil { // nobody else knows the id
 		return nil, err
-	} else if !ok {
-		return nil, fmt.Errorf("%s is locked by another process", l.runFile(l.id))
 	}
-	if rate.Quota > 0 {
-		// The others learn how long this run wants to look back.
-		if _, err := l.update(time.Now(), false); err != nil {
-			return nil, err
-		}
-	}
-	return l, nil
+	// The others learn how long this run wants to look back.
+	_, err = l.update(time.Now(), false)
+	return l, err
 }
 
 // Take takes one token, or returns how long to wait before asking again.
 func (l *Ledger) Take() (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return 0, nil
-	}
 	if l.free == 0 {
 		wait, err := l.exchange(time.Now(), true)
 		if err != nil || l.free == 0 {
@@ -158,9 +147,6 @@ func (l *Ledger) Take() (time.Duration, error) {
 func (l *Ledger) Done(sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return
-	}
 	l.out--
 	if sent {
 		l.done = l.add(l.done, time.Now(), 1)
@@ -175,16 +161,13 @@ func (l *Ledger) Done(sent bool) {
 func (l *Ledger) Available(within time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate.Quota == 0 {
-		return math.MaxInt32
-	}
 	now := time.Now()
 	if now.Sub(l.seenAt) >= flushAfter {
 		// An error will come again from Take, which reports it.
 		_, _ = l.exchange(now, false)
 	}
-	held := l.free + l.out + l.seen.leasedByOthers(l.id)
-	for _, s := range slices.Concat(l.seen.Spent, l.done) {
+	held := l.free + l.out + l.leased
+	for _, s := range slices.Concat(l.spent, l.done) {
 		if l.leaves(s, now) > within {
 			held += s.count
 		}
@@ -198,7 +181,7 @@ func (l *Ledger) Runs() int {
 	defer l.mu.Unlock()
 	if now := time.Now(); now.Sub(l.runsAt) >= time.Second {
 		if locked, err := l.lock.TryLock(); err == nil && locked {
-			l.runs, l.runsAt = 1+len(l.others()), now
+			l.others(now)
 			l.lock.Unlock()
 		}
 	}
@@ -223,9 +206,7 @@ func (l *Ledger) Close() error {
 	l.free, l.out = 0, 0
 	err := l.lockFile()
 	if err == nil {
-		if l.rate.Quota > 0 {
-			_, err = l.update(time.Now(), false)
-		}
+		_, err = l.update(time.Now(), false)
 		// While nobody else looks: a lock file without a lock is that of a dead run.
 		err = errors.Join(err, l.alive.Unlock(), os.Remove(l.runFile(l.id)), l.lock.Unlock())
 	}
@@ -251,11 +232,7 @@ func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+
 // flushLater sees to it that the file learns of what was done.
 func (l *Ledger) flushLater() {
 	if l.flush == nil && !l.closed {
-		after := flushAfter
-		if l.locked > 0 {
-			after = l.locked
-		}
-		l.flush = time.AfterFunc(after, l.flushNow)
+		l.flush = time.AfterFunc(cmp.Or(l.locked, flushAfter), l.flushNow)
 	}
 }
 
@@ -300,15 +277,19 @@ func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
 
 // update is exchange, under the lock of the file.
 func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
+	if l.rate.Quota == 0 {
+		return 0, nil // a pace is divided by the number of runs
+	}
 	p, err := readPage(l.file(), now, l.rate)
 	if err != nil {
 		return 0, err
 	}
+	delete(p.Leases, l.id) // the others are left
 	l.expire(&p, now)
 	p.Spent = append(p.Spent, l.done...)
-	p.prune(l.id, now, l.rate)
+	p.prune(now, l.rate)
 
-	leased := p.leasedByOthers(l.id)
+	leased := p.leased()
 	held := l.free + l.out + leased
 	next := l.rate.Window
 	if leased > 0 {
@@ -321,20 +302,20 @@ func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
 		}
 	}
 	if lease {
-		block := max(1, l.rate.Quota/blocks)
-		if _, mine := p.Leases[l.id]; mine && len(p.Leases) == 1 {
-			block = max(1, l.rate.Quota/blocksAlone)
+		block := l.rate.Quota / blocks
+		if len(p.Leases) == 0 {
+			block = l.rate.Quota / blocksAlone
 		}
-		l.free += max(0, min(block, l.rate.Quota-held))
+		l.free += max(0, min(max(1, block), l.rate.Quota-held))
 	}
-	if p.Leases[l.id] = l.free + l.out; l.closed {
-		delete(p.Leases, l.id)
+	if !l.closed {
+		p.Leases[l.id] = l.free + l.out
 	}
 	if err := p.write(l.file()); err != nil {
 		return 0, err
 	}
 	l.done = l.done[:0]
-	l.seen, l.seenAt = p, now
+	l.spent, l.leased, l.seenAt = p.Spent, leased, now
 	return next, nil
 }
 
@@ -342,22 +323,21 @@ func (l *Ledger) file() string { return filepath.Join(l.dir, "ledger.json") }
 
 // expire counts what dead runs held on lease as sent now.
 func (l *Ledger) expire(p *page, now time.Time) {
-	if p.leasedByOthers(l.id) == 0 && now.Sub(l.runsAt) < time.Second {
+	if p.leased() == 0 && now.Sub(l.runsAt) < time.Second {
 		return
 	}
-	alive := l.others()
-	l.runs, l.runsAt = 1+len(alive), now
+	alive := l.others(now)
 	for id, leased := range p.Leases {
-		if id != l.id && !alive[id] {
+		if !alive[id] {
 			p.Spent = l.add(p.Spent, now, leased)
 			delete(p.Leases, id)
 		}
 	}
 }
 
-// others returns the other live runs, and removes the files of the dead. The
-// lock of the file must be held.
-func (l *Ledger) others() map[string]bool {
+// others returns the other live runs and counts them, and removes the files of the
+// dead. The lock of the file must be held.
+func (l *Ledger) others(now time.Time) map[string]bool {
 	alive := map[string]bool{}
 	files, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
 	for _, name := range files {
@@ -373,10 +353,10 @@ func (l *Ledger) others() map[string]bool {
 		f.Unlock()
 		os.Remove(name)
 	}
+	l.runs, l.runsAt = 1+len(alive), now
 	return alive
 }
 
-// leaves returns how long s still counts.
 func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
 	return s.at.Sub(now) + l.rate.Window + l.rate.Margin()
 }
@@ -385,13 +365,5 @@ func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
 // small part of the window, so that the ledger stays small.
 func (l *Ledger) add(to []spent, at time.Time, n int) []spent {
 	grain := max(time.Microsecond, l.rate.Window/grains)
-	up := at.Truncate(grain)
-	if up.Before(at) {
-		up = up.Add(grain)
-	}
-	if last := len(to) - 1; last >= 0 && to[last].at.Equal(up) {
-		to[last].count += n
-		return to
-	}
-	return append(to, spent{up, n})
+	return join(to, spent{at.Add(grain - 1).Truncate(grain), n})
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -75,7 +74,6 @@ func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 	return p, nil
 }
 
-// write replaces the file.
 func (p *page) write(name string) error {
 	b, err := json.Marshal(p, asEver)
 	if err != nil {
@@ -91,31 +89,32 @@ func (p *page) write(name string) error {
 }
 
 // prune forgets what counts for no live run, and sorts the rest.
-func (p *page) prune(id string, now time.Time, rate pace.Rate) {
-	own := rate.Window + rate.Margin()
-	if _, mine := p.Leases[id]; len(p.Leases) == 0 || mine && len(p.Leases) == 1 {
-		p.Keep = own
+func (p *page) prune(now time.Time, rate pace.Rate) {
+	if len(p.Leases) == 0 {
+		p.Keep = 0 // no other run looks back
 	}
-	p.Keep = max(p.Keep, own)
+	p.Keep = max(p.Keep, rate.Window+rate.Margin())
 	p.Spent = slices.DeleteFunc(p.Spent, func(s spent) bool { return now.Sub(s.at) >= p.Keep })
-	slices.SortFunc(p.Spent, func(a, b spent) int { return cmp.Compare(a.at.UnixMicro(), b.at.UnixMicro()) })
+	slices.SortFunc(p.Spent, func(a, b spent) int { return a.at.Compare(b.at) })
 	merged := p.Spent[:0]
 	for _, s := range p.Spent {
-		if last := len(merged) - 1; last >= 0 && merged[last].at.Equal(s.at) {
-			merged[last].count += s.count
-		} else {
-			merged = append(merged, s)
-		}
+		merged = join(merged, s)
 	}
 	p.Spent = merged
 }
 
-func (p *page) leasedByOthers(id string) int {
-	n := 0
-	for other, leased := range p.Leases {
-		if other != id {
-			n += leased
-		}
+// join appends what was spent, to the last where that was at the same time.
+func join(all []spent, s spent) []spent {
+	if last := len(all) - 1; last >= 0 && all[last].at.Equal(s.at) {
+		all[last].count += s.count
+		return all
+	}
+	return append(all, s)
+}
+
+func (p *page) leased() (n int) {
+	for _, leased := range p.Leases {
+		n += leased
 	}
 	return n
 }

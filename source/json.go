@@ -26,7 +26,6 @@ func newArrayReader(text io.Reader) arrayReader {
 	return arrayReader{text: p, dec: jsontext.NewDecoder(p, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 }
 
-// next reads one element.
 func (a arrayReader) next(rec *mapping.Record) error {
 	if a.dec.InputOffset() == 0 {
 		rec.Line = 1
@@ -47,30 +46,29 @@ func (a arrayReader) next(rec *mapping.Record) error {
 	return nil
 }
 
-// end reads what is behind the last element.
 func (a arrayReader) end() error {
 	if _, err := a.dec.ReadToken(); err != nil {
 		return a.fail(err)
 	}
 	_, err := a.dec.ReadToken()
-	if err == nil {
+	switch err {
+	case nil:
 		line, at := a.text.at(a.dec.InputOffset())
 		return fmt.Errorf("there is more behind the end of the JSON array, at line %d, byte %d", line, at)
+	case io.EOF:
+		return io.EOF
 	}
-	if err != io.EOF {
-		return a.fail(err)
-	}
-	return io.EOF
+	return a.fail(err)
 }
 
 func (a arrayReader) fail(err error) error {
-	var s *jsontext.SyntacticError
+	s, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case errors.Is(err, errTooLong):
 		return fmt.Errorf("an element of the JSON array is longer than %d MiB", maxRecord>>20)
-	case err == io.EOF, errors.As(err, &s) && errors.Is(s.Err, io.ErrUnexpectedEOF):
+	case err == io.EOF, ok && errors.Is(s.Err, io.ErrUnexpectedEOF):
 		return errors.New("the JSON array is not closed: the file is cut off")
-	case errors.As(err, &s):
+	case ok:
 		line, at := a.text.at(s.ByteOffset)
 		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", strings.TrimPrefix(s.Err.Error(), "jsontext: "), line, at)
 	}
@@ -96,7 +94,6 @@ func (p *positions) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// moveTo moves the mark to an offset behind it.
 func (p *positions) moveTo(offset int64) {
 	p.line, p.byte = p.at(offset)
 	p.held.Next(int(offset - p.mark))
@@ -110,4 +107,27 @@ func (p *positions) at(offset int64) (int, int) {
 		at += p.byte - 1
 	}
 	return line, at
+}
+
+// A jsonReader reads one JSON object a line.
+type jsonReader struct{ text *lineReader }
+
+func (r jsonReader) next(rec *mapping.Record) error {
+	for {
+		end, err := r.text.end(0)
+		long := errors.Is(err, errTooLong)
+		if err != nil && !long {
+			return err
+		}
+		*rec = mapping.Record{Line: r.text.taken + 1}
+		if long {
+			rec.Raw = []string{r.text.skip()}
+			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
+			return nil
+		}
+		if line := bytes.TrimSpace(r.text.take(end)); len(line) > 0 {
+			rec.Raw, rec.JSON = []string{string(line)}, line
+			return nil
+		}
+	}
 }
