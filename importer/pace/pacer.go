@@ -60,7 +60,7 @@ type Pacer struct {
 	tempo    learner // of the pace, over ten seconds, or twenty requests
 
 	ledger   Ledger // nil: not shared
-	unshared error
+	unshared func(error)
 	askAgain time.Time // when the ledger may have a token
 	counted  time.Time // when the runs that share the pace were counted
 }
@@ -88,8 +88,11 @@ type PacerOptions struct {
 	MaxRetryAfter time.Duration
 	// Ledger shares the limits with other runs; nil: they are this run's alone. A
 	// quota is shared token by token, a smooth pace in equal parts. If the ledger
-	// fails, the pacer goes on without: see PacerState.Unshared. The caller closes it.
+	// fails, the pacer goes on without. The caller closes it.
 	Ledger Ledger
+	// Unshared is called with the error of a ledger that failed, once; may be nil. It
+	// must not call the pacer.
+	Unshared func(error)
 }
 
 // NewPacer returns a pacer that has sent nothing yet.
@@ -100,6 +103,7 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 		turn:     make(chan struct{}, 1),
 		throttle: newThrottle(r, opt.MaxRetryAfter),
 		ledger:   opt.Ledger,
+		unshared: opt.Unshared,
 	}
 	if r.Quota > 0 {
 		p.learned = newLearner(r.Quota, r.Window)
@@ -390,7 +394,9 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 	if p.ledger != nil && p.rate.Quota > 0 {
 		d, err := p.ledger.Take()
 		if err != nil {
-			p.ledger, p.unshared = nil, err
+			if p.ledger = nil; p.unshared != nil {
+				p.unshared(err)
+			}
 		} else if d > 0 {
 			p.askAgain = now.Add(d)
 			return d

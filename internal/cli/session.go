@@ -188,7 +188,9 @@ func (s *session) share() {
 		s.log.Warn().Err(err).Msg("this run paces its requests for itself alone")
 		return
 	}
-	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{Ledger: l})
+	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{Ledger: l, Unshared: func(err error) {
+		s.log.Warn().Err(err).Msg("the quota is no longer shared with other runs on this machine")
+	}})
 	s.onClose(func() error {
 		if err := l.Close(); err != nil {
 			s.log.Warn().Err(err).Msg("other runs may not know of the last requests of this one")
