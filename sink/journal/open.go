@@ -83,6 +83,9 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			err = errors.Join(err, f.Close())
 		}
 	}()
+	if err := lock.lockReport(path); err != nil {
+		return nil, err
+	}
 	if err := files.SyncDir(filepath.Dir(lock.report)); err != nil {
 		return nil, fmt.Errorf("opening the report %s: %w", path, err)
 	}

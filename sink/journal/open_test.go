@@ -96,6 +96,8 @@ func TestWhatIsNoReport(t *testing.T) {
 		file("json", "{\"a\":1}\n"):     `line 1 has no member "kind"`,
 		file("long", strings.Repeat(" ", maxLine+1)): "line 1 is longer than",
 		filepath.Join(notes, "r"):                    "not a directory",
+		file("bom", "\ufeff{}\n"):                    "begins with a byte order mark, which an editor put there: save the file as UTF-8 without one",
+		file("utf-16", "\xff\xfe{\x00}\x00\n\x00"):   "begins with a byte order mark",
 	} {
 		if runtime.GOOS == "windows" && want == "not a directory" {
 			continue
@@ -180,6 +182,34 @@ func TestLockOfTwoHandles(t *testing.T) {
 	must(t, r.Append(outcome("a", contact.Existing))) // the refused one changed nothing
 	must(t, r.Close())
 	must(t, open(t, path, options()).Close())
+}
+
+// A hard link is another name of the same report: one lock holds for both.
+func TestLockOfAHardLink(t *testing.T) {
+	path, link := reportPath(t), filepath.Join(t.TempDir(), "link")
+	must(t, begun(t, path, options()).Close())
+	if err := os.Link(path, link); err != nil || runtime.GOOS == "windows" {
+		t.Skip(err)
+	}
+	r := open(t, path, options())
+	_, err := Open(link, options())
+	if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != link {
+		t.Errorf("opened under another name: %v", err)
+	}
+	if _, err := Purge(link); err == nil {
+		t.Error("purged under another name")
+	}
+	must(t, r.Close())
+	must(t, open(t, link, options()).Close())
+	must(t, open(t, path, options()).Close())
+}
+
+func TestFileSystemWithoutLocks(t *testing.T) {
+	for _, none := range []error{syscall.ENOLCK, syscall.ENOTSUP, syscall.ENOSYS} {
+		if err := lockError("r", none); !errors.Is(err, none) || !strings.Contains(err.Error(), "a local disk with --report") {
+			t.Error(err)
+		}
+	}
 }
 
 // A report whose name is a link that leads nowhere yet, by way of a link to its
