@@ -28,6 +28,10 @@ const flushAfter = 500 * time.Millisecond
 // disk, the lines are kept for a last attempt in Close.
 type Journal struct {
 	*contents
+	// Replaced is where a report was moved that was of another project or base URL, and
+	// held no row that is in or may be in; empty: there was none.
+	Replaced string
+
 	options Options
 	lock    *lockFile
 	file    file
