@@ -270,6 +270,7 @@ func (s *session) view() live.View {
 func (s *session) print(allIn bool, object any, text string) error {
 	switch {
 	case s.c.JSON:
+		*s.env.printed = true
 		return sink.WriteJSON(s.env.Stdout, object)
 	case s.c.Quiet && allIn:
 		return nil
