@@ -214,10 +214,6 @@ func (f *feeder) drain(it item, open bool) {
 // logWait logs, once for each time, that the run waits for the pacer.
 func (e *engine) logWait() {
 	state := e.Pacer.State()
-	if state.Unshared != nil && !e.unsharedLogged {
-		e.unsharedLogged = true
-		e.Log.Warn().Err(state.Unshared).Msg("the quota is no longer shared with other runs on this machine")
-	}
 	if time.Until(state.Until) < time.Second || !state.Until.After(e.waitLogged.Add(time.Second)) {
 		return
 	}

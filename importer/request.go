@@ -66,6 +66,7 @@ func (e *engine) call(k pace.Kind, before func(now time.Time) error, request fun
 func (e *engine) judgeWay(k pace.Kind, pass pace.Pass, sent time.Time, err error) (answered bool, _ error) {
 	if err == nil {
 		e.breaker.Done(pass, true)
+		e.Progress.Work()
 		e.health.Answer(k, sent, nil)
 		return true, nil
 	}
@@ -80,6 +81,11 @@ func (e *engine) judgeWay(k pace.Kind, pass pace.Pass, sent time.Time, err error
 	default:
 		answered = problem.IsDefinite()
 		e.breaker.Done(pass, answered)
+	}
+	if problem.IsDefinite() {
+		e.Progress.Work()
+	} else {
+		e.Progress.Fail(problem)
 	}
 	e.health.Answer(k, sent, problem)
 	return answered, problem

@@ -165,9 +165,8 @@ type engine struct {
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by feed.
-	identity       *contact.Identity
-	waitLogged     time.Time // that the run waits, until then
-	unsharedLogged bool
+	identity   *contact.Identity
+	waitLogged time.Time // that the run waits, until then
 
 	// Owned by record.
 	lines      []*contact.Outcome // reused

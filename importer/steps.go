@@ -189,7 +189,7 @@ func (e *engine) read(t *task) answer {
 func (e *engine) readProfile(t *task) (contact.Found, error) {
 	t.Reads++
 	f, err := e.get(t.ID)
-	if lag := e.Settle - time.Since(t.touched); contact.IsGone(err) && lag > 0 {
+	if lag := e.Settle - max(0, time.Since(t.touched)); contact.IsGone(err) && lag > 0 {
 		if !pace.Sleep(e.ctx.Done(), lag) {
 			return f, errNotSent
 		}

@@ -224,6 +224,25 @@ func TestAProfileJustCreatedIsNotTakenForExpired(t *testing.T) {
 	})
 }
 
+// A profile that is gone, and by a clock that was wrong was touched in times to come,
+// is waited for no longer than reads can lag behind.
+func TestAProfileTouchedInTheFutureThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.night(t, testRows(5))
+		for k, e := range s.entries {
+			e.Touched = time.Now().Add(300 * 24 * time.Hour)
+			s.entries[k] = e
+		}
+		r.api.profiles = nil
+		began := time.Now()
+		if sum := r.night(t, changedRows(5)); sum.Created != 5 || time.Since(began) > 10*time.Minute {
+			t.Errorf("after %v: %+v", time.Since(began), sum)
+		}
+		r.once(t, 5)
+	})
+}
+
 // A row that was in doubt when the run was killed is looked up, and brought up to
 // date where it has changed since.
 func TestDoubtfulRowsOfASyncAreAdopted(t *testing.T) {
@@ -283,9 +302,10 @@ func TestTheGuard(t *testing.T) {
 func TestWhatARowNeeds(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	entry := change.Entry{Digest: contact.Digest{1}, Touched: now.Add(-24 * 24 * time.Hour)}
-	old, inactive := entry, entry
+	old, inactive, ahead, wrong := entry, entry, entry, entry
 	old.Touched = now.Add(-25 * 24 * time.Hour)
 	inactive.Inactive = true
+	ahead.Touched, wrong.Touched = now.Add(time.Hour), now.Add(300*24*time.Hour) // clocks were set since
 	for _, c := range []struct {
 		entry  change.Entry
 		known  bool
@@ -298,6 +318,8 @@ func TestWhatARowNeeds(t *testing.T) {
 		{old, true, contact.Digest{1}, change.NeedsTouch},
 		{old, true, contact.Digest{2}, change.NeedsUpdate},
 		{inactive, true, contact.Digest{1}, change.NeedsUpdate},
+		{ahead, true, contact.Digest{1}, change.NeedsNothing},
+		{wrong, true, contact.Digest{1}, change.NeedsTouch},
 	} {
 		if got := change.Compare(c.entry, c.known, c.digest, now, 25*24*time.Hour); got != c.want {
 			t.Errorf("%+v with %v: %d, want %d", c.entry, c.digest, got, c.want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"importer/importer/change"
@@ -218,7 +219,7 @@ func (t *task) gaveUp() *contact.Failure {
 	} else {
 		f.Detail = fmt.Sprintf("gave up after %d attempts, the last with: %s", t.Attempts+t.Reads, f.Detail)
 	}
-	f.Hint = "the next run of the same command tries it again"
+	f.Hint = strings.TrimPrefix(f.Hint+"; the next run of the same command tries it again", "; ")
 	return &f
 }
 
@@ -247,7 +248,7 @@ func (t *task) undecided() *contact.Failure {
 		f = t.problem.Failure
 		f.Detail = "the contact could not be looked up: " + f.Detail
 	}
-	f.Hint = "it may be in the API; the next run of the same command looks it up again, and sends it where it finds nobody"
+	f.Hint = strings.TrimPrefix(f.Hint+"; it may be in the API: the next run of the same command looks it up again, and sends it where it finds nobody", "; ")
 	return &f
 }
 

@@ -42,14 +42,19 @@ const (
 	NeedsNothing
 )
 
-// Compare compares a row with what the last sync left of it, if anything.
+// clockError is how far ahead a time may be that comes from another clock. One
+// further ahead is that of a clock which was wrong, and tells nothing.
+const clockError = 24 * time.Hour
+
+// Compare compares a row with what the last sync left of it, if anything. Where it
+// is not known when the profile was touched, it is due.
 func Compare(entry Entry, known bool, d contact.Digest, now time.Time, refreshAfter time.Duration) Need {
 	switch {
 	case !known:
 		return NeedsCreate
 	case entry.Digest != d || entry.Inactive:
 		return NeedsUpdate
-	case now.Sub(entry.Touched) >= refreshAfter:
+	case now.Sub(entry.Touched) >= refreshAfter, entry.Touched.Sub(now) > clockError:
 		return NeedsTouch
 	}
 	return NeedsNothing

@@ -100,6 +100,10 @@ func (e *APIError) Error() string {
 	return e.Reason() + "; " + e.Hint
 }
 
+// Unreached tells whether the request did not get as far as the API: nobody answered,
+// or a gateway that found nobody behind it.
+func (e *APIError) Unreached() bool { return e.Author != API && (e.HTTP == 0 || e.HTTP >= 500) }
+
 func (e *APIError) Unwrap() error { return e.Err }
 
 // IsDefinite tells whether it is the API's verdict about one request: the way to it

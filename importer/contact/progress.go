@@ -17,7 +17,19 @@ type Progress struct {
 	LookedUp   atomic.Int64
 	InFlight   atomic.Int64
 	InDoubt    atomic.Int64
+
+	trouble atomic.Pointer[APIError]
 }
+
+// Fail notes why the last request got no answer of the API that settles anything, and
+// tells whether the one before failed for another reason, or not at all.
+func (p *Progress) Fail(problem *APIError) (news bool) {
+	before := p.trouble.Swap(problem)
+	return before == nil || before.HTTP != problem.HTTP || WithoutValues(before.Detail) != WithoutValues(problem.Detail)
+}
+
+// Work notes that the API answers.
+func (p *Progress) Work() { p.trouble.Store(nil) }
 
 // A Snapshot is Progress at one moment. Each counter is right; together they
 // may be a few rows apart while the run lasts.
@@ -27,15 +39,16 @@ type Snapshot struct {
 	Retries   int64
 	Throttled int64
 	LookedUp  int64
-	InFlight  int64 // requests sent and not answered yet
-	InDoubt   int64 // rows that wait for a look-up or are being looked up
+	InFlight  int64     // requests sent and not answered yet
+	InDoubt   int64     // rows that wait for a look-up or are being looked up
+	Trouble   *APIError // why nothing works; nil: the API answers
 }
 
 // Snapshot reads the counters.
 func (p *Progress) Snapshot() Snapshot {
 	s := Snapshot{
 		Requests: p.Requests.Load(), Retries: p.Retries.Load(), Throttled: p.Throttled.Load(),
-		LookedUp: p.LookedUp.Load(), InFlight: p.InFlight.Load(), InDoubt: p.InDoubt.Load(),
+		LookedUp: p.LookedUp.Load(), InFlight: p.InFlight.Load(), InDoubt: p.InDoubt.Load(), Trouble: p.trouble.Load(),
 	}
 	// The outcomes are read before the rows, so that never more rows seem settled
 	// than were read.

@@ -102,7 +102,6 @@ type PacerState struct {
 	Until     time.Time // when the next request may go; zero: now, or as soon as one in flight is answered
 	Throttled bool      // the gate is closed: the server asked to wait
 	Runs      int       // live runs on this machine that share the limits, this one included; 0: not shared
-	Unshared  error     // why the limits are shared no longer, where they were to be
 }
 
 // State returns what the pacer does at the moment. It changes nothing of that.
@@ -110,7 +109,7 @@ func (p *Pacer) State() PacerState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closedFor(now) > 0, Unshared: p.unshared}
+	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closedFor(now) > 0}
 	if d := p.until(now); d > 0 && d != unknown {
 		s.Until = now.Add(d)
 	} else if p.askAgain.After(now) {

@@ -165,7 +165,7 @@ func (h *Health) Close() {
 // logOnce logs each reason once, at the moment it is first seen. The caller holds
 // mu.
 func (h *Health) logOnce(problem *contact.APIError) {
-	reason := fmt.Sprint(problem.Author, problem.Class, problem.HTTP, contact.WithoutValues(problem.Detail))
+	reason := fmt.Sprint(problem.Author, problem.HTTP, contact.WithoutValues(problem.Detail))
 	if h.reasons[reason] || len(h.reasons) >= maxReasons {
 		return
 	}

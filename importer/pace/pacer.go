@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +62,7 @@ type Pacer struct {
 	tempo    learner // of the pace, over ten seconds, or twenty requests
 
 	ledger   Ledger // nil: not shared
-	unshared error
+	unshared func(error)
 	askAgain time.Time // when the ledger may have a token
 	counted  time.Time // when the runs that share the pace were counted
 }
@@ -89,8 +90,11 @@ type PacerOptions struct {
 	MaxRetryAfter time.Duration
 	// Ledger shares the limits with other runs; nil: they are this run's alone. A
 	// quota is shared token by token, a smooth pace in equal parts. If the ledger
-	// fails, the pacer goes on without: see PacerState.Unshared. The caller closes it.
+	// fails, the pacer goes on without. The caller closes it.
 	Ledger Ledger
+	// Unshared is called with the error of a ledger that failed, once; may be nil. It
+	// must not call the pacer.
+	Unshared func(error)
 }
 
 // NewPacer returns a pacer that has sent nothing yet.
@@ -101,6 +105,7 @@ func NewPacer(r Rate, opt PacerOptions) *Pacer {
 		turn:     semaphore.NewWeighted(1),
 		throttle: newThrottle(r, opt.MaxRetryAfter),
 		ledger:   opt.Ledger,
+		unshared: opt.Unshared,
 	}
 	if r.Quota > 0 {
 		p.learned = newLearner(r.Quota, r.Window)
@@ -265,7 +270,7 @@ func endOf(err error) (end, time.Duration) {
 		return unsent, 0
 	case !ofAPI:
 		return lost, 0
-	case e.Class == contact.Throttled, e.Class == contact.Transient && e.RetryAfter > 0:
+	case e.Class == contact.Throttled, e.HTTP == http.StatusTooManyRequests, e.Class == contact.Transient && e.RetryAfter > 0 && e.Author != contact.Way:
 		return throttled, e.RetryAfter
 	case e.Class == contact.Transient && e.HTTP == 0:
 		return unsent, 0
@@ -363,7 +368,9 @@ func (p *Pacer) tryBuy(now time.Time) time.Duration {
 	if p.ledger != nil && p.rate.Quota > 0 {
 		d, err := p.ledger.Take()
 		if err != nil {
-			p.ledger, p.unshared = nil, err
+			if p.ledger = nil; p.unshared != nil {
+				p.unshared(err)
+			}
 		} else if d > 0 {
 			p.askAgain = now.Add(d)
 			return d

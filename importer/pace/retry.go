@@ -27,7 +27,8 @@ type Retry struct {
 	// Patient makes requests again also where their error is Hopeless, because others
 	// have worked, and somebody else ends what never will.
 	Patient  bool
-	failures int // that count against Max
+	failures int       // that count against Max
+	until    time.Time // zero, or when it is too late: failures do not count then
 	delays   *backoff.ExponentialBackOff
 }
 
@@ -35,13 +36,17 @@ type Retry struct {
 // been processed, and whatever is not known, is never made again blindly. A failure
 // that does not count is nobody's fault: nothing works at the moment.
 func (r *Retry) After(c contact.Class, counts bool) Verdict {
-	if c == contact.Throttled {
-		return AtOnce
-	}
-	if counts {
+	again := c == contact.Throttled || c == contact.Transient
+	if again && !r.until.IsZero() {
+		if !time.Now().Before(r.until) {
+			return Exhausted
+		}
+	} else if c != contact.Throttled && counts {
 		r.failures++
 	}
 	switch {
+	case c == contact.Throttled:
+		return AtOnce
 	case c != contact.Transient:
 		return Final
 	case r.Spent():
@@ -59,7 +64,11 @@ func (r *Retry) Wait(ctx context.Context) bool {
 	if r.delays == nil {
 		r.delays = newDelays(firstRetryDelay, maxRetryDelay)
 	}
-	return Sleep(ctx.Done(), r.delays.NextBackOff())
+	d := r.delays.NextBackOff()
+	if !r.until.IsZero() {
+		d = min(d, time.Until(r.until))
+	}
+	return Sleep(ctx.Done(), d)
 }
 
 // Do makes a request until it succeeds, fails for good, or has failed too often;
@@ -91,14 +100,42 @@ func (r *Retry) Do(ctx context.Context, counts func() bool, again func(), reques
 	}
 }
 
+// Patience says how often a request outside of a run is made again.
+type Patience struct {
+	Retries   int           // attempts after the first, for what may be tried again
+	Unreached time.Duration // or how long nobody may answer; 0: Retries say
+	Throttled time.Duration // how long the quota may be used up; 0: for ever
+}
+
+// of is how long requests may fail like this one; 0: their number says.
+func (p Patience) of(problem *contact.APIError) time.Duration {
+	switch {
+	case problem.Class == contact.Throttled:
+		return p.Throttled
+	case problem.Unreached():
+		return p.Unreached
+	}
+	return 0
+}
+
 // Request makes one request outside of a run: it buys a token for each attempt,
-// counts it, and tries again what was certainly not processed, up to retries
-// times. An error of the API is an *APIError; the only other error is that of
-// ctx. The request itself is not cut short by ctx.
-func Request(ctx context.Context, pacer *Pacer, progress *contact.Progress, retries int, request func(context.Context) error) error {
-	retry := Retry{Max: retries}
+// counts it, and tries again what was certainly not processed. An error of the API is
+// an *APIError; the only other error is that of ctx. The request itself is not cut
+// short by ctx.
+func Request(ctx context.Context, pacer *Pacer, progress *contact.Progress, p Patience, request func(context.Context) error) error {
+	retry := Retry{Max: p.Retries}
+	var problem *contact.APIError // the last one
+	var patience time.Duration    // with that
 	return retry.Do(ctx, nil, func() { progress.Retries.Add(1) }, func() error {
-		bought, err := pacer.Wait(ctx)
+		waiting, cancel := ctx, context.CancelFunc(func() {})
+		if !retry.until.IsZero() {
+			waiting, cancel = context.WithDeadline(ctx, retry.until)
+		}
+		bought, err := pacer.Wait(waiting)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			return problem
+		}
 		if err != nil {
 			return err
 		}
@@ -108,9 +145,16 @@ func Request(ctx context.Context, pacer *Pacer, progress *contact.Progress, retr
 		if err == nil {
 			return nil
 		}
-		problem := contact.AsAPIError(err)
+		problem = contact.AsAPIError(err)
 		if problem.Class == contact.Throttled {
 			progress.Throttled.Add(1)
+		}
+		switch now := p.of(problem); now {
+		case patience: // it goes on
+		case 0:
+			patience, retry.until = 0, time.Time{}
+		default:
+			patience, retry.until = now, bought.Add(now)
 		}
 		return problem
 	})

@@ -1,7 +1,9 @@
 package pace
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"importer/importer/contact"
@@ -26,6 +28,38 @@ func TestDelaysGrowWithFullJitter(t *testing.T) {
 		if least > interval/10 || most < 19*interval/10 {
 			t.Errorf("pause %d lies within %s … %s: no full jitter over 0 … %s", attempt, least, most, 2*interval)
 		}
+	}
+}
+
+// A request outside of a run is given up when nobody has answered for a while, or the
+// quota was used up for a while, whatever the server asks to wait; with an answer the
+// attempts count.
+func TestPatience(t *testing.T) {
+	refused := &contact.APIError{Class: contact.Transient}
+	gateway := &contact.APIError{Class: contact.Transient, Author: contact.Way, Failure: contact.Failure{HTTP: 502}}
+	throttled := &contact.APIError{Class: contact.Throttled, Author: contact.API, RetryAfter: 7 * time.Minute, Failure: contact.Failure{HTTP: 429}}
+	failing := &contact.APIError{Class: contact.Transient, Author: contact.API, Failure: contact.Failure{HTTP: 500}}
+	for _, c := range []struct {
+		name      string
+		problem   *contact.APIError
+		patience  Patience
+		from, til time.Duration
+	}{
+		{"refused", refused, Patience{Retries: 1, Unreached: 10 * time.Second}, 10 * time.Second, 10 * time.Second},
+		{"refused, later", refused, Patience{Retries: 1}, 0, time.Second},
+		{"a gateway", gateway, Patience{Retries: 100, Unreached: 10 * time.Second}, 10 * time.Second, 10 * time.Second},
+		{"throttled", throttled, Patience{Throttled: 10 * time.Minute, Unreached: time.Second}, 10 * time.Minute, 10 * time.Minute},
+		{"the API fails", failing, Patience{Retries: 1, Unreached: time.Hour}, 0, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				err := Request(t.Context(), NewPacer(Rate{}, PacerOptions{}), new(contact.Progress), c.patience, func(context.Context) error { return c.problem })
+				if took := time.Since(began); err != c.problem || took < c.from || took > c.til {
+					t.Errorf("after %v: %v", took, err)
+				}
+			})
+		})
 	}
 }
 

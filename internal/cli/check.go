@@ -75,7 +75,12 @@ func (s *session) check(ctx context.Context) error {
 	}
 	err := k.printPlan(plan)
 	if k.client != nil && !k.c.CreateFields {
-		err = errors.Join(err, k.checkSchema(ctx))
+		schemaErr := k.checkSchema(ctx)
+		if unreachable(schemaErr) != nil { // which is no fault of the rows
+			k.log.Warn().Err(schemaErr).Msg("it is not known whether the project has the custom fields of the mapping")
+			schemaErr = nil
+		}
+		err = errors.Join(err, schemaErr)
 	}
 	return result(ctx, contact.Complete, allIn(plan), err)
 }

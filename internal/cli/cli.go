@@ -9,9 +9,11 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,17 +27,30 @@ type Env struct {
 	Stderr  io.Writer
 	Version string
 	Program string // as it was called, for the commands that the summary names; empty: importer
+
+	printed *bool // the object of --json was; made by Execute
 }
 
 // Execute runs one command line. When the cause of ctx is an *Interrupt, the
-// import awaits what is in flight, records it, and returns that cause.
+// import awaits what is in flight, records it, and returns that cause. With --json one
+// object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
+	env.printed = new(bool)
 	root := NewCommand(env)
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	return root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	asked := cmd.Flags().Lookup("json")
+	if err == nil || *env.printed || asked == nil || asked.Value.String() != "true" && !slices.Contains(args, "--json") {
+		return err
+	}
+	s := stoppedBy(contact.Summary{}, err)
+	if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
+		s.Status = contact.Interrupted
+	}
+	return also(err, sink.WriteJSON(env.Stdout, s))
 }
 
 // NewCommand is the command with all its subcommands: to execute, or to document.

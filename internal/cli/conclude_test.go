@@ -5,6 +5,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
+	"importer/sink/journal"
 	"io"
 	"net/http/httputil"
 	"os"
@@ -101,5 +102,19 @@ func TestTheQuotaLedgerIsNeverFatal(t *testing.T) {
 	}
 	if !strings.Contains(r.stderr, "no such file or directory") || strings.Contains(r.stderr, "another process") {
 		t.Errorf("told: %s", r.stderr)
+	}
+}
+
+// With --json one object is printed also where another run holds the report.
+func TestTheObjectOfARunThatIsLockedOut(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(1)
+	held, err := journal.Open(j.path("r.report.ndjson"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if r := j.run(); r.code != exitLocked || r.Status != contact.Stopped || !strings.Contains(r.Reason, "is in use by process") || r.Read != 0 {
+		t.Errorf("%s: %+v", r, r.Summary)
 	}
 }

@@ -36,6 +36,8 @@ func (s *session) checkSchema(ctx context.Context) error {
 	case err == nil:
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case unreachable(err) != nil:
+		return unreachable(err)
 	case s.c.CreateFields:
 		return fmt.Errorf("--create-fields: the project's schema cannot be read: %w", err)
 	default:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -43,7 +44,8 @@ type session struct {
 	display  *live.Display
 	log      zerolog.Logger // above the display
 	progress contact.Progress
-	baseURL  string // as reports and states name it: "sandbox" for one inside this process; empty where none is set
+	reached  atomic.Bool // a request got as far as the API, or what stands before it
+	baseURL  string      // as reports and states name it: "sandbox" for one inside this process; empty where none is set
 
 	pacer  *pace.Pacer // of this run alone until connect shares it
 	client *cognigy.Client
@@ -188,7 +190,9 @@ func (s *session) share() {
 		s.log.Warn().Err(err).Msg("this run paces its requests for itself alone")
 		return
 	}
-	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{Ledger: l})
+	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{Ledger: l, Unshared: func(err error) {
+		s.log.Warn().Err(err).Msg("the quota is no longer shared with other runs on this machine")
+	}})
 	s.onClose(func() error {
 		if err := l.Close(); err != nil {
 			s.log.Warn().Err(err).Msg("other runs may not know of the last requests of this one")
@@ -199,11 +203,40 @@ func (s *session) share() {
 
 // request makes one request that is about no row.
 func request[T any](ctx context.Context, s *session, ask func(context.Context) (T, error)) (answer T, err error) {
-	err = pace.Request(ctx, s.pacer, &s.progress, s.c.Retries, func(ctx context.Context) (err error) {
-		answer, err = ask(ctx)
+	patience := pace.Patience{Retries: s.c.Retries, Throttled: s.c.GiveUpAfter}
+	if !s.reached.Load() {
+		patience.Unreached = min(s.c.GiveUpAtStart, s.c.GiveUpAfter)
+	}
+	err = pace.Request(ctx, s.pacer, &s.progress, patience, func(ctx context.Context) (err error) {
+		if answer, err = ask(ctx); err != nil {
+			problem := contact.AsAPIError(err)
+			if news := s.progress.Fail(problem); problem.Unreached() || problem.Class == contact.Throttled {
+				if news {
+					s.log.Warn().Err(problem).Msg("a request failed; each reason is told once")
+				}
+				return err
+			}
+		}
+		s.progress.Work()
+		s.reached.Store(true)
 		return err
 	})
 	return answer, err
+}
+
+// unreachable is what becomes of a command whose request got no answer of the API
+// in all that time; nil where that is not so.
+func unreachable(err error) error {
+	problem, ok := errors.AsType[*contact.APIError](err)
+	switch {
+	case !ok:
+		return nil
+	case problem.Hopeless, problem.Unreached():
+		return fmt.Errorf("the API cannot be reached: %w", err)
+	case problem.Class == contact.Throttled:
+		return err
+	}
+	return nil
 }
 
 // get reads one profile, and returns whether it is there.
@@ -229,7 +262,7 @@ func (s *session) reportPath() string {
 }
 
 func (s *session) view() live.View {
-	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now()}
+	return live.View{Progress: &s.progress, Pacer: s.pacer, Input: s.input, Started: time.Now(), Redact: s.c.Report.Redact}
 }
 
 // print writes what a command that went to its end has to say: as one JSON object,
@@ -237,6 +270,7 @@ func (s *session) view() live.View {
 func (s *session) print(allIn bool, object any, text string) error {
 	switch {
 	case s.c.JSON:
+		*s.env.printed = true
 		return sink.WriteJSON(s.env.Stdout, object)
 	case s.c.Quiet && allIn:
 		return nil

@@ -29,6 +29,9 @@ func (s *session) openReport() (err error) {
 	} else {
 		s.report, err = journal.Open(s.path, o)
 	}
+	if err == nil && s.report.Replaced != "" {
+		s.log.Warn().Str("moved_to", s.report.Replaced).Msg("the report was of another project or base URL, and none of its rows is in or may be in: this run begins a new one")
+	}
 	return s.keep(s.report, err)
 }
 

@@ -5,6 +5,7 @@ package config
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"importer/internal/names"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/goccy/go-yaml"
 )
@@ -209,7 +211,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	}
 	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
 	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
-	c.API.Key = Secret(strings.TrimSpace(getenv("COGNIGY_API_KEY")))
+	c.API.Key = keyIn(getenv("COGNIGY_API_KEY"))
 	return c, nil
 }
 
@@ -256,7 +258,8 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 	}
 }
 
-// Validate checks the settings, but for those of the API, and completes the rate.
+// Validate checks the settings, but for those of the API, completes the rate, and
+// takes the id of the project out of what was pasted.
 // Every error is an *Error that names the flag, the key of the file or the
 // variable to set.
 func (c *Config) Validate() error {
@@ -284,6 +287,10 @@ func (c *Config) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	c.API.ProjectID = unquoted(c.API.ProjectID)
+	if found := inAddress.FindStringSubmatch(c.API.ProjectID); found != nil {
+		c.API.ProjectID = found[1]
 	}
 	switch sync := c.Mode != "create"; {
 	case sync && c.Sync.State == "":
@@ -331,13 +338,13 @@ func (a *API) Validate() error {
 		if err != nil {
 			return Errorf("api.api_key_file: %w", err)
 		}
-		a.Key = Secret(strings.TrimSpace(string(key)))
+		a.Key = keyIn(string(key))
 		if a.Key == "" {
 			return Errorf("api.api_key_file: %s is empty", a.APIKeyFile)
 		}
 	}
 	if len(a.Key) > maxKeyBytes || strings.ContainsFunc(string(a.Key), func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return Errorf("the API key of $COGNIGY_API_KEY or api.api_key_file is no single word of printable ASCII: look for a line break or a second line in it")
+		return Errorf("the API key of $COGNIGY_API_KEY or api.api_key_file is no single word of printable ASCII: look for a line break, a second line, or a letter of another alphabet in it")
 	}
 	var missing []string
 	if a.BaseURL == "" {
@@ -357,6 +364,39 @@ func (a *API) Validate() error {
 	}
 	return nil
 }
+
+// keyName is what stands before a key in a file that a shell reads.
+var keyName = regexp.MustCompile(`(?i)^(?:export\s+)?[a-z_-]*key\s*[=:]\s*`)
+
+// keyIn is the key that a text holds, without what editors and shells put around it:
+// blanks, a byte order mark, two bytes for each character, its name, quotes.
+func keyIn(text string) Secret {
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		if b := []byte(text); len(b) >= 2 && order.Uint16(b) == 0xfeff {
+			var wide []uint16
+			for ; len(b) >= 2; b = b[2:] {
+				wide = append(wide, order.Uint16(b))
+			}
+			text = string(utf16.Decode(wide))
+		}
+	}
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	if value := keyName.ReplaceAllString(text, ""); value != "" { // else the key ends like that
+		text = value
+	}
+	return Secret(unquoted(text))
+}
+
+// unquoted is a text without blanks and a pair of quotes around it.
+func unquoted(s string) string {
+	if s = strings.TrimSpace(s); len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		s = strings.TrimSpace(s[1 : len(s)-1])
+	}
+	return s
+}
+
+// inAddress finds the id of a project in its address in the browser.
+var inAddress = regexp.MustCompile(`^https?://.*/project/([^/?#]+)`)
 
 // maxKeyBytes bounds the API key: anything larger is not what was meant.
 const maxKeyBytes = 4096

@@ -147,6 +147,31 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestProjectAsPasted(t *testing.T) {
+	const id = "65f0000000000000000000aa"
+	for _, pasted := range []string{" " + id + "\t\n", `"` + id + `"`, "https://trial.cognigy.ai/project/" + id, "https://trial.cognigy.ai/project/" + id + "/65f0000000000000000000bb/contacts?x=1"} {
+		cfg := valid()
+		cfg.API.ProjectID = pasted
+		if err := validate(&cfg); err != nil || cfg.API.ProjectID != id {
+			t.Errorf("%q: %q, %v", pasted, cfg.API.ProjectID, err)
+		}
+	}
+	cfg := valid()
+	cfg.API.ProjectID = "https://trial.cognigy.ai/projects"
+	if err := validate(&cfg); err == nil || !strings.Contains(err.Error(), "https://trial.cognigy.ai/projects") {
+		t.Errorf("an address without a project: %v", err)
+	}
+}
+
+// A key that ends as a name does is left as it is.
+func TestKeysAreNotCut(t *testing.T) {
+	for _, key := range []string{"aGVsbG8=", "abckey=", "a=b", "key"} {
+		if got := keyIn(key); string(got) != key {
+			t.Errorf("%q: %q", key, string(got))
+		}
+	}
+}
+
 func TestDefaultRate(t *testing.T) {
 	c := valid()
 	if err := c.Validate(); err != nil || c.Rate != DefaultRate {
@@ -165,10 +190,20 @@ func TestKeyFile(t *testing.T) {
 		content string
 		ok      bool
 	}{
-		"with a line end": {"s3cret-key\r\n", true},
-		"empty":           {"\n", false},
-		"two words":       {"s3cret-key other", false},
-		"large":           {strings.Repeat("s3cret-key", 1000), false},
+		"with a line end":              {"s3cret-key\r\n", true},
+		"empty":                        {"\n", false},
+		"two words":                    {"s3cret-key other", false},
+		"UTF-8 with a mark":            {"\ufeffs3cret-key\n", true},
+		"UTF-16":                       {"\xff\xfes\x003\x00c\x00r\x00e\x00t\x00-\x00k\x00e\x00y\x00\r\x00\n\x00", true},
+		"UTF-16, the other":            {"\xfe\xff\x00s\x003\x00c\x00r\x00e\x00t\x00-\x00k\x00e\x00y", true},
+		"in quotes":                    {`"s3cret-key"`, true},
+		"in single quotes":             {"'s3cret-key' \n", true},
+		"of a shell":                   {"export COGNIGY_API_KEY='s3cret-key'\n", true},
+		"with its name":                {"KEY=s3cret-key\r\n", true},
+		"as a header":                  {"X-API-Key: s3cret-key\n", true},
+		"of a script":                  {"export COGNIGY_API_KEY=s3cret-key\nexport OTHER=1\n", false},
+		"with a blank of another kind": {"s3cret\u00a0key", false},
+		"large":                        {strings.Repeat("s3cret-key", 1000), false},
 	} {
 		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 			t.Fatal(err)

@@ -128,7 +128,12 @@ func (d *Display) startBar(v View) (stop func()) {
 		}
 		return " "
 	}
-	pace := func() []part { return slices.Concat(v.waits(), v.speed(), v.quota()) }
+	pace := func() []part {
+		if trouble := v.trouble(); trouble != "" {
+			return []part{{"nothing works: " + trouble, red}}
+		}
+		return slices.Concat(v.waits(), v.speed(), v.quota())
+	}
 	bar := p.AddBar(barSteps,
 		mpb.BarRemoveOnComplete(),
 		mpb.BarWidth(60),
@@ -177,12 +182,15 @@ func (d *Display) fit(parts []part, width int) string {
 	room := width - 2
 	for _, p := range parts {
 		room -= utf8.RuneCountInString(separator + p.text)
-		if room < 0 {
+		if room < 0 && len(parts) > 1 {
 			break
 		}
 		text := p.text
+		if keep := utf8.RuneCountInString(text) + room - 1; room < 0 && keep > 0 {
+			text = string([]rune(text)[:keep]) + "…"
+		}
 		if d.colored && p.color != "" {
-			text = fmt.Sprintf("\x1b[%sm%s\x1b[0m", p.color, p.text)
+			text = fmt.Sprintf("\x1b[%sm%s\x1b[0m", p.color, text)
 		}
 		line += separator + text
 		separator = " · "

@@ -3,11 +3,16 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"importer/importer/contact"
+	"importer/importer/pace"
+	"importer/internal/report"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,10 +142,53 @@ func TestFit(t *testing.T) {
 	if got := plain.fit(parts, 20); got != " 10 created" {
 		t.Errorf("in 20 columns: %q", got)
 	}
+	if got := plain.fit(parts[:1], 10); got != " 10 crea…" {
+		t.Errorf("one part in 10 columns: %q", got)
+	}
 	if got := colored.fit(parts, 80); got != " \x1b[32m10 created\x1b[0m · \x1b[31m2 rejected\x1b[0m" {
 		t.Errorf("in colour: %q", got)
 	}
 }
+
+// While nothing works the plain line and the page say why, and a source that is to be
+// kept out is.
+func TestTroubleIsShown(t *testing.T) {
+	var progress contact.Progress
+	v := View{Progress: &progress, Pacer: pace.NewPacer(pace.Rate{}, pace.PacerOptions{}), Input: noInput{}}
+	page := func() string {
+		path := filepath.Join(t.TempDir(), "r.ndjson")
+		if err := os.WriteFile(path, []byte(`{"kind":"run","run":"01J","at":"2026-01-01T00:00:00.000Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"x","project_id":"y"}`+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		live := report.NewLive(path, v.now)
+		defer live.Close()
+		w := httptest.NewRecorder()
+		live.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		return w.Body.String()
+	}
+	const said = `nobody listens for "ann@example.com"`
+	if text := v.line() + page(); strings.Contains(text, "othing works") {
+		t.Errorf("without trouble: %s", text)
+	}
+	progress.Fail(&contact.APIError{Failure: contact.Failure{Detail: said, Hint: "look"}})
+	if !strings.HasSuffix(v.line(), "; nothing works: "+said+"; look") || !strings.Contains(html.UnescapeString(page()), "<b>Nothing works:</b> "+said+"; look") {
+		t.Errorf("%s\n%s", v.line(), page())
+	}
+	v.Redact = true
+	if text := v.line() + page(); strings.Contains(text, "ann@") || !strings.Contains(text, "nobody listens") {
+		t.Errorf("redacted: %s", text)
+	}
+	progress.Work()
+	if text := v.line() + page(); strings.Contains(text, "othing works") {
+		t.Errorf("after the trouble: %s", text)
+	}
+}
+
+type noInput struct{}
+
+func (noInput) Size() int64        { return 0 }
+func (noInput) BytesRead() int64   { return 0 }
+func (noInput) Rows() contact.Rows { return func(func(contact.Row, error) bool) {} }
 
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{

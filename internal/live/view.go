@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/internal/report"
 	"importer/internal/words"
 )
 
@@ -18,6 +19,7 @@ type View struct {
 	Pacer    *pace.Pacer
 	Input    Input
 	Started  time.Time
+	Redact   bool // quote nothing of the source
 
 	total  int64 // rows of the input, where they were counted; 0: go by bytes
 	before int64 // contacts that earlier runs settled for good: they need no request
@@ -162,6 +164,18 @@ func (v View) waits() []part {
 	return nil
 }
 
+// trouble is why nothing works, if that is so.
+func (v View) trouble() string {
+	switch problem := v.Progress.Snapshot().Trouble; {
+	case problem == nil:
+		return ""
+	case v.Redact:
+		return contact.WithoutValues(problem.Error())
+	default:
+		return problem.Error()
+	}
+}
+
 // quota is how much of the window is used, such as "quota 812 of 1,000".
 func (v View) quota() []part {
 	s := v.Pacer.State()
@@ -169,6 +183,11 @@ func (v View) quota() []part {
 		return nil
 	}
 	return []part{{fmt.Sprintf("quota %s of %s", words.Comma(s.Used), words.Comma(s.Quota)), ""}}
+}
+
+// now is how the run stands, for its page.
+func (v View) now() report.Now {
+	return report.Now{Share: v.share(), Counts: v.counts(), Pace: joined(v.speed(), v.waits()), Quota: joined(v.quota()), Trouble: v.trouble()}
 }
 
 func (v View) line() string {
@@ -180,6 +199,9 @@ func (v View) line() string {
 		if more != "" {
 			text += "; " + more
 		}
+	}
+	if trouble := v.trouble(); trouble != "" {
+		text += "; nothing works: " + trouble
 	}
 	return text
 }

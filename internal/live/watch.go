@@ -109,9 +109,7 @@ func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() err
 
 // serve serves the page and the metrics of the run until stop.
 func (w *Watch) serve(addr string, v View, path string) (stop func() error, err error) {
-	page := report.NewLive(path, func() report.Now {
-		return report.Now{Share: v.share(), Counts: v.counts(), Pace: joined(v.speed(), v.waits()), Quota: joined(v.quota())}
-	})
+	page := report.NewLive(path, v.now)
 	stopListening, err := listen(addr, page, w.metrics.Handler(), w.log)
 	if err != nil {
 		return nil, err

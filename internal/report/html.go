@@ -20,6 +20,8 @@ type Now struct {
 	Counts string
 	Pace   string
 	Quota  string
+	// Trouble is why nothing works; empty: the API answers.
+	Trouble string
 }
 
 //go:embed page.html

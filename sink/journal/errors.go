@@ -22,6 +22,8 @@ type MismatchError struct {
 	What   string // "project", "base URL" or "mode"
 	Was    string // in the report
 	Now    string // in this run
+
+	nothingIn bool // it is only of another place, and holds no row that is in or may be in
 }
 
 func (e *MismatchError) Error() string {

@@ -28,6 +28,10 @@ const flushAfter = 500 * time.Millisecond
 // disk, the lines are kept for a last attempt in Close.
 type Journal struct {
 	*contents
+	// Replaced is where a report was moved that was of another project or base URL, and
+	// held no row that is in or may be in; empty: there was none.
+	Replaced string
+
 	options Options
 	lock    *lockFile
 	file    file
@@ -121,7 +125,7 @@ func (j *Journal) Unsent(keys []contact.Key) error {
 // announce writes keys on disk before it returns. What could not be announced is
 // not sent, and must not seem to be: it is not kept for a last attempt.
 func (j *Journal) announce(keys []contact.Key, line func(keyList) Line) error {
-	if err := j.named(); err != nil {
+	if err := j.untouched(); err != nil {
 		return j.fail(err)
 	}
 	if err := j.appendKeys(keys, false, line); err != nil {
@@ -219,6 +223,9 @@ func (j *Journal) Traffic(t contact.Traffic) error {
 
 // End writes the end line, on disk before it returns. It is the last line.
 func (j *Journal) End(s contact.Summary) error {
+	if err := j.untouched(); err != nil {
+		return j.fail(err)
+	}
 	return j.appendSynced(&End{Run: s.Run, stamp: now(), Status: s.Status, Summary: &s})
 }
 
@@ -277,7 +284,7 @@ func (j *Journal) write(line []byte, keep bool) {
 // of the line that failed. The lines before that have not met an fsync either.
 // That it fails for want of room is no news. The caller holds mu.
 func (j *Journal) rescue() error {
-	if err := j.named(); err != nil {
+	if _, err := j.named(); err != nil {
 		return err
 	}
 	if err := cut(j.lock.report, j.size); err != nil {
@@ -331,17 +338,32 @@ func (j *Journal) flush() error {
 	return j.err
 }
 
-// named tells whether the file still has its name. Keys announced in a file
-// that nobody finds again would be sent twice.
-func (j *Journal) named() error {
+// named tells whether the file still has its name, and how long it is. Keys announced
+// in a file that nobody finds again would be sent twice.
+func (j *Journal) named() (size int64, err error) {
 	info, err := os.Stat(j.report)
 	if err == nil && os.SameFile(info, j.info) {
-		return nil
+		return info.Size(), nil
 	}
 	if err == nil {
 		err = errors.New("another file has its name")
 	}
-	return fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", j.report, err)
+	return 0, fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", j.report, err)
+}
+
+// untouched tells whether the file has its name and nobody else has written to it
+// or cut it, as log rotation does and an editor that saves what it read before.
+func (j *Journal) untouched() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	size, err := j.named()
+	if err == nil && size != j.size {
+		err = fmt.Errorf("the report %s was changed during the run, by an editor, a copy or log rotation: it has %d bytes, and the run has written %d; restore it before the next run, or rows will be sent twice", j.report, size, j.size)
+	}
+	return err
 }
 
 // fail breaks the journal, and returns the error that broke it first.

@@ -360,6 +360,25 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 			}
 			return r.Sending(keys("a"))
 		},
+		"cut, as log rotation does": func(r *Journal, d *disk) error {
+			if err := os.Truncate(r.report, 0); err != nil {
+				return err
+			}
+			if err := r.Append(outcome("a", contact.Existing)); err != nil {
+				return err
+			}
+			return r.Sending(keys("a"))
+		},
+		"an old copy put back": func(r *Journal, d *disk) error {
+			old, err := os.ReadFile(r.report)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(r.Append(outcome("a", contact.Existing)), os.WriteFile(r.report, old, 0o600)); err != nil {
+				return err
+			}
+			return r.End(contact.Summary{})
+		},
 		"replaced by a folder": func(r *Journal, d *disk) error {
 			if err := errors.Join(os.Remove(r.report), os.Mkdir(r.report, 0o700)); err != nil {
 				return err

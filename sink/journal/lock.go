@@ -7,17 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
 
-// lockFile is a lock beside the report, <report>.lock. It is not the report
-// itself that is locked: --restart moves the report away, Windows would keep
-// others from reading a locked file, and the process id of the holder needs a
-// place. The operating system frees the lock of a dead process.
+// lockFile is a lock beside the report, <report>.lock: --restart moves the report
+// away, and the process id of the holder needs a place. Once the report is there it
+// is locked itself as well, because it may have another name, a hard link, with
+// another lock beside it. The operating system frees the locks of a dead process.
 type lockFile struct {
 	report string // the file that is written, whatever links lead there
 	flock  *flock.Flock
+	file   *flock.Flock // of the report itself; nil: not taken
 }
 
 // takeLock takes the lock of a report, or returns a *LockedError at once.
@@ -28,7 +30,7 @@ func takeLock(report string) (*lockFile, error) {
 		l := &lockFile{report: real, flock: flock.New(path)}
 		ok, err := l.flock.TryLock()
 		if err != nil {
-			return nil, fmt.Errorf("locking the report %s: %w; the report needs a folder that can be written to: choose one with --report", report, err)
+			return nil, lockError(report, err)
 		}
 		if !ok {
 			return nil, &LockedError{Report: report, PID: readPID(path)}
@@ -47,16 +49,54 @@ func takeLock(report string) (*lockFile, error) {
 	}
 }
 
-// unlock frees the lock and removes its file.
+// lockReport locks the report itself, which is there and has the name report for its
+// user. Not on Windows, where nobody else could read it then.
+func (l *lockFile) lockReport(report string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	if err := l.unlockReport(); err != nil {
+		return err
+	}
+	file := flock.New(l.report, flock.SetFlag(os.O_RDONLY))
+	ok, err := file.TryLock()
+	switch {
+	case err != nil:
+		return lockError(report, err)
+	case !ok:
+		return &LockedError{Report: report}
+	}
+	l.file = file
+	return nil
+}
+
+func (l *lockFile) unlockReport() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Unlock()
+}
+
+// lockError says what to do about a lock that cannot be had from the system.
+func lockError(report string, err error) error {
+	hint := "the report needs a folder that can be written to: choose one with --report"
+	if errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported) {
+		hint = "this file system has no locks, such as a network share without its lock service: choose a report on a local disk with --report"
+	}
+	return fmt.Errorf("locking the report %s: %w; %s", report, err, hint)
+}
+
+// unlock frees the locks and removes the file of the one beside the report.
 func (l *lockFile) unlock() error {
+	err := l.unlockReport()
 	if runtime.GOOS == "windows" {
 		// An open file cannot be removed there. Where another run has opened it
 		// since, it stays, and is that run's to remove.
-		err := l.flock.Unlock()
+		err = errors.Join(err, l.flock.Unlock())
 		_ = os.Remove(l.flock.Path())
 		return err
 	}
-	return errors.Join(os.Remove(l.flock.Path()), l.flock.Unlock())
+	return errors.Join(err, os.Remove(l.flock.Path()), l.flock.Unlock())
 }
 
 // named tells whether the locked file is still the one of that name.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"importer/internal/files"
 	"io/fs"
 	"os"
@@ -35,7 +36,7 @@ type Options struct {
 // Open opens or creates the journal at path, locks it, and replays it. Where path is
 // a symbolic link, all this is about the file that it leads to. Its errors are a
 // *LockedError where another run holds it, a *MismatchError where it belongs to
-// another import, a *CorruptError where it cannot be read, or one of the file
+// another import and says of any row that it is in or may be in, a *CorruptError where it cannot be read, or one of the file
 // system. The file is changed only when there is no error.
 //
 // The caller owns the Journal and closes it.
@@ -55,8 +56,16 @@ func Open(path string, o Options) (*Journal, error) {
 		return nil, err
 	}
 	j, err := openLocked(path, lock, o)
+	spent := isSpent(err)
+	if spent {
+		o.Restart = true
+		j, err = openLocked(path, lock, o)
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
+	}
+	if !spent {
+		j.Replaced = ""
 	}
 	return j, nil
 }
@@ -64,13 +73,14 @@ func Open(path string, o Options) (*Journal, error) {
 func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) {
 	now := time.Now()
 	var earlier *sentWindow
+	aside := ""
 	if o.Restart {
 		if o.After != nil {
 			earlier = &o.After.sent
 		} else {
 			earlier = earlierSent(lock.report, o, now)
 		}
-		if err := setAside(lock.report); err != nil {
+		if aside, err = setAside(lock.report); err != nil {
 			return nil, err
 		}
 	}
@@ -83,6 +93,9 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			err = errors.Join(err, f.Close())
 		}
 	}()
+	if err := lock.lockReport(path); err != nil {
+		return nil, err
+	}
 	if err := files.SyncDir(filepath.Dir(lock.report)); err != nil {
 		return nil, fmt.Errorf("opening the report %s: %w", path, err)
 	}
@@ -105,7 +118,7 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
-	return &Journal{contents: c, options: o, lock: lock, file: f, info: info, size: c.bytes, synced: c.bytes}, nil
+	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, synced: c.bytes}, nil
 }
 
 // matches tells whether the journal belongs to the run to come.
@@ -113,10 +126,11 @@ func (c *contents) matches(o Options) error {
 	if c.first == nil {
 		return nil
 	}
+	nothingIn := c.keys.Len() == c.keys.Count(contact.Rejected)+c.keys.Count(contact.Failed)
 	for _, m := range []MismatchError{
-		{c.report, "project", c.first.ProjectID, o.Header.ProjectID},
-		{c.report, "base URL", c.first.BaseURL, o.Header.BaseURL},
-		{c.report, "mode", c.first.Mode, o.Header.Mode},
+		{c.report, "project", c.first.ProjectID, o.Header.ProjectID, nothingIn},
+		{c.report, "base URL", c.first.BaseURL, o.Header.BaseURL, nothingIn},
+		{c.report, "mode", c.first.Mode, o.Header.Mode, false},
 	} {
 		if m.What == "mode" && o.Successor && c.whole {
 			continue
@@ -126,6 +140,14 @@ func (c *contents) matches(o Options) error {
 		}
 	}
 	return nil
+}
+
+// isSpent tells whether a journal was refused because it is of another project or
+// base URL, and holds no row that is in or may be in. A first run with a wrong
+// address leaves such a one.
+func isSpent(err error) bool {
+	mismatch, ok := errors.AsType[*MismatchError](err)
+	return ok && mismatch.nothingIn
 }
 
 // earlierSent is what a journal that is about to be set aside says of requests in
@@ -148,13 +170,14 @@ func earlierSent(path string, o Options, now time.Time) *sentWindow {
 }
 
 // setAside renames the report to the first of <report>.1, <report>.2 … that is
-// free. The caller holds its lock.
-func setAside(path string) error {
+// free, and returns that name; empty where there is no report. The caller holds its
+// lock.
+func setAside(path string) (aside string, err error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return "", nil
 	}
 	for n := 1; ; n++ {
-		aside := fmt.Sprintf("%s.%d", path, n)
+		aside = fmt.Sprintf("%s.%d", path, n)
 		_, err := os.Lstat(aside)
 		if err == nil {
 			continue
@@ -163,9 +186,9 @@ func setAside(path string) error {
 			err = os.Rename(path, aside)
 		}
 		if err != nil {
-			return fmt.Errorf("moving the report aside: %w", err)
+			return "", fmt.Errorf("moving the report aside: %w", err)
 		}
-		return nil
+		return aside, nil
 	}
 }
 

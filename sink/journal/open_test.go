@@ -20,7 +20,9 @@ import (
 
 func TestAnotherImport(t *testing.T) {
 	path := reportPath(t)
-	must(t, begun(t, path, options()).Close())
+	r := begun(t, path, options())
+	must(t, r.Append(outcome("a", contact.Existing)))
+	must(t, r.Close())
 	before := readLines(t, path)
 	for what, change := range map[string]func(*Header){
 		"project":  func(h *Header) { h.ProjectID = "65f0000000000000000000bb" },
@@ -40,6 +42,41 @@ func TestAnotherImport(t *testing.T) {
 	must(t, open(t, path, o).Close())
 	if got := readLines(t, path); len(got) != len(before) || got[0] != before[0] {
 		t.Errorf("the report was changed: %q", got)
+	}
+}
+
+// A report that holds no row that is in or may be in stands in nobody's way: it is
+// set aside where the address or the project was corrected.
+func TestAReportOfAnotherProjectThatHoldsNothing(t *testing.T) {
+	for _, c := range []struct {
+		status contact.Status
+		aside  bool
+	}{{0, true}, {contact.Invalid, true}, {contact.Failed, true}, {contact.Rejected, true}, {contact.Unknown, false}, {contact.InDoubt, false}, {contact.Created, false}, {contact.Existing, false}} {
+		path := reportPath(t)
+		r := begun(t, path, options())
+		if c.status != 0 && c.status != contact.Invalid && c.status != contact.Existing {
+			must(t, r.Sending(keys("a")))
+		}
+		if c.status != 0 && c.status != contact.InDoubt {
+			must(t, r.Append(outcome("a", c.status)))
+		}
+		must(t, r.Close())
+		o := options()
+		o.Header.ProjectID = "65f0000000000000000000bb"
+		_, readErr := Read(path, o)
+		r, err := Open(path, o)
+		if c.aside != (err == nil) || c.aside != (readErr == nil) || c.aside && r.Replaced != path+".1" {
+			t.Errorf("%v: %v, %v", c.status, err, readErr)
+		}
+		if err == nil {
+			must(t, r.Begin())
+			must(t, r.Close())
+			must(t, open(t, path, o).Close())
+		}
+		o.Header.Mode = "upsert"
+		if _, err := Open(path, o); err == nil {
+			t.Errorf("%v: a report of another mode was opened", c.status)
+		}
 	}
 }
 
@@ -96,6 +133,8 @@ func TestWhatIsNoReport(t *testing.T) {
 		file("json", "{\"a\":1}\n"):     `line 1 has no member "kind"`,
 		file("long", strings.Repeat(" ", maxLine+1)): "line 1 is longer than",
 		filepath.Join(notes, "r"):                    "not a directory",
+		file("bom", "\ufeff{}\n"):                    "begins with a byte order mark, which an editor put there: save the file as UTF-8 without one",
+		file("utf-16", "\xff\xfe{\x00}\x00\n\x00"):   "begins with a byte order mark",
 	} {
 		if runtime.GOOS == "windows" && want == "not a directory" {
 			continue
@@ -180,6 +219,34 @@ func TestLockOfTwoHandles(t *testing.T) {
 	must(t, r.Append(outcome("a", contact.Existing))) // the refused one changed nothing
 	must(t, r.Close())
 	must(t, open(t, path, options()).Close())
+}
+
+// A hard link is another name of the same report: one lock holds for both.
+func TestLockOfAHardLink(t *testing.T) {
+	path, link := reportPath(t), filepath.Join(t.TempDir(), "link")
+	must(t, begun(t, path, options()).Close())
+	if err := os.Link(path, link); err != nil || runtime.GOOS == "windows" {
+		t.Skip(err)
+	}
+	r := open(t, path, options())
+	_, err := Open(link, options())
+	if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != link {
+		t.Errorf("opened under another name: %v", err)
+	}
+	if _, err := Purge(link); err == nil {
+		t.Error("purged under another name")
+	}
+	must(t, r.Close())
+	must(t, open(t, link, options()).Close())
+	must(t, open(t, path, options()).Close())
+}
+
+func TestFileSystemWithoutLocks(t *testing.T) {
+	for _, none := range []error{syscall.ENOLCK, syscall.ENOTSUP, syscall.ENOSYS} {
+		if err := lockError("r", none); !errors.Is(err, none) || !strings.Contains(err.Error(), "a local disk with --report") {
+			t.Error(err)
+		}
+	}
 }
 
 // A report whose name is a link that leads nowhere yet, by way of a link to its

@@ -26,12 +26,15 @@ func Purge(path string) (rows int64, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.unlock()) }()
-	path = lock.report
-	in, err := os.Open(path)
+	in, err := os.Open(lock.report)
 	if err != nil {
 		return 0, fmt.Errorf("opening the report: %w", err)
 	}
 	defer in.Close()
+	if err := lock.lockReport(path); err != nil {
+		return 0, err
+	}
+	path = lock.report
 	err = files.Replace(path, func(w io.Writer) error {
 		var err error
 		rows, err = purge(w, newReader(path, in, 0))

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,9 @@ func (r *Reader) next() (Line, error) {
 	b, err := r.bytes()
 	if err != nil {
 		return nil, err
+	}
+	if r.offset == 0 && (bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))) {
+		return nil, r.corrupt("begins with a byte order mark, which an editor put there: save the file as UTF-8 without one")
 	}
 	l, err := parseLine(b[:len(b)-1])
 	if err != nil {

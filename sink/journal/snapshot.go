@@ -38,7 +38,10 @@ func Read(path string, o Options) (*Snapshot, error) {
 		err = c.matches(o)
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		if err = errors.Join(err, f.Close()); isSpent(err) {
+			return empty, nil
+		}
+		return nil, err
 	}
 	return &Snapshot{contents: c, close: f.Close}, nil
 }

@@ -47,7 +47,7 @@ const (
 	// mostly does for a tenth of a millisecond; twice that the next time, and so on.
 	lockedAgain    = 200 * time.Microsecond
 	lockedAgainMax = 50 * time.Millisecond
-	// lockPatience is how long to wait for the lock at the beginning and at the end.
+	// lockPatience is how long to wait for the lock: then somebody sleeps on it.
 	lockPatience = 5 * time.Second
 	// blocks is into how many leases a quota is divided among several runs, and
 	// blocksAlone for one.
@@ -74,7 +74,8 @@ type Ledger struct {
 	flush  *time.Timer
 	closed bool
 
-	locked time.Duration // how long the last exchange was put off, because of the lock
+	locked   time.Duration // how long the last exchange was put off, because of the lock
+	lockedAt time.Time     // when the first one was
 
 	spent  []spent   // as the file had it at the last exchange,
 	leased int       // and what the other runs held then
@@ -222,9 +223,13 @@ func (l *Ledger) lockFile() error {
 	defer cancel()
 	_, err := l.lock.TryLockContext(ctx, time.Millisecond)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s has been locked by another process for %v", l.lock.Path(), lockPatience)
+		return l.heldTooLong()
 	}
 	return err
+}
+
+func (l *Ledger) heldTooLong() error {
+	return fmt.Errorf("%s has been locked by another process for %v", l.lock.Path(), lockPatience)
 }
 
 func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+id+".lock") }
@@ -264,6 +269,12 @@ func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
 		return 0, fmt.Errorf("shared quota: %w", err)
 	}
 	if !locked {
+		switch {
+		case l.locked == 0:
+			l.lockedAt = now
+		case now.Sub(l.lockedAt) >= lockPatience:
+			return 0, fmt.Errorf("shared quota: %w", l.heldTooLong())
+		}
 		l.locked = min(max(2*l.locked, lockedAgain), lockedAgainMax)
 		return l.locked, nil
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"importer/importer/pace"
 	"io"
@@ -38,7 +39,8 @@ func playRun(dir, requests string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := pace.NewPacer(processRate, pace.PacerOptions{Ledger: l})
+	var unshared error
+	p := pace.NewPacer(processRate, pace.PacerOptions{Ledger: l, Unshared: func(err error) { unshared = err }})
 	for range n {
 		bought, err := p.Wait(context.Background())
 		if err != nil {
@@ -49,10 +51,7 @@ func playRun(dir, requests string, out io.Writer) error {
 		}
 		p.Done(bought, nil)
 	}
-	if s := p.State(); s.Unshared != nil {
-		return s.Unshared
-	}
-	return l.Close()
+	return errors.Join(unshared, l.Close())
 }
 
 func startRun(t *testing.T, dir string, requests int) (*exec.Cmd, *bufio.Scanner) {
