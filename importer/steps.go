@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -239,11 +238,7 @@ func (e *engine) confirm(t *task) answer {
 		return got
 	}
 	if slices.ContainsFunc(found, func(f contact.Found) bool { return f.ID == t.ID }) {
-		t.problem = &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
-			HTTP:   http.StatusNotFound,
-			Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", t.ID),
-			Hint:   "a cache on the way to the API may be behind; the next run tries it again",
-		}}
+		t.problem = listedAndGone(t.ID)
 		switch t.retry.After(contact.Transient, true) {
 		case pace.Later:
 			return later
