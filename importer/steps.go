@@ -144,9 +144,6 @@ func (e *engine) read(t *task) answer {
 	}
 	f, err := e.readProfile(t)
 	if got := e.judgeChange(t, err); got != ok {
-		if got == gone && t.lost && t.written != nil {
-			return ok
-		}
 		return got
 	}
 	switch {
@@ -200,14 +197,10 @@ func (e *engine) readProfile(t *task) (contact.Found, error) {
 
 // change sends one request that changes the profile of a row.
 func (e *engine) change(t *task, request func(context.Context) error) answer {
-	got := e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
+	return e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
 		t.Attempts++
 		return request(ctx)
 	}))
-	if got == gone && t.lost && t.written != nil {
-		return ok // an earlier attempt did it
-	}
-	return got
 }
 
 func (e *engine) judgeChange(t *task, err error) answer {
@@ -247,7 +240,10 @@ func (e *engine) confirm(t *task) answer {
 		}
 	}
 	t.holders, t.unmet = found, len(found) > 0
-	if len(found) > 0 {
+	switch {
+	case t.lost && t.written != nil && t.written.Undo() == change.UndoDelete:
+		return ok // a delete whose answer was lost did it
+	case len(found) > 0:
 		return somebody
 	}
 	return nobody
