@@ -267,11 +267,11 @@ var (
 		table{
 			{begin, ok, undoubted, do(read)},
 			{read, same, undoubted, settleAs(contact.Updated)},
-			{read, ok, undoubted, settleAs(contact.Deleted)}, // a delete whose answer was lost did it
 			{read, changed, undoubted, endAs(undoKept)},
 			{write, ok, undoubted, settleAs(contact.Updated)},
 			{remove, ok, undoubted, settleAs(contact.Deleted)},
 			{read | write | remove, gone, undoubted, do(confirm)},
+			{confirm, ok, undoubted, settleAs(contact.Deleted)}, // a delete whose answer was lost did it
 			{confirm, nobody | somebody, undoubted, settleAs(contact.Deleted).with(undoGone)},
 			{confirm, later, undoubted, afterPause(read)},
 			{read | write | remove | confirm, refused | barred | exhausted, undoubted, endAs(notRemoved)},

@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -145,9 +144,6 @@ func (e *engine) read(t *task) answer {
 	}
 	f, err := e.readProfile(t)
 	if got := e.judgeChange(t, err); got != ok {
-		if got == gone && t.lost && t.written != nil {
-			return ok
-		}
 		return got
 	}
 	switch {
@@ -201,14 +197,10 @@ func (e *engine) readProfile(t *task) (contact.Found, error) {
 
 // change sends one request that changes the profile of a row.
 func (e *engine) change(t *task, request func(context.Context) error) answer {
-	got := e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
+	return e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
 		t.Attempts++
 		return request(ctx)
 	}))
-	if got == gone && t.lost && t.written != nil {
-		return ok // an earlier attempt did it
-	}
-	return got
 }
 
 func (e *engine) judgeChange(t *task, err error) answer {
@@ -239,11 +231,7 @@ func (e *engine) confirm(t *task) answer {
 		return got
 	}
 	if slices.ContainsFunc(found, func(f contact.Found) bool { return f.ID == t.ID }) {
-		t.problem = &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
-			HTTP:   http.StatusNotFound,
-			Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", t.ID),
-			Hint:   "a cache on the way to the API may be behind; the next run tries it again",
-		}}
+		t.problem = listedAndGone(t.ID)
 		switch t.retry.After(contact.Transient, true) {
 		case pace.Later:
 			return later
@@ -252,7 +240,10 @@ func (e *engine) confirm(t *task) answer {
 		}
 	}
 	t.holders, t.unmet = found, len(found) > 0
-	if len(found) > 0 {
+	switch {
+	case t.lost && t.written != nil && t.written.Undo() == change.UndoDelete:
+		return ok // a delete whose answer was lost did it
+	case len(found) > 0:
 		return somebody
 	}
 	return nobody

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// A WrittenRow is what a report says was written for one key.
+// A WrittenRow is what a report says of a key that is in, or may be.
 type WrittenRow struct {
 	Key        contact.Key
-	ID         string
+	ID         string         // empty where the report does not know it
 	Digest     contact.Digest // of the row that was sent last
 	Status     contact.Status // the last one
 	Created    bool           // by a run of this report
@@ -17,6 +17,7 @@ type WrittenRow struct {
 	Previous   *contact.Profile // what updates took away; nil where that was not kept
 	ContactIDs []string
 	Place      contact.Place // zero where it is missing from the source
+	Doubt      bool          // the report does not know whether it is as it says
 	Seen       bool          // it was dealt with
 }
 
@@ -25,6 +26,7 @@ type Undo uint8
 
 const (
 	UndoNothing    Undo = iota // nothing was changed
+	UndoNameless               // it was written, and its profile is not known
 	UndoImpossible             // what was there before is not known
 	UndoDelete                 // it was created
 	UndoRestore                // it was updated
@@ -34,6 +36,10 @@ const (
 // Undo is how the row is undone.
 func (r *WrittenRow) Undo() Undo {
 	switch {
+	case r.ID == "" && (r.Status == contact.Created || r.Status == contact.Updated):
+		return UndoNameless
+	case r.ID == "":
+		return UndoNothing
 	case r.Status == contact.Deleted && r.Created:
 		return UndoNothing
 	case r.Status == contact.Deleted:

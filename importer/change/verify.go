@@ -16,6 +16,10 @@ const (
 	// VerdictThere is a profile that is there and that nothing could be compared
 	// with: the source does not hold its row any more, or holds another version.
 	VerdictThere Verdict = "there"
+	// VerdictUnverifiable is a row of which it cannot be told: its profile cannot be
+	// read, its profile id is not known and no look-up finds it, or the report does
+	// not know whether it is in.
+	VerdictUnverifiable Verdict = "unverifiable"
 )
 
 // A Difference is one member of a profile that is not as it was sent.

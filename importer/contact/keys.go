@@ -2,6 +2,7 @@ package contact
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -73,6 +74,18 @@ func (k *Keys) Count(s Status) int {
 		}
 	}
 	return n
+}
+
+// Doubtful ranges over the keys that may be in the API or not, as far as earlier
+// runs know.
+func (k *Keys) Doubtful() iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for key, e := range k.known {
+			if s := e.status(); (s == InDoubt || s == Unknown) && !yield(key) {
+				return
+			}
+		}
+	}
 }
 
 // See notes that a row of this input has a key. Where an earlier row had it, the

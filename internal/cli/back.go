@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
+	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -25,17 +27,13 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 	cmd.Args = oneReport
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		b, err := openBack(cmd, args[0], env)
-		if err != nil {
-			return err
-		}
-		if err = b.connect(); err == nil {
-			b.written, err = state.NewWritten()
-			err = b.keep(b.written, err)
-		}
 		if err == nil {
-			err = run(b, cmd.Context())
+			err = b.close(b.run(cmd.Context(), run))
 		}
-		return b.close(err)
+		if asked, _ := cmd.Flags().GetBool("json"); asked && err != nil && (b == nil || !b.printed) {
+			return also(err, sink.WriteJSON(env.Stdout, stoppedBefore{contact.Stopped, err.Error()}))
+		}
+		return err
 	}
 	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")
@@ -51,6 +49,24 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		cmd.Flags().Lookup(name).Usage = usage
 	}
 	return cmd
+}
+
+// stoppedBefore is what a command prints that ended before it did anything.
+type stoppedBefore struct {
+	Status contact.RunStatus `json:"status"`
+	Reason string            `json:"reason"`
+}
+
+func (b *lookBack) run(ctx context.Context, run func(*lookBack, context.Context) error) error {
+	err := b.connect()
+	if err == nil {
+		b.written, err = state.NewWritten()
+		err = b.keep(b.written, err)
+	}
+	if err != nil {
+		return err
+	}
+	return run(b, ctx)
 }
 
 // openBack reads the beginning of a report, and makes a session for the project that

@@ -135,6 +135,9 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	if n := i.input.Skipped(); n > 0 {
 		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
 	}
+	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
+		i.log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
+	}
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects = strings.Join(rejectFiles, ", ")
 	summary, err = i.end(summary, also(err, rejectsErr))
@@ -143,6 +146,18 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	})))
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.NotIn() == 0, err)
+}
+
+// forgotten is how many contacts an earlier run left in doubt that are not in the input
+// any more, so that no run looks them up.
+func (i *importing) forgotten() (n int) {
+	keys := i.report.Keys()
+	for key := range keys.Doubtful() {
+		if !keys.Seen(key) {
+			n++
+		}
+	}
+	return n
 }
 
 // sourceOptions are what the settings say of the source, but for the mapping.

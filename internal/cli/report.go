@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/files"
 	"importer/internal/report"
@@ -26,7 +27,8 @@ func newReportCommand(env Env) *cobra.Command {
 
   text  outcomes, why rows are not in, requests
   json  the same for programs
-  csv   contactId,_id,status,line of each profile: what a CRM wants back
+  csv   contactId,_id,status,line of each contact that is in or may be (unknown,
+        without _id): what a CRM wants back
   html  one page that needs nothing else: timeline, latencies, failures, doubts
 
 With --purge it shows nothing, and rewrites the report without contact ids and
@@ -50,7 +52,7 @@ places. A run resumes from it as before.`,
 			if files.SameFile(output, args[0]) {
 				return config.Errorf("--output is the report itself, which would be lost: name another file")
 			}
-			return writeTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, args[0], format) })
+			return writeTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, csv or html")
@@ -82,15 +84,18 @@ func purgeReport(w io.Writer, path string) error {
 
 var globQuote = strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`)
 
-func writeReport(w io.Writer, path, format string) error {
-	if format == "csv" {
-		return report.WriteIDs(w, path)
-	}
+func writeReport(w, stderr io.Writer, path, format string) error {
 	a, err := report.Read(path)
 	if err != nil {
 		return err
 	}
 	switch format {
+	case "csv":
+		if n := a.Count(contact.InDoubt); n > 0 {
+			fmt.Fprintf(stderr, "%s announced without an outcome, and the report does not hold their contact ids: the CSV leaves them out. Run the same import again, which looks them up.\n",
+				words.Plural(n, "row was", "rows were"))
+		}
+		return report.WriteIDs(w, path)
 	case "json":
 		return a.WriteJSON(w)
 	case "html":

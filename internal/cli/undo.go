@@ -61,7 +61,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 		return err
 	}
 	if u.work == 0 {
-		return result(ctx, contact.Complete, u.all(), u.printUndone())
+		return result(ctx, contact.Complete, u.all(), u.printUndone(contact.Summary{Status: contact.Complete}))
 	}
 	if err := u.confirm(yes); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	}
 	summary, err := u.rows(ctx)
 	summary, err = u.end(summary, err)
-	return result(ctx, summary.Status, u.all(), also(err, u.printUndone()))
+	return result(ctx, summary.Status, u.all(), also(err, u.printUndone(summary)))
 }
 
 // open opens the report, and plans what is done about what it says was written.
@@ -138,7 +138,7 @@ func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 
 // all reports whether everything is undone.
 func (u *undoing) all() bool {
-	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.doubtful == 0
+	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.plan[change.UndoNameless]+u.doubtful == 0
 }
 
 func (u *undoing) confirm(yes bool) error {
@@ -175,11 +175,12 @@ func ask(in io.Reader, out io.Writer, text string) error {
 func (u *undoing) notUndone() []tally {
 	return []tally{
 		{u.plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report"},
+		{u.plan[change.UndoNameless], "%d rows were written, and the report does not hold their profile ids: look for them by contact id, and delete them by hand"},
 		{u.doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up, and undo after that"},
 	}
 }
 
-func (u *undoing) printUndone() error {
+func (u *undoing) printUndone(summary contact.Summary) error {
 	text := tell(append([]tally{
 		{u.undone.Deleted, "%d profiles were deleted"},
 		{u.undone.Restored, "%d profiles are as they were before"},
@@ -192,10 +193,13 @@ func (u *undoing) printUndone() error {
 		text = "There is nothing to undo.\n" + text
 	}
 	return u.print(u.all(), struct {
+		Status contact.RunStatus `json:"status"`
+		Reason string            `json:"reason,omitempty"`
 		change.Undone
 		Impossible int64  `json:"impossible"`
+		NoID       int64  `json:"no_id"` // written, and their profiles are not known
 		InDoubt    int64  `json:"in_doubt"`
 		Requests   int64  `json:"requests"`
 		Report     string `json:"report"`
-	}{u.undone, u.plan[change.UndoImpossible], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
+	}{summary.Status, summary.Reason, u.undone, u.plan[change.UndoImpossible], u.plan[change.UndoNameless], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
 }

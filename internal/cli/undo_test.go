@@ -6,8 +6,11 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/sandbox"
+	"io"
+	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -133,6 +136,61 @@ func TestUndoWhoseAnswersAreLost(t *testing.T) {
 	}
 	u, r := j.undo(exitOK, "--yes", "--retries", "20")
 	if u.Deleted+u.Gone != 60 || len(j.profiles()) != 0 {
+		t.Errorf("%+v, %s", u, r)
+	}
+}
+
+// A through is what stands between the importer and the sandbox.
+type through func(*http.Request) (*http.Response, error)
+
+func (f through) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// What something on the way answers for a delete or an update is not done, whatever a
+// cache says of the profile afterwards.
+func TestUndoCountsWhatIsKnown(t *testing.T) {
+	page := func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}}, Body: io.NopCloser(strings.NewReader("<title>Sign in</title>")), Request: r}, nil
+	}
+	j := newJob(t, "create", sandbox.Options{})
+	var asked sync.Map
+	j.front().Transport = through(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodDelete {
+			asked.Store(r.URL.Path, true)
+			return page(r)
+		}
+		if _, since := asked.Load(r.URL.Path); since && r.Method == http.MethodGet { // the API's own 404
+			r.URL.Path = r.URL.Path[:len(r.URL.Path)-24] + strings.Repeat("0", 24)
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	j.contacts(2)
+	j.must()
+	if u, r := j.undo(exitNotAllIn, "--yes", "--retries", "1"); u != (change.Undone{Failed: 2}) || len(j.profiles()) != 2 {
+		t.Errorf("%+v, %s", u, r)
+	}
+
+	// An update that is taken back, and whose profile goes in that moment.
+	j = newJob(t, "upsert", sandbox.Options{})
+	undoing := false
+	j.front().Transport = through(func(r *http.Request) (*http.Response, error) {
+		if !undoing || r.Method != http.MethodPatch {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		if err := j.client().Delete(t.Context(), r.URL.Path[len(r.URL.Path)-24:]); err != nil {
+			return nil, err
+		}
+		return page(r)
+	})
+	config := j.path("keep.yaml")
+	if err := os.WriteFile(config, []byte("report:\n  keep_previous: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.contacts(1)
+	j.must("--config", config)
+	j.rows[0] = contactRow(0, "Changed")
+	j.must("--config", config) // in a report of its own
+	undoing = true
+	if u, r := j.undo(exitOK, "--yes"); u != (change.Undone{Gone: 1}) {
 		t.Errorf("%+v, %s", u, r)
 	}
 }

@@ -16,10 +16,12 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/state"
 	"importer/sink"
+	"importer/sink/journal"
 )
 
 func newVerifyCommand(env Env) *cobra.Command {
@@ -29,13 +31,14 @@ func newVerifyCommand(env Env) *cobra.Command {
 		Long: `Read back the profiles that a report says were created, updated or found as
 they should be, and compare every field that the mapping names with the source.
 The sources are those of the report, read with the same configuration, or others
-that are named. Where a row has changed since, verify only looks whether its
-profile is there.
+that are named. Where a row has changed since, or its profile was there before,
+verify only looks whether the profile is there.
 
 The project is listed, 100 profiles a request, where that costs less than reading
 the profiles one by one. The verdicts are written to REPORT.verify, one JSON object
 a line: a verification that was interrupted goes on from there. The exit code is 3
-where a profile differs or is missing.`,
+where a profile differs, is missing, or cannot be verified: it cannot be read, its
+profile id is not known and no look-up finds it, or the report is in doubt itself.`,
 		Example: "  importer verify contacts.csv.report.ndjson",
 	}, env, (*lookBack).verify)
 	addFlags(cmd, sourceFlags...)
@@ -51,6 +54,7 @@ type verdictLine struct {
 	ContactIDs  []string            `json:"contactIds,omitempty"`
 	Verdict     change.Verdict      `json:"verdict"`
 	Differences []change.Difference `json:"differences,omitempty"`
+	Reason      string              `json:"reason,omitempty"` // why it is not verifiable
 }
 
 // verdictsEnd is the last line of a verification that went to its end.
@@ -60,7 +64,10 @@ const verdictsEnd = `{"end":true}` + "\n"
 type verification struct {
 	*lookBack
 	verdicts *os.File
+	reader   *importer.Reader
 	listed   *state.Listing // nil: profiles are read one by one
+	whole    bool           // who is not listed is not in the project
+	total    int            // of the rows to verify
 	done     atomic.Int64
 
 	mu     sync.Mutex // over what follows, and over writes to verdicts
@@ -71,36 +78,58 @@ type verification struct {
 const maxShown = 50 // profiles that are not as they should be; the file has all
 
 func (b *lookBack) verify(ctx context.Context) error {
-	if err := eachOutcome(b.path, 0, b.written.Record); err != nil {
+	v := &verification{lookBack: b, counts: map[change.Verdict]int64{}}
+	err := v.open()
+	if err == nil {
+		err = v.readAll(ctx)
+	}
+	if err == nil {
+		if _, err = v.verdicts.WriteString(verdictsEnd); err != nil {
+			err = fmt.Errorf("the verdicts: %w", err)
+		}
+	}
+	allIn := v.counts[change.VerdictDiffers]+v.counts[change.VerdictMissing]+v.counts[change.VerdictUnverifiable] == 0
+	return result(ctx, contact.Complete, allIn, also(err, v.printVerdicts(err, allIn)))
+}
+
+// open reads the report, what an interrupted verification found, and opens the source.
+func (v *verification) open() error {
+	if err := eachOutcome(v.path, 0, v.written.Record); err != nil {
 		return err
 	}
-	v := &verification{lookBack: b, counts: map[change.Verdict]int64{}}
+	keys, err := journal.ReadKeys(v.path)
+	if err != nil {
+		return err
+	}
+	if v.total, err = v.written.Verifiable(keys.Doubtful()); err != nil {
+		return err
+	}
 	if err := v.openVerdicts(); err != nil {
 		return err
 	}
 	if err := v.openSource(); err != nil {
 		return fmt.Errorf("the source of the report: %w; name another with --source", err)
 	}
-	total, err := v.written.Len()
-	if err != nil {
-		return err
-	}
-	defer v.show(int64(total), v.done.Load)()
-	err = v.list(ctx, total-int(v.done.Load()))
+	return nil
+}
+
+// readAll reads the profiles of all rows that have no verdict yet.
+func (v *verification) readAll(ctx context.Context) error {
+	reader, stop := importer.NewReader(ctx, importer.Options{
+		API: v.client, Pacer: v.pacer, Log: v.log, Progress: &v.progress,
+		Workers: v.c.Workers, Retries: v.c.Retries, Settle: v.c.InDoubt.Settle, GiveUpAfter: v.c.GiveUpAfter, GiveUpAtStart: v.c.GiveUpAtStart,
+	})
+	defer stop()
+	v.reader = reader
+	defer v.show(int64(v.total), v.done.Load)()
+	err := v.list(v.total - int(v.done.Load()))
 	if err == nil {
 		err = v.walk(ctx)
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if ended := reader.Ended(); ended != nil {
+		return ended
 	}
-	if err != nil {
-		return err
-	}
-	if _, err := v.verdicts.WriteString(verdictsEnd); err != nil {
-		return fmt.Errorf("the verdicts: %w", err)
-	}
-	allIn := v.counts[change.VerdictDiffers]+v.counts[change.VerdictMissing] == 0
-	return result(ctx, contact.Complete, allIn, v.printVerdicts(allIn))
+	return err
 }
 
 // walk verifies what the source holds, then what it does not hold any more, several
@@ -127,14 +156,17 @@ func (v *verification) walkSource(ctx context.Context, readers *errgroup.Group) 
 		if err != nil {
 			return err
 		}
-		if !ok || w.Digest != row.Digest || w.Seen {
+		if !ok || !w.Doubt && w.Digest != row.Digest || w.Seen {
 			continue // never written, or in another version
 		}
 		if err := v.written.See(row.Key); err != nil {
 			return err
 		}
 		w.Place = contact.Place{Source: row.Source, Line: row.Line}
-		readers.Go(func() error { return v.one(ctx, w, &row.Profile) })
+		if len(w.ContactIDs) == 0 { // in doubt, or of a redacted report
+			w.ContactIDs = row.Profile.ContactIDs
+		}
+		readers.Go(func() error { return v.one(w, &row.Profile) })
 	}
 	return nil
 }
@@ -145,33 +177,34 @@ func (v *verification) walkRest(ctx context.Context, readers *errgroup.Group) er
 			return err
 		}
 		for _, w := range rows {
-			readers.Go(func() error { return v.one(ctx, w, nil) })
+			readers.Go(func() error { return v.one(w, nil) })
 		}
 	}
 	return nil
 }
 
 // one reads and judges one profile, if it is to be there as its row said; want is nil
-// where there is nothing to compare it with.
-func (v *verification) one(ctx context.Context, w change.WrittenRow, want *contact.Profile) error {
-	if w.Status != contact.Created && w.Status != contact.Updated && w.Status != contact.Unchanged {
-		return nil
-	}
-	found, there, err := v.find(ctx, w.ID)
-	if err != nil {
-		return err
+// where there is nothing to compare it with. What cannot be read is a verdict, too,
+// as long as others can be.
+func (v *verification) one(w change.WrittenRow, want *contact.Profile) error {
+	if w.Status == contact.Existing {
+		want = nil
 	}
 	l := verdictLine{Key: w.Key, ID: w.ID, Source: w.Place.Source, Line: w.Place.Line, ContactIDs: w.ContactIDs}
-	switch {
-	case !there:
-		l.Verdict = change.VerdictMissing
-	case want == nil:
-		l.Verdict = change.VerdictThere
-	default:
-		l.Verdict, l.Differences = change.Verify(found, *want)
+	err := v.judge(&l, w.Doubt, want)
+	if ended := v.reader.Ended(); ended != nil {
+		return ended
+	}
+	if problem, failed := errors.AsType[*contact.APIError](err); failed {
+		l.Verdict, l.Reason = change.VerdictUnverifiable, problem.Error()
+	} else if err != nil {
+		return err
 	}
 	if v.c.Report.Redact {
 		l.ContactIDs = nil
+		if problem, failed := errors.AsType[*contact.APIError](err); failed {
+			l.Reason = fmt.Sprintf("it cannot be read: HTTP %d", problem.HTTP)
+		}
 		for i := range l.Differences {
 			l.Differences[i].Expected, l.Differences[i].Found = "", ""
 		}
@@ -185,35 +218,71 @@ func (v *verification) one(ctx context.Context, w change.WrittenRow, want *conta
 	return nil
 }
 
-// find returns the profile of an id, and whether it is there.
-func (v *verification) find(ctx context.Context, id string) (contact.Found, bool, error) {
-	if v.listed != nil {
-		// A page may have missed it: what is not in the list is asked for.
-		if f, there, err := v.listed.Get(id); there || err != nil {
-			return f, there, err
+// judge finds the profile of a row, and sets the verdict.
+func (v *verification) judge(l *verdictLine, doubt bool, want *contact.Profile) error {
+	compare := func(f contact.Found) {
+		if l.Verdict = change.VerdictThere; want != nil {
+			l.Verdict, l.Differences = change.Verify(f, *want)
 		}
 	}
-	return v.get(ctx, id)
+	switch {
+	case doubt:
+		l.Verdict, l.Reason = change.VerdictUnverifiable, "the report does not know whether it is in: the same import, run again, looks it up"
+		return nil
+	case l.ID == "" && len(l.ContactIDs) > 0:
+		found, err := v.reader.Find(l.ContactIDs[0])
+		if len(found) == 1 {
+			l.ID = found[0].ID
+			compare(found[0])
+			return nil
+		}
+		l.Verdict, l.Reason = change.VerdictUnverifiable, fmt.Sprintf("its profile id is not in the report, and a look-up finds %d profiles", len(found))
+		return err
+	case l.ID == "":
+		l.Verdict, l.Reason = change.VerdictUnverifiable, "neither its profile id nor a contact id is in the report"
+		return nil
+	}
+	contactIDs := l.ContactIDs
+	if v.listed != nil {
+		f, there, err := v.listed.Get(l.ID)
+		if err != nil {
+			return err
+		}
+		if there {
+			compare(f)
+			if l.Verdict != change.VerdictDiffers {
+				return nil
+			}
+		} else if v.whole {
+			contactIDs = nil
+		}
+	}
+	// A page may have missed it, or not show all of it: it is asked for.
+	f, there, err := v.reader.Get(l.ID, contactIDs)
+	if l.Verdict, l.Differences = change.VerdictMissing, nil; there {
+		compare(f)
+	}
+	return err
 }
 
 // list reads the whole list where that costs less than so many reads. The first
-// page says how long it is. Of a list that does not end, what was read by then is
-// used all the same, and the rest is read one by one.
-func (v *verification) list(ctx context.Context, reads int) error {
+// page says how long it is. Of a list that does not end, or fails, what was read by
+// then is used all the same, and the rest is read one by one.
+func (v *verification) list(reads int) error {
 	if reads <= 1 {
 		return nil
 	}
-	asked := 0
+	asked, total := 0, 0
 	for page, err := range change.Pages(func(q contact.ListQuery) (contact.ListPage, error) {
 		asked++
-		return request(ctx, v.session, func(ctx context.Context) (contact.ListPage, error) { return v.client.List(ctx, q) })
+		return v.reader.List(q)
 	}, contact.ListQuery{}) {
+		if err != nil {
+			v.log.Warn().Err(err).Msg("the list of the project cannot be read; the rest is read one by one")
+			return v.reader.Ended()
+		}
+		total = max(total, page.Total)
 		switch {
-		case errors.Is(err, change.ErrEndless):
-			v.log.Warn().Err(err).Msg("the rest is read one by one")
-			return nil
-		case err != nil:
-			return err
 		case v.listed == nil && page.Total/change.PageSize >= reads:
 			return nil // one by one is cheaper
 		case v.listed == nil:
@@ -224,6 +293,7 @@ func (v *verification) list(ctx context.Context, reads int) error {
 			return err
 		}
 	}
+	v.whole = total > 0 && v.listed.Len() >= total
 	return nil
 }
 
@@ -259,6 +329,7 @@ func endsWith(f *os.File, end string) (bool, error) {
 }
 
 // readVerdicts takes in the complete lines, and returns how long they are together.
+// What was not verifiable is tried again: of several lines of a key the last holds.
 func (v *verification) readVerdicts() (whole int64, err error) {
 	if ended, err := endsWith(v.verdicts, verdictsEnd); ended || err != nil {
 		return 0, err
@@ -275,13 +346,15 @@ func (v *verification) readVerdicts() (whole int64, err error) {
 		if err == nil && l.Verdict == "" {
 			err = errors.New("there is a line without a verdict")
 		}
-		if err == nil {
+		if err == nil && l.Verdict != change.VerdictUnverifiable {
 			err = v.written.See(l.Key)
 		}
 		if err != nil {
 			return whole, err
 		}
-		v.count(l)
+		if l.Verdict != change.VerdictUnverifiable {
+			v.count(l)
+		}
 		whole += int64(len(b))
 	}
 }
@@ -290,12 +363,19 @@ func (v *verification) readVerdicts() (whole int64, err error) {
 func (v *verification) count(l verdictLine) {
 	v.done.Add(1)
 	v.counts[l.Verdict]++
-	if (l.Verdict == change.VerdictDiffers || l.Verdict == change.VerdictMissing) && len(v.shown) < maxShown {
+	if l.Verdict != change.VerdictSame && l.Verdict != change.VerdictThere && len(v.shown) < maxShown {
 		v.shown = append(v.shown, l)
 	}
 }
 
-func (v *verification) printVerdicts(allIn bool) error {
+// printVerdicts says what was found by the time that the verification ended, with an
+// error or with none.
+func (v *verification) printVerdicts(ended error, allIn bool) error {
+	left := int64(v.total) - v.done.Load()
+	if ended != nil && !v.c.JSON && v.done.Load() == 0 {
+		return nil
+	}
+	status := stoppedBy(contact.Summary{Status: contact.Complete}, ended)
 	requests, path := v.progress.Snapshot().Requests, v.path+".verify"
 	var text strings.Builder
 	for _, l := range v.shown {
@@ -308,29 +388,38 @@ func (v *verification) printVerdicts(allIn bool) error {
 		{v.counts[change.VerdictSame], "%10d  as they were sent"},
 		{v.counts[change.VerdictDiffers], "%10d  differ"},
 		{v.counts[change.VerdictMissing], "%10d  missing"},
-		{v.counts[change.VerdictThere], "%10d  there, and not compared: the source does not hold that version of their rows any more"},
+		{v.counts[change.VerdictThere], "%10d  there, and not compared: they were there before, or the source does not hold that version of their rows any more"},
+		{v.counts[change.VerdictUnverifiable], "%10d  cannot be verified: see the reasons"},
+		{left, "%10d  not verified yet: the same command goes on with them"},
 	}))
 	fmt.Fprintf(&text, "%10d  requests; all verdicts are in %s\n", requests, path)
-	return v.print(allIn, struct {
-		Same     int64         `json:"same"`
-		Differs  int64         `json:"differs"`
-		Missing  int64         `json:"missing"`
-		There    int64         `json:"there"`
-		Requests int64         `json:"requests"`
-		Verdicts string        `json:"verdicts"`
-		Examples []verdictLine `json:"examples"`
-	}{v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing], v.counts[change.VerdictThere],
-		requests, path, v.shown}, text.String())
+	return v.print(ended == nil && allIn, struct {
+		Status       contact.RunStatus `json:"status"`
+		Reason       string            `json:"reason,omitempty"`
+		Same         int64             `json:"same"`
+		Differs      int64             `json:"differs"`
+		Missing      int64             `json:"missing"`
+		There        int64             `json:"there"`
+		Unverifiable int64             `json:"unverifiable"`
+		Left         int64             `json:"left"`
+		Requests     int64             `json:"requests"`
+		Verdicts     string            `json:"verdicts"`
+		Examples     []verdictLine     `json:"examples"`
+	}{status.Status, status.Reason, v.counts[change.VerdictSame], v.counts[change.VerdictDiffers], v.counts[change.VerdictMissing],
+		v.counts[change.VerdictThere], v.counts[change.VerdictUnverifiable], left, requests, path, v.shown}, text.String())
 }
 
 // writeVerdict says what is wrong with a profile that is missing or differs.
 func writeVerdict(text *strings.Builder, l verdictLine) {
-	where := l.ID
+	where := cmp.Or(l.ID, "a row without a profile id")
 	if l.Source != "" {
-		where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, l.ID)
+		where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, where)
 	}
-	if l.Verdict == change.VerdictMissing {
+	switch l.Verdict {
+	case change.VerdictMissing:
 		fmt.Fprintf(text, "%s: missing\n", where)
+	case change.VerdictUnverifiable:
+		fmt.Fprintf(text, "%s: cannot be verified: %s\n", where, contact.Printable(l.Reason))
 	}
 	for _, d := range l.Differences {
 		fmt.Fprintf(text, "%s: %s differs", where, d.Field)

@@ -19,8 +19,9 @@ import (
 )
 
 type verified struct {
-	Same, Differs, Missing, There, Requests int64
-	Examples                                []verdictLine
+	Status, Reason                                              string
+	Same, Differs, Missing, There, Unverifiable, Left, Requests int64
+	Examples                                                    []verdictLine
 }
 
 func (j *job) verify(code int, more ...string) (verified, *ran) {
@@ -77,7 +78,9 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 	j.contacts(2000)
 	j.must("--report", j.path("many.report.ndjson"))
 	j.contacts(2015)
-	if r := j.must(); r.Created != 15 || r.Existing != 2000 {
+	j.rows = j.rows[2000:]
+	j.write()
+	if r := j.must(); r.Created != 15 {
 		t.Fatal(r)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -108,6 +111,85 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 	// And the next one begins anew.
 	if v, r := j.verify(exitOK); v.Same != 15 || r.of("get") != 15 {
 		t.Errorf("%+v, %s", v, r)
+	}
+}
+
+// Rows of which the report does not know the profile are looked up, and those of
+// which it does not know whether they are in are told; those that were there before
+// are looked for, too.
+func TestVerifyLeavesOutNoRowOfTheReport(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	if _, err := j.client().Create(t.Context(), contact.Profile{ContactIDs: []string{"c000003@example.com"}}); err != nil {
+		t.Fatal(err)
+	}
+	j.contacts(30)
+	j.must()
+	report, err := os.ReadFile(j.path("r.report.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiles := j.profiles()
+	for _, n := range []int{5, 6} { // as of an API that does not tell the id
+		report = bytes.Replace(report, fmt.Appendf(nil, `"_id":%q,`, profiles[fmt.Sprintf("c%06d@example.com", n)].ID), nil, 1)
+	}
+	report = bytes.Replace(report, fmt.Appendf(nil, `"status":"created","_id":%q,`, profiles["c000007@example.com"].ID), []byte(`"status":"unknown",`), 1)
+	var kept []byte
+	for line := range bytes.Lines(report) { // as of a run that was killed
+		if !bytes.Contains(line, []byte("c000008@example.com")) {
+			kept = append(kept, line...)
+		}
+	}
+	if err := os.WriteFile(j.path("r.report.ndjson"), kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.client().Delete(t.Context(), profiles["c000006@example.com"].ID); err != nil {
+		t.Fatal(err)
+	}
+	v, r := j.verify(exitNotAllIn)
+	if v.Status != "complete" || v.Same != 26 || v.There != 1 || v.Unverifiable != 3 || v.Missing+v.Differs+v.Left != 0 {
+		t.Errorf("%+v, %s", v, r)
+	}
+	for _, l := range v.Examples {
+		if l.Line < 8 || l.Line > 10 || l.Reason == "" || len(l.ContactIDs) != 1 {
+			t.Errorf("%+v", l)
+		}
+	}
+	u, r := j.undo(exitNotAllIn, "--yes")
+	if u.Deleted != 25 || len(j.profiles()) != 4 {
+		t.Errorf("%+v, %d left, %s", u, len(j.profiles()), r)
+	}
+	r, ids := j.command("report", j.path("r.report.ndjson"), "--format", "csv")
+	if !strings.Contains(ids, "\nc000005@example.com,,created,7\n") || !strings.Contains(ids, "\nc000007@example.com,,unknown,9\n") ||
+		strings.Contains(ids, "c000008") || !strings.Contains(r.stderr, "1 row was announced") {
+		t.Errorf("%s\n%s", ids, r.stderr)
+	}
+	j.rows = j.rows[9:] // and no run looks them up any more
+	j.write()
+	if r := j.must("--log-level", "warn"); !strings.Contains(r.stderr, "still in doubt about rows") {
+		t.Error(r.stderr)
+	}
+	r, _ = j.command("undo", j.path("r.report.ndjson"), "--rate", "unlimited", "--state", j.path("s.db")) // it says what it is going to do
+	if !strings.Contains(r.stderr, "2 rows may be in the API or not") || !strings.Contains(r.stderr, "2 rows were written") {
+		t.Error(r)
+	}
+}
+
+// However the command ends, it prints its object.
+func TestVerifyPrintsItsObjectHoweverItEnds(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(3)
+	j.must()
+	for wrong, code := range map[string]int{"--base-url=http://127.0.0.1:1": exitUsage, "--rate=fast": exitUsage, "--source=" + j.path("not-there.csv"): exitUsage} {
+		for _, command := range []string{"verify", "undo"} {
+			if command == "undo" && strings.HasPrefix(wrong, "--source") {
+				continue
+			}
+			r, stdout := j.command(command, j.path("r.report.ndjson"), "--json", wrong)
+			var v verified
+			if err := json.Unmarshal([]byte(stdout), &v); r.code != code || err != nil || v.Status != "stopped" || v.Reason == "" {
+				t.Errorf("%s %s: %v in %q, %s", command, wrong, err, stdout, r)
+			}
+		}
 	}
 }
 

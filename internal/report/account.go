@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/internal/words"
 	"importer/sink/journal"
 )
 
@@ -21,8 +22,8 @@ type Account struct {
 	// Of the keys, which is to say of the contacts: the last line of a key holds.
 	keys    *contact.Keys
 	count   map[contact.Status]int64
-	open    map[contact.Key]time.Time // announced, and no outcome yet
-	notIn   map[contact.Key]int       // the group of the failure of each key that is not in
+	open    map[contact.Key]int // announced so often, and no outcome yet
+	notIn   map[contact.Key]int // the group of the failure of each key that is not in
 	groups  contact.FailureGroups
 	doubts  []Doubt
 	endings map[string]int64
@@ -82,7 +83,7 @@ func NewAccount(path string) *Account {
 		Report:   path,
 		keys:     contact.NewKeys(),
 		count:    make(map[contact.Status]int64),
-		open:     make(map[contact.Key]time.Time),
+		open:     make(map[contact.Key]int),
 		notIn:    make(map[contact.Key]int),
 		endings:  make(map[string]int64),
 		requests: make(map[answer]int64),
@@ -133,13 +134,13 @@ func (a *Account) apply(line journal.Line) {
 	switch l := line.(type) {
 	case *journal.Sending:
 		for _, key := range l.Keys {
-			if _, known := a.open[key]; !known {
-				a.open[key] = l.When()
-			}
+			a.open[key]++
 		}
 	case *journal.Unsent:
-		for _, key := range l.Keys {
-			delete(a.open, key)
+		for _, key := range l.Keys { // what an earlier run announced still stands
+			if a.open[key]--; a.open[key] <= 0 {
+				delete(a.open, key)
+			}
 		}
 	case *journal.Row:
 		a.row(l.Outcome())
@@ -231,6 +232,16 @@ func (a *Account) Count(s contact.Status) int64 {
 		return int64(len(a.open))
 	}
 	return a.count[s]
+}
+
+// StillInDoubt says of how many contacts the report does not know whether they are in
+// the API, and what to do about them; empty where there are none.
+func (a *Account) StillInDoubt() string {
+	n := a.Count(contact.Unknown) + a.Count(contact.InDoubt)
+	if n == 0 {
+		return ""
+	}
+	return words.Plural(n, "row", "rows") + " may be in the API or not: when no run is going on, run the same import again, which looks them up before it sends anything"
 }
 
 // pass is the last one over the whole input, or what there is of the first.

@@ -21,19 +21,31 @@ type idRow struct {
 }
 
 // WriteIDs writes what a CRM wants back as CSV, contactId,_id,status,line: one
-// line for each contact id of each profile whose id the report at path knows, in
-// the order of the report. Of a profile that several runs wrote the last line
-// holds. Of a redacted report the contact ids are empty.
+// line for each contact id of each contact that is in, or may be, in the order of the
+// report at path. Where the report does not know the profile, the _id is empty. Of a
+// contact that several runs wrote the last line holds. Of a redacted report the contact
+// ids are empty. Contacts that were announced and have no outcome are left out: their
+// contact ids are not in the report.
 //
 // It reads the report twice.
 func WriteIDs(w io.Writer, path string) error {
-	lines := make(map[contact.Key]uint32) // with an id, of each key
+	type holder struct {
+		line  uint32
+		hasID bool
+	}
+	holders := make(map[contact.Key]holder) // the line that holds, of each key
+	n := uint32(0)
 	for o, err := range journal.Outcomes(path, 0) {
 		if err != nil {
 			return err
 		}
-		if hasID(o) {
-			lines[o.Row.Key]++
+		n++
+		switch {
+		case o.Status == contact.Invalid: // which is no contact
+		case o.ID != "", o.Status.In() && o.Status != contact.Duplicate, o.Status == contact.Unknown:
+			holders[o.Row.Key] = holder{n, o.ID != ""}
+		case o.Status != contact.Duplicate && !holders[o.Row.Key].hasID:
+			delete(holders, o.Row.Key) // it was in doubt, and is not in
 		}
 	}
 	buffered := bufio.NewWriter(w)
@@ -42,15 +54,13 @@ func WriteIDs(w io.Writer, path string) error {
 		return err
 	}
 	var rows []idRow // of one profile
+	n = 0
 	for o, err := range journal.Outcomes(path, 0) {
 		if err != nil {
 			return err
 		}
-		if !hasID(o) {
+		if n++; holders[o.Row.Key].line != n {
 			continue
-		}
-		if lines[o.Row.Key]--; lines[o.Row.Key] > 0 {
-			continue // a later line holds
 		}
 		ids := o.Row.Profile.ContactIDs
 		if len(ids) == 0 {
@@ -66,10 +76,6 @@ func WriteIDs(w io.Writer, path string) error {
 	}
 	return buffered.Flush()
 }
-
-// hasID tells whether an outcome is of a contact whose profile is known. An invalid
-// row is no contact.
-func hasID(o *contact.Outcome) bool { return o.ID != "" && o.Status != contact.Invalid }
 
 // harmless keeps a spreadsheet from running a contact id as a formula, with an
 // apostrophe before it. Phone numbers such as +49… are no formula, and stay.

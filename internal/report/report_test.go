@@ -140,7 +140,7 @@ func TestReportsOfEarlierVersions(t *testing.T) {
 		"create":      {map[contact.Status]int64{contact.Created: 6, contact.Existing: 1, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
 		"killed":      {map[contact.Status]int64{contact.Created: 13, contact.InDoubt: 5}, 1, 14},
 		"interrupted": {map[contact.Status]int64{contact.Created: 27}, 2, 28},
-		"doubt":       {map[contact.Status]int64{contact.Created: 4, contact.Rejected: 1, contact.Unknown: 2, contact.Invalid: 1, contact.Duplicate: 1}, 1, 5},
+		"doubt":       {map[contact.Status]int64{contact.Created: 4, contact.Rejected: 1, contact.Unknown: 2, contact.Invalid: 1, contact.Duplicate: 1}, 1, 7},
 		"upsert":      {map[contact.Status]int64{contact.Created: 1, contact.Updated: 1}, 1, 3},
 		"mirror":      {map[contact.Status]int64{contact.Updated: 1, contact.Deleted: 1}, 1, 3},
 		"undo":        {map[contact.Status]int64{contact.Updated: 2, contact.Deleted: 1}, 2, 4},
@@ -253,6 +253,57 @@ func TestIDsOfContactsWrittenTwice(t *testing.T) {
 	must(t, WriteIDs(&b, path))
 	if want := "contactId,_id,status,line\na,x,updated,4\n"; b.String() != want {
 		t.Errorf("got %s", b.String())
+	}
+}
+
+// Contacts that may be in are listed without the id that nobody knows, and those that
+// turned out not to be in are not.
+func TestIDsOfContactsInDoubt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	text := `{"kind":"run","at":"2026-01-01T00:00:00.000Z"}` + "\n"
+	for i, line := range []string{
+		`a unknown `, `b unknown `, `c created `, `d created x`, `a failed `, `d failed `, `e unknown `, `e created y`, `f rejected `,
+	} {
+		part := strings.Split(line, " ")
+		text += fmt.Sprintf(`{"kind":"row","key":%q,"contactIds":[%q],"status":%q,"_id":%q,"line":%d,"at":"2026-01-01T00:00:00.000Z"}`+"\n",
+			contact.KeyOf(part[:1]).String(), part[0], part[1], part[2], i+2)
+	}
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	var b strings.Builder
+	must(t, WriteIDs(&b, path))
+	if want := "contactId,_id,status,line\nb,,unknown,3\nc,,created,4\nd,x,created,5\ne,y,created,9\n"; b.String() != want {
+		t.Errorf("got %s", b.String())
+	}
+}
+
+// Text and page say that a report is still in doubt: about rows that are unknown, and
+// about what a run that was killed announced, also where the next one takes its own
+// announcement back.
+func TestReportThatIsStillInDoubt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	w := begin(t, path, "one")
+	w.row("unknown@example.com", contact.Unknown, nil)
+	killed := []contact.Key{contact.KeyOf([]string{"killed@example.com"})}
+	must(t, w.report.Sending(killed))
+	must(t, w.report.Close())
+	w = begin(t, path, "two")
+	must(t, w.report.Sending(killed))
+	must(t, w.report.Unsent(killed))
+	must(t, w.report.Close())
+	a, err := Read(path)
+	must(t, err)
+	var text, page strings.Builder
+	must(t, a.WriteText(&text))
+	must(t, a.WriteHTML(&page, nil, ""))
+	for _, shown := range []string{text.String(), page.String()} {
+		if !strings.Contains(shown, "2 rows may be in the API or not") {
+			t.Error(shown)
+		}
+	}
+	page.Reset()
+	must(t, a.WriteHTML(&page, &Now{}, ""))
+	if strings.Contains(page.String(), "Still in doubt") {
+		t.Error("the page of a run that lasts takes rows on their way for lost")
 	}
 }
 

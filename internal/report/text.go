@@ -50,6 +50,9 @@ func (a *Account) WriteText(w io.Writer) error {
 		}
 	}
 	t.Flush()
+	if doubt := a.StillInDoubt(); doubt != "" {
+		fmt.Fprintf(&b, "\nStill in doubt: %s.\n", doubt)
+	}
 	if failures := a.Failures(); len(failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
 		contact.WriteFailures(&b, failures, 20, true)

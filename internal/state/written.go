@@ -14,7 +14,7 @@ import (
 	"importer/internal/sqlfile"
 )
 
-// Written is what a report says was written, key by key. It lies in a file
+// Written is what a report says is in, key by key, and what may be. It lies in a file
 // without a name that ends with the process, so that memory does not grow with
 // the report. It has one owner at a time.
 type Written struct{ conn *sqlite.Conn }
@@ -32,6 +32,7 @@ CREATE TABLE written (
 	contact_ids TEXT NOT NULL,
 	source      TEXT NOT NULL,
 	line        INTEGER NOT NULL,
+	doubt       INTEGER NOT NULL DEFAULT 0,
 	seen        INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;`
 
@@ -54,19 +55,20 @@ func (w *Written) Record(o *contact.Outcome) error {
 		return sqlfile.Run(w.conn, "DELETE FROM written WHERE key = ?", nil, key[:])
 	}
 	switch o.Status {
-	case contact.Created, contact.Updated, contact.Unchanged, contact.Deactivated, contact.Deleted:
+	case contact.Created, contact.Updated, contact.Unchanged, contact.Existing, contact.Deactivated, contact.Deleted, contact.Unknown:
 	default:
-		return nil
-	}
-	if o.ID == "" {
 		return nil
 	}
 	was, known, err := w.Get(key)
 	if err != nil {
 		return err
 	}
-	at, created, touched := o.At.UnixMilli(), o.Status == contact.Created, o.Touched || o.Status == contact.Unchanged
-	if o.Status == contact.Unchanged {
+	if known && (o.ID == "" && was.ID != "" || o.Status == contact.Unknown) {
+		return nil // it says less than what is known
+	}
+	untouched := o.Status == contact.Unchanged || o.Status == contact.Existing
+	at, created, touched := o.At.UnixMilli(), o.Status == contact.Created, o.Touched || untouched
+	if untouched {
 		at = max(0, was.At.UnixMilli(), o.Changed.UnixMilli()) // nothing was written
 	}
 	previous := o.Previous
@@ -109,7 +111,27 @@ func mergePrevious(first, next *contact.Profile) *contact.Profile {
 	return first
 }
 
-const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line, seen"
+// Verifiable leaves the rows that are to be in, and those of which the report does
+// not know whether they are, which are its doubtful keys. It returns how many.
+func (w *Written) Verifiable(doubtful iter.Seq[contact.Key]) (n int, err error) {
+	for key := range doubtful {
+		if err := sqlfile.Run(w.conn, `INSERT INTO written (key, id, digest, status, created, touched, at, contact_ids, source, line, doubt)
+			VALUES (?, '', x'', ?, 0, 0, 0, '[]', '', 0, 1) ON CONFLICT (key) DO UPDATE SET doubt = 1`, nil, key[:], int(contact.InDoubt)); err != nil {
+			return 0, err
+		}
+	}
+	if err := sqlfile.Run(w.conn, "DELETE FROM written WHERE NOT doubt AND status NOT IN (?, ?, ?, ?)", nil,
+		int(contact.Created), int(contact.Updated), int(contact.Unchanged), int(contact.Existing)); err != nil {
+		return 0, err
+	}
+	err = sqlfile.Run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
+		n = stmt.ColumnInt(0)
+		return nil
+	})
+	return n, err
+}
+
+const writtenColumns = "key, id, digest, status, created, touched, at, previous, contact_ids, source, line, doubt, seen"
 
 // Get is what was written for a key.
 func (w *Written) Get(k contact.Key) (change.WrittenRow, bool, error) {
@@ -133,10 +155,12 @@ func (w *Written) rows(which string) iter.Seq2[[]change.WrittenRow, error] {
 		var after contact.Key
 		for {
 			rows, err := w.query("SELECT "+writtenColumns+" FROM written WHERE "+which+" ORDER BY key LIMIT 500", after[:])
+			if len(rows) > 0 {
+				after = rows[len(rows)-1].Key // before the rows are the caller's
+			}
 			if len(rows) == 0 && err == nil || !yield(rows, err) || err != nil {
 				return
 			}
-			after = rows[len(rows)-1].Key
 		}
 	}
 }
@@ -146,20 +170,12 @@ func (w *Written) See(k contact.Key) error {
 	return sqlfile.Run(w.conn, "UPDATE written SET seen = 1 WHERE key = ?", nil, k[:])
 }
 
-// Len is how many keys are in it.
-func (w *Written) Len() (n int, err error) {
-	err = sqlfile.Run(w.conn, "SELECT count(*) FROM written", func(stmt *sqlite.Stmt) error {
-		n = stmt.ColumnInt(0)
-		return nil
-	})
-	return n, err
-}
-
 func (w *Written) query(query string, values ...any) (all []change.WrittenRow, err error) {
 	err = sqlfile.Run(w.conn, query, func(stmt *sqlite.Stmt) error {
 		r := change.WrittenRow{
 			ID: stmt.ColumnText(1), Status: contact.Status(stmt.ColumnInt(3)), Created: stmt.ColumnBool(4), Touched: stmt.ColumnBool(5),
-			At: time.UnixMilli(stmt.ColumnInt64(6)), Place: contact.Place{Source: stmt.ColumnText(9), Line: stmt.ColumnInt(10)}, Seen: stmt.ColumnBool(11),
+			At: time.UnixMilli(stmt.ColumnInt64(6)), Place: contact.Place{Source: stmt.ColumnText(9), Line: stmt.ColumnInt(10)},
+			Doubt: stmt.ColumnBool(11), Seen: stmt.ColumnBool(12),
 		}
 		stmt.ColumnBytes(0, r.Key[:])
 		stmt.ColumnBytes(2, r.Digest[:])

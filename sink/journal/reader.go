@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"time"
 
 	"importer/importer/contact"
 )
@@ -141,6 +142,21 @@ func ReadHeader(path string) (Header, error) {
 		return Header{}, err
 	}
 	return *l.(*Header), nil // next sees to it
+}
+
+// ReadKeys returns what the runs of the report at path made of each key. Another run
+// may be appending to it.
+func ReadKeys(path string) (*contact.Keys, error) {
+	r, err := OpenReader(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	c, err := replay(path, r.file, 0, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return c.keys, nil
 }
 
 // Outcomes ranges over the row lines of the report at path, in their order, from
