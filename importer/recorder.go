@@ -150,7 +150,7 @@ func (e *engine) deliver(r result) {
 		refused := e.refused.Add(1)
 		// The recorder may not have counted all of these yet.
 		done := max(refused, e.Progress.Snapshot().Settled())
-		if e.MaxErrors.exceeded(refused, done) {
+		if e.MaxErrors.Exceeded(refused, done) {
 			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, done, e.MaxErrors))
 		}
 	}

@@ -358,7 +358,7 @@ type rig struct {
 func newRig() *rig {
 	api := &fakeAPI{latency: 20 * time.Millisecond, attempts: map[string]int{}}
 	r := &rig{api: api, report: newMemoryReport(api)}
-	r.o = Options{Workers: 16, Retries: 5, Settle: 30 * time.Second, GiveUpAfter: 10 * time.Minute, MaxErrors: MaxErrors{share: true, percent: 100}}
+	r.o = Options{Workers: 16, Retries: 5, Settle: 30 * time.Second, GiveUpAfter: 10 * time.Minute, MaxErrors: must(contact.ParseMaxErrors("100%"))}
 	return r
 }
 
@@ -404,4 +404,12 @@ func (r *rig) once(t *testing.T, n int) {
 			t.Errorf("contact %d is in the API %d times", i, c)
 		}
 	}
+}
+
+// must is a value that there is no error about.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
 }

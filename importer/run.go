@@ -40,7 +40,7 @@ type Options struct {
 	// refusals apart; 0: GiveUpAfter.
 	GiveUpAtStart time.Duration
 	// MaxErrors stops the run when more rows than that are refused.
-	MaxErrors MaxErrors
+	MaxErrors contact.MaxErrors
 	// State is what the last sync left: rows are compared with it, and it is told
 	// of each outcome. Nil creates, and changes nothing that is there.
 	State change.State

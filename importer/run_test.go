@@ -290,7 +290,7 @@ func TestInputThatEndsInAnError(t *testing.T) {
 func TestMaxErrorsStopsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig()
-		r.o.MaxErrors = MaxErrors{rows: 10}
+		r.o.MaxErrors = must(contact.ParseMaxErrors("10"))
 		r.api.fault = func(string, int, func() string) (contact.CreateResult, error, bool) {
 			return contact.CreateResult{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400}}, true
 		}

@@ -7,11 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
-	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -30,9 +28,6 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		if err == nil {
 			err = b.close(b.run(cmd.Context(), run))
 		}
-		if asked, _ := cmd.Flags().GetBool("json"); asked && err != nil && (b == nil || !b.printed) {
-			return also(err, sink.WriteJSON(env.Stdout, stoppedBefore{contact.Stopped, err.Error()}))
-		}
 		return err
 	}
 	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
@@ -49,12 +44,6 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		cmd.Flags().Lookup(name).Usage = usage
 	}
 	return cmd
-}
-
-// stoppedBefore is what a command prints that ended before it did anything.
-type stoppedBefore struct {
-	Status contact.RunStatus `json:"status"`
-	Reason string            `json:"reason"`
 }
 
 func (b *lookBack) run(ctx context.Context, run func(*lookBack, context.Context) error) error {

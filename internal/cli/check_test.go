@@ -3,11 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // plan is what --dry-run says.

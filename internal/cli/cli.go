@@ -6,17 +6,18 @@ package cli
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
-	"importer/internal/config"
-	"importer/internal/state"
-	"importer/sink"
-	"importer/sink/journal"
 	"io"
 	"os"
 	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/state"
+	"importer/sink"
+	"importer/sink/journal"
 )
 
 // Env is what a command gets from the process it runs in.

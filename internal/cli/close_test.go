@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"importer/internal/sandbox"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // A report that cannot be closed properly is an error of the run, also where all

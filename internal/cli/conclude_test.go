@@ -2,10 +2,6 @@ package cli
 
 import (
 	"errors"
-	"importer/importer/contact"
-	"importer/internal/config"
-	"importer/internal/sandbox"
-	"importer/sink/journal"
 	"io"
 	"net/http/httputil"
 	"os"
@@ -14,6 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/sandbox"
+	"importer/sink/journal"
 )
 
 // Whatever else a command has to say, an error at its end is printed, once, and is

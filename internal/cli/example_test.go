@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"importer/source/mapping"
 	"os"
 	"testing"
+
+	"importer/source/mapping"
 )
 
 // The mapping of the example is one that the source accepts.

@@ -112,7 +112,7 @@ func valuesOf(f *pflag.Flag) []string {
 // rules are the settings that have a notation of their own, as it reads.
 type rules struct {
 	rate       pace.Rate
-	maxErrors  importer.MaxErrors
+	maxErrors  contact.MaxErrors
 	duplicates contact.Duplicates
 	discovery  importer.Discovery
 	onConflict importer.OnConflict
@@ -123,7 +123,7 @@ type rules struct {
 func readRules(c config.Config) (r rules, err error) {
 	err = errors.Join(
 		parse(&r.rate, "--rate (rate):", pace.ParseRate, c.Rate),
-		parse(&r.maxErrors, "--max-errors (max_errors):", importer.ParseMaxErrors, c.MaxErrors),
+		parse(&r.maxErrors, "--max-errors (max_errors):", contact.ParseMaxErrors, c.MaxErrors),
 		parse(&r.duplicates, "duplicates", contact.ParseDuplicates, c.Duplicates),
 		parse(&r.discovery, "--existing (existing)", importer.ParseDiscovery, c.Existing),
 		parse(&r.onConflict, "on_conflict", importer.ParseOnConflict, c.OnConflict),

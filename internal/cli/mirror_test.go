@@ -2,12 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
+	"importer/internal/sandbox"
 )
 
 // mirrorConfig writes a configuration with that sync section.

@@ -2,11 +2,12 @@ package cli
 
 import (
 	"errors"
-	"importer/internal/files"
 	"io"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"importer/internal/files"
 )
 
 func TestCommandLine(t *testing.T) {

@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"importer/importer/contact"
-	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"testing"
+
+	"importer/importer/contact"
+	"importer/internal/sandbox"
 )
 
 // A run that does not complete leaves the reject file of the run before alone, with

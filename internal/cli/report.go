@@ -3,18 +3,19 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/config"
-	"importer/internal/files"
-	"importer/internal/report"
-	"importer/internal/words"
-	"importer/sink/journal"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/files"
+	"importer/internal/report"
+	"importer/internal/words"
+	"importer/sink/journal"
 )
 
 func newReportCommand(env Env) *cobra.Command {

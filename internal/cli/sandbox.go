@@ -3,15 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"importer/internal/config"
-	"importer/internal/live"
-	"importer/internal/sandbox"
 	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"importer/internal/config"
+	"importer/internal/live"
+	"importer/internal/sandbox"
 )
 
 // NewSandboxCommand is `importer sandbox`. It serves until the command's context

@@ -3,13 +3,14 @@ package cli_test
 import (
 	"bufio"
 	"context"
-	"importer/internal/cli"
 	"io"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"importer/internal/cli"
 )
 
 // A running `importer sandbox`.

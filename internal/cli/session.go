@@ -57,7 +57,6 @@ type session struct {
 	report  *journal.Journal
 	rejects *rejects.Rejects
 
-	printed bool           // the command has said how it ended
 	closers []func() error // of what is open, in the order of opening
 }
 
@@ -269,7 +268,6 @@ func (s *session) view() live.View {
 // print writes what a command that went to its end has to say: as one JSON object,
 // as text, or not at all where all is well and nobody wants to hear of it.
 func (s *session) print(allIn bool, object any, text string) error {
-	s.printed = true
 	switch {
 	case s.c.JSON:
 		*s.env.printed = true

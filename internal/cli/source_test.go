@@ -2,11 +2,12 @@ package cli
 
 import (
 	"errors"
-	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // A file that is named twice is one source: where the last of several rows wins, no

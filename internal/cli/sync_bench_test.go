@@ -4,15 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/config"
-	"importer/internal/state"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/state"
 )
 
 // BenchmarkUnchanged is a night in which nothing has changed, $SYNC_ROWS rows

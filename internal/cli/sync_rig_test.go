@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"importer/internal/cognigy"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
+
+	"importer/internal/cognigy"
 )
 
 // front puts a proxy in front of the sandbox, and has the job go there.

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/sandbox"
-	"importer/internal/state"
-	"importer/sink/journal"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,6 +13,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/sandbox"
+	"importer/internal/state"
+	"importer/sink/journal"
 )
 
 // A job is a nightly sync: a source, and a sandbox that counts requests.

@@ -10,9 +10,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"importer/importer/contact"
-	"importer/internal/cognigy"
-	"importer/internal/config"
 	"io"
 	"log"
 	"math/big"
@@ -24,6 +21,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/cognigy"
+	"importer/internal/config"
 )
 
 // writeCertificate writes a certificate that stands for itself, for servers on

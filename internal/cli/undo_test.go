@@ -3,9 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +10,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sandbox"
 )
 
 // undo undoes a report of the job.

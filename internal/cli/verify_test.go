@@ -5,9 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"importer/importer/change"
-	"importer/importer/contact"
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"net/http/httputil"
@@ -16,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+	"importer/internal/sandbox"
 )
 
 type verified struct {

@@ -33,7 +33,7 @@ type Config struct {
 	RateShared    bool          `yaml:"rate_shared"`
 	Workers       int           `yaml:"workers"`
 	Retries       int           `yaml:"retries"`
-	MaxErrors     string        `yaml:"max_errors"` // as importer.ParseMaxErrors reads it
+	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
 	GiveUpAfter   time.Duration `yaml:"give_up_after"`
 	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
 	Existing      string        `yaml:"existing"`    // as importer.ParseDiscovery reads it

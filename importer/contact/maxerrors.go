@@ -1,4 +1,4 @@
-package importer
+package contact
 
 import (
 	"fmt"
@@ -42,8 +42,8 @@ func (m MaxErrors) String() string {
 	return strconv.FormatInt(m.rows, 10)
 }
 
-// exceeded judges so many refused of so many settled rows.
-func (m MaxErrors) exceeded(refused, settled int64) bool {
+// Exceeded judges so many refused of so many settled rows.
+func (m MaxErrors) Exceeded(refused, settled int64) bool {
 	if !m.share {
 		return refused > m.rows
 	}
