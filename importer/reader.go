@@ -2,8 +2,6 @@ package importer
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"slices"
 
 	"importer/importer/contact"
@@ -61,18 +59,8 @@ func (r *Reader) Get(id string, contactIDs []string) (f contact.Found, there boo
 		case err != nil:
 			return f, false, err
 		case slices.ContainsFunc(append(found, alike...), func(f contact.Found) bool { return f.ID == id }):
-			return f, false, listedAndGone(id)
+			return f, false, contact.ListedAndGone(id)
 		}
 	}
 	return f, false, nil
-}
-
-// listedAndGone is the error of a profile that the API says is not there, and that
-// it lists.
-func listedAndGone(id string) *contact.APIError {
-	return &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
-		HTTP:   http.StatusNotFound,
-		Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", id),
-		Hint:   "a cache on the way to the API may be behind; the next run tries it again",
-	}}
 }

@@ -231,7 +231,7 @@ func (e *engine) confirm(t *task) answer {
 		return got
 	}
 	if slices.ContainsFunc(found, func(f contact.Found) bool { return f.ID == t.ID }) {
-		t.problem = listedAndGone(t.ID)
+		t.problem = contact.ListedAndGone(t.ID)
 		switch t.retry.After(contact.Transient, true) {
 		case pace.Later:
 			return later

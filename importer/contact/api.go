@@ -2,6 +2,7 @@ package contact
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -129,6 +130,16 @@ func (e *APIError) IsBarred() bool {
 func IsGone(err error) bool {
 	problem, ok := errors.AsType[*APIError](err)
 	return ok && problem.Author == API && problem.Class == Permanent && problem.HTTP == http.StatusNotFound
+}
+
+// ListedAndGone is the error of a profile that the API says is not there, and that
+// it lists.
+func ListedAndGone(id string) *APIError {
+	return &APIError{Author: Way, Class: Transient, Failure: Failure{
+		HTTP:   http.StatusNotFound,
+		Detail: fmt.Sprintf("the profile %s is not there when it is asked for, and stands in the list", id),
+		Hint:   "a cache on the way to the API may be behind; the next run tries it again",
+	}}
 }
 
 // AsAPIError is the APIError that err is. An error of any other kind tells

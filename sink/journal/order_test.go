@@ -151,7 +151,7 @@ func TestAnnouncementsAreOnDiskBeforeRequestsArrive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := importer.ParseMaxErrors("100%")
+	all, err := contact.ParseMaxErrors("100%")
 	if err != nil {
 		t.Fatal(err)
 	}
