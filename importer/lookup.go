@@ -208,7 +208,7 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 			}
 		}
 	}
-	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.before(time.Now().Add(-2*e.Settle))) {
+	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.before(time.Now().Add(-e.Settle))) {
 		return nil, nil, false, &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
 			Detail: fmt.Sprintf("a list of %d profiles is not whole: it shows %d", total, listed),
 			Hint:   "a cache on the way to the API may be behind; the next run looks again",
