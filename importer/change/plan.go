@@ -11,7 +11,7 @@ import (
 // PlanOptions are what a plan is made from. Keys must be set.
 type PlanOptions struct {
 	Keys          *contact.Keys // replayed from the journal, or empty; the plan owns it
-	Past          Past          // of the journal that Keys came from; nil where there is none
+	Journal       Journal       // of the journal that Keys came from; nil where there is none
 	RetryRejected bool
 	Duplicates    contact.Duplicates
 	// State is what the last sync left; nil where there was none, or in the mode
@@ -26,8 +26,8 @@ type PlanOptions struct {
 	Progress *contact.Progress
 }
 
-// Past is what earlier runs recorded.
-type Past interface {
+// Journal is what earlier runs recorded.
+type Journal interface {
 	// Before reads back the outcome that was recorded last for a key whose status was
 	// Rejected, Failed or Unknown.
 	Before(k contact.Key) (*contact.Outcome, error)
@@ -205,8 +205,8 @@ func (p *planner) refused(row *contact.Row, status contact.Status) (*contact.Fai
 		if digest, why, err = p.State.Refused(row.Key); err != nil {
 			return nil, err
 		}
-	case status == contact.Rejected && p.Past != nil:
-		before, err := p.Past.Before(row.Key)
+	case status == contact.Rejected && p.Journal != nil:
+		before, err := p.Journal.Before(row.Key)
 		if err != nil {
 			return nil, err
 		}

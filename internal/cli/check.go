@@ -49,8 +49,8 @@ The exit code is 3 where rows would be refused.`,
 // A checker is one check, from the settings to what is printed.
 type checker struct {
 	*session
-	past *journal.Snapshot
-	out  strings.Builder // lines of --verbose, until they are worth a write
+	journal *journal.Snapshot
+	out     strings.Builder // lines of --verbose, until they are worth a write
 }
 
 func (s *session) check(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (s *session) check(ctx context.Context) error {
 	if err := k.open(); err != nil {
 		return err
 	}
-	if err := k.readLast(k.past.Keys()); err != nil {
+	if err := k.readLast(k.journal.Keys()); err != nil {
 		return err
 	}
 	for _, n := range k.input.Notices() {
@@ -88,7 +88,7 @@ func (s *session) check(ctx context.Context) error {
 // open opens what the check needs: the client only where something is to be asked
 // of the project, and the settings say which one that is.
 func (k *checker) open() error {
-	for _, open := range []func() error{k.openSource, k.openPast, k.openKnown} {
+	for _, open := range []func() error{k.openSource, k.readJournal, k.openKnown} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (k *checker) open() error {
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 	o := change.PlanOptions{
-		Keys: k.past.Keys(), Past: k.past, RetryRejected: k.c.RetryRejected, Duplicates: k.rules.duplicates,
+		Keys: k.journal.Keys(), Journal: k.journal, RetryRejected: k.c.RetryRejected, Duplicates: k.rules.duplicates,
 		RefreshAfter: k.c.Sync.RefreshAfter, Progress: &k.progress,
 	}
 	if k.state != nil {
@@ -115,24 +115,24 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 	return o
 }
 
-// openPast reads what the report says, where the next run would go on with it: the
+// readJournal reads what the report says, where the next run would go on with it: the
 // report of a sync that went to its end is set aside.
-func (k *checker) openPast() error {
+func (k *checker) readJournal() error {
 	k.path = k.reportPath()
 	o := journal.Options{Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
 	}
-	past, err := journal.Read(k.path, o)
-	if err == nil && k.c.Mode != "create" && past.Whole() {
+	read, err := journal.Read(k.path, o)
+	if err == nil && k.c.Mode != "create" && read.Whole() {
 		o.Restart = true
-		if err = past.Close(); err == nil {
-			past, err = journal.Read(k.path, o)
+		if err = read.Close(); err == nil {
+			read, err = journal.Read(k.path, o)
 		}
 	}
-	k.past = past
-	return k.keep(past, err)
+	k.journal = read
+	return k.keep(read, err)
 }
 
 // openKnown opens the state of a sync, or one in memory where there is none yet.
@@ -204,7 +204,7 @@ func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error
 }
 
 func (k *checker) printPlan(p *change.Plan) error {
-	least := pace.Forecast(k.rules.rate, p.Requests, k.past.Sent())
+	least := pace.Forecast(k.rules.rate, p.Requests, k.journal.Sent())
 	took := time.Since(k.began)
 	blocked := ""
 	if p.Blocked != nil {

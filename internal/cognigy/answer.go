@@ -156,7 +156,7 @@ func aSchema(_ exchange, b *content) error {
 
 var errNoID = errors.New(`there is no valid "_id" in it`)
 
-// complete says what a profile lacks: without contact ids nobody would be found in
+// complete says what is missing of a profile: without contact ids nobody would be found in
 // it. A missing member is not an empty one, which the API would send.
 func (w *wireProfile) complete() error {
 	switch {

@@ -74,8 +74,8 @@ type pass struct {
 	groups     contact.FailureGroups
 }
 
-// mostDoubts is how many doubtful rows are listed, the latest ones. All are counted.
-const mostDoubts = 200
+// maxDoubts is how many doubtful rows are listed, the latest ones. All are counted.
+const maxDoubts = 200
 
 // NewAccount returns the account of an empty report.
 func NewAccount(path string) *Account {
@@ -193,8 +193,8 @@ func (a *Account) row(o *contact.Outcome) {
 	}
 	ended := endingOf(status, o.Found, o.Doubt)
 	a.endings[ended]++
-	if len(a.doubts) == mostDoubts {
-		a.doubts = append(a.doubts[:0], a.doubts[mostDoubts/2:]...)
+	if len(a.doubts) == maxDoubts {
+		a.doubts = append(a.doubts[:0], a.doubts[maxDoubts/2:]...)
 	}
 	a.doubts = append(a.doubts, Doubt{
 		Place: contact.Place{Source: o.Row.Source, Line: o.Row.Line}, ContactIDs: o.Row.Profile.ContactIDs,

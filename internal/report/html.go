@@ -49,8 +49,8 @@ type tile struct {
 }
 
 const (
-	mostShownFailures = 50
-	mostShownRuns     = 30
+	maxShownFailures = 50
+	maxShownRuns     = 30
 )
 
 // WriteHTML writes the account as one page that needs nothing else: no request
@@ -77,11 +77,11 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Timeline: timelineChart(&a.timeline), Latency: latencyChart(a.latency),
 		Percentiles: percentiles(a.latency), Failures: a.Failures(), Runs: slices.Clone(a.Runs), Doubts: slices.Clone(a.doubts),
 	}
-	if more := len(v.Failures) - mostShownFailures; more > 0 {
-		v.Failures, v.MoreFailures = v.Failures[:mostShownFailures], more
+	if more := len(v.Failures) - maxShownFailures; more > 0 {
+		v.Failures, v.MoreFailures = v.Failures[:maxShownFailures], more
 	}
 	slices.Reverse(v.Runs)
-	v.Runs = v.Runs[:min(len(v.Runs), mostShownRuns)]
+	v.Runs = v.Runs[:min(len(v.Runs), maxShownRuns)]
 	slices.Reverse(v.Doubts)
 	v.Class = "wait"
 	if v.Last != nil && v.Last.Summary != nil {

@@ -73,7 +73,7 @@ var migrations = []string{
 		id          TEXT NOT NULL,
 		digest      BLOB NOT NULL,    -- of the row that was sent last
 		touched     INTEGER NOT NULL, -- when the API last changed it, as far as is known, in Unix seconds
-		inactive    INTEGER NOT NULL, -- the source lacks it, and it was deactivated for that
+		inactive    INTEGER NOT NULL, -- it was missing from the source, and deactivated because of that
 		contact_ids TEXT NOT NULL     -- JSON array
 	) WITHOUT ROWID;
 	CREATE UNIQUE INDEX contact_by_id ON contact (id);
