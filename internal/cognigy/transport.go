@@ -133,7 +133,7 @@ func (t *transport) learn(a *account, err error) {
 	case !a.reused:
 	case err == nil || a.began.Load():
 		t.broken.Store(0)
-	case !a.mayHaveLeft() || errors.Is(err, context.Canceled) || isTimeout(err):
+	case errors.Is(err, context.Canceled) || isTimeout(err):
 	case t.broken.Add(1) == maxBroken:
 		fresh := t.http.Clone()
 		fresh.DisableKeepAlives = true
