@@ -36,7 +36,7 @@ func (b *bench) goals(large bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| 10⁶ rows: peak memory | < 56 MiB; 48.8 MiB are 24 MiB and 26 bytes a row | %.1f MiB |\n| 10⁶ rows: lost, twice | 0, 0 | %d, %d |\n", s.memory, s.lost, s.twice)
+	fmt.Printf("| 10⁶ rows: peak memory | < 128 MiB | %.1f MiB |\n| 10⁶ rows: lost, twice | 0, 0 | %d, %d |\n", s.memory, s.lost, s.twice)
 
 	if err := b.readers(t, report, million); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (b *bench) goals(large bool) error {
 		if s, _, err = b.measure(t, b.importerOn(t, report, tenMillion), tenMillion, false); err != nil {
 			return err
 		}
-		fmt.Printf("| %s: peak memory | < 272 MiB (24 MiB and 26 bytes a row) | %.1f MiB, %.0f rows/s |\n", what, s.memory, s.rate)
+		fmt.Printf("| %s: peak memory | – | %.1f MiB, %.0f rows/s |\n", what, s.memory, s.rate)
 	}
 	return nil
 }
