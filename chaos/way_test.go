@@ -154,7 +154,7 @@ var cells = []cell{
 	// K1: changes that something on the way answers.
 	{"upsert", "updates: login page", on(updates, loginPage), stops},
 	{"upsert", "updates, some: login page", on(updates.some(), loginPage), invariants},
-	{"upsert", "updates, once, some: login page", on(updates.some().once(), loginPage), harmless},
+	{"upsert", "updates, late, once: login page", on(updates.late().once(), loginPage), harmless},
 	{"upsert", "updates, some: error object", on(updates.some(), errorObject), invariants},
 	{"upsert", "updates, some: success false", on(updates.some(), successFalse), invariants},
 	{"upsert", "updates, some: problem with 200", on(updates.some(), problemOK), invariants},
@@ -178,12 +178,12 @@ var cells = []cell{
 	{"delete", "deletes: error object", on(deletes, errorObject), invariants},
 	{"delete", "deletes, some: nothing deleted", on(deletes.some(), zeroDeleted), invariants},
 	{"delete", "deletes, some: 202 queued", on(deletes.some(), queued), invariants},
-	{"delete", "deletes, once, some: login page after deleting", on(deletes.some().once(), after(loginPage)), harmless},
+	{"delete", "deletes, late, once: login page after deleting", on(deletes.late().once(), after(loginPage)), harmless},
 	{"delete", "writes: login page", on(writes, loginPage), stops},
 	{"undo", "deletes: login page", on(deletes, loginPage), invariants},
 	{"undo", "deletes, some: success false", on(deletes.some(), successFalse), invariants},
 	{"undo", "deletes, some: problem with 200", on(deletes.some(), problemOK), invariants},
-	{"undo", "deletes, once, some: login page after deleting", on(deletes.some().once(), after(loginPage)), harmless},
+	{"undo", "deletes, once, some: login page after deleting", on(deletes.some().once(), after(loginPage)), invariants},
 	{"undo-updates", "updates: login page", on(updates, loginPage), invariants},
 	{"undo-updates", "updates, some: error object", on(updates.some(), errorObject), invariants},
 
@@ -247,7 +247,7 @@ var cells = []cell{
 	{"import", "everything: maintenance", on(everything, maintenance), stops},
 	{"upsert", "updates, once: maintenance after storing", on(updates.some().once(), after(maintenance)), invariants},
 	{"upsert", "creates, once: 429 page after storing", on(creates.once(), after(page429)), invariants},
-	{"delete", "deletes, once: 429 page after deleting", on(deletes.some().once(), after(page429)), harmless},
+	{"delete", "deletes, late, once: 429 page after deleting", on(deletes.late().once(), after(page429)), harmless},
 	{"undo", "deletes, once: maintenance after deleting", on(deletes.some().once(), after(maintenance)), harmless},
 
 	// K2: refusals of one row by something that dislikes it, and of all.
