@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"importer/internal/sandbox"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // A block is a piece of shell in a document.

@@ -7,13 +7,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"importer/internal/cli"
 	"io"
 	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"importer/internal/cli"
 )
 
 // version is set by the build of a release.

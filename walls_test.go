@@ -10,7 +10,7 @@ import (
 )
 
 // The walls of the house: every arrow points down, at importer/contact, and from cli
-// at all. What is imported by way of others counts. The leaves, which import nothing
+// at everything. What is imported by way of others counts. The leaves, which import nothing
 // of ours and hold no type that two packages could hand each other, are open to
 // all. But for them the sandbox shares nothing with anybody.
 func TestWalls(t *testing.T) {

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"os"
 	"slices"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // A summary is what --json prints, and what the last line of a run holds.

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // slowEnough makes an import last some seconds, so that a test can step in.

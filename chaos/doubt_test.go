@@ -3,12 +3,13 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // The API says that the contact exists: its profile is looked up, and not ours.

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // A front stands before sandboxes and spoils chosen requests, where a sandbox

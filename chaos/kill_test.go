@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // A life is how long the importer lives before it is killed: any time between.

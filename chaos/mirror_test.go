@@ -3,15 +3,16 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/sandbox"
-	"importer/internal/state"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/sandbox"
+	"importer/internal/state"
 )
 
 // A nightly mirror is killed at random moments, over sources that change from

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"importer/internal/cli"
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"os"
@@ -16,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"importer/internal/cli"
+	"importer/internal/sandbox"
 )
 
 // The contacts of the story, each of which goes another way.

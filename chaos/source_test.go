@@ -1,10 +1,11 @@
 package chaos
 
 import (
-	"importer/internal/sandbox"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // Between two runs of one report the source is exported anew: rows are inserted,

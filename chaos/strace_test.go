@@ -2,13 +2,14 @@ package chaos
 
 import (
 	"bytes"
-	"importer/internal/sandbox"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // kill -9 spares what the kernel holds in memory, and so cannot tell whether

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/internal/sandbox"
 	"io/fs"
 	"maps"
 	"os"
 	"reflect"
 	"slices"
+
+	"importer/internal/sandbox"
 )
 
 // What a run has to answer for. Everything here compares two things that the

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"io"
 	"maps"
 	"net/http"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // A way leads from an importer to a sandbox. A gate that stands on it may answer

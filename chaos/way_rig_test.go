@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"importer/internal/cli"
-	"importer/internal/sandbox"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +13,9 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"importer/internal/cli"
+	"importer/internal/sandbox"
 )
 
 // The contacts of every cell. Some rows of the source are in the project before, with

@@ -1,12 +1,13 @@
 package chaos
 
 import (
-	"importer/internal/sandbox"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
+
+	"importer/internal/sandbox"
 )
 
 // A cell is one attack: a command, what stands on its way to the API while it runs,

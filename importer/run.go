@@ -154,7 +154,7 @@ type engine struct {
 
 	refused atomic.Int64 // rows that this run refused
 
-	inputErr chan error // what ended the input early; sent before read is closed
+	inputErr chan error // what ended the input early; sent before records is closed
 
 	presence presence
 	spelling contact.Spelling

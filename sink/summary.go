@@ -119,7 +119,7 @@ func nextSteps(s contact.Summary, d Details) []string {
 	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
 	var steps []string
 	if s.Unknown != 0 {
-		steps = append(steps, fmt.Sprintf("%s may be in or not: the answer was lost, and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
+		steps = append(steps, fmt.Sprintf("%s may be in or not: no answer of the API and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			words.Plural(s.Unknown, "row", "rows")))
 	}
 	if s.Failed != 0 {

@@ -69,7 +69,7 @@ Why rows are not in:
            contacts.csv:9: wrong
 
 What to do next:
-  - 1 row may be in or not: the answer was lost, and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.
+  - 1 row may be in or not: no answer of the API and no look-up could tell. Run the same command again: such rows are looked up before anything is sent for them.
   - 2 rows failed after all retries. Run the same command again to try them again.
       importer contacts.csv
   - 3 rows were refused. contacts.csv.rejects.csv holds them, with the reason in the columns behind the original ones. Correct them there, then import that file:

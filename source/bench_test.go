@@ -2,9 +2,10 @@ package source
 
 import (
 	"bytes"
-	"importer/source/mapping"
 	"os"
 	"testing"
+
+	"importer/source/mapping"
 )
 
 // One row from the bytes of the file to the profile, its key and its digest.

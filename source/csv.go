@@ -6,9 +6,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"importer/internal/rejectfile"
-	"importer/internal/words"
-	"importer/source/mapping"
 	"io"
 	"regexp"
 	"slices"
@@ -16,6 +13,10 @@ import (
 	"strings"
 
 	"github.com/gocarina/gocsv"
+
+	"importer/internal/rejectfile"
+	"importer/internal/words"
+	"importer/source/mapping"
 )
 
 func (f *file) examineCSV(head []byte, whole bool) error {

@@ -2,13 +2,14 @@ package source
 
 import (
 	"bytes"
-	"importer/importer/contact"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"importer/importer/contact"
 )
 
 func TestCSV(t *testing.T) {

@@ -1,12 +1,13 @@
 package source
 
 import (
-	"importer/importer/contact"
-	"importer/source/mapping"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
+	"importer/source/mapping"
 )
 
 // The examples of the cookbook do what it says.

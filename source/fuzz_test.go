@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"importer/importer/contact"
-	"importer/source/mapping"
 	"slices"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
+	"importer/source/mapping"
 )
 
 // fuzz reads content and holds it to what every reader promises: each record is

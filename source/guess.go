@@ -3,8 +3,9 @@ package source
 import (
 	"errors"
 	"fmt"
-	"importer/source/mapping"
 	"io"
+
+	"importer/source/mapping"
 )
 
 // Guess looks at the first file of o, its header and a sample, and writes the

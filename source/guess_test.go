@@ -2,10 +2,11 @@ package source
 
 import (
 	"flag"
-	"importer/source/mapping"
 	"os"
 	"strings"
 	"testing"
+
+	"importer/source/mapping"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

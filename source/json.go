@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"importer/source/mapping"
 	"io"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/source/mapping"
 )
 
 // An arrayReader reads the elements of one JSON array, however long it is. Where

@@ -2,10 +2,11 @@ package source
 
 import (
 	"errors"
-	"importer/source/mapping"
 	"reflect"
 	"strings"
 	"testing"
+
+	"importer/source/mapping"
 )
 
 // mappingOf decodes the YAML of a mapping, which is given without its indentation.

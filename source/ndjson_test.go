@@ -1,11 +1,12 @@
 package source
 
 import (
-	"importer/importer/contact"
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"importer/importer/contact"
 )
 
 func TestNDJSON(t *testing.T) {

@@ -6,13 +6,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/source/mapping"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+
+	"importer/source/mapping"
 )
 
 // What is wrong with a source before its first row is read. Each error of Open

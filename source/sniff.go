@@ -3,11 +3,12 @@ package source
 import (
 	"bytes"
 	"fmt"
-	"importer/source/mapping"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"importer/source/mapping"
 )
 
 var delimiters = map[string]rune{

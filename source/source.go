@@ -11,13 +11,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/words"
-	"importer/source/mapping"
 	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"importer/importer/contact"
+	"importer/internal/words"
+	"importer/source/mapping"
 )
 
 // A Format is how records are written in a file.

@@ -3,14 +3,15 @@ package source
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/source/mapping"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
+	"importer/source/mapping"
 )
 
 // writeFile writes a file for a test.

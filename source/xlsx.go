@@ -5,12 +5,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/source/mapping"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"importer/source/mapping"
 )
 
 // What a workbook may hold. A sheet larger than maxSheet is unpacked into a

@@ -4,13 +4,14 @@ package main
 
 import (
 	"fmt"
-	"importer/internal/cli"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra/doc"
+
+	"importer/internal/cli"
 )
 
 func main() {

@@ -2,9 +2,10 @@ package change
 
 import (
 	"fmt"
+	"slices"
+
 	"importer/importer/contact"
 	"importer/internal/words"
-	"slices"
 )
 
 // Missing is what a mirror does with contacts that the source no longer holds.

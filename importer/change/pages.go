@@ -3,8 +3,9 @@ package change
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"iter"
+
+	"importer/importer/contact"
 )
 
 // PageSize is how many profiles a page of the list holds: the most that the API

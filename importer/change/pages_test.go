@@ -3,9 +3,10 @@ package change
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"strconv"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 func TestPages(t *testing.T) {

@@ -3,9 +3,10 @@ package change
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
 	"slices"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // PlanOptions are what a plan is made from. Keys must be set.

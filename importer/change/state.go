@@ -1,8 +1,9 @@
 package change
 
 import (
-	"importer/importer/contact"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // State is what the last sync left in the API. Implemented by state.State. Its

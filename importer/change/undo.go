@@ -1,8 +1,9 @@
 package change
 
 import (
-	"importer/importer/contact"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // A WrittenRow is what a report says of a key that is in, or may be.

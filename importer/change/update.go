@@ -2,10 +2,11 @@ package change
 
 import (
 	"bytes"
-	"importer/importer/contact"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // Wanted is what has to be sent so that a profile is as a row says, and whether

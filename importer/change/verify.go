@@ -1,9 +1,10 @@
 package change
 
 import (
-	"importer/importer/contact"
 	"slices"
 	"strconv"
+
+	"importer/importer/contact"
 )
 
 // A Verdict is what a verification found about one profile.

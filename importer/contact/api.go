@@ -74,8 +74,8 @@ func (c Class) String() string {
 	return [...]string{"ambiguous", "permanent", "conflict", "throttled", "transient", "fatal"}[c]
 }
 
-// An APIError is a request that did not succeed. Made by cognigy alone, which
-// classifies it.
+// An APIError is a request that did not succeed. Package cognigy makes and
+// classifies it; the engine makes one where an answer cannot be true of its row.
 //
 // What something on the way answered is Ambiguous for a write and Transient for a
 // read, whatever its status: its HTTP tells what kind of refusal it was.

@@ -3,7 +3,6 @@ package pace
 import (
 	"context"
 	"errors"
-	"importer/importer/contact"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // drive sends n requests through p with so many workers, and returns when. A

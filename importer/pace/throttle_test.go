@@ -2,11 +2,12 @@ package pace
 
 import (
 	"context"
-	"importer/importer/contact"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/contact"
 )
 
 func refusal(retryAfter time.Duration) error {

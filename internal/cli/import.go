@@ -28,9 +28,9 @@ func newImportCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "importer --source FILE [flags]",
 		Short: "Get contact profiles from files into Cognigy.AI",
-		Long: `Get contact profiles from CSV and NDJSON files into a Cognigy.AI project.
+		Long: `Get contact profiles from files into a Cognigy.AI project.
 
-What was done stands in a report beside the working directory. The same command
+What was done stands in a report in the working directory. The same command
 run again sends only what is not settled, so an interrupted import resumes. Rows
 that were refused come back in a reject file, with the reason.`,
 		Example: `  importer --source contacts.csv --sandbox

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,12 +73,13 @@ func purgeReport(w io.Writer, path string) error {
 		return err
 	}
 	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
-	rejects, globErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
+	rejects, rejectsErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
+	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verdictsSuffix)
 	aside, err := journal.Aside(path)
-	if err := errors.Join(globErr, err); err != nil {
+	if err := errors.Join(rejectsErr, verdictsErr, err); err != nil {
 		return err
 	}
-	for _, other := range append(rejects, aside...) {
+	for _, other := range slices.Concat(rejects, verdicts, aside) {
 		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", other)
 	}
 	return nil

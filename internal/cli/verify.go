@@ -45,6 +45,9 @@ profile id is not known and no look-up finds it, or the report is in doubt itsel
 	return cmd
 }
 
+// verdictsSuffix makes the name of the file with the verdicts from the report's.
+const verdictsSuffix = ".verify"
+
 // A verdictLine is a line of REPORT.verify.
 type verdictLine struct {
 	Key         contact.Key         `json:"key"`
@@ -300,7 +303,7 @@ func (v *verification) list(reads int) error {
 // openVerdicts opens REPORT.verify, and takes in what an interrupted verification
 // found. One that went to its end is forgotten.
 func (v *verification) openVerdicts() (err error) {
-	path := v.path + ".verify"
+	path := v.path + verdictsSuffix
 	v.verdicts, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err := v.keep(v.verdicts, err); err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
@@ -376,7 +379,7 @@ func (v *verification) printVerdicts(ended error, allIn bool) error {
 		return nil
 	}
 	status := stoppedBy(contact.Summary{Status: contact.Complete}, ended)
-	requests, path := v.progress.Snapshot().Requests, v.path+".verify"
+	requests, path := v.progress.Snapshot().Requests, v.path+verdictsSuffix
 	var text strings.Builder
 	for _, l := range v.shown {
 		writeVerdict(&text, l)

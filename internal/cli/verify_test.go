@@ -115,6 +115,18 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// What a report is purged of may stand in the files beside it: they are named.
+func TestPurgeNamesWhatElseHoldsContactData(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(3)
+	j.must()
+	j.verify(exitOK)
+	_, stdout := j.command("report", j.path("r.report.ndjson"), "--purge")
+	if want := j.path("r.report.ndjson.verify") + " still holds contact data"; !strings.Contains(stdout, want) {
+		t.Errorf("there is no %q in\n%s", want, stdout)
+	}
+}
+
 // Rows of which the report does not know the profile are looked up, and those of
 // which it does not know whether they are in are told; those that were there before
 // are looked for, too.

@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"importer/importer/contact"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 const benchAnswer = `{"profile":{"firstname":"Ada","lastname":"Lovelace","email":"ada@example.com","age":36,"birthday":"","gender":"",` +

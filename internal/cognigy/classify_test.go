@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"importer/importer/contact"
 	"io"
 	"net"
 	"net/url"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 const testKey = "0123secret4567"

@@ -15,8 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/names"
 	"io"
 	"net/http"
 	"net/url"
@@ -25,6 +23,9 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"importer/importer/contact"
+	"importer/internal/names"
 )
 
 const (

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"log"
 	"net"
@@ -20,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 const testProject = "65f0000000000000000000aa"

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 const profileID = "65f1000000000000000000bb"

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"importer/importer/contact"
 )
 
 // A SchemaField is a field of the project's schema.

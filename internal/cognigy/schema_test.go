@@ -2,13 +2,14 @@ package cognigy
 
 import (
 	"context"
-	"importer/importer/contact"
 	"io"
 	"net/http"
 	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 func TestGetSchema(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"log"
 	"net"
@@ -23,6 +22,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // A proxied request reaches the API through the proxy, and no other way.

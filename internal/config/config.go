@@ -8,8 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"importer/internal/names"
-	"importer/internal/words"
 	"os"
 	"reflect"
 	"regexp"
@@ -18,6 +16,9 @@ import (
 	"unicode/utf16"
 
 	"github.com/goccy/go-yaml"
+
+	"importer/internal/names"
+	"importer/internal/words"
 )
 
 // Config are the settings of an import, under the names of the configuration
@@ -118,7 +119,7 @@ type Stamp struct {
 
 // Report says where the report goes, and what stands in it.
 type Report struct {
-	Path   string `yaml:"path"` // empty: beside the working directory, named after the first source
+	Path   string `yaml:"path"` // empty: in the working directory, named after the first source
 	Redact bool   `yaml:"redact"`
 	// KeepPrevious writes into the report what updates take away.
 	KeepPrevious bool `yaml:"keep_previous"`

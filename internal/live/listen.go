@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/internal/config"
-	"importer/internal/names"
 	stdlog "log"
 	"net"
 	"net/http"
@@ -14,6 +12,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"importer/internal/config"
+	"importer/internal/names"
 )
 
 // listen serves at addr: the page at /, the metrics at /metrics, and /healthz. An

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"html"
-	"importer/importer/contact"
-	"importer/importer/pace"
-	"importer/internal/report"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +16,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"importer/importer/contact"
+	"importer/importer/pace"
+	"importer/internal/report"
 )
 
 func TestNotify(t *testing.T) {

@@ -5,8 +5,6 @@ package metrics
 import (
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"io/fs"
 	"net/http"
 	"os"
@@ -20,6 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 // Metrics are those of one run. Their methods may be called from several

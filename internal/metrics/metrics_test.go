@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -11,6 +9,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"importer/importer/contact"
+	"importer/importer/pace"
 )
 
 func newMetrics(t *testing.T) *Metrics {

@@ -3,9 +3,10 @@ package report
 import (
 	"crypto/rand"
 	"errors"
-	"importer/sink/journal"
 	"net/http"
 	"sync"
+
+	"importer/sink/journal"
 )
 
 // Live serves the page of a run that lasts, made of the report that it writes.

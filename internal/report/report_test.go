@@ -181,6 +181,22 @@ func TestText(t *testing.T) {
 	}
 }
 
+// A run that stopped says why, and one that nobody answered tells no times.
+func TestTextOfAStoppedRun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.report.ndjson")
+	must(t, os.WriteFile(path, []byte(`{"kind":"run","run":"01A","at":"2026-01-02T03:04:05.678Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"https://api.example","project_id":"65f0000000000000000000aa"}
+{"kind":"traffic","from":"2026-01-02T03:04:05.678Z","at":"2026-01-02T03:04:07.678Z","requests":[{"op":"list","code":0,"n":3}],"latency_ms":[]}
+{"kind":"end","run":"01A","at":"2026-01-02T03:04:08.000Z","status":"stopped","summary":{"run":"01A","status":"stopped","reason":"no such host","read":0}}
+`), 0o600))
+	a, err := Read(path)
+	must(t, err)
+	var b strings.Builder
+	must(t, a.WriteText(&b))
+	if text := b.String(); !strings.Contains(text, "1 run, the latest: stopped\nIt stopped: no such host\n\n") || strings.Contains(text, "answered within") {
+		t.Errorf("the text is\n%s", text)
+	}
+}
+
 // Programs read it: members, their order, and what is null are as they were.
 func TestJSON(t *testing.T) {
 	key := func(id string) string { return contact.KeyOf([]string{id}).String() }

@@ -24,8 +24,8 @@ var shown = []struct {
 	{contact.Updated, "changed in the API"},
 	{contact.Unchanged, "in the API as wanted, nothing sent"},
 	{contact.Existing, "were there before, left as they are"},
-	{contact.Deactivated, "switched off: no longer in the source"},
-	{contact.Deleted, "removed: no longer in the source"},
+	{contact.Deactivated, "switched off, as the source no longer holds them, or by undo"},
+	{contact.Deleted, "removed, as the source no longer holds them, or by undo"},
 	{contact.Duplicate, "rows that repeat an earlier row"},
 	{contact.Invalid, "rows refused before sending"},
 	{contact.Rejected, "refused by the API"},
@@ -41,7 +41,11 @@ func (a *Account) WriteText(w io.Writer) error {
 	if run := a.last(); run != nil {
 		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", contact.Printable(run.Mode), contact.Printable(strings.Join(run.Sources, ", ")), contact.Printable(run.ProjectID), contact.Printable(run.BaseURL))
 	}
-	fmt.Fprintf(&b, "%s, the latest: %s\n\n", words.Plural(len(a.Runs), "run", "runs"), a.State())
+	fmt.Fprintf(&b, "%s, the latest: %s\n", words.Plural(len(a.Runs), "run", "runs"), a.State())
+	if run := a.last(); run != nil && run.Summary != nil && run.Summary.Reason != "" {
+		fmt.Fprintf(&b, "It stopped: %s\n", contact.Printable(run.Summary.Reason))
+	}
+	b.WriteByte('\n')
 
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range shown {
@@ -72,7 +76,9 @@ func (a *Account) WriteText(w io.Writer) error {
 		for _, p := range percentiles(a.latency) {
 			within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
 		}
-		fmt.Fprintf(&b, "  answered within %s\n", strings.Join(within, ", "))
+		if within != nil {
+			fmt.Fprintf(&b, "  answered within %s\n", strings.Join(within, ", "))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

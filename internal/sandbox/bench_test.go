@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 func BenchmarkCreate(b *testing.B) {

@@ -3,12 +3,13 @@ package sandbox_test
 import (
 	"bytes"
 	"encoding/json"
-	"importer/internal/sandbox"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // Whatever a body is, it is created as it says, or refused with a problem.

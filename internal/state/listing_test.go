@@ -2,10 +2,11 @@ package state
 
 import (
 	"fmt"
-	"importer/importer/contact"
 	"reflect"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 func TestListingFindsEachProfileOnceByAnyContactID(t *testing.T) {

@@ -1,10 +1,11 @@
 package journal
 
 import (
-	"importer/importer/contact"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 func benchOutcome(i int) *contact.Outcome {

@@ -1,11 +1,12 @@
 package journal
 
 import (
-	"importer/importer/contact"
 	"maps"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 // earlier are reports that an earlier version wrote, and what they say of the

@@ -11,11 +11,12 @@ package journal
 
 import (
 	"errors"
-	"importer/importer/contact"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // A Line is one line of a journal. Each kind is a type: its fields are the members

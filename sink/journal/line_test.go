@@ -3,13 +3,14 @@ package journal
 import (
 	"bytes"
 	"fmt"
-	"importer/importer/contact"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // fill gives every member of a line a value, and every text in it its path.

@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/files"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/files"
 )
 
 // Options are what Open has to know besides the path.

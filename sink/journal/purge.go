@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"importer/internal/files"
 	"io"
 	"os"
+
+	"importer/internal/files"
 )
 
 // Purge rewrites a report without what came from the source: contact ids, and

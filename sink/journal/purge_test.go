@@ -1,12 +1,13 @@
 package journal
 
 import (
-	"importer/importer/contact"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 // A purged report holds nothing of the source but its file names, and is as good

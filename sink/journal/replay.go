@@ -5,10 +5,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"math"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // contents is what the complete lines of a report say to the next run.

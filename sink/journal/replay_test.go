@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"maps"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 var testStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -1,12 +1,13 @@
 package journal
 
 import (
-	"importer/importer/contact"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/importer/contact"
 )
 
 func syncHeader(mode string) Header {

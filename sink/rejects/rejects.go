@@ -9,9 +9,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/files"
-	"importer/internal/rejectfile"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +17,10 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
+	"importer/internal/files"
+	"importer/internal/rejectfile"
 )
 
 // A RejectSource is what the reject file has to know of a source.

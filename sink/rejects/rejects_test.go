@@ -4,13 +4,14 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"importer/importer/contact"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/importer/contact"
 )
 
 // refused is a row of a source that was refused, as it was read.

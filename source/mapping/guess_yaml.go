@@ -3,12 +3,13 @@ package mapping
 import (
 	_ "embed"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/words"
 	"slices"
 	"strings"
 	"text/template"
 	"time"
+
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 //go:embed guess.yaml.tmpl

@@ -2,11 +2,12 @@ package mapping
 
 import (
 	"fmt"
-	"importer/importer/contact"
 	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.

@@ -11,13 +11,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/internal/names"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"importer/internal/names"
 )
 
 // A Mapping says which column goes where: the section "mapping" of the

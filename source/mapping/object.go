@@ -5,13 +5,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"importer/importer/contact"
 	"io"
 	"iter"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/importer/contact"
 )
 
 // takeObject puts the members of a JSON object into their slots. It is the body of a

@@ -25,7 +25,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"importer/importer/pace"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +33,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"importer/importer/pace"
 )
 
 const (

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/importer/pace"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"importer/importer/pace"
 )
 
 // TestMain plays a run of its own when a test has started it as a process.

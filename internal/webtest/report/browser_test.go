@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"importer/importer/contact"
-	"importer/internal/report"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -20,6 +18,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"importer/importer/contact"
+	"importer/internal/report"
 )
 
 // chromium finds a browser, or installs one where that is possible without

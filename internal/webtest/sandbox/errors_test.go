@@ -2,11 +2,12 @@ package sandbox_test
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 func TestKey(t *testing.T) {

@@ -3,7 +3,6 @@ package sandbox_test
 import (
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"net/http"
 	"path/filepath"
 	"reflect"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"importer/internal/sandbox"
 )
 
 func faults(t *testing.T, specs ...string) (list []sandbox.Fault) {

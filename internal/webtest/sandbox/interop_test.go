@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"importer/internal/sandbox"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // The API vendor's own client works against the sandbox, unchanged. It is

@@ -2,12 +2,13 @@ package sandbox_test
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 func TestListPages(t *testing.T) {

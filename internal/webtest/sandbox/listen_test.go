@@ -3,13 +3,14 @@ package sandbox_test
 import (
 	"bufio"
 	"fmt"
-	"importer/internal/sandbox"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 func TestListenSaysWhereAndForWhom(t *testing.T) {

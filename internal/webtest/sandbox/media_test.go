@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"importer/internal/sandbox"
 	"mime"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // Every answer that has a body comes in every media type.

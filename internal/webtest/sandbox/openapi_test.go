@@ -2,13 +2,14 @@ package sandbox_test
 
 import (
 	"bytes"
-	"importer/internal/sandbox"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"slices"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // The document is what a tenant serves at that address, for those with the key.

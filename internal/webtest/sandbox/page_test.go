@@ -1,11 +1,12 @@
 package sandbox_test
 
 import (
-	"importer/internal/sandbox"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"importer/internal/sandbox"
 )
 
 // page is the page for people as a browser gets it.

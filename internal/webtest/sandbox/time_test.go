@@ -2,10 +2,11 @@ package sandbox_test
 
 import (
 	"fmt"
-	"importer/internal/sandbox"
 	"net/http"
 	"testing"
 	"time"
+
+	"importer/internal/sandbox"
 )
 
 // Never more than the quota in any window, and never less than it.
