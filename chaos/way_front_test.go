@@ -241,7 +241,6 @@ var (
 	gets       = of("get")
 	lookUps    = of("look-up")
 	lists      = of("list", "look-up")
-	reads      = of("get", "list", "look-up")
 	writes     = of("create", "update", "delete")
 	everything = matcher(func(*crossing) bool { return true })
 )

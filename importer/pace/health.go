@@ -19,8 +19,6 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"read", "create", "change"}
-
 const (
 	// MaxForeign is how many answers in a row may come from something on the way
 	// before the run ends, and MaxForeignAtStart how many where the API has not

@@ -2,7 +2,6 @@ package cognigy
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -237,7 +236,7 @@ func checkFailure(t *testing.T, x exchange, author contact.Author) {
 	if want := map[bool]contact.Class{false: contact.Ambiguous, true: contact.Transient}[x.op.safe]; author == contact.Way && e.Class != want {
 		t.Errorf("%v from the way, want %v", e.Class, want)
 	}
-	if author == contact.API && x.status == 404 && !strings.Contains(fmt.Sprintf("%s", x.body), "code") {
+	if author == contact.API && x.status == 404 && !strings.Contains(string(x.body), "code") {
 		t.Errorf("gone, it says: %s", x.body)
 	}
 }
