@@ -35,6 +35,11 @@ func TestUnreachableFromTheStart(t *testing.T) {
 	closed.Close()
 	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "nobody behind me", http.StatusBadGateway) }))
 	t.Cleanup(down.Close)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel connects, and nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
 	proxy := func(status int) string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))
 		t.Cleanup(server.Close)
@@ -55,6 +60,7 @@ func TestUnreachableFromTheStart(t *testing.T) {
 		{"closed port", "bar", closed.URL, "", "nobody listens", "--base-url", false},
 		{"unknown host", "plain", "https://api.example.invalid", "", "the host api.example.invalid cannot be looked up", "--base-url", false},
 		{"a gateway with nobody behind it", "bar", down.URL, "", "HTTP 502", "--base-url", false},
+		{"a port that says nothing", "plain", "https://" + silent.Addr().String(), "", "no connection in time: net/http: TLS handshake timeout", "--base-url", false},
 		{"TLS to a plain port", "plain", strings.Replace(plain.URL, "http:", "https:", 1), "", "first record does not look like a TLS handshake", "speaks http://", true},
 		{"a certificate that nobody trusts", "none", secure.URL, "", "signed by unknown authority", "$SSL_CERT_FILE", true},
 		{"a certificate of another name", "plain", "https://localhost:" + securePort, "SSL_CERT_FILE=" + roots, "not localhost", "--base-url", true},
@@ -89,7 +95,9 @@ func TestUnreachableFromTheStart(t *testing.T) {
 					last = append(last, line)
 				}
 			}
-			if told < 0 || told > 2*time.Second || len(last) != 1 || strings.Count(last[0], c.cause) != 1 || !strings.Contains(last[0], c.hint) {
+			// What has to be waited for is told when it is known.
+			inTime := told >= 0 && told < 2*time.Second || c.url == "https://"+silent.Addr().String()
+			if !inTime || len(last) != 1 || strings.Count(last[0], c.cause) != 1 || !strings.Contains(last[0], c.hint) {
 				t.Errorf("%s, %s: told after %v, and in the end %q:\n%s", c.name, c.how, told, last, said.all.String())
 			}
 		})

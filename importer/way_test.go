@@ -249,6 +249,8 @@ func TestWhenARunIsGivenUp(t *testing.T) {
 	quota := &contact.APIError{Author: contact.API, Class: contact.Throttled, Failure: contact.Failure{HTTP: 429, Detail: "monthly quota used up"}}
 	hopeless := *down
 	hopeless.Hopeless = true
+	swallowed := *down
+	swallowed.NoConnection = true
 	for name, c := range map[string]struct {
 		works       int // creates that work first
 		err         *contact.APIError
@@ -256,6 +258,7 @@ func TestWhenARunIsGivenUp(t *testing.T) {
 	}{
 		"a host that does not exist":  {0, &hopeless, 0, time.Second},
 		"nobody listens":              {0, down, 10 * time.Second, 15 * time.Second},
+		"no connection in time":       {0, &swallowed, 10 * time.Second, 11 * time.Second},
 		"quota used up":               {0, quota, 10 * time.Minute, 11 * time.Minute},
 		"a host that is gone":         {5, &hopeless, 10 * time.Minute, 11 * time.Minute},
 		"nobody listens any more":     {5, down, 10 * time.Minute, 11 * time.Minute},
@@ -265,7 +268,13 @@ func TestWhenARunIsGivenUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig()
 				r.o.GiveUpAtStart = 10 * time.Second
+				if c.err.NoConnection {
+					r.o.Workers = 1
+				}
 				answerCreates(r, func(n int, _ string, _ func() string) (contact.CreateResult, error, bool) {
+					if c.err.NoConnection {
+						time.Sleep(10 * time.Second)
+					}
 					return contact.CreateResult{}, c.err, n > c.works
 				})
 				start := time.Now()

@@ -86,6 +86,8 @@ type APIError struct {
 	// Hopeless: with these settings and this network no request can succeed, such as
 	// to a host that does not exist. Where others did succeed, it may pass.
 	Hopeless bool
+	// NoConnection: none came about in the time that it may take.
+	NoConnection bool
 	// RetryAfter is how long the server asked to wait; 0 where it did not say.
 	RetryAfter time.Duration
 	// Err is the error of the transport, where there was no answer.

@@ -110,8 +110,10 @@ func (h *Health) fail(sent time.Time, problem *contact.APIError) {
 		return
 	}
 	left := time.Until(h.since.Add(h.patience()))
+	// One attempt to connect may take as long as a start.
+	enough := h.failures >= minFailures || problem.NoConnection && !h.worked
 	switch {
-	case left <= 0 && h.failures >= minFailures:
+	case left <= 0 && enough:
 		h.giveUpNow()
 	case h.timer == nil:
 		h.timer = time.AfterFunc(max(0, left), h.expired)

@@ -228,7 +228,7 @@ func classifyBroken(x exchange) *contact.APIError {
 
 // classifyTransport is about a request without an answer.
 func classifyTransport(x exchange) *contact.APIError {
-	e := &contact.APIError{Class: contact.Transient, Err: x.redactError(x.err)}
+	e := &contact.APIError{Class: contact.Transient, Err: x.redactError(x.err), NoConnection: !x.sent && isTimeout(x.err)}
 	if x.sent {
 		e.Class = contact.Ambiguous
 	}
@@ -262,7 +262,7 @@ func classifyTransport(x exchange) *contact.APIError {
 		e.Detail, e.Hint = "the request was cancelled", ""
 	case isTimeout(x.err) && x.sent:
 		e.Hint = hintTimeout
-	case isTimeout(x.err):
+	case e.NoConnection:
 		e.Detail = "no connection in time: " + text
 	case x.sent:
 		e.Detail = "the connection broke before the answer was there: " + text

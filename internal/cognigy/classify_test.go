@@ -198,6 +198,9 @@ func TestClassifyTransportErrors(t *testing.T) {
 			if e.Hopeless != tt.hopeless {
 				t.Errorf("hopeless: %v", e.Hopeless)
 			}
+			if e.NoConnection != (tt.detail == "no connection in time") {
+				t.Errorf("no connection: %v", e.NoConnection)
+			}
 		})
 	}
 }
