@@ -42,6 +42,7 @@ func WriteCounts(b *strings.Builder, counts []contact.Count) {
 type Details struct {
 	Failures []contact.FailureGroup // why rows are not in, the largest group first
 	Redact   bool                   // quote nothing of the source
+	Replaced string                 // where a report of another project was moved; empty: there was none
 	Again    string                 // the command line of this run; empty: "the same command"
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 }
@@ -61,6 +62,9 @@ func SummaryText(s contact.Summary, d Details) string {
 	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
 	if s.Rejects != "" {
 		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
+	}
+	if d.Replaced != "" {
+		fmt.Fprintf(&b, "  %-12s %s  (it was of another project or base URL, and held no row that is in)\n", "set aside", d.Replaced)
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")

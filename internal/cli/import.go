@@ -142,7 +142,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	summary.Rejects = strings.Join(rejectFiles, ", ")
 	summary, err = i.end(summary, also(err, rejectsErr))
 	err = also(err, i.print(summary.Status == contact.Complete && summary.NotIn() == 0, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 	})))
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.NotIn() == 0, err)
