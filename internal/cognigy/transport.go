@@ -24,8 +24,9 @@ const (
 	maxHeadBytes = 16 << 10
 	// maxInterim bounds the 1xx answers before the one that counts.
 	maxInterim = 5
-	// maxBroken is how many connections may break in a row when they are used again.
-	maxBroken = 3
+	// maxBroken is how many connections may break in a row when they are used again:
+	// fewer than a row has attempts with --retries 2.
+	maxBroken = 2
 )
 
 // Trust is what TLS is told besides the usual. The zero value is the usual: the
@@ -177,6 +178,7 @@ var (
 type wire struct {
 	net.Conn
 	wrote atomic.Int64 // calls of Write that took a byte, or may yet
+	used  bool         // it was given to a request; net/http calls one reused that waited for none
 
 	mu      sync.Mutex
 	changed sync.Cond // one of these
@@ -244,20 +246,20 @@ type account struct {
 	wire     *wire // that the request goes over; nil: none yet
 	wrote    int64 // its count before the request
 	unknown  bool  // it goes over something else
-	reused   bool  // it took an answer before
+	reused   bool  // an earlier request went over it, too
 	interims atomic.Int32
 	began    atomic.Bool // the answer
 }
 
 // given is told of the connection that the request goes over, before it is written.
 func (a *account) given(info httptrace.GotConnInfo) {
-	a.reused = info.Reused
 	for c := info.Conn; ; {
 		switch inner := c.(type) {
 		case *tls.Conn:
 			c = inner.NetConn()
 		case *wire:
 			inner.awaitReader()
+			a.reused, inner.used = inner.used, true
 			a.wire, a.wrote = inner, inner.wrote.Load()
 			return
 		default:
