@@ -5,8 +5,9 @@ import (
 	"unicode"
 )
 
-// maxPrintable is how much of a text is shown, in bytes.
-const maxPrintable = 300
+// maxPrintable is how much of a text is shown, in bytes. An error of the API with its
+// hint is shorter.
+const maxPrintable = 1000
 
 // Printable is a text as it can stand in one line of a terminal: strangers wrote
 // it, and it must not move the cursor.

@@ -192,7 +192,7 @@ func TestTextOfAStoppedRun(t *testing.T) {
 	must(t, err)
 	var b strings.Builder
 	must(t, a.WriteText(&b))
-	if text := b.String(); !strings.Contains(text, "1 run, the latest: stopped\nIt stopped: no such host\n\n") || strings.Contains(text, "answered within") {
+	if text := b.String(); !strings.Contains(text, "1 run, the latest: stopped\nIt stopped: no such host\n\n") || strings.Contains(text, "took at most") {
 		t.Errorf("the text is\n%s", text)
 	}
 }

@@ -45,12 +45,13 @@ func (a *Account) WriteText(w io.Writer) error {
 	if run := a.last(); run != nil && run.Summary != nil && run.Summary.Reason != "" {
 		fmt.Fprintf(&b, "It stopped: %s\n", contact.Printable(run.Summary.Reason))
 	}
-	b.WriteByte('\n')
 
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	between := "\n"
 	for _, s := range shown {
 		if n := a.Count(s.Status); n > 0 {
-			fmt.Fprintf(t, "  %s\t%12s\t%s\n", s.Status, words.Comma(n), s.meaning)
+			fmt.Fprintf(t, "%s  %s\t%12s\t%s\n", between, s.Status, words.Comma(n), s.meaning)
+			between = ""
 		}
 	}
 	t.Flush()
@@ -77,7 +78,7 @@ func (a *Account) WriteText(w io.Writer) error {
 			within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
 		}
 		if within != nil {
-			fmt.Fprintf(&b, "  answered within %s\n", strings.Join(within, ", "))
+			fmt.Fprintf(&b, "  took at most %s\n", strings.Join(within, ", "))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
