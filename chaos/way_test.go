@@ -233,7 +233,7 @@ var cells = []cell{
 	// K2: 429, 503 and their like, after it was done.
 	{"import", "creates, once, some: maintenance after storing", on(creates.some().once(), after(maintenance)), invariants},
 	{"import", "creates, once: maintenance after storing", on(creates.once(), after(maintenance)), invariants},
-	{"import", "creates, once, some: 429 page after storing", on(creates.some().once(), after(page429)), invariants},
+	{"import", "creates, once, few: 429 page after storing", on(creates.few().once(), after(page429)), invariants},
 	{"import", "creates, once, few: 429 page without a time, after storing", on(creates.few().once(), after(plain429)), invariants},
 	{"import", "creates, once, few: the API's 429", on(creates.few().once(), api429), harmless},
 	{"import", "creates, once, few: empty 429", on(creates.few().once(), empty429), harmless},
