@@ -60,8 +60,15 @@ type Options struct {
 	// Mapping says which column goes where; without one, columns go to the field of
 	// their name.
 	Mapping *mapping.Mapping
-	// Sheet is the sheet of a workbook that is read; empty is the first.
+	// Sheet is the sheet of a workbook that is read; empty is the first visible one.
 	Sheet string
+	// HeaderRow is the line of the header in CSV, or its row in a workbook, from 1; 0
+	// finds it.
+	HeaderRow int
+	// NullValues are cells that mean nothing, such as NULL.
+	NullValues []string
+	// Redact keeps values of the source out of the notices.
+	Redact bool
 }
 
 // A Source is one file of an input, as Open found it.
@@ -95,6 +102,7 @@ type Input struct {
 
 	mu      sync.Mutex
 	notices []Notice
+	opened  int // how many of the notices are from Open
 }
 
 // Open finds the files of o and looks at the beginning of each, so that what cannot
@@ -120,6 +128,7 @@ func Open(o Options) (*Input, error) {
 	if !known {
 		in.size = 0
 	}
+	in.opened = len(in.notices)
 	return in, nil
 }
 
@@ -151,12 +160,18 @@ func (in *Input) BytesRead() int64 { return in.read.Load() }
 // Skipped counts the records that the mapping left out (skip_if).
 func (in *Input) Skipped() int64 { return in.skipped.Load() }
 
-// Notices are what was noticed so far. For CSV they are complete after Open, for
-// NDJSON after the last row, since each line may bring a new name.
+// Notices are what was noticed so far. They are complete after the last row.
 func (in *Input) Notices() []Notice {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return slices.Clone(in.notices)
+}
+
+// forgetNotices drops what the rows of an earlier reading gave notice of.
+func (in *Input) forgetNotices() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.notices = in.notices[:in.opened:in.opened]
 }
 
 // CustomFields are the custom fields that the rows of all files may have, sorted
@@ -188,6 +203,7 @@ func (in *Input) AllRows() contact.Rows {
 		var number int64
 		in.read.Store(0)
 		in.skipped.Store(0)
+		in.forgetNotices()
 		for _, f := range in.files {
 			if !in.readFile(f, &number, yield) {
 				return
@@ -204,8 +220,13 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 		return false
 	}
 	defer done()
-	m := mapping.NewMapper(f.Name, f.plan)
-	defer func() { f.note(m.Ignored()) }()
+	m := mapping.NewMapper(f.Name, f.plan, f.options.NullValues)
+	defer func() {
+		f.note(m.Ignored())
+		for _, text := range m.Notes.Texts(f.options.Redact) {
+			f.note(text)
+		}
+	}()
 	var rec mapping.Record
 	for {
 		err := next(&rec)

@@ -27,7 +27,7 @@ func addFlags(cmd *cobra.Command, names ...string) {
 }
 
 // sourceFlags say what is read.
-var sourceFlags = []string{"source", "format", "delimiter", "encoding"}
+var sourceFlags = []string{"source", "format", "delimiter", "encoding", "sheet", "header-row"}
 
 // importFlags makes the flags of the import, each bound to its field of c and with
 // the value of that field as its default.
@@ -38,6 +38,8 @@ func importFlags(c *config.Config) *pflag.FlagSet {
 	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
 	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
 	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
+	flags.StringVar(&c.Source.Sheet, "sheet", c.Source.Sheet, "`NAME` of the sheet of a workbook (default: the first visible one)")
+	flags.StringVar(&c.Source.HeaderRow, "header-row", c.Source.HeaderRow, "`N`umber of the line that holds the names of the columns, from 1, or auto")
 	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
 	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
 	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")

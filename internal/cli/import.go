@@ -163,10 +163,11 @@ func (i *importing) forgotten() (n int) {
 // sourceOptions are what the settings say of the source, but for the mapping.
 func sourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
 	s := c.Source
-	o := source.Options{Paths: s.Paths, Stdin: stdin, Encoding: s.Encoding, LazyQuotes: s.LazyQuotes, Sheet: s.Sheet}
+	o := source.Options{Paths: s.Paths, Stdin: stdin, Encoding: s.Encoding, LazyQuotes: s.LazyQuotes, Sheet: s.Sheet, NullValues: s.NullValues, Redact: c.Report.Redact}
 	err := errors.Join(
 		parse(&o.Format, "--format (source.format):", source.ParseFormat, s.Format),
 		parse(&o.Delimiter, "--delimiter (source.delimiter):", source.ParseDelimiter, s.Delimiter),
+		parse(&o.HeaderRow, "--header-row (source.header_row):", source.ParseHeaderRow, s.HeaderRow),
 	)
 	return o, err
 }

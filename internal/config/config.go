@@ -74,7 +74,11 @@ type Source struct {
 	// Encoding is auto, or a name of the IANA registry.
 	Encoding   string `yaml:"encoding"`
 	LazyQuotes bool   `yaml:"lazy_quotes"`
-	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first
+	Sheet      string `yaml:"sheet"` // of a workbook; empty: the first visible one
+	// HeaderRow is the line that holds the names of the columns, from 1, or auto.
+	HeaderRow string `yaml:"header_row"`
+	// NullValues are cells that mean nothing, such as NULL.
+	NullValues []string `yaml:"null_values"`
 }
 
 // Sync says what the modes upsert and mirror do.
@@ -160,7 +164,7 @@ func Default() Config {
 		Sync: Sync{
 			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
 		},
-		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto"},
+		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto", HeaderRow: "auto"},
 		API:         API{Timeout: 30 * time.Second},
 		Duplicates:  "first",
 		RateShared:  true,

@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,11 +16,14 @@ const MaxColumns = 2000
 
 // A Record is one record of a file, as its reader gives it.
 type Record struct {
-	Line  int            // on which it begins, from 1
-	Raw   []string       // as read: the cells, or the one JSON text
-	Fault *Fault         // where it cannot be read
-	Cells []string       // of CSV and of workbooks, by column
-	JSON  jsontext.Value // of NDJSON; valid until the next record is read
+	Line  int      // on which it begins, from 1
+	Raw   []string // as read: the cells, or the one JSON text
+	Fault *Fault   // where it cannot be read
+	Cells []string // of CSV and of workbooks, by column
+	// Numbers says which cells a workbook keeps as numbers; nil: none. Of those the text
+	// is the value as it is stored, with all its digits.
+	Numbers []bool
+	JSON    jsontext.Value // of NDJSON; valid until the next record is read
 }
 
 // A Fault is why a record is invalid.
@@ -31,7 +35,10 @@ type Fault struct {
 type Mapper struct {
 	source  string // name of the file
 	plan    *Plan
-	ignored ignoredNames // members of objects that go nowhere
+	nulls   map[string]bool // values that mean nothing, without the space around them
+	ignored ignoredNames    // members of objects that go nowhere
+	// Notes are what a person should know of rows that go in.
+	Notes Notes
 
 	// Of the record:
 	cells  []cell          // by slot
@@ -40,8 +47,18 @@ type Mapper struct {
 	custom []contact.Field // of JSON: members that go to a custom field of their name
 }
 
-// NewMapper makes the mapper of one file, which a single goroutine may use.
-func NewMapper(source string, p *Plan) *Mapper { return &Mapper{source: source, plan: p} }
+// NewMapper makes the mapper of one file, which a single goroutine may use. Cells that
+// hold one of the null values, with or without space around it, are empty.
+func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
+	m := &Mapper{source: source, plan: p}
+	if len(nullValues) > 0 {
+		m.nulls = make(map[string]bool, len(nullValues))
+	}
+	for _, v := range nullValues {
+		m.nulls[strings.TrimSpace(v)] = true
+	}
+	return m
+}
 
 // Ignored says which members of the objects so far go nowhere; empty where there
 // are none.
@@ -53,10 +70,22 @@ func (m *Mapper) takeApart(r *Record) *Fault {
 		return m.takeObject(r.JSON)
 	}
 	m.cells = m.cells[:0]
-	for _, text := range r.Cells {
-		m.cells = append(m.cells, cell{text: text})
+	for i, text := range r.Cells {
+		c := cell{text: text}
+		if r.Numbers != nil && r.Numbers[i] {
+			c.kind = '0'
+		}
+		m.cells = append(m.cells, m.withoutNull(c))
 	}
 	return nil
+}
+
+// withoutNull is an empty cell instead of one that holds a null value.
+func (m *Mapper) withoutNull(c cell) cell {
+	if m.nulls != nil && c.isText() && m.nulls[strings.TrimSpace(c.text)] {
+		return cell{}
+	}
+	return c
 }
 
 // Row makes the row of that number, or a *contact.RowError, of a record. A row that

@@ -46,7 +46,9 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	return nil
 }
 
-func (m *Mapper) set(slot int, x member) { m.cells[slot], m.names[slot] = x.cell, x.name }
+func (m *Mapper) set(slot int, x member) {
+	m.cells[slot], m.names[slot] = m.withoutNull(x.cell), x.name
+}
 
 // takeNamed puts a member that the mapping names into its slot, and those within it.
 func (m *Mapper) takeNamed(x member) {

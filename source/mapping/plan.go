@@ -159,11 +159,35 @@ func (p *Plan) field(name string) *output {
 	return nil
 }
 
-// findColumn finds a column by its exact name, else by its plain name where only
-// one column has it.
+// ColumnRef is what a mapping calls a column: its name, "Phone (2)" where it is the
+// second of that name, or "column 3" where it has none.
+func ColumnRef(header []string, i int) string {
+	name := header[i]
+	before := 0
+	for _, other := range header[:i] {
+		if other == name {
+			before++
+		}
+	}
+	switch {
+	case plainName(name) == "":
+		return fmt.Sprintf("column %d", i+1)
+	case before > 0:
+		return fmt.Sprintf("%s (%d)", name, before+1)
+	}
+	return name
+}
+
+// findColumn finds a column by its exact name, else by what ColumnRef calls it or by
+// its place, else by its plain name where only one column has it.
 func findColumn(header []string, name string) (int, bool) {
 	if i := slices.Index(header, name); i >= 0 {
 		return i, true
+	}
+	for i := range header {
+		if ref := ColumnRef(header, i); ref == name || fmt.Sprintf("column %d", i+1) == name {
+			return i, true
+		}
 	}
 	alike := func(column string) bool { return plainName(column) == plainName(name) }
 	i := slices.IndexFunc(header, alike)
