@@ -133,7 +133,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 func (i *importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
 	err = also(err, i.stopWatch())
 	if n := i.input.Skipped(); n > 0 {
-		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if; they are no part of the accounts")
+		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if, or as rows that hold no contact; they are no part of the accounts")
 	}
 	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
 		i.log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
