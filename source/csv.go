@@ -241,13 +241,13 @@ func (c *csvReader) lines() (text []byte, err error) {
 func (c *csvReader) next(rec *mapping.Record) error {
 	for len(c.ready) == 0 {
 		if c.end != nil {
+			c.left.tell(c.file)
 			return c.end
 		}
 		err := c.record(rec)
 		switch {
 		case err != nil:
 			c.end, c.ready, c.held = err, c.withoutFooter(), nil
-			c.left.tell(c.file)
 		case c.mayBeFooter(rec):
 			c.held = append(c.held, *rec)
 		case len(c.held) == 0:
@@ -353,7 +353,10 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 		return raw[:s.end]
 	}
 	c.end = fmt.Errorf("the file ends inside the quotes that open %s: it is cut off, or the quote is not closed", where)
-	rec.Cells[len(rec.Cells)-1] += cutText(raw[s.end:])
+	if s.end == len(raw) {
+		return raw
+	}
+	rec.Cells[len(rec.Cells)-1] += "\n" + cutText(raw[s.end:])
 	return raw
 }
 
@@ -369,7 +372,8 @@ func (c *csvReader) notClosed(s split, raw []byte, line int) string {
 	return "never closed"
 }
 
-// rowsIn tells whether most lines of a text hold as many fields as a row has.
+// rowsIn tells whether most lines of a text are rows: they hold as many fields as the
+// header, and an address or a number where that may be chance.
 func (c *csvReader) rowsIn(text []byte) bool {
 	rows, all := 0, 0
 	for line := range bytes.Lines(text) {
@@ -377,7 +381,8 @@ func (c *csvReader) rowsIn(text []byte) bool {
 			continue
 		}
 		all++
-		if bytes.Count(line, []byte(string(c.file.Delimiter)))+1 == len(c.file.header) {
+		fields := strings.Split(strings.TrimRight(string(line), "\r\n"), string(c.file.Delimiter))
+		if len(fields) == len(c.file.header) && (len(fields) >= manyColumns || slices.ContainsFunc(fields, func(f string) bool { return kindOf(f) != 0 })) {
 			rows++
 		}
 	}

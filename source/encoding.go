@@ -195,7 +195,7 @@ func notWestern(words [][]byte, why string, redact bool) error {
 		word = word[:min(len(word), maxWord)]
 		for _, c := range candidates {
 			text, err := c.encoding.NewDecoder().Bytes(word)
-			if err != nil || !isWord(string(text)) {
+			if err != nil || !isWord(string(text), slices.ContainsFunc(word, isASCIILetter)) {
 				continue
 			}
 			if redact {
@@ -214,18 +214,22 @@ func notWestern(words [][]byte, why string, redact bool) error {
 	return fmt.Errorf("%w: it is not UTF-8, and %s; say which it is with --encoding: a word of it would be in %s", ErrEncoding, why, strings.Join(in, ", "))
 }
 
-// isWord tells whether a text is made of letters, and not of Latin ones among others.
-func isWord(s string) bool {
+// isWord tells whether a text is made of letters of one script, without a capital behind
+// a small one. Latin ones have ASCII among them.
+func isWord(s string, ascii bool) bool {
 	latin, other := 0, 0
+	var before rune
 	for _, r := range s {
+		halfKana := r >= 0xff61 && r <= 0xff9f
 		switch {
-		case r == utf8.RuneError || !unicode.IsLetter(r) && !unicode.IsMark(r) && r != 'ー':
+		case r == utf8.RuneError, halfKana, !unicode.IsLetter(r) && !unicode.IsMark(r), unicode.IsLower(before) && unicode.IsUpper(r):
 			return false
 		case unicode.Is(unicode.Latin, r):
 			latin++
 		default:
 			other++
 		}
+		before = r
 	}
-	return latin == 0 || other == 0
+	return other == 0 && ascii || latin == 0
 }

@@ -34,7 +34,7 @@ func (f *file) examineJSON(text []byte, whole bool) (err error) {
 		f.shape = jsonArray
 		return examineArray(text, whole)
 	case first != '{' && !anyLine(text, '{'):
-		return fmt.Errorf("%w: it is read as JSON, and no line begins with a JSON object; if it is CSV, say --format csv", ErrBadHeader)
+		return fmt.Errorf("%w: it is read as JSON, and no line begins with a JSON object; if it is CSV, say --format csv", ErrWrongKind)
 	case first != '{':
 		return nil
 	}
@@ -62,8 +62,8 @@ func (f *file) examineJSON(text []byte, whole bool) (err error) {
 // isIndented tells whether an object begins in the first line and goes on in the next.
 func isIndented(text []byte) bool {
 	first, rest, _ := bytes.Cut(bytes.TrimSpace(text), []byte{'\n'})
-	rest = bytes.TrimSpace(rest)
-	return endsEarly(first) && len(rest) > 0 && rest[0] != '{'
+	first, rest = bytes.TrimSpace(first), bytes.TrimSpace(rest)
+	return endsEarly(first) && (len(rest) > 0 && rest[0] != '{' || len(first) == 1)
 }
 
 // endsEarly tells whether a text is the beginning of a JSON value.
@@ -96,7 +96,7 @@ func examineArray(text []byte, whole bool) error {
 			}
 			return nil
 		case kind == ']':
-			return fmt.Errorf("%w: the JSON array holds no objects, and values without names cannot be imported: write one object a contact, such as [{\"email\":\"ada@example.com\"}]", ErrBadHeader)
+			return fmt.Errorf("%w: the JSON array holds no objects, and values without names cannot be imported: write one object a contact, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind)
 		case kind == '{', dec.SkipValue() != nil:
 			return nil // what is wrong is told with its line
 		}
@@ -130,7 +130,7 @@ func (f *file) findWrapped(text []byte) error {
 	}
 	switch {
 	case len(arrays) > 1:
-		return fmt.Errorf("%w: it is one JSON object with several lists in it: %s; save one of them as an array of its own", ErrBadHeader, mapping.QuoteNames(arrays, 12))
+		return fmt.Errorf("%w: it is one JSON object with several lists in it: %s; save one of them as an array of its own", ErrWrongKind, mapping.QuoteNames(arrays, 12))
 	case len(arrays) == 1:
 		f.shape, f.member = jsonWrapped, arrays[0]
 		note := fmt.Sprintf("the rows are read from the list %q", f.member)
@@ -141,6 +141,9 @@ func (f *file) findWrapped(text []byte) error {
 	}
 	return nil
 }
+
+// beginsJSON matches the beginning of an object, or of an array of them.
+var beginsJSON = regexp.MustCompile(`^\s*(?:\[\s*)?\{\s*"[^"]*"\s*:`)
 
 // listOfObjects matches the beginning of an array of objects.
 var listOfObjects = regexp.MustCompile(`^\s*:?\s*\[\s*\{`)

@@ -22,6 +22,7 @@ var (
 	ErrIsDirectory = errors.New("is a directory")
 	ErrEmpty       = errors.New("the file is empty")
 	ErrBadHeader   = errors.New("the header cannot be read")
+	ErrWrongKind   = errors.New("it is no table of contacts")
 )
 
 // sampleBytes is how much of a file Open looks at. The header has to lie in it.
@@ -127,12 +128,15 @@ func (f *file) examine(head []byte, whole bool) error {
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
 	case wrongText(text) != "":
-		return fmt.Errorf("%w: %s", ErrBadHeader, wrongText(text))
+		return fmt.Errorf("%w: %s", ErrWrongKind, wrongText(text))
 	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
-	if f.Format == NDJSON {
+	switch {
+	case f.Format == NDJSON:
 		return f.examineJSON(text, end)
+	case beginsJSON.Match(text):
+		return fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
 	}
 	return f.examineCSV(text, end)
 }
@@ -186,9 +190,9 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	if err == nil {
 		head, _ := t.src.Peek(512) // an error comes again with the first read
 		if _, compressed := r.(unpacked); compressed && packedTwice(head) {
-			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it once", ErrBadHeader)
+			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
 		} else if what := wrongText(head); what != "" {
-			err = fmt.Errorf("%w: %s", ErrBadHeader, what)
+			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
 		}
 	}
 	if err != nil {

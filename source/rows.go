@@ -16,6 +16,10 @@ import (
 // early, without an end of its line, the file may be cut off there.
 func (c *csvReader) fitHeader(rec *mapping.Record, last bool) {
 	cells, columns := rec.Cells, len(c.file.Header)
+	cut := last && len(cells) < columns && c.end == nil && !c.likeFooter(cells)
+	if cut {
+		c.end = errors.New("the file ends within a row, without an end of the line: it may be cut off")
+	}
 	if len(cells) == columns || rec.Fault != nil {
 		return
 	}
@@ -29,9 +33,8 @@ func (c *csvReader) fitHeader(rec *mapping.Record, last bool) {
 		bad("", "put quotes around a field that holds the delimiter or a line break")
 	case len(cells) > columns:
 		rec.Cells = cells[:columns:columns]
-	case last && !c.likeFooter(cells):
+	case cut:
 		bad(", and the file ends within it", "add the fields that are missing, and a line break; or fetch the file again: it may be cut off")
-		c.end = errors.New("the file ends within a row, without an end of the line: it may be cut off")
 	case len(cells) == 1 && otherDelimiter(cells[0], c.file.Delimiter, columns):
 		bad(": it seems to have another delimiter", "write all rows with one delimiter")
 	default:
@@ -163,10 +166,9 @@ func (l *leftOut) add(f *file, why, line int) {
 
 // tell gives notice of them.
 func (l *leftOut) tell(f *file) {
-	what := [...]string{"without anything in them", "that repeat the header", "of the footer of a report, behind the last contact"}
-	for why, n := range l {
-		if n.rows > 0 {
-			f.note(fmt.Sprintf("%s %s left out, the first at line %d", words.Plural(n.rows, "row", "rows"), what[why], n.line))
+	for why, as := range []string{"blank", "the header once more", "the footer of a report"} {
+		if n := l[why]; n.rows > 0 {
+			f.note(fmt.Sprintf("left out as %s: %s, the first at line %d", as, words.Plural(n.rows, "row", "rows"), n.line))
 		}
 	}
 }
@@ -198,7 +200,8 @@ func (c *csvReader) mayBeFooter(rec *mapping.Record) bool {
 
 // likeFooter is the same of a last row that is not as wide as the header.
 func (c *csvReader) likeFooter(cells []string) bool {
-	return (c.blank || len(c.held) > 0) && len(c.file.Header) > 1 && filled(cells) == 1 && isSentence(cells[0])
+	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isSentence(rec.Cells[0]) })
+	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isSentence(cells[0])
 }
 
 // isSentence tells whether a text has more words than a name has, and no address.
