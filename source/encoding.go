@@ -71,7 +71,7 @@ var candidates = []struct {
 // latin9 matches text where it was written in ISO 8859-15, and decoded as such: it has
 // letters and the euro sign in place of eight signs of the other two encodings of
 // Western Europe.
-var latin9 = regexp.MustCompile(`[0-9] ?€|€ ?[0-9]|(^|[^0-9])[ŠšŽžŒœŸ][A-Za-zÀ-ÿ]`)
+var latin9 = regexp.MustCompile(`[0-9] ?€|€ ?[0-9]|(^|[^0-9])[šžœ][A-Za-zÀ-ÿ]|(^|[^0-9\pL])[ŠŽŒŸ][A-Za-zÀ-ÿ]`)
 
 // A guess is what a text looks like. Without an encoding it is UTF-8, or nothing that
 // can be told, and then unfit says so.
@@ -135,7 +135,7 @@ func isASCIILetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 // Bytes of windows-1252 by where they stand in text of Western Europe.
 const (
 	signs     = "\x80\x85\x91\x92\x93\x94\x96\x97\x99\xa0\xa7\xa9\xab\xae\xb0\xb4\xb7\xbb" // anywhere; they are no part of a word
-	notBehind = "\x82\x84\x88\x89\x8b\xa1\xa3\xa5\xbf"                                     // never behind a letter
+	notBehind = "\x82\x84\x88\x89\x8b\x93\xa1\xa3\xa5\xbf"                                 // never behind a letter
 	notWithin = "\x86\x87\x94\x95\x98\x9b\xa2\xa4\xb1\xb3\xb6\xb9"                         // never between two letters
 	notLatin1 = "\xa6\xa8\xb4\xb8\xbc\xbd\xbe"                                             // the same, but letters in ISO 8859-15
 	capitals  = "\x8a\x8c\x8e\x9f"                                                         // never behind a letter and before a small one
