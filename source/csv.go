@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,19 +12,62 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gocarina/gocsv"
 
 	"importer/internal/rejectfile"
-	"importer/internal/words"
 	"importer/source/mapping"
 )
 
+// examineCSV finds the delimiter and the header in the beginning of the text.
 func (f *file) examineCSV(head []byte, whole bool) error {
-	r, rows := newCSV(withNewlines(bytes.NewReader(head)), f.Delimiter)
+	head, _ = io.ReadAll(withNewlines(bytes.NewReader(head))) // of memory: it cannot fail
+	f.line = 1
+	if d, ok := separatorLine(head); ok {
+		f.line = 2
+		f.Delimiter = cmp.Or(f.Delimiter, d)
+	}
+	f.line = max(f.line, f.options.HeaderRow)
+	for range f.line - 1 {
+		_, head, _ = bytes.Cut(head, []byte{'\n'})
+	}
+	if f.options.HeaderRow > 0 && isBlank([]string{firstLine(head)}) {
+		return fmt.Errorf("%w: --header-row says line %d, and that line is blank or behind the end of the file, or of its first %d bytes", ErrBadHeader, f.line, sampleBytes)
+	}
+	if f.Delimiter == 0 {
+		f.Delimiter = guessDelimiter(head, f.options.Mapping)
+	}
+	if f.options.HeaderRow == 0 {
+		head = f.findTable(head)
+	}
+	return f.examineHeader(head, whole)
+}
+
+func firstLine(text []byte) string {
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	return string(line)
+}
+
+// findTable leaves out what stands before the header.
+func (f *file) findTable(head []byte) []byte {
+	t := takeApart(head, f.Delimiter)
+	if len(t.rows) == 0 {
+		return head
+	}
+	h := findHeader(t.rows, f.options.Mapping)
+	f.line += t.lines[h] - 1
+	if slices.ContainsFunc(t.rows[:h], func(row []string) bool { return len(row) > 0 }) {
+		f.note(fmt.Sprintf("the header is taken from line %d, the first with the name of a known column; --header-row says another one", f.line))
+	}
+	return head[t.starts[h]:]
+}
+
+func (f *file) examineHeader(head []byte, whole bool) error {
+	r, rows := newCSV(bytes.NewReader(head), f.Delimiter)
 	header, err := rows.GetCSVRow()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBadHeader, err)
+		return fmt.Errorf("%w: %w", ErrBadHeader, atLine(err, f.line))
 	}
 	end := r.InputOffset()
 	switch {
@@ -31,17 +75,31 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 		return fmt.Errorf("%w: it is longer than %d bytes", ErrBadHeader, sampleBytes)
 	case notText(string(head[:end])) >= 0:
 		return fmt.Errorf("%w: it is not text", ErrBadHeader)
+	case slices.ContainsFunc(header, func(name string) bool {
+		return strings.Count(name, "\n") > 3 || strings.Contains(name, "\n") && strings.Contains(name, "@")
+	}):
+		return fmt.Errorf("%w: a quote that opens in it, at line %d or behind, takes rows into the name of a column: close it", ErrBadHeader, f.line)
 	}
 	if err := f.columns(header); err != nil {
 		return err
 	}
-	if whole && len(bytes.TrimSpace(head[end:])) == 0 {
+	if whole && isBlank([]string{string(head[end:])}) {
 		f.note(headerOnly)
 	}
 	return nil
 }
 
 const headerOnly = "holds a header and no rows: there is nothing to import"
+
+// atLine counts the lines of a parser's error from a line of the file on.
+func atLine(err error, line int) error {
+	if bad, ok := errors.AsType[*csv.ParseError](err); ok {
+		moved := *bad
+		moved.StartLine, moved.Line = moved.StartLine+line-1, moved.Line+line-1
+		return &moved
+	}
+	return err
+}
 
 func (f *file) columns(header []string) (err error) {
 	if len(header) > mapping.MaxColumns {
@@ -55,6 +113,12 @@ func (f *file) columns(header []string) (err error) {
 	var ignored string
 	f.plan, ignored, err = mapping.PlanColumns(header, f.options.Mapping)
 	f.note(ignored)
+	const hint = "; if another line is the header, name it with --header-row"
+	if bad, ok := errors.AsType[*mapping.Error](err); ok && strings.HasPrefix(bad.Reason, "there is no column") {
+		bad.Reason += hint
+	} else if errors.Is(err, mapping.ErrNoContactID) {
+		err = fmt.Errorf("%w%s", err, hint)
+	}
 	return err
 }
 
@@ -103,11 +167,19 @@ type csvReader struct {
 	file   *file
 	text   *lineReader
 	parsed *bufio.Reader // used again for each record
+	blank  bool          // a blank line stands before the record that was read last
+	held   []mapping.Record
+	ready  []mapping.Record // what was held, and comes next
+	end    error            // how the input ended
+	left   leftOut
 }
 
 func newCSVReader(text io.Reader, f *file) (*csvReader, error) {
 	c := &csvReader{file: f, text: newLineReader(text), parsed: bufio.NewReader(nil)}
-	if f.sepLine {
+	for range f.line - 1 {
+		if _, err := c.text.end(0); err != nil && !errors.Is(err, errTooLong) {
+			return nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
+		}
 		c.text.skip()
 	}
 	raw, header, err := c.read()
@@ -135,14 +207,16 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 		if raw, err = c.lines(); err != nil {
 			return nil, nil, err
 		}
-		c.parsed.Reset(bytes.NewReader(raw))
+		body := bytes.TrimPrefix(raw, []byte(utf8BOM)) // of a file that was put behind another
+		c.parsed.Reset(bytes.NewReader(body))
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
-		raw = raw[:r.InputOffset()]
+		raw = raw[:len(raw)-len(body)+int(r.InputOffset())]
 		if err != io.EOF {
 			return raw, cells, err
 		}
 		c.text.take(len(raw)) // a blank line
+		c.blank = true
 	}
 }
 
@@ -162,11 +236,39 @@ func (c *csvReader) lines() (text []byte, err error) {
 	}
 }
 
-// next reads one record. A record that cannot be read has its fault in it.
+// next reads one record. A record that cannot be read has its fault in it. Rows that may
+// be the footer of a report are held back until it is known what follows them.
 func (c *csvReader) next(rec *mapping.Record) error {
+	for len(c.ready) == 0 {
+		if c.end != nil {
+			c.left.tell(c.file)
+			return c.end
+		}
+		err := c.record(rec)
+		switch {
+		case err != nil:
+			c.end, c.ready, c.held = err, c.withoutFooter(), nil
+		case c.mayBeFooter(rec):
+			c.held = append(c.held, *rec)
+		case len(c.held) == 0:
+			return nil
+		default:
+			c.ready, c.held = append(c.held, *rec), nil
+		}
+	}
+	*rec, c.ready = c.ready[0], c.ready[1:]
+	return nil
+}
+
+func (c *csvReader) record(rec *mapping.Record) error {
+	c.blank = false
 	for {
 		raw, cells, err := c.read()
 		line := c.text.taken + 1
+		last := len(raw) > 0 && raw[len(raw)-1] != '\n'
+		if last && len(cells) > 0 {
+			cells[len(cells)-1] = strings.TrimRight(cells[len(cells)-1], "\x1a") // the end of a text of DOS
+		}
 		switch {
 		case errors.Is(err, errTooLong):
 			*rec = mapping.Record{Line: line, Cells: []string{c.text.skip()}}
@@ -176,40 +278,50 @@ func (c *csvReader) next(rec *mapping.Record) error {
 			raw = c.badQuote(rec, raw)
 		case err != nil:
 			return err // io.EOF too
-		case !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }):
+		case c.leavesOut(cells, line):
 			c.text.take(len(raw))
-			continue // a row of delimiters holds no more than a blank line does
+			continue
 		default:
-			*rec = mapping.Record{Line: line, Cells: cells, Fault: c.badCells(raw, cells, line)}
+			*rec = mapping.Record{Line: line, Cells: cells, Fault: c.badText(raw, cells, line)}
+			raw = c.swallowed(rec, raw)
 		}
 		c.text.take(len(raw))
 		c.file.finish(rec)
+		c.fitHeader(rec, last)
+		if last && endsWithin(raw) {
+			c.end = errHalf
+		}
 		return nil
 	}
 }
 
-// badCells finds what is wrong with the cells of a record that begins at the given
-// line: a byte that is not text, or their number.
-func (c *csvReader) badCells(raw []byte, cells []string, line int) *mapping.Fault {
-	if at := notText(string(raw)); at >= 0 {
-		line, atByte := position(raw, at, line)
-		what, hint := fmt.Sprintf("byte 0x%02X is not UTF-8", raw[at]), "save the file as UTF-8"
-		if raw[at] == 0 {
-			what, hint = "a NUL byte", "remove it; a file with many of them is often UTF-16"
-		}
-		f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}
-		if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
-			f.Field = mapping.ColumnName(c.file.header, i)
-		}
-		return f
+// endsWithin tells whether a text ends in the middle of a character.
+func endsWithin(raw []byte) bool {
+	start := len(raw) - 1
+	for start > 0 && len(raw)-start < utf8.UTFMax && !utf8.RuneStart(raw[start]) {
+		start--
 	}
-	if columns := len(c.file.header); len(cells) != columns {
-		return &mapping.Fault{
-			Reason: fmt.Sprintf("the row has %s and the header %d", words.Plural(len(cells), "field", "fields"), columns),
-			Hint:   "put quotes around a field that holds the delimiter or a line break, or add the fields that are missing",
-		}
+	return start >= 0 && !utf8.FullRune(raw[start:])
+}
+
+// badText finds a byte that is not text in a record that begins at the given line.
+func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault {
+	at := notText(string(raw))
+	if at < 0 {
+		return nil
 	}
-	return nil
+	line, atByte := position(raw, at, line)
+	what, hint := fmt.Sprintf("byte 0x%02X is not UTF-8", raw[at]), "save the file as UTF-8"
+	if raw[at] == 0 {
+		what, hint = "a NUL byte", "remove it; a file with many of them is often UTF-16"
+	} else if e := c.file.Encoding; e != utf8Name {
+		what, hint = "a character that "+e+" does not have", "save the file as UTF-8, or say another --encoding"
+	}
+	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}
+	if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
+		f.Field = mapping.ColumnName(c.file.header, i)
+	}
+	return f
 }
 
 // badQuote handles a quote in the wrong place and returns what of raw is the record.
@@ -218,30 +330,63 @@ func (c *csvReader) badCells(raw []byte, cells []string, line int) *mapping.Faul
 func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 	s := splitRecord(raw, fieldPattern(c.file.Delimiter), c.file.options.LazyQuotes)
 	rec.Cells = s.cells
-	line, at := position(raw, s.fault, rec.Line)
+	line, at := position(raw, max(s.fault, 0), rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)
+	lazy := c.file.options.LazyQuotes
+	// Where no line behind the quote looks like a row, it may open a field that was cut off.
+	cut := s.open && s.next == len(raw) && c.text.holdsAll(len(raw)) && !c.rowsIn(raw[s.end:]) && !(lazy && len(s.cells) == len(c.file.header))
 	switch {
-	case c.file.options.LazyQuotes:
-		rec.Fault = c.badCells(raw[:s.end], rec.Cells, rec.Line)
+	case lazy && !cut:
+		rec.Fault = c.badText(raw[:s.end], rec.Cells, rec.Line)
 	case !s.open:
 		rec.Fault = &mapping.Fault{
 			Reason: "a quote inside a field that does not begin with one, " + where,
 			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
 		}
 	default:
-		why := "never closed"
-		if s.next < len(raw) {
-			line, at := position(raw, s.next, rec.Line)
-			why = fmt.Sprintf("not closed where a field ends: the next one stands at line %d, byte %d", line, at)
-		} else if len(raw) < c.text.buf.Len() {
-			why = fmt.Sprintf("not closed within %d MiB", maxRecord>>20)
-		}
 		rec.Fault = &mapping.Fault{
-			Reason: fmt.Sprintf("the quote that opens %s is %s", where, why),
+			Reason: fmt.Sprintf("the quote that opens %s is %s", where, c.notClosed(s, raw, rec.Line)),
 			Hint:   "close it, or double each quote that belongs to the text",
 		}
 	}
-	return raw[:s.end]
+	if !cut {
+		return raw[:s.end]
+	}
+	c.end = fmt.Errorf("the file ends inside the quotes that open %s: it is cut off, or the quote is not closed", where)
+	if s.end == len(raw) {
+		return raw
+	}
+	rec.Cells[len(rec.Cells)-1] += "\n" + cutText(raw[s.end:])
+	return raw
+}
+
+// notClosed says of a quote that opens a field what is wrong with the next one.
+func (c *csvReader) notClosed(s split, raw []byte, line int) string {
+	if s.next < len(raw) {
+		line, at := position(raw, s.next, line)
+		return fmt.Sprintf("not closed where a field ends: the next one stands at line %d, byte %d", line, at)
+	}
+	if len(raw) < c.text.buf.Len() {
+		return fmt.Sprintf("not closed within %d MiB", maxRecord>>20)
+	}
+	return "never closed"
+}
+
+// rowsIn tells whether most lines of a text are rows: they hold as many fields as the
+// header, and an address or a number where that may be chance.
+func (c *csvReader) rowsIn(text []byte) bool {
+	rows, all := 0, 0
+	for line := range bytes.Lines(text) {
+		if isBlank([]string{string(line)}) {
+			continue
+		}
+		all++
+		fields := strings.Split(strings.TrimRight(string(line), "\r\n"), string(c.file.Delimiter))
+		if len(fields) == len(c.file.header) && (len(fields) >= manyColumns || slices.ContainsFunc(fields, func(f string) bool { return kindOf(f) != 0 })) {
+			rows++
+		}
+	}
+	return rows*2 > all
 }
 
 // fieldPattern matches the first field of a text and what ends it: a field in quotes

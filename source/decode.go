@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,14 +15,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/ianaindex"
-	xunicode "golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
 
 // decompress unpacks what is compressed, going by its first bytes and not by
 // its name. The caller calls done when it has read enough.
+//
+// All four formats are read to their checksums. What they cannot show is a file that
+// was cut between two members, frames or streams of a concatenation, and a change in a
+// zstd frame or an xz stream that was written without a checksum.
 func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	head, _ := b.Peek(6) // an error comes again with the first read
 	begins := func(with string) bool { return bytes.HasPrefix(head, []byte(with)) }
@@ -50,6 +51,12 @@ func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	return unpacked{r}, done, nil
 }
 
+// packedTwice tells whether what was unpacked is packed again.
+func packedTwice(head []byte) bool {
+	return slices.ContainsFunc([]string{"\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zXZ\x00", "PK\x03\x04"},
+		func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) })
+}
+
 // unpacked says of the errors of a decompressor where they come from. A file
 // that was cut off is never taken for one that ends.
 type unpacked struct{ r io.Reader }
@@ -62,37 +69,6 @@ func (u unpacked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-const utf8Name = "utf-8"
-
-// These are the byte orders without a BOM. A BOM goes over them, and is taken away.
-var (
-	utf16LE = xunicode.UTF16(xunicode.LittleEndian, xunicode.UseBOM)
-	utf16BE = xunicode.UTF16(xunicode.BigEndian, xunicode.UseBOM)
-)
-
-// encodings are those that need no decoding, which are nil, and those by names that
-// the IANA registry does not have, or where it knows no BOM.
-var encodings = map[string]encoding.Encoding{
-	"": nil, "auto": nil, utf8Name: nil, "utf8": nil,
-	"utf-16": utf16LE, "utf16": utf16LE, "utf-16le": utf16LE, "utf16le": utf16LE, "utf-16be": utf16BE, "utf16be": utf16BE,
-	"ansi": charmap.Windows1252, "windows1252": charmap.Windows1252,
-	"cp1250": charmap.Windows1250, "cp1251": charmap.Windows1251, "cp1252": charmap.Windows1252, "cp1253": charmap.Windows1253, "cp1254": charmap.Windows1254,
-	"latin-1": charmap.ISO8859_1, "latin-9": charmap.ISO8859_15, "latin9": charmap.ISO8859_15,
-}
-
-// encodingNamed finds an encoding by a name of the IANA registry, or by what
-// people call it. It is nil for UTF-8 and for auto.
-func encodingNamed(name string) (encoding.Encoding, error) {
-	if e, ok := encodings[strings.ToLower(name)]; ok {
-		return e, nil
-	}
-	e, err := ianaindex.IANA.Encoding(name)
-	if err != nil || e == nil {
-		return nil, fmt.Errorf("unknown encoding %q: use auto, utf-8, utf-16, windows-1252, iso-8859-1, iso-8859-15 or another name of the IANA registry", name)
-	}
-	return e, nil
-}
-
 // A textReader turns a file into UTF-8 without a BOM.
 //
 // Without a name for the encoding it goes by the BOM, then by the pattern of NUL
@@ -100,45 +76,57 @@ func encodingNamed(name string) (encoding.Encoding, error) {
 // other byte, from what stands there: that may be far into the file.
 type textReader struct {
 	src     *bufio.Reader
-	r       io.Reader    // once it is decided
-	decided func(string) // is told the encoding
+	r       io.Reader // once it is decided
+	redact  bool      // errors hold no words of the text
+	before  []byte    // the ASCII letters right before what was read so far
+	decided func(encoding, word string)
 }
 
 // window is how much of the file the encoding is decided from.
 const window = 256 << 10
 
-func newTextReader(src io.Reader, name string, decided func(string)) (*textReader, error) {
-	t := &textReader{src: bufio.NewReaderSize(src, window), decided: decided}
+// newTextReader reads src in the encoding of that name. It calls decided when the
+// encoding is known, with the first word that depends on it where it was guessed.
+func newTextReader(src io.Reader, name string, redact bool, decided func(encoding, word string)) (*textReader, error) {
+	t := &textReader{src: bufio.NewReaderSize(src, window), redact: redact, decided: decided}
 	e, err := encodingNamed(name)
 	if err != nil {
 		return nil, err
 	}
 	head, _ := t.src.Peek(4 << 10) // an error comes again with the first read
+	begins := func(with string) bool { return bytes.HasPrefix(head, []byte(with)) }
 	switch {
+	case begins("\xff\xfe\x00\x00"), begins("\x00\x00\xfe\xff"):
+		return nil, fmt.Errorf("%w: it is UTF-32; save it as UTF-8", ErrEncoding)
+	case e != nil && begins(utf8BOM):
+		return nil, fmt.Errorf("%w: it begins with the mark of UTF-8, and --encoding says %s", ErrEncoding, name)
 	case e != nil:
-		t.decide(strings.ToLower(name), e)
-	case bytes.HasPrefix(head, []byte(utf8BOM)):
+		t.decide(strings.ToLower(name), e, nil)
+	case begins(utf8BOM):
 		t.src.Discard(len(utf8BOM)) // cannot fail: it was peeked
-		t.decide(utf8Name, nil)
+		t.decide(utf8Name, nil, nil)
 	case !isAuto(name):
-		t.decide(utf8Name, nil)
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), looksUTF16(head, 1):
-		t.decide("utf-16le", utf16LE)
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}), looksUTF16(head, 0):
-		t.decide("utf-16be", utf16BE)
+		t.decide(utf8Name, nil, nil)
+	case begins("\xff\xfe"), looksUTF16(head, 1):
+		t.decide("utf-16le", utf16LE, nil)
+	case begins("\xfe\xff"), looksUTF16(head, 0):
+		t.decide("utf-16be", utf16BE, nil)
 	}
 	return t, nil
 }
 
 func isAuto(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "auto") }
 
-// decide reads on in an encoding; nil is UTF-8.
-func (t *textReader) decide(name string, e encoding.Encoding) {
+// decide reads on in an encoding; nil is UTF-8. Where what follows does not fit it,
+// the input ends with the error unfit; nil refuses only the row.
+func (t *textReader) decide(name string, e encoding.Encoding, unfit error) {
 	t.r = t.src
 	if e != nil {
-		t.r = transform.NewReader(t.src, e.NewDecoder())
+		t.r = transform.NewReader(t.src, strict{e.NewDecoder(), unfit})
 	}
-	t.decided(name)
+	if unfit == nil {
+		t.decided(name, "")
+	}
 }
 
 func (t *textReader) Read(p []byte) (int, error) {
@@ -151,56 +139,82 @@ func (t *textReader) Read(p []byte) (int, error) {
 	b, _ := t.src.Peek(min(t.src.Buffered(), len(p))) // what is buffered can be peeked
 	ascii := slices.IndexFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
 	if ascii == 0 {
-		b, _ = t.src.Peek(window)
-		t.decide(guessEncoding(b))
+		if err := t.guess(); err != nil {
+			return 0, err
+		}
 		return t.r.Read(p)
 	}
 	if ascii > 0 {
 		b = b[:ascii]
 	}
+	t.before = append(t.before[:0], b[max(lastLetters(b), len(b)-maxWord):]...)
 	return t.src.Discard(copy(p, b))
 }
 
-// looksUTF16 tells whether every other byte from the given one on is mostly NUL
-// and the bytes between are not: Latin letters, digits and delimiters in UTF-16.
+// maxWord is how much of a word is shown, in bytes.
+const maxWord = 40
+
+// lastLetters is where the ASCII letters begin that a text ends with.
+func lastLetters(b []byte) int {
+	return 1 + bytes.LastIndexFunc(b, func(r rune) bool { return !isASCIILetter(byte(r)) })
+}
+
+// guess decides at a byte beyond ASCII.
+func (t *textReader) guess() error {
+	b, _ := t.src.Peek(window)
+	g := guessEncoding(append(t.before, b...), t.redact)
+	if g.encoding == nil {
+		if g.unfit == nil {
+			t.decide(utf8Name, nil, nil)
+		}
+		return g.unfit
+	}
+	t.decide(g.name, g.encoding, fmt.Errorf("%w: it was read as %s up to here, and what follows is none; say --encoding", ErrEncoding, g.name))
+	t.decided(g.name, g.word)
+	return nil
+}
+
+// strict is a decoder that puts nothing in the place of what it cannot read. The input
+// ends with the error unfit, or without one with bytes that are not UTF-8, which
+// refuse their row. A character that the text ends within ends it as an error.
+type strict struct {
+	*encoding.Decoder
+	unfit error
+}
+
+var errHalf = errors.New("the file ends in the middle of a character: it is cut off, or it has another encoding")
+
+func (s strict) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+	nDst, nSrc, err = s.Decoder.Transform(dst, src, false)
+	for at := 0; ; {
+		i := bytes.Index(dst[at:nDst], []byte(string(utf8.RuneError)))
+		if i < 0 {
+			break
+		}
+		at += i
+		if s.unfit != nil {
+			return at, nSrc, s.unfit
+		}
+		at += copy(dst[at:], "\xff\xff\xff")
+	}
+	if atEOF && err == transform.ErrShortSrc {
+		err = errHalf
+	}
+	return nDst, nSrc, err
+}
+
+// looksUTF16 tells whether every other byte from the given one on is NUL, and the bytes
+// between hardly ever are. Of Latin letters that are most; of other scripts the digits,
+// the delimiters, the addresses and the ends of lines.
 func looksUTF16(head []byte, from int) bool {
-	nul := [2]int{}
+	nul, lines := [2]int{}, 0
 	for i, c := range head {
 		if c == 0 {
 			nul[i%2]++
+		} else if c == '\n' && i%2 != from && i+2*from-1 < len(head) && i > 0 && head[i+2*from-1] == 0 {
+			lines++
 		}
 	}
 	pairs := len(head) / 2
-	return pairs > 0 && nul[from]*2 > pairs && nul[1-from]*20 < pairs
-}
-
-// latin9 matches text where it was written in ISO 8859-15, and decoded as such: it has
-// letters and the euro sign in place of eight signs of the other two encodings of
-// Western Europe.
-var latin9 = regexp.MustCompile(`[0-9] ?€|€ ?[0-9]|(^|[^0-9])[ŠšŽžŒœŸ][A-Za-zÀ-ÿ]`)
-
-// guessEncoding decides from text that holds bytes beyond ASCII. UTF-8 sequences
-// hardly ever occur by chance: where there are as many as bytes that are not UTF-8,
-// the text is UTF-8 with some invalid rows.
-func guessEncoding(b []byte) (string, encoding.Encoding) {
-	valid, invalid := 0, 0
-	for rest := b; utf8.FullRune(rest); { // the window may cut the last one off
-		r, n := utf8.DecodeRune(rest)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			invalid++
-		case n > 1:
-			valid++
-		}
-		rest = rest[n:]
-	}
-	if valid >= invalid {
-		return utf8Name, nil
-	}
-	text, err := charmap.ISO8859_15.NewDecoder().Bytes(b)
-	// Windows-1252 has characters where ISO 8859-15 has none.
-	if err == nil && latin9.Match(text) && !bytes.ContainsRune(text, utf8.RuneError) {
-		return "iso-8859-15", charmap.ISO8859_15
-	}
-	return "windows-1252", charmap.Windows1252
+	return nul[from]*2 > pairs && nul[1-from]*20 < pairs || lines > 0 && nul[from]*10 > pairs && nul[1-from]*20 < nul[from]
 }

@@ -2,7 +2,12 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+
+	"importer/source/mapping"
 )
 
 // ParseHeaderRow reads the value of --header-row: the number of a line, from 1, or
@@ -26,6 +31,108 @@ const headerLines = 20
 
 // findHeader returns which of the first rows of a table, headerLines at most, is its
 // header. Rows hold the cells of a line; a blank line is a row without cells.
-func findHeader(rows [][]string) int {
-	return 0
+//
+// It is the first row that is not blank, unless that holds no known name and a later one
+// does. That one has to be as wide as what follows, and what stands before it narrower,
+// or a comment: else it could be a row that holds such a word. A name is known to the
+// program or to the mapping.
+func findHeader(rows [][]string, m *mapping.Mapping) int {
+	first := max(0, slices.IndexFunc(rows, func(row []string) bool { return len(row) > 0 }))
+	if len(rows) == 0 || isKnown(rows[first], m) && (filled(rows[first]) > 1 || isWide(rows, first)) {
+		return first
+	}
+	for i := first + 1; i < min(len(rows), headerLines); i++ {
+		if isKnown(rows[i], m) && !hasData(rows[i]) && isWide(rows, i) && isBelowText(rows, i) {
+			return i
+		}
+	}
+	return first
+}
+
+// isKnown tells whether a row holds a name of a column that goes somewhere.
+func isKnown(row []string, m *mapping.Mapping) bool {
+	return slices.ContainsFunc(row, mapping.IsKnown) || m.Fits(row)
+}
+
+// isWide tells whether most of the rows that follow fit below a header.
+func isWide(rows [][]string, header int) bool {
+	fit, all := 0, 0
+	for _, row := range rows[header+1:] {
+		if all == 10 {
+			break
+		}
+		if len(row) == 0 {
+			continue
+		}
+		all++
+		if width(row) <= width(rows[header]) {
+			fit++
+		}
+	}
+	return fit*2 > all || all == 0
+}
+
+// isBelowText tells whether the rows above a header are titles, comments and the like.
+func isBelowText(rows [][]string, header int) bool {
+	names := filled(rows[header])
+	return !slices.ContainsFunc(rows[:header], func(row []string) bool {
+		switch {
+		case len(row) == 0, strings.HasPrefix(row[0], "#"), filled(row) < names:
+			return false
+		case names == 1: // of text with delimiters only the data tell it
+			return hasData(row)
+		}
+		return true
+	})
+}
+
+// hasData tells whether a cell holds what is no name of a column: an address, or mostly
+// digits.
+func hasData(row []string) bool {
+	return slices.ContainsFunc(row, func(cell string) bool {
+		digits, letters := 0, 0
+		for _, r := range cell {
+			switch {
+			case r == '@':
+				return true
+			case unicode.IsDigit(r):
+				digits++
+			case unicode.IsLetter(r):
+				letters++
+			}
+		}
+		return digits > letters
+	})
+}
+
+// width is how many cells a row has up to its last one that is not blank.
+func width(row []string) int {
+	n := len(row)
+	for n > 0 && isBlank(row[n-1:n]) {
+		n--
+	}
+	return n
+}
+
+// filled is how many cells of a row are not blank.
+func filled(row []string) (n int) {
+	for i := range row {
+		if !isBlank(row[i : i+1]) {
+			n++
+		}
+	}
+	return n
+}
+
+// isBlank tells whether cells hold nothing that can be seen. What stands behind the end
+// of a text of DOS, or in space that was never written, counts as nothing.
+func isBlank(cells []string) bool {
+	for _, cell := range cells {
+		for _, r := range cell {
+			if r > ' ' && r < unicode.MaxASCII || !unicode.IsSpace(r) && !strings.ContainsRune("\x00\x1a\u200b\ufeff", r) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -2,9 +2,11 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,65 +14,263 @@ import (
 	"importer/source/mapping"
 )
 
-// An arrayReader reads the elements of one JSON array, however long it is. Where
-// it is not JSON, nothing says where the next element begins, so such an error ends
-// the input.
-type arrayReader struct {
-	text *positions
-	dec  *jsontext.Decoder
-}
+// A jsonShape is how a file holds its objects.
+type jsonShape uint8
 
-func newArrayReader(text io.Reader) arrayReader {
-	p := &positions{src: withNewlines(text), line: 1, byte: 1}
-	// Names that occur twice and bytes that are not UTF-8 make only their element
-	// invalid: they are looked for when it is taken apart.
-	return arrayReader{text: p, dec: jsontext.NewDecoder(p, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-}
+const (
+	jsonLines   jsonShape = iota // one a line
+	jsonArray                    // in one array
+	jsonStream                   // one behind the other, each over several lines
+	jsonWrapped                  // in one array that is a member of one object
+)
 
-func (a arrayReader) next(rec *mapping.Record) error {
-	if a.dec.InputOffset() == 0 {
-		rec.Line = 1
-		if _, err := a.dec.ReadToken(); err != nil {
-			return a.fail(err)
+// examineJSON finds the shape in the beginning of the text.
+func (f *file) examineJSON(text []byte, whole bool) (err error) {
+	if f.plan, err = mapping.PlanJSON(f.options.Mapping); err != nil {
+		return err
+	}
+	switch first := bytes.TrimSpace(text)[0]; {
+	case first == '[':
+		f.shape = jsonArray
+		return examineArray(text, whole)
+	case first != '{' && !anyLine(text, '{'):
+		return fmt.Errorf("%w: it is read as JSON, and no line begins with a JSON object; if it is CSV, say --format csv", ErrWrongKind)
+	case first != '{':
+		return nil
+	}
+	dec := newDecoder(bytes.NewReader(text))
+	v, err := dec.ReadValue()
+	only := !whole
+	if err == nil {
+		_, next := dec.ReadToken()
+		only = whole && next == io.EOF
+	}
+	if only {
+		if err == nil && len(bytes.Fields(v[1:len(v)-1])) == 0 {
+			return fmt.Errorf("%w: it is an empty JSON object, and there is nothing to import", ErrEmpty)
+		}
+		if err := f.findWrapped(text); err != nil || f.shape == jsonWrapped {
+			return err
 		}
 	}
-	a.text.moveTo(a.dec.InputOffset())
-	if a.dec.PeekKind() == ']' {
-		return a.end()
+	if err == nil && bytes.ContainsAny(v, "\r\n") || err != nil && isIndented(text) {
+		f.shape = jsonStream
 	}
-	v, err := a.dec.ReadValue()
-	if err != nil {
-		return a.fail(err)
+	return nil
+}
+
+// isIndented tells whether an object begins in the first line and goes on in the next.
+func isIndented(text []byte) bool {
+	first, rest, _ := bytes.Cut(bytes.TrimSpace(text), []byte{'\n'})
+	first, rest = bytes.TrimSpace(first), bytes.TrimSpace(rest)
+	return endsEarly(first) && (len(rest) > 0 && rest[0] != '{' || len(first) == 1)
+}
+
+// endsEarly tells whether a text is the beginning of a JSON value.
+func endsEarly(text []byte) bool {
+	_, err := newDecoder(bytes.NewReader(text)).ReadValue()
+	return errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func anyLine(text []byte, begins byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] == begins {
+			return true
+		}
 	}
-	line, _ := a.text.at(a.dec.InputOffset() - int64(len(v)))
+	return false
+}
+
+// examineArray looks at the first elements: an array without objects holds no contacts.
+func examineArray(text []byte, whole bool) error {
+	dec := newDecoder(bytes.NewReader(text))
+	dec.ReadToken() // the bracket
+	const elements = 20
+	for i := range elements {
+		kind := dec.PeekKind()
+		switch {
+		case kind == ']' && i == 0:
+			dec.ReadToken()
+			if _, err := dec.ReadToken(); whole && err == io.EOF {
+				return fmt.Errorf("%w: it is an empty JSON array, and there is nothing to import", ErrEmpty)
+			}
+			return nil
+		case kind == ']':
+			return fmt.Errorf("%w: the JSON array holds no objects, and values without names cannot be imported: write one object a contact, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind)
+		case kind == '{', dec.SkipValue() != nil:
+			return nil // what is wrong is told with its line
+		}
+	}
+	return nil
+}
+
+// findWrapped looks into the only object of a file for an array of objects. It is what
+// many an API answers, with a count or a link beside it.
+func (f *file) findWrapped(text []byte) error {
+	dec := newDecoder(bytes.NewReader(text))
+	dec.ReadToken() // the brace
+	var arrays, others []string
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		member := name.String()
+		if mapping.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
+			return nil // it is a contact
+		}
+		if listOfObjects.Match(text[dec.InputOffset():]) {
+			arrays = append(arrays, member)
+		} else {
+			others = append(others, member)
+		}
+		if dec.SkipValue() != nil {
+			break // the sample ends in it
+		}
+	}
+	switch {
+	case len(arrays) > 1:
+		return fmt.Errorf("%w: it is one JSON object with several lists in it: %s; save one of them as an array of its own", ErrWrongKind, mapping.QuoteNames(arrays, 12))
+	case len(arrays) == 1:
+		f.shape, f.member = jsonWrapped, arrays[0]
+		note := fmt.Sprintf("the rows are read from the list %q", f.member)
+		if len(others) > 0 {
+			note += "; left out beside it: " + mapping.QuoteNames(others, 12)
+		}
+		f.note(note)
+	}
+	return nil
+}
+
+// beginsJSON matches the beginning of an object, or of an array of them.
+var beginsJSON = regexp.MustCompile(`^\s*(?:\[\s*)?\{\s*"[^"]*"\s*:`)
+
+// listOfObjects matches the beginning of an array of objects.
+var listOfObjects = regexp.MustCompile(`^\s*:?\s*\[\s*\{`)
+
+// newDecoder reads JSON. Names that occur twice and bytes that are not UTF-8 make only
+// their element invalid: they are looked for when it is taken apart.
+func newDecoder(r io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// An objectReader reads the objects of a file that has them elsewhere than on a line of
+// their own, however long it is. Where it is not JSON, nothing says where the next object
+// begins, so such an error ends the input.
+type objectReader struct {
+	shape  jsonShape
+	member string // of wrapped ones: the name of their array
+	text   *positions
+	dec    *jsontext.Decoder
+}
+
+func newObjectReader(text io.Reader, f *file) objectReader {
+	p := &positions{src: withNewlines(text), line: 1, byte: 1}
+	return objectReader{shape: f.shape, member: f.member, text: p, dec: newDecoder(p)}
+}
+
+func (r objectReader) next(rec *mapping.Record) error {
+	if r.dec.InputOffset() == 0 {
+		rec.Line = 1
+		if err := r.enter(); err != nil {
+			return r.fail(err)
+		}
+	}
+	r.text.moveTo(r.dec.InputOffset())
+	if r.shape != jsonStream && r.dec.PeekKind() == ']' {
+		return r.leave()
+	}
+	v, err := r.dec.ReadValue()
+	switch {
+	case err == io.EOF && r.shape == jsonStream:
+		return io.EOF
+	case err != nil:
+		return r.fail(err)
+	}
+	line, _ := r.text.at(r.dec.InputOffset() - int64(len(v)))
 	*rec = mapping.Record{Line: line, Raw: []string{string(v)}, JSON: v}
 	return nil
 }
 
-func (a arrayReader) end() error {
-	if _, err := a.dec.ReadToken(); err != nil {
-		return a.fail(err)
+// enter reads up to the first object.
+func (r objectReader) enter() error {
+	switch r.shape {
+	case jsonStream:
+		return nil
+	case jsonWrapped:
+		if _, err := r.dec.ReadToken(); err != nil {
+			return err
+		}
+		if err := r.skipMembers(r.member); err != nil {
+			return err
+		}
 	}
-	_, err := a.dec.ReadToken()
+	_, err := r.dec.ReadToken()
+	return err
+}
+
+// skipMembers leaves out members of the object around the rows, up to one of that name,
+// whose value comes next, or else to the end of the object.
+func (r objectReader) skipMembers(upTo string) error {
+	for r.dec.PeekKind() == '"' {
+		r.text.moveTo(r.dec.InputOffset())
+		name, err := r.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		member := name.String()
+		if member == upTo && upTo != "" {
+			return nil
+		}
+		v, err := r.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if listOfObjects.Match(v) {
+			return fmt.Errorf("there is a second list, %s, beside %q: save one of them as an array of its own", mapping.Show(member), r.member)
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return err
+}
+
+// leave reads what stands behind the last object.
+func (r objectReader) leave() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.fail(err)
+	}
+	if r.shape == jsonWrapped {
+		if err := r.skipMembers(""); err != nil {
+			return r.fail(err)
+		}
+	}
+	_, err := r.dec.ReadToken()
 	switch err {
 	case nil:
-		line, at := a.text.at(a.dec.InputOffset())
-		return fmt.Errorf("there is more behind the end of the JSON array, at line %d, byte %d", line, at)
+		line, at := r.text.at(r.dec.InputOffset())
+		return fmt.Errorf("there is more behind the end of the JSON %s, at line %d, byte %d", r.what(), line, at)
 	case io.EOF:
 		return io.EOF
 	}
-	return a.fail(err)
+	return r.fail(err)
 }
 
-func (a arrayReader) fail(err error) error {
+func (r objectReader) what() string {
+	if r.shape == jsonArray {
+		return "array"
+	}
+	return "object"
+}
+
+func (r objectReader) fail(err error) error {
 	s, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case errors.Is(err, errTooLong):
-		return fmt.Errorf("an element of the JSON array is longer than %d MiB", maxRecord>>20)
+		return fmt.Errorf("an element of the JSON %s is longer than %d MiB", r.what(), maxRecord>>20)
 	case err == io.EOF, ok && errors.Is(s.Err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON array is not closed: the file is cut off")
+		return fmt.Errorf("the JSON %s is not closed: the file is cut off", r.what())
 	case ok:
-		line, at := a.text.at(s.ByteOffset)
+		line, at := r.text.at(s.ByteOffset)
 		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", strings.TrimPrefix(s.Err.Error(), "jsontext: "), line, at)
 	}
 	return err
@@ -111,24 +311,43 @@ func (p *positions) at(offset int64) (int, int) {
 }
 
 // A jsonReader reads one JSON object a line.
-type jsonReader struct{ text *lineReader }
+type jsonReader struct {
+	file *file
+	text *lineReader
+	end  error // where the file is cut off
+	left leftOut
+}
 
-func (r jsonReader) next(rec *mapping.Record) error {
+func (r *jsonReader) next(rec *mapping.Record) error {
 	for {
 		end, err := r.text.end(0)
 		long := errors.Is(err, errTooLong)
-		if err != nil && !long {
+		if err = cmp.Or(r.end, err); err != nil && !long {
+			r.left.tell(r.file)
 			return err
 		}
-		*rec = mapping.Record{Line: r.text.taken + 1}
+		number := r.text.taken + 1
 		if long {
-			rec.Raw = []string{r.text.skip()}
+			*rec = mapping.Record{Line: number, Raw: []string{r.text.skip()}}
 			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the line is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
 			return nil
 		}
-		if line := bytes.TrimSpace(r.text.take(end)); len(line) > 0 {
-			rec.Raw, rec.JSON = []string{string(line)}, line
-			return nil
+		line := r.text.take(end)
+		last := line[len(line)-1] != '\n'
+		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(utf8BOM)))
+		if last {
+			line = bytes.TrimRight(line, "\x1a") // the end of a text of DOS
 		}
+		switch {
+		case len(line) == 0:
+			continue
+		case line[0] <= ' ' && isBlank([]string{string(line)}):
+			r.left.add(r.file, blankRow, number)
+			continue
+		case last && endsEarly(line):
+			r.end = errors.New("the file ends inside a JSON value: it is cut off")
+		}
+		*rec = mapping.Record{Line: number, Raw: []string{string(line)}, JSON: line}
+		return nil
 	}
 }

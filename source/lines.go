@@ -55,6 +55,9 @@ func (l *lineReader) end(offset int) (int, error) {
 	}
 }
 
+// holdsAll tells whether n bytes are all that is left of the text.
+func (l *lineReader) holdsAll(n int) bool { return l.err == io.EOF && n == l.buf.Len() }
+
 func (l *lineReader) fill() {
 	l.buf.Grow(readAhead)
 	n, err := l.src.Read(l.buf.AvailableBuffer()[:readAhead])

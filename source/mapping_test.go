@@ -30,11 +30,11 @@ func TestMapping(t *testing.T) {
 			[]string{`2 ["a@example.com"],"profile":{"email":"a@example.com","firstname":"Ada","location":"Köln"}}`}},
 		{"several columns into contact ids",
 			"contact_ids: [E-Mail, {column: Mobil, type: phone, region: DE}, {column: Codes, type: list}]",
-			"E-Mail,Mobil,Codes\na@example.com,030 23125001,x;y;a@example.com\n,,z\n, ,\n",
+			"E-Mail,Mobil,Codes\na@example.com,030 23125001,x;y;a@example.com\n,,z\n, ,;\n",
 			[]string{
 				`2 ["a@example.com","+493023125001","x","y"],"profile":{"email":"a@example.com"}}`,
 				`3 ["z"],"profile":{}}`,
-				`4 contactIds: there is no contact id ["" " " ""]`}},
+				`4 contactIds: there is no contact id ["" " " ";"]`}},
 		{"the first column that is not empty",
 			"contact_ids:\n- columns: [Work, Home]\nfields:\n  email: [Work, Home]",
 			"Work,Home\n,h@example.com\nw@example.com,h@example.com\n",

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"importer/source/mapping"
@@ -23,6 +22,7 @@ var (
 	ErrIsDirectory = errors.New("is a directory")
 	ErrEmpty       = errors.New("the file is empty")
 	ErrBadHeader   = errors.New("the header cannot be read")
+	ErrWrongKind   = errors.New("it is no table of contacts")
 )
 
 // sampleBytes is how much of a file Open looks at. The header has to lie in it.
@@ -36,9 +36,10 @@ type file struct {
 	plan    *mapping.Plan
 	header  []string // the columns of a record, those that a reject file adds among them
 	rejects bool     // the last five columns are those of a reject file
-	sepLine bool     // the first line is sep=;
-	array   bool     // NDJSON: one JSON array
-	size    int64    // 0 where it is not known
+	line    int      // CSV: on which the header begins, from 1
+	shape   jsonShape
+	member  string // of wrapped JSON: the member that holds the rows
+	size    int64  // 0 where it is not known
 
 	once     *bufio.Reader // what can be read only once: standard input, a pipe
 	used     bool          // once was read
@@ -126,23 +127,16 @@ func (f *file) examine(head []byte, whole bool) error {
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
+	case wrongText(text) != "":
+		return fmt.Errorf("%w: %s", ErrWrongKind, wrongText(text))
 	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
-	if f.Format == NDJSON {
-		f.array = bytes.TrimSpace(text)[0] == '['
-		f.plan, err = mapping.PlanJSON(f.options.Mapping)
-		return err
-	}
-	if d, ok := separatorLine(text); ok {
-		f.sepLine = true
-		if f.Delimiter == 0 {
-			f.Delimiter = d
-		}
-		_, text, _ = bytes.Cut(text, []byte{'\n'})
-	}
-	if f.Delimiter == 0 {
-		f.Delimiter = guessDelimiter(text)
+	switch {
+	case f.Format == NDJSON:
+		return f.examineJSON(text, end)
+	case beginsJSON.Match(text):
+		return fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
 	}
 	return f.examineCSV(text, end)
 }
@@ -157,7 +151,7 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 	defer done()
 	text, err = io.ReadAll(io.LimitReader(r, sampleBytes))
 	switch {
-	case err != nil && whole:
+	case err != nil && (whole || errors.Is(err, ErrEncoding)):
 		return nil, false, err
 	case err != nil: // the head ends within a compressed block
 		return text, false, nil
@@ -166,10 +160,14 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 }
 
 // decided records the encoding that was found, and gives notice of one that is not
-// certain.
-func (f *file) decided(name string) {
-	if f.Encoding == "" && isAuto(f.options.Encoding) && name != utf8Name && !strings.HasPrefix(name, "utf-16") {
-		f.note(fmt.Sprintf("is not UTF-8 and is read as %s; if names look wrong, say --encoding", name))
+// certain, with a word that depends on it.
+func (f *file) decided(name, word string) {
+	if f.Encoding == "" && word != "" {
+		such := ""
+		if !f.options.Redact {
+			such = ", such as in " + mapping.Show(word)
+		}
+		f.note(fmt.Sprintf("is not UTF-8 and is read as %s%s; if names look wrong, say --encoding", name, such))
 	}
 	f.Encoding = name
 }
@@ -188,11 +186,20 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := newTextReader(r, f.options.Encoding, f.decided)
+	t, err := newTextReader(r, f.options.Encoding, f.options.Redact, f.decided)
+	if err == nil {
+		head, _ := t.src.Peek(512) // an error comes again with the first read
+		if _, compressed := r.(unpacked); compressed && packedTwice(head) {
+			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
+		} else if what := wrongText(head); what != "" {
+			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
+		}
+	}
 	if err != nil {
 		done()
+		return nil, nil, err
 	}
-	return t, done, err
+	return t, done, nil
 }
 
 // text opens the file for reading from its first byte to its last, as UTF-8

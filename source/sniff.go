@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,7 +27,7 @@ func ParseDelimiter(s string) (rune, error) {
 	return r, nil
 }
 
-var formats = map[string]Format{".csv": CSV, ".tsv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON}
+var formats = map[string]Format{".csv": CSV, ".tsv": CSV, ".tab": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": NDJSON}
 
 // guessFormat goes by the name, without the ending of a compression, then by
 // the first character of the text.
@@ -45,44 +44,73 @@ func guessFormat(name string, text []byte) Format {
 	return CSV
 }
 
-// guessDelimiter finds the delimiter that takes the header and the rows of the
-// sample apart into equally many fields, preferably with names that are known.
-func guessDelimiter(sample []byte) rune {
-	const records = 100
+// sampleRows is how many rows behind the header a delimiter is judged by.
+const sampleRows = 100
+
+// guessDelimiter finds the delimiter that takes the header and the rows of the sample
+// apart into equally many fields, preferably with names that are known. The header is
+// searched for with each, because the lines before it have other fields.
+func guessDelimiter(sample []byte, m *mapping.Mapping) rune {
 	best, bestScore := ',', 0.0
 	for _, d := range []rune{',', ';', '\t', '|'} {
-		field := fieldPattern(d)
-		rest := bytes.TrimLeft(sample, "\r\n")
-		header := splitRecord(rest, field, false)
-		columns := len(header.cells)
-		if columns < 2 {
+		rows := takeApart(sample, d).rows
+		if len(rows) == 0 {
 			continue
 		}
-		same, all := 0.0, 0.0
-		for rest = rest[header.end:]; len(rest) > 0 && all < records; {
-			s := splitRecord(rest, field, false)
-			rest = bytes.TrimLeft(rest[s.end:], "\r\n")
-			if len(rest) == 0 && all > 0 {
-				break // the last one may be cut off
-			}
-			all++
-			if len(s.cells) == columns {
-				same++
-			}
-		}
-		score := 1.0
-		if all > 0 {
-			score = same / all
-		}
-		if slices.ContainsFunc(header.cells, mapping.IsKnown) {
-			score++
-		}
-		score += float64(min(columns, 20)) / 100
-		if score > bestScore {
+		h := findHeader(rows, m)
+		if score := fit(rows[h:], isKnown(rows[h], m)); len(rows[h]) > 1 && score > bestScore {
 			best, bestScore = d, score
 		}
 	}
 	return best
+}
+
+// fit tells how well rows are taken apart whose first is the header. It holds a known
+// name or not.
+func fit(rows [][]string, known bool) float64 {
+	header := rows[0]
+	same, all := 0.0, 0.0
+	for i, row := range rows[1:] {
+		if len(row) == 0 {
+			continue
+		}
+		if i+2 == len(rows) && all > 0 {
+			break // the last one may be cut off
+		}
+		all++
+		if len(row) == len(header) {
+			same++
+		}
+	}
+	score := 1.0
+	if all > 0 {
+		score = same / all
+	}
+	if known {
+		score++
+	}
+	return score + float64(min(len(header), 20))/100
+}
+
+// A table is the beginning of a CSV file, taken apart as far as its quotes allow.
+type table struct {
+	rows   [][]string // a blank row has no cells
+	starts []int      // offset of each
+	lines  []int      // on which each begins, from 1
+}
+
+func takeApart(sample []byte, delimiter rune) (t table) {
+	field := fieldPattern(delimiter)
+	for at, line := 0, 1; at < len(sample) && len(t.rows) < headerLines+sampleRows; {
+		s := splitRecord(sample[at:], field, false)
+		if isBlank(s.cells) {
+			s.cells = nil
+		}
+		t.rows, t.starts, t.lines = append(t.rows, s.cells), append(t.starts, at), append(t.lines, line)
+		line += bytes.Count(sample[at:at+s.end], []byte{'\n'})
+		at += s.end
+	}
+	return t
 }
 
 // separatorLine reads the line "sep=;" that Excel writes and obeys.

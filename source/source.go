@@ -28,7 +28,7 @@ type Format string
 const (
 	Auto   Format = "auto"
 	CSV    Format = "csv"
-	NDJSON Format = "ndjson" // one JSON object a line, or one JSON array of objects
+	NDJSON Format = "ndjson" // JSON objects: one a line, one behind the other, or in one array
 	XLSX   Format = "xlsx"   // one sheet of an Excel workbook
 )
 
@@ -107,7 +107,7 @@ type Input struct {
 
 // Open finds the files of o and looks at the beginning of each, so that what cannot
 // be read is known before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, mapping.ErrNoContactID, *mapping.Error, or
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrWrongKind, ErrEncoding, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
 	paths, notices, err := find(o.Paths)
@@ -157,7 +157,8 @@ func (in *Input) Size() int64 { return in.size }
 // BytesRead is how much of Size was read so far.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
 
-// Skipped counts the records that the mapping left out (skip_if).
+// Skipped counts the records that the mapping left out (skip_if), and those that hold no
+// contact: blank rows, the header once more, the footer of a report.
 func (in *Input) Skipped() int64 { return in.skipped.Load() }
 
 // Notices are what was noticed so far. They are complete after the last row.
@@ -275,8 +276,8 @@ func (f *file) reader() (next func(*mapping.Record) error, done func(), err erro
 			return nil, nil, err
 		}
 		return c.next, closeText, nil
-	case f.array:
-		return newArrayReader(text).next, closeText, nil
+	case f.shape != jsonLines:
+		return newObjectReader(text, f).next, closeText, nil
 	}
-	return jsonReader{newLineReader(text)}.next, closeText, nil
+	return (&jsonReader{file: f, text: newLineReader(text)}).next, closeText, nil
 }

@@ -1,0 +1,33 @@
+package mapping
+
+import "strings"
+
+// Fits tells whether a row can be the header that a mapping was written for: it holds
+// columns that the mapping names, and none is missing.
+func (m *Mapping) Fits(row []string) bool {
+	if m == nil {
+		return false
+	}
+	p, err := m.compile(func(column string) (int, bool) { return findColumn(row, column) })
+	return err == nil && p.names()
+}
+
+func (p *Plan) names() bool {
+	for _, named := range p.named {
+		if named {
+			return true
+		}
+	}
+	return false
+}
+
+// NamesMember tells whether the mapping of a plan for JSON names a member of the object,
+// or one within it.
+func (p *Plan) NamesMember(name string) bool {
+	for column := range p.members {
+		if column == name || strings.HasPrefix(column, name+".") {
+			return true
+		}
+	}
+	return false
+}
