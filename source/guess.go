@@ -1,12 +1,32 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 
 	"importer/source/mapping"
 )
+
+// learn shows the plan the first rows of the file, where it has something to learn from
+// them: of a text those in its head.
+func (f *file) learn(head []byte) {
+	if !f.plan.WantsSample() {
+		return
+	}
+	text := bytes.NewReader(head)
+	switch {
+	case f.Format == CSV:
+		if c, err := newCSVReader(text, f); err == nil {
+			f.plan.Sample(c.next, f.options.NullValues)
+		}
+	case f.array:
+		f.plan.Sample(newArrayReader(text).next, f.options.NullValues)
+	default:
+		f.plan.Sample(jsonReader{newLineReader(text)}.next, f.options.NullValues)
+	}
+}
 
 // Guess looks at the first file of o, its header and a sample, and writes the
 // sections source and mapping of a configuration for it, as mapping.Guess does.
@@ -23,11 +43,15 @@ func Guess(o Options) (string, error) {
 		return "", err
 	}
 	defer done()
-	s := &mapping.Sample{Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding, JSON: f.Format == NDJSON, Columns: f.Header}
+	s := &mapping.Sample{
+		Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
+		Sheet: o.Sheet, HeaderRow: o.HeaderRow, NullValues: o.NullValues, JSON: f.Format == NDJSON, Columns: f.Header,
+	}
 	var rec mapping.Record
 	for !s.Full() {
 		err := next(&rec)
 		if err == io.EOF {
+			s.Complete = true
 			break
 		}
 		if err != nil {

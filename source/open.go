@@ -131,9 +131,12 @@ func (f *file) examine(head []byte, whole bool) error {
 	}
 	if f.Format == NDJSON {
 		f.array = bytes.TrimSpace(text)[0] == '['
-		f.plan, err = mapping.PlanJSON(f.options.Mapping)
+		if f.plan, err = mapping.PlanJSON(f.options.Mapping); err == nil {
+			f.learn(text)
+		}
 		return err
 	}
+	head = text
 	if d, ok := separatorLine(text); ok {
 		f.sepLine = true
 		if f.Delimiter == 0 {
@@ -144,7 +147,11 @@ func (f *file) examine(head []byte, whole bool) error {
 	if f.Delimiter == 0 {
 		f.Delimiter = guessDelimiter(text)
 	}
-	return f.examineCSV(text, end)
+	if err := f.examineCSV(text, end); err != nil {
+		return err
+	}
+	f.learn(head)
+	return nil
 }
 
 // sample is the beginning of the text, sampleBytes at most, and whether it is

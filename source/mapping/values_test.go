@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -20,15 +21,15 @@ func TestHeaderNames(t *testing.T) {
 		"privacy_policy":          {"privacy-policy"},
 		"profilepic":              {"Profile Pic", "Profile Picture", "avatar"},
 		"tasks":                   {"Tasks", "goals", "Tags", "Labels"},
-		"contactIds":              {"contactIds", "Contact IDs", "contact_id"},
+		"contactIds":              {"contactIds", "Contact IDs", "contact_ids"},
 		"active":                  {"Active", "is active"},
 		"mobile":                  {"Mobile", "Mobile Phone", "Cell", "Handy"},
 		"phone":                   {"Phone", "Phone Number", "Telephone", "Tel."},
 	}
 	for want, names := range tests {
 		for _, name := range names {
-			if to, ok := byName[plainName(name)]; !ok || targets[to].name != want {
-				t.Errorf("%q goes to target %d (%v), want %s", name, to, ok, want)
+			if to, ok := byName[plainName(name)]; !ok || targets[to.target].name != want {
+				t.Errorf("%q goes to target %d (%v), want %s", name, to.target, ok, want)
 			}
 		}
 	}
@@ -39,7 +40,7 @@ func TestHeaderNames(t *testing.T) {
 	}
 	seen := map[string]string{}
 	for _, target := range targets {
-		for _, name := range append([]string{plainName(target.name)}, target.names...) {
+		for _, name := range append([]string{plainName(target.name)}, strings.Fields(target.names)...) {
 			if seen[name] != "" || plainName(name) != name {
 				t.Errorf("name %q of %s: it belongs to %q, or is not plain", name, target.name, seen[name])
 			}
