@@ -50,6 +50,46 @@ func TestGuess(t *testing.T) {
 			`4 ["torsten.muellerstein@example.net"],"profile":{"email":"torsten.muellerstein@example.net","firstname":"Torsten","gender":"Unspecified","lastname":"Müllerstein","location":"Köln"}}`,
 			`5 ["elodie.lherondelle@example.org"],"profile":{"birthday":"1991-11-05","email":"elodie.lherondelle@example.org","firstname":"Élodie","gender":"Unspecified","lastname":"L'Hérondelle","location":"Besançon","tasks":["Kunde"]}}`,
 		},
+		"linkedin": {
+			`2 ["maren.ostwind@example.com"],"profile":{"email":"maren.ostwind@example.com","firstname":"Maren","lastname":"Ostwind"}}`,
+			`3 contactIds: there is no contact id ["Teo" "Valdrini" "https://www.linkedin.com/in/teo-valdrini-example" "" "Valdrini S.p.A." "Buyer" "02 Jan 2020"]`,
+		},
+		"thunderbird": {
+			`2 ["henrike.blaufeld@example.com"],"profile":{"birthday":"1984-02-29","email":"henrike.blaufeld@example.com","firstname":"Henrike","lastname":"Blaufeld","location":"Potsdam"}}`,
+			`3 ["anselm@example.org"],"profile":{"email":"anselm@example.org","firstname":"Anselm","lastname":"Grauwald"}}`,
+		},
+		"shopify": {
+			`2 ["femke.vanrietveld@example.com","+31612345681"],"profile":{"email":"femke.vanrietveld@example.com","firstname":"Femke","lastname":"van Rietveld","location":"Utrecht","tasks":["newsletter","vip"]}}`,
+			`3 ["+31612345682"],"profile":{"firstname":"Joost","lastname":"Hagemolen","location":"Delft"}}`,
+		},
+		"mailchimp": {
+			`2 ["odile.marchepied@example.com"],"profile":{"email":"odile.marchepied@example.com","firstname":"Odile","lastname":"Marchepied","tasks":["VIP","Blog, weekly"]}}`,
+			`3 ["rupert.stillwell@example.com"],"profile":{"email":"rupert.stillwell@example.com","firstname":"Rupert","lastname":"Stillwell","tasks":["Blog"]}}`,
+		},
+		"brevo": {
+			`2 ["solene.kervadec@example.com","+33612345683"],"profile":{"accepted_gdpr":true,"birthday":"1979-03-14","email":"solene.kervadec@example.com","firstname":"Solène","lastname":"Kervadec","location":"Brest"}}`,
+			`3 ["+33612345684"],"profile":{"accepted_gdpr":false,"birthday":"1984-02-29","firstname":"Gaël","lastname":"Tournesac","location":"Rodez"}}`,
+		},
+		"activecampaign": {
+			`2 ["ilaria.montefosco@example.com"],"profile":{"birthday":"1990-12-31","email":"ilaria.montefosco@example.com","firstname":"Ilaria","lastname":"Montefosco","location":"Torino","tasks":["cliente","newsletter"]}}`,
+			`3 ["nunzio.pratolini@example.com"],"profile":{"email":"nunzio.pratolini@example.com","firstname":"Nunzio","lastname":"Pratolini","location":"Lucca"}}`,
+		},
+		"klaviyo": {
+			`2 ["desmond.farrow@example.com","+14155550171"],"profile":{"birthday":"1972-10-09","email":"desmond.farrow@example.com","firstname":"Desmond","lastname":"Farrow","location":"Reno"}}`,
+			`3 ["+14155550172"],"profile":{"firstname":"Lorna","lastname":"Tidewell","location":"Elko"}}`,
+		},
+		"intercom": {
+			`2 ["ines.cardovil@example.com","+351912345678"],"profile":{"email":"ines.cardovil@example.com","firstname":"Inês","lastname":"Cardovil","location":"Porto","tasks":["beta","pro"]}}`,
+			`3 ["+351912345679"],"profile":{"firstname":"Rui","lastname":"Almendro","location":"Faro"}}`,
+		},
+		"constantcontact": {
+			`2 ["winona.halloway@example.com"],"profile":{"email":"winona.halloway@example.com","firstname":"Winona","lastname":"Halloway","location":"Bend","tasks":["vip","donor"]}}`,
+			`3 ["barrett.quince@example.com"],"profile":{"email":"barrett.quince@example.com","firstname":"Barrett","lastname":"Quince","location":"Salem"}}`,
+		},
+		"kit": {
+			`2 ["lucero.ibarrola@example.com"],"profile":{"email":"lucero.ibarrola@example.com","firstname":"Lucero","lastname":"Ibarrola","tasks":["curso","boletín"]}}`,
+			`3 ["nil.fontanals@example.com"],"profile":{"email":"nil.fontanals@example.com","firstname":"Nil"}}`,
+		},
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {

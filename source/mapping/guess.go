@@ -182,9 +182,9 @@ type language struct {
 }
 
 var languages = []language{
-	{"German", []string{"DE", "AT", "CH"}, strings.Fields("vorname nachname telefon telefonnummer geburtsdatum wohnort ort stadt strasse plz firma mobil handy anrede")},
-	{"French", []string{"FR", "BE", "CH", "CA"}, strings.Fields("prénom prenom téléphone telephoneportable ville datedenaissance codepostal courriel adresseemail")},
-	{"Spanish", []string{"ES", "MX", "AR", "CO", "CL", "PE"}, strings.Fields("nombre apellidos teléfono ciudad correoelectrónico fechadenacimiento población móvil")},
+	{"German", []string{"DE", "AT", "CH"}, strings.Fields("vorname nachname telefon telefonnummer mobiltelefon handynummer geburtsdatum wohnort ort stadt strasse plz firma mobil handy anrede")},
+	{"French", []string{"FR", "BE", "CH", "CA"}, strings.Fields("prénom prenom téléphone téléphoneportable téléphonemobile adresseemail ville datedenaissance codepostal courriel")},
+	{"Spanish", []string{"ES", "MX", "AR", "CO", "CL", "PE"}, strings.Fields("nombre apellidos teléfono teléfonomóvil ciudad correoelectrónico correo fechadenacimiento población móvil")},
 	{"Italian", []string{"IT", "CH"}, strings.Fields("cognome cellulare città datadinascita compleanno indirizzoemail")},
 	{"Dutch", []string{"NL", "BE"}, strings.Fields("voornaam achternaam telefoonnummer telefoon woonplaats plaats geboortedatum mobiel emailadres")},
 	{"Portuguese", []string{"PT", "BR"}, strings.Fields("sobrenome apelido telefone telemóvel celular cidade datadenascimento aniversário")},
@@ -207,20 +207,61 @@ func languageOf(columns []string) language {
 	return best
 }
 
-// maxNumbers is how many phone numbers vote for a region, so that each can be tried in
-// several.
-const maxNumbers = 200
+// maxNumbers is how many phone numbers vote for a region, and maxRegions between how many.
+const maxNumbers, maxRegions = 200, 20
+
+// votes are what speaks for the country of phone numbers.
+type votes struct{ valid, abroad, mobile int }
+
+func (v votes) compare(w votes) int {
+	return cmp.Or(v.valid-w.valid, v.abroad-w.abroad, v.mobile-w.mobile)
+}
 
 // guessRegion lets the numbers vote for the country in which they are valid. Those
-// without a country code decide where there are any, because the region is for them.
+// without a country code decide where there are any, because the region is for them;
+// between two countries the others decide, and then in which more of them are mobile.
 func (g *guesser) guessRegion() {
-	abroad, seen := make(map[int]int), 0
-	var national []string
+	abroad, national, seen := g.numbers()
+	if seen+len(national) == 0 {
+		return
+	}
+	tally, of := make(map[int]votes), len(national)
+	for code, n := range abroad {
+		tally[code] = votes{abroad: n}
+		if len(national) == 0 {
+			tally[code] = votes{valid: n}
+		}
+	}
+	if of == 0 {
+		of = seen
+	} else {
+		g.count(national, tally)
+	}
+	codes := slices.SortedFunc(maps.Keys(tally), func(a, b int) int { return cmp.Or(tally[b].compare(tally[a]), a-b) })
+	first, tie := tally[codes[0]], len(codes) > 1 && tally[codes[0]].compare(tally[codes[1]]) == 0
+	what := "numbers"
+	if len(national) > 0 {
+		what = "numbers without a country code"
+	}
+	switch {
+	case mostly(first.valid, of) && !tie:
+		g.region = phonenumbers.GetRegionCodeForCountryCode(codes[0])
+		g.regionWhy = fmt.Sprintf("%d of %d %s are valid there", first.valid, of, what)
+	case len(national) > 0:
+		g.regionWhy = fmt.Sprintf("name the country of the %d of %d numbers without a country code: most are valid in none, or in several", len(national), seen+len(national))
+	}
+}
+
+// numbers are the valid ones with a country code, by that, and those without one.
+func (g *guesser) numbers() (abroad map[int]int, national []string, seen int) {
+	abroad = make(map[int]int)
 	for _, i := range slices.Concat(g.find(toMobile), g.find(toPhone)) {
 		for _, v := range g.values[i] {
+			if seen+len(national) == maxNumbers {
+				return abroad, national, seen
+			}
 			n, err := phonenumbers.Parse(v.text, "")
 			switch {
-			case seen+len(national) == maxNumbers:
 			case err == nil && phonenumbers.IsValidNumber(n):
 				abroad[int(n.GetCountryCode())]++
 				seen++
@@ -229,59 +270,45 @@ func (g *guesser) guessRegion() {
 			}
 		}
 	}
-	if seen+len(national) == 0 {
-		return
-	}
-	votes, of := abroad, seen
-	if len(national) > 0 {
-		votes, of = g.votes(national, abroad), len(national)
-	}
-	codes := slices.SortedFunc(maps.Keys(votes), func(a, b int) int {
-		return cmp.Or(votes[b]-votes[a], abroad[b]-abroad[a], a-b)
-	})
-	codes = append(codes, 0, 0) // of no country
-	first, second := codes[0], codes[1]
-	tie := votes[first] == votes[second] && abroad[first] == abroad[second]
-	switch region := phonenumbers.GetRegionCodeForCountryCode(first); {
-	case len(national) == 0 && (!mostly(votes[first], of) || tie): // no number needs it
-	case !mostly(votes[first], of) || tie:
-		g.regionWhy = fmt.Sprintf("no country is the one of most numbers: name the one of those without a country code (%d of %d)", len(national), seen+len(national))
-	default:
-		g.region, g.regionWhy = region, fmt.Sprintf("%d of %d numbers are valid there", votes[first], of)
-		if len(national) > 0 {
-			g.regionWhy = fmt.Sprintf("%d of %d numbers without a country code are valid there", votes[first], of)
+	return abroad, national, seen
+}
+
+// count counts by country code how many numbers are valid there: in the countries of the
+// language, and in those that other numbers are from.
+func (g *guesser) count(national []string, tally map[int]votes) {
+	regions := slices.Clone(g.language.regions)
+	for _, code := range slices.Sorted(maps.Keys(tally)) {
+		if region := phonenumbers.GetRegionCodeForCountryCode(code); !slices.Contains(regions, region) && len(regions) < maxRegions {
+			regions = append(regions, region)
 		}
+	}
+	for _, region := range regions {
+		code := phonenumbers.GetCountryCodeForRegion(region)
+		v := tally[code]
+		for _, s := range national {
+			n, ok := validIn(s, region)
+			if !ok || int(n.GetCountryCode()) != code {
+				continue
+			}
+			v.valid++
+			if kind := phonenumbers.GetNumberType(n); kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE {
+				v.mobile++
+			}
+		}
+		tally[code] = v
 	}
 }
 
-// votes counts by country code how many numbers are valid there: in the countries that
-// other numbers are from, and in those of the language.
-func (g *guesser) votes(national []string, abroad map[int]int) map[int]int {
-	const maxRegions = 20
-	var regions []string
-	for _, region := range g.language.regions {
-		if !slices.Contains(regions, region) {
-			regions = append(regions, region)
-		}
+// validIn reads a number as one of a region. Where people write a zero before their
+// numbers, one without it is not from there, unless it begins with the country code.
+func validIn(s, region string) (*phonenumbers.PhoneNumber, bool) {
+	n, err := phonenumbers.Parse(s, region)
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return nil, false
 	}
-	for code := range abroad {
-		if region := phonenumbers.GetRegionCodeForCountryCode(code); !slices.Contains(regions, region) {
-			regions = append(regions, region)
-		}
-	}
-	slices.SortFunc(regions, func(a, b string) int {
-		code := phonenumbers.GetCountryCodeForRegion
-		return cmp.Or(abroad[code(b)]-abroad[code(a)], strings.Compare(a, b))
-	})
-	votes := make(map[int]int)
-	for _, region := range regions[:min(len(regions), maxRegions)] {
-		for _, s := range national {
-			if n, err := phonenumbers.Parse(s, region); err == nil && phonenumbers.IsValidNumber(n) && int(n.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(region) {
-				votes[phonenumbers.GetCountryCodeForRegion(region)]++
-			}
-		}
-	}
-	return votes
+	zero := func(s string) bool { return strings.HasPrefix(strings.TrimLeft(s, "( "), "0") }
+	code := fmt.Sprint(n.GetCountryCode())
+	return n, zero(s) || !zero(phonenumbers.Format(n, phonenumbers.NATIONAL)) || strings.HasPrefix(s, code)
 }
 
 // ownNumbers tells whether each number is that of one row, as far as it can be known:

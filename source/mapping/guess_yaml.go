@@ -338,7 +338,7 @@ func (g *guesser) birthday(column int) string {
 		o.layouts = append(o.layouts, layout)
 	}
 	bad := g.misfits(column, birthday, o)
-	if len(bad)*2 > len(values) {
+	if len(bad)*2 >= len(values) {
 		return fmt.Sprintf("# birthday: %s # unsure: not dates that are known: %s", name, g.examples(column))
 	}
 	if g.shortYears(column) {
