@@ -20,6 +20,7 @@ const (
 // Where it does not tell, a value that can be read in two ways is left out.
 type dateForms struct {
 	order     order
+	dots      order  // where dots stand between: the day is first unless a value says otherwise
 	yearFirst bool   // two digits of a year may stand in front
 	numbers   string // the named layout of those that are numbers; empty: they are no dates
 }
@@ -72,7 +73,11 @@ func readBirthday(s string, isNumber bool, o *options) (t time.Time, why string)
 		return t, ""
 	}
 	if byDay, byMonth, short, ok := bothWays(s); ok {
-		return oneOf(byDay, byMonth, short && o.forms.yearFirst, strings.Contains(s, "."), o.forms.order)
+		order := o.forms.order
+		if hasDots(s) {
+			order = max(o.forms.dots, dayFirst)
+		}
+		return oneOf(byDay, byMonth, short && o.forms.yearFirst, order)
 	}
 	if t, short, ok := plainDate(s); ok {
 		t, _ = lastPast(t, short)
@@ -89,12 +94,10 @@ func readBirthday(s string, isNumber bool, o *options) (t time.Time, why string)
 	return t, "it is not a date in a form that is known"
 }
 
-// oneOf chooses between two ways to read a date. With dots the day stands first, unless
-// the column says otherwise.
-func oneOf(byDay, byMonth time.Time, yearFirst, dots bool, o order) (t time.Time, why string) {
-	if dots && o == unsettled {
-		o = dayFirst
-	}
+func hasDots(date string) bool { return strings.Contains(date[:min(3, len(date))], ".") }
+
+// oneOf chooses between two ways to read a date.
+func oneOf(byDay, byMonth time.Time, yearFirst bool, o order) (t time.Time, why string) {
 	switch {
 	case byDay.IsZero() && byMonth.IsZero():
 		return t, "it is not a date"
@@ -134,9 +137,23 @@ func numberForm(s string) string {
 
 // A dateSample counts how the values of a column can be read.
 type dateSample struct {
-	values, byDay, byMonth int            // what can be read in one order only
-	yearFirst              bool           //
-	numbers                map[string]int // by named layout
+	values        int
+	slashes, dots orders
+	yearFirst     bool
+	numbers       map[string]int // by named layout
+}
+
+// orders count what can be read in one order only.
+type orders struct{ byDay, byMonth int }
+
+func (o orders) mostly() order {
+	switch settled := o.byDay + o.byMonth; {
+	case mostly(o.byDay, settled):
+		return dayFirst
+	case mostly(o.byMonth, settled):
+		return monthFirst
+	}
+	return unsettled
 }
 
 var yearInFront = regexp.MustCompile(`^(3[2-9]|[4-9]\d)[./-]\d{1,2}[./-]\d{1,2}\b`)
@@ -145,10 +162,14 @@ func (d *dateSample) add(s string) {
 	d.values++
 	d.yearFirst = d.yearFirst || yearInFront.MatchString(s)
 	if byDay, byMonth, _, ok := bothWays(s); ok && byDay.IsZero() != byMonth.IsZero() {
+		orders := &d.slashes
+		if hasDots(s) {
+			orders = &d.dots
+		}
 		if byMonth.IsZero() {
-			d.byDay++
+			orders.byDay++
 		} else {
-			d.byMonth++
+			orders.byMonth++
 		}
 	}
 	if form := numberForm(s); form != "" {
@@ -163,13 +184,7 @@ func (d *dateSample) add(s string) {
 func mostly(n, of int) bool { return n > 0 && n*10 >= of*9 }
 
 func (d *dateSample) forms() (f dateForms) {
-	f.yearFirst = d.yearFirst
-	switch settled := d.byDay + d.byMonth; {
-	case mostly(d.byDay, settled):
-		f.order = dayFirst
-	case mostly(d.byMonth, settled):
-		f.order = monthFirst
-	}
+	f.order, f.dots, f.yearFirst = d.slashes.mostly(), d.dots.mostly(), d.yearFirst
 	for form, n := range d.numbers {
 		if mostly(n, d.values) {
 			f.numbers = form

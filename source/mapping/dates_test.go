@@ -120,6 +120,7 @@ func TestBirthdaysByName(t *testing.T) {
 		{"both are said", []string{"13/1/1984", "1/13/1984", "1/2/1984"}, []string{"1984-01-13", "1984-01-13", left}},
 		{"with dots the day is first", []string{"1.2.1984", "01.02.52", "31.02.1984"}, []string{"1984-02-01", "1952-02-01", left}},
 		{"with dots, but the month is", []string{"1.2.1984", "2.29.1984"}, []string{"1984-01-02", "1984-02-29"}},
+		{"slashes say nothing of dots", []string{"2/29/1984", "9.2.1984"}, []string{"1984-02-29", "1984-02-09"}},
 		{"two digits", []string{"3/14/52", "12/31/84", "1/2/26"}, []string{"1952-03-14", "1984-12-31", "2026-01-02"}},
 		{"the year may stand in front", []string{"84/02/29", "13/02/14"}, []string{left, left}},
 		{"serials", []string{"30742", "32000.5", "8826"}, []string{"1984-03-01", "1987-08-11", "1924-02-29"}},

@@ -57,6 +57,8 @@ func TestGuessBirthday(t *testing.T) {
 		{"two ways and numbers of the US", sampleOf([]string{"phone", "DOB"}, []string{"+1 212 456 7890", "1/2/1984"}), `layouts: ["M/D/YYYY"]} # unsure: the month may stand first or the day: the first, because the phone numbers`},
 		{"one is none", column("DOB", strings.Split("1984-02-29,1984-03-01,1984-03-02,1984-03-03,1984-03-04,1984-03-05,1984-03-06,1984-03-07,1984-03-08,soon", ",")...), `birthday: "DOB" # left out as no date in 1 of 10: line 11 "soon"` + "\n"},
 		{"two forms", column("DOB", "1984-02-29", "1/13/1984", "31-Dec-52"), `birthday: {column: "DOB", layouts: ["M/D/YYYY"]} # unsure: two digits`},
+		{"dots with the month first", column("DOB", "2.29.1984", "3.4.1990"), `layouts: ["M.D.YYYY"]}` + "\n"},
+		{"dots", column("DOB", "29.2.1984", "3.4.1990"), `birthday: "DOB"` + "\n"},
 		{"days", column("Birthday", "1", "29", "31"), `# birthday: "Birthday" # unsure: not dates that are known: "1", "29", "31"`},
 		{"no year", column("Birthday", "03/14", "12/31"), `# birthday: "Birthday" # unsure`},
 		{"milliseconds", column("Birthday", "446860800000"), `layouts: ["unix_ms"]}` + "\n"},

@@ -309,9 +309,8 @@ func (g *guesser) partsOfDate(field string) string {
 
 // slashLayouts pin the order of day and month.
 var slashLayouts = map[order][]string{
-	dayFirst: {"D/M/YYYY", "D/M/YY", "D-M-YYYY", "D-M-YY", "D/M/YYYY HH:mm", "D/M/YYYY HH:mm:ss", "D/M/YYYY h:mm A", "D/M/YYYY h:mm:ss A"},
-	monthFirst: {"M/D/YYYY", "M/D/YY", "M-D-YYYY", "M-D-YY", "M.D.YYYY", "M.D.YY", "M/D/YYYY HH:mm", "M/D/YYYY HH:mm:ss",
-		"M/D/YYYY h:mm A", "M/D/YYYY h:mm:ss A"},
+	dayFirst:   {"D/M/YYYY", "D/M/YY", "D-M-YYYY", "D-M-YY", "D/M/YYYY HH:mm", "D/M/YYYY HH:mm:ss", "D/M/YYYY h:mm A", "D/M/YYYY h:mm:ss A"},
+	monthFirst: {"M/D/YYYY", "M/D/YY", "M-D-YYYY", "M-D-YY", "M/D/YYYY HH:mm", "M/D/YYYY HH:mm:ss", "M/D/YYYY h:mm A", "M/D/YYYY h:mm:ss A"},
 }
 
 // birthday is the entry of a birthday: what is no date is left out of its row.
@@ -370,12 +369,18 @@ func (g *guesser) usualOrder() (order, string) {
 // layouts are those that a column needs beside what is read by itself.
 func (g *guesser) layouts(column int, o options) (needed []string) {
 	candidates := slashLayouts[o.forms.order]
+	dotsToo := o.forms.dots == monthFirst
+	if dotsToo {
+		candidates = append(slices.Clone(candidates), "M.D.YYYY", "M.D.YY")
+	}
 	if o.forms.numbers != "" {
 		candidates = append(slices.Clone(candidates), o.forms.numbers)
 	}
 	bare := options{layout: time.DateOnly, past: true, forms: dateForms{yearFirst: o.forms.yearFirst}}
 	for _, v := range g.values[column] {
-		if _, f := birthdayOf(v.text, v.number, &bare); f == nil && !strings.Contains(v.text, "/") || noDate(v.text) {
+		_, f := birthdayOf(v.text, v.number, &bare)
+		_, _, _, ordered := bothWays(v.text)
+		if ordered = ordered && (dotsToo || !hasDots(v.text)); f == nil && !ordered || noDate(v.text) {
 			continue
 		}
 		for _, l := range candidates {
