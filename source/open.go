@@ -134,11 +134,17 @@ func (f *file) examine(head []byte, whole bool) error {
 	}
 	switch {
 	case f.Format == NDJSON:
-		return f.examineJSON(text, end)
+		err = f.examineJSON(text, end)
 	case beginsJSON.Match(text):
-		return fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
+		err = fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
+	default:
+		err = f.examineCSV(text, end)
 	}
-	return f.examineCSV(text, end)
+	if err != nil {
+		return err
+	}
+	f.learn(text)
+	return nil
 }
 
 // sample is the beginning of the text, sampleBytes at most, and whether it is

@@ -183,9 +183,9 @@ func TestNotices(t *testing.T) {
 	}{
 		{"a.csv", "email,Shoe size,,E-Mail,_hint,shoe size\na@example.com,1,2,3,4,5\n", []string{
 			`not imported, because no profile field has that name: "Shoe size", "column 3", "shoe size"; ` +
-				`not imported, because another column goes to the same field: "E-Mail" ("email" comes first)`}},
+				`taken only where another column for the same is empty: "E-Mail" ("email" comes first)`}},
 		{"b.csv", "email\r\n", []string{"holds a header and no rows: there is nothing to import"}},
-		{"c.ndjson", `{"email":"a@example.com","x":1,"_x":2}` + "\n" + `{"email":"b@example.com","x":1,"e-mail":""}` + "\n", []string{
+		{"c.ndjson", `{"email":"a@example.com","x":1,"_x":2}` + "\n" + `{"email":"b@example.com","x":1,"e-mail":"c@example.com"}` + "\n", []string{
 			`not imported, because no profile field has that name: "x"; ` +
 				`not imported, because another column goes to the same field: "e-mail" ("email" comes first)`}},
 	}

@@ -98,6 +98,9 @@ func (f *file) examineXLSX() error {
 	if _, err := r.row(); err == io.EOF {
 		f.note(headerOnly)
 	}
+	if f.plan.WantsSample() {
+		f.plan.Sample(r.next, f.options.NullValues)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,22 +11,74 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// namedLayouts are dates that are numbers.
-var namedLayouts = map[string]func(n float64) time.Time{
-	"excel": func(days float64) time.Time { // since 1899-12-30, as spreadsheets count them
+// namedLayouts are dates that are numbers: false where a number is rather something
+// else, such as a year or the day of a month.
+var namedLayouts = map[string]func(n float64) (time.Time, bool){
+	"excel": func(days float64) (time.Time, bool) { // since 1899-12-30, as spreadsheets count them
 		const to1970, secondsPerDay = 25569, 24 * 60 * 60
-		return time.Unix(int64(math.Round((days-to1970)*secondsPerDay)), 0)
+		isYear := days == math.Trunc(days) && days >= 1900 && days <= 2100
+		return time.Unix(int64(math.Round((days-to1970)*secondsPerDay)), 0), days > 31 && days <= 80_000 && !isYear
 	},
-	"unix":    func(seconds float64) time.Time { return time.Unix(int64(seconds), 0) },
-	"unix_ms": func(ms float64) time.Time { return time.UnixMilli(int64(ms)) },
+	"unix":    func(s float64) (time.Time, bool) { return time.Unix(int64(s), 0), math.Abs(s) >= 1e8 },
+	"unix_ms": func(ms float64) (time.Time, bool) { return time.UnixMilli(int64(ms)), math.Abs(ms) >= 1e10 },
 }
 
-// The usual layouts of a date, where the mapping names none.
-var isoLayouts = []string{time.DateOnly, time.RFC3339, time.DateTime, "2006-01-02T15:04:05"}
+// plainLayouts are dates that can be read in one way only, where the mapping names no
+// layouts. A time may stand behind them, as clockPattern has it.
+var plainLayouts = []string{"2006-1-2", "2.1.2006", "2006/1/2", "2006.1.2", "20060102", "2.1.06", "January 2, 2006", "Jan 2, 2006",
+	"2 January 2006", "2 Jan 2006", "2. January 2006", "2-Jan-2006", "2-Jan-06", "January 2 2006", "Jan 2 2006", "2-January-2006"}
 
+// clockPattern is a day, and the time behind it: 24 hours or AM and PM, with or without a zone.
+var clockPattern = regexp.MustCompile(`^(.*?[^T\s,])(?:T|,?\s+)(\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)[\s\x{a0}\x{202f}]*(?:([AaPp])\.?[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?$`)
+
+// splitClock takes the time off a date. Without one it is midnight UTC.
+func splitClock(s string) (day string, at time.Time, ok bool) {
+	if !strings.Contains(s, ":") {
+		return s, time.Time{}, true
+	}
+	m := clockPattern.FindStringSubmatch(s)
+	if m == nil {
+		return s, time.Time{}, false
+	}
+	layout, clock := "15:04", m[2]
+	if strings.Count(clock, ":") == 2 {
+		layout += ":05"
+	}
+	if m[3] != "" {
+		layout, clock = strings.Replace(layout, "15", "3", 1)+"PM", clock+strings.ToUpper(m[3])+"M"
+	}
+	if zone := strings.ReplaceAll(m[4], ":", ""); strings.ContainsAny(zone, "+-") {
+		layout, clock = layout+"-0700", clock+(zone + "00")[:5]
+	}
+	at, err := time.Parse(layout, clock)
+	return m[1], at, err == nil
+}
+
+// plainDate reads a date that can be read in one way only. Two digits of a year are
+// those of the last century or of this one; short tells that there were two.
+func plainDate(s string) (t time.Time, short, ok bool) {
+	day, at, ok := splitClock(s)
+	if !ok {
+		return time.Time{}, false, false
+	}
+	for _, layout := range plainLayouts {
+		t, err := time.Parse(layout, day)
+		if err != nil || layout == "20060102" && (t.Year() < 1900 || t.Year() > 2100) {
+			continue
+		}
+		return onDay(t, at), !strings.Contains(layout, "2006"), true
+	}
+	return time.Time{}, false, false
+}
+
+func onDay(t, at time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), at.Location())
+}
+
+// A replacer compares in this order where several fit.
 var layoutTokens = strings.NewReplacer(
 	"YYYY", "2006", "YY", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M", "1",
-	"DD", "02", "D", "2", "HH", "15", "hh", "03", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM")
+	"DD", "02", "D", "2", "HH", "15", "H:", "15:", "hh", "03", "h:", "3:", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM", "A", "PM")
 
 // goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
 // to read dates by.
@@ -33,11 +86,11 @@ func goLayout(pattern string) (string, error) {
 	if namedLayouts[pattern] != nil {
 		return pattern, nil
 	}
-	layout := layoutTokens.Replace(pattern)
+	layout := strings.Replace(layoutTokens.Replace(pattern), "03", "3", 1) // 9:05 AM is read by hh:mm A, too
 	// A pattern that does not give back its own date is not one.
 	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
 	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
-		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
+		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, or hh, mm, ss and A, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
 	}
 	return layout, nil
 }
@@ -51,19 +104,24 @@ func outputLayout(pattern string) (string, error) {
 	return layout, nil
 }
 
-func dateOf(s string, o *options) (time.Time, *Fault) {
-	layouts := o.layouts
-	if len(layouts) == 0 {
-		layouts = isoLayouts
-	}
-	for _, layout := range layouts {
-		if read := namedLayouts[layout]; read != nil {
-			if t, ok := numberedDate(s, read); ok {
-				return t, nil
-			}
-		} else if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
+// dateOf reads a date by the layouts of the mapping, or without any one that can be
+// read in one way only. A workbook, and JSON, may hold it as a number.
+func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
+	t, short, ok := layoutDate(s, o.layouts)
+	if len(o.layouts) == 0 {
+		t, short, ok = plainDate(s)
+		if !ok && isNumber {
+			t, ok = numberedDate(s, "excel")
 		}
+	}
+	if ok && o.past {
+		t, ok = lastPast(t, short)
+		if !ok {
+			return t, &Fault{Reason: fmt.Sprintf("%s lies in the future", Show(s)), Hint: "correct the date, or its layouts in the mapping"}
+		}
+	}
+	if ok {
+		return t, nil
 	}
 	hint := "correct the date, or add its pattern to layouts in the mapping"
 	if len(o.layouts) == 0 {
@@ -72,20 +130,54 @@ func dateOf(s string, o *options) (time.Time, *Fault) {
 	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
 }
 
+// layoutDate reads a date by the first layout that fits.
+func layoutDate(s string, layouts []string) (t time.Time, short, ok bool) {
+	for _, layout := range layouts {
+		in := s
+		if strings.Contains(layout, "PM") {
+			in = strings.ToUpper(in) // names of months are read in capitals, too
+		}
+		if namedLayouts[layout] != nil {
+			if t, ok := numberedDate(s, layout); ok {
+				return t, false, true
+			}
+		} else if t, err := time.Parse(layout, in); err == nil {
+			return t, strings.Contains(layout, "06") && !strings.Contains(layout, "2006"), true
+		}
+	}
+	return time.Time{}, false, false
+}
+
+// today is replaced in tests.
+var today = time.Now
+
+// lastPast is a date that lies behind us; with two digits of a year the last that does.
+// Somewhere it is tomorrow already.
+func lastPast(t time.Time, short bool) (time.Time, bool) {
+	tomorrow := today().UTC().AddDate(0, 0, 1)
+	if short && t.After(tomorrow) {
+		t = t.AddDate(-100, 0, 0)
+	}
+	return t, !t.After(tomorrow)
+}
+
 // noDate reports what programs write where there is no date, such as 0/0/00 or
 // 0000-00-00.
 func noDate(s string) bool {
 	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
 }
 
+var plainNumber = regexp.MustCompile(`^-?\d{1,14}(\.\d+)?$`)
+
 // numberedDate reads a date that is a number, from the years 1 to 9999.
-func numberedDate(s string, read func(float64) time.Time) (time.Time, bool) {
+func numberedDate(s, layout string) (time.Time, bool) {
 	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(n) || math.Abs(n) > 1e14 { // days of which still fit in seconds
+	if err != nil || !plainNumber.MatchString(s) {
 		return time.Time{}, false
 	}
-	t := read(n).UTC()
-	return t, t.Year() >= 1 && t.Year() <= 9999
+	t, ok := namedLayouts[layout](n)
+	t = t.UTC()
+	return t, ok && t.Year() >= 1 && t.Year() <= 9999
 }
 
 // phoneOf writes a phone number in E.164, such as +493012345678.
@@ -99,4 +191,21 @@ func phoneOf(s string, o *options) (string, *Fault) {
 		hint = "write it with + and the country code, or name the country in region in the mapping"
 	}
 	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
+}
+
+// phoneOrAsIs keeps a number that is not complete as it stands where the mapping says so.
+func phoneOrAsIs(s string, o *options) (string, *Fault) {
+	full, f := phoneOf(s, o)
+	if f != nil && o.asIs && checkPhone(s) == nil {
+		return s, nil
+	}
+	return full, f
+}
+
+// tellIncomplete notes the numbers that were kept as they stand.
+func (m *Mapper) tellIncomplete(ids []string, c place, o *output) {
+	if o.asIs && len(ids) == 1 && !strings.HasPrefix(ids[0], "+") {
+		field := m.at(&Fault{}, c.slot, o).Field
+		m.Notes.add(fmt.Sprintf("the number in %q was taken as it stands: it has no country code, and no region completes it", field), m.line, c.text)
+	}
 }

@@ -41,6 +41,7 @@ type Mapper struct {
 	Notes Notes
 
 	// Of the record:
+	line   int
 	cells  []cell          // by slot
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
@@ -65,7 +66,7 @@ func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
 func (m *Mapper) Ignored() string { return m.ignored.text() }
 
 func (m *Mapper) takeApart(r *Record) *Fault {
-	m.exact, m.custom = false, nil
+	m.exact, m.custom, m.line = false, nil, r.Line
 	if r.JSON != nil {
 		return m.takeObject(r.JSON)
 	}
@@ -179,8 +180,10 @@ func (m *Mapper) value(o *output) (jsontext.Value, *Fault) {
 	}
 	var value jsontext.Value
 	for _, c := range cells {
-		v, f := valueOf(c.cell, o.kind, &o.options, at)
+		v, f := m.valueOf(c.cell, o, at)
 		switch {
+		case f != nil && o.kind == birthday:
+			m.leaveOut(f, c, o)
 		case f != nil:
 			return nil, m.at(f, c.slot, o)
 		case len(value) == 0:
@@ -203,6 +206,21 @@ func (m *Mapper) value(o *output) (jsontext.Value, *Fault) {
 	return nil, nil
 }
 
+// valueOf is the value of a cell. What the API's own shape has is text as it stands.
+func (m *Mapper) valueOf(c cell, o *output, at string) (jsontext.Value, *Fault) {
+	if m.exact && o.path == "" {
+		return exactValue(c, o.kind)
+	}
+	return valueOf(c, o.kind, &o.options, at)
+}
+
+func exactValue(c cell, k kind) (jsontext.Value, *Fault) {
+	if k == birthday {
+		k = text
+	}
+	return valueOf(c, k, &options{}, "")
+}
+
 // A place is a cell and the slot it is from; -1 of what was computed.
 type place struct {
 	cell
@@ -214,7 +232,7 @@ type place struct {
 func (m *Mapper) filled(o *output) (cells []place, f *Fault) {
 	all := o.kind == list || o.kind == memory
 	add := func(c cell, slot int) {
-		if (all || len(cells) == 0) && !c.empty() && !(o.kind == date && noDate(c.text)) {
+		if (all || len(cells) == 0) && !c.empty() && !((o.kind == date || o.kind == birthday && !m.exact) && noDate(c.text)) {
 			cells = append(cells, place{c, slot})
 		}
 	}
@@ -243,7 +261,7 @@ func (m *Mapper) memoryTime(o *output, needed bool) (string, *Fault) {
 	case f != nil:
 	case s != "":
 		var t time.Time
-		t, f = dateOf(s, &o.options)
+		t, f = dateOf(s, m.cells[slot].kind == '0', &o.options)
 		s = t.UTC().Format(time.RFC3339)
 	case needed:
 		f = &Fault{Reason: "is empty, and a memory needs its time", Hint: "fill it in, or give timestamp in the mapping"}
@@ -255,6 +273,9 @@ func (m *Mapper) memoryTime(o *output, needed bool) (string, *Fault) {
 // mapping names them.
 func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 	for _, o := range m.plan.ids {
+		if o.standIn && len(p.ContactIDs) > 0 {
+			continue
+		}
 		ids, f := m.ids(o)
 		if f != nil {
 			return f
@@ -284,6 +305,7 @@ func (m *Mapper) ids(o *output) (ids []string, f *Fault) {
 		if f != nil {
 			return nil, m.at(f, c.slot, o)
 		}
+		m.tellIncomplete(texts, c, o)
 		ids = append(ids, texts...)
 	}
 	return ids, f

@@ -72,6 +72,12 @@ type Value struct {
 	Output    string   `yaml:"output"`       // date: YYYY-MM-DD unless it is said otherwise
 	Region    string   `yaml:"region"`       // phone: instead of that of the mapping
 
+	// KeepIncomplete takes a phone number that cannot be made complete as it stands, as
+	// happens without a mapping.
+	KeepIncomplete bool `yaml:"keep_incomplete"`
+	// StandIn takes a contact id only where those before it are empty.
+	StandIn bool `yaml:"stand_in"`
+
 	// Timestamp of a memory, RFC 3339, or the column it stands in.
 	Timestamp       string `yaml:"timestamp"`
 	TimestampColumn string `yaml:"timestamp_column"`
@@ -259,7 +265,7 @@ func defaultField(name string) *target {
 
 // fieldTypes are the types that a mapping may give to a default field, by its kind.
 var fieldTypes = map[kind]string{
-	text: "text, email, phone or date", email: "text, email, phone or date", whole: "number", boolean: "bool",
+	text: "text, email, phone or date", birthday: "text, email, phone or date", email: "text, email, phone or date", whole: "number", boolean: "bool",
 	list: "list", object: "json", memories: "memory or json",
 }
 

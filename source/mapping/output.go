@@ -21,6 +21,7 @@ type output struct {
 	kind  kind
 	options
 	fallback *cell // a constant, or the default
+	standIn  bool  // a contact id only where those before it are empty
 }
 
 // options refine a kind. The zero value is what holds without a mapping.
@@ -30,9 +31,13 @@ type options struct {
 	words        map[string]bool // spellings of yes and no; nil: the usual ones
 	separator    string
 	comma        bool // the decimal sign is a comma
+	commas       bool // separate items, where nothing else does
 	layouts      []string
 	layout       string // in which a date is written
+	past         bool   // a date has to lie behind us
+	forms        dateForms
 	region       string
+	asIs         bool   // a number that is not complete stays as it is
 	timestamp    string // of memories
 	timestampAt  []int  // its slot
 }
@@ -101,7 +106,8 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	}
 	out.keepSpace = v.Trim != nil && !*v.Trim
 	out.lower, out.upper, out.separator, out.comma = v.Lower, v.Upper, v.Separator, v.Decimal == ","
-	out.region = cmp.Or(v.Region, region)
+	out.commas, out.past = out.name == "tasks", out.name == "birthday"
+	out.region, out.asIs, out.standIn = cmp.Or(v.Region, region), v.KeepIncomplete, v.StandIn
 	if err := checkRegion(out.path+".region", out.region); err != nil {
 		return err
 	}
@@ -140,9 +146,11 @@ func (v *Value) checkOptions(out *output) error {
 		{"false_values", len(v.False) > 0, []kind{boolean}},
 		{"separator", v.Separator != "", []kind{list}},
 		{"decimal", v.Decimal != "", []kind{number, whole}},
-		{"layouts", len(v.Layouts) > 0, []kind{date, memory}},
-		{"output", v.Output != "", []kind{date}},
+		{"layouts", len(v.Layouts) > 0, []kind{date, birthday, memory}},
+		{"output", v.Output != "", []kind{date, birthday}},
 		{"region", v.Region != "", []kind{phone}},
+		{"keep_incomplete", v.KeepIncomplete, []kind{phone}},
+		{"stand_in", v.StandIn && out.name != "contactIds", nil},
 		{"timestamp", v.Timestamp != "", []kind{memory}},
 		{"timestamp_column", v.TimestampColumn != "", []kind{memory}},
 	} {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -38,20 +39,30 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", missingColumn(err, header)
 	}
 	p.header = header
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
 	var names ignoredNames
 	var unnamed []string
+	has := namesIn(header)
+	best := p.bestColumns(header, has)
 	for i, name := range header {
-		way, to := p.mapping.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
+		way, to := p.mapping.way(name, p.used[i], p.named[i], has, func(target int) bool { return len(best[target]) > 0 && best[target][0] != i })
 		switch way {
 		case wayTarget:
-			auto[to] = i
+			auto[to] = best[to][:1]
+			if takesSeveral(to) {
+				auto[to] = best[to]
+			}
 		case wayCustom:
 			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
-			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
+			first := ColumnName(header, best[to][0])
+			if takesSeveral(to) && len(names.further) < maxIgnored {
+				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", ColumnName(header, i), first))
+			} else {
+				names.add(ColumnName(header, i), first)
+			}
 		case wayUnknown:
 			names.add(ColumnName(header, i), "")
 		}
@@ -81,15 +92,16 @@ const (
 )
 
 // way decides it, and finds the target of the name. The column is used where a field
-// of the mapping takes it, and named where it stands anywhere in the mapping; taken
-// says whether another one goes to a target.
-func (m *Mapping) way(name string, used, named bool, taken func(target int) bool) (way, int) {
-	to, known := byName[plainName(name)]
-	isID := known && to >= toContactIDs && to != toActive
+// of the mapping takes it, and named where it stands anywhere in the mapping; has says
+// whether there is one of a plain name beside it, and taken whether another one goes to
+// a target.
+func (m *Mapping) way(name string, used, named bool, has func(plain string) bool, taken func(target int) bool) (way, int) {
+	g, known := goalOf(name, has)
+	to := g.target
 	switch {
-	case strings.HasPrefix(name, "_"), used && !isID:
+	case strings.HasPrefix(name, "_"), used && !(known && isID(to)):
 		return wayMapped, to
-	case known && !taken(to) && (isID || m.Unnamed != "ignore" && m.Unnamed != "error"):
+	case known && !taken(to) && m.goesByName(to):
 		return wayTarget, to
 	case named:
 		return wayMapped, to
@@ -101,6 +113,31 @@ func (m *Mapping) way(name string, used, named bool, taken func(target int) bool
 		return waySecond, to
 	}
 	return wayUnknown, to
+}
+
+// isID tells whether a target gives contact ids only.
+func isID(target int) bool { return target >= toContactIDs && target != toActive }
+
+// goesByName tells whether columns go to a target though the mapping does not name them.
+func (m *Mapping) goesByName(target int) bool {
+	return isID(target) || m.Unnamed != "ignore" && m.Unnamed != "error"
+}
+
+// bestColumns are the columns that may go to each target by their names, those with the
+// best names first.
+func (p *Plan) bestColumns(header []string, has func(plain string) bool) map[int][]int {
+	best, rank := make(map[int][]int), make(map[int]int)
+	for i, name := range header {
+		g, known := goalOf(name, has)
+		if !known || strings.HasPrefix(name, "_") || p.used[i] && !isID(g.target) || !p.mapping.goesByName(g.target) {
+			continue
+		}
+		best[g.target], rank[i] = append(best[g.target], i), g.rank
+	}
+	for _, columns := range best {
+		slices.SortStableFunc(columns, func(a, b int) int { return rank[a] - rank[b] })
+	}
+	return best
 }
 
 // PlanJSON makes the plan for JSON objects.
@@ -116,9 +153,9 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		return nil, err
 	}
 	p.members = members
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
 	for i := range targets {
-		auto[i] = i
+		auto[i] = []int{i}
 	}
 	p.addTargets(auto)
 	return p, nil
@@ -126,10 +163,12 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 
 // addTargets adds what goes to a target by its name alone, where the mapping says
 // nothing else; auto are the slots by target.
-func (p *Plan) addTargets(auto map[int]int) {
+func (p *Plan) addTargets(auto map[int][]int) {
 	direct := make(map[int]*output)
-	for to, slot := range auto {
-		direct[to] = &output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind}
+	for to, slots := range auto {
+		o := &output{name: targets[to].name, slots: slots, kind: targets[to].kind}
+		o.layout, o.commas = time.DateOnly, o.name == "tasks"
+		direct[to] = o
 	}
 	if p.active == nil {
 		p.active = direct[toActive]
@@ -145,9 +184,24 @@ func (p *Plan) addTargets(auto map[int]int) {
 	}
 	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
 		if o != nil {
-			p.ids = append(p.ids, o)
+			p.ids = append(p.ids, o.perColumn()...)
 		}
 	}
+}
+
+// perColumn are outputs of one column each, so that the next one is tried where the first
+// gives nothing.
+func (o *output) perColumn() []*output {
+	if len(o.slots) < 2 || o.prog != nil || o.fallback != nil {
+		return []*output{o}
+	}
+	var all []*output
+	for _, slot := range o.slots {
+		one := *o
+		one.slots = []int{slot}
+		all = append(all, &one)
+	}
+	return all
 }
 
 func (p *Plan) field(name string) *output {
@@ -251,6 +305,16 @@ func (p *Plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
-		ErrNoContactID, QuoteNames(p.header, 12))
+	var records []string
+	for _, column := range p.header {
+		if slices.Contains(recordIDs, plainName(column)) {
+			records = append(records, column)
+		}
+	}
+	hint := ""
+	if len(records) > 0 {
+		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", QuoteNames(records, 3))
+	}
+	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s%s; is the first line the header? Other columns can be named in contact_ids in the mapping",
+		ErrNoContactID, QuoteNames(p.header, 12), hint)
 }
