@@ -16,6 +16,9 @@ type Row struct {
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
+	// are those of its profile, and where rule 1 refused the row because of them.
+	Former []string
 	// LeftOut says that the mapping leaves the row out. It is not counted as read and
 	// nothing is sent for it, but the source holds its contact, which therefore is
 	// not missing. Such a row has no Number, and of the profile at most the contact ids.
@@ -34,9 +37,10 @@ type RowError struct {
 	Line       int   // physical line on which the record starts, from 1
 	Number     int64 // ordinal of the record in the whole input, from 1
 	ContactIDs []string
-	Field      string // field or column at fault; empty where the whole record is
-	Reason     string // what is wrong, for people
-	Hint       string // what to do about it
+	Former     []string // as of a Row
+	Field      string   // field or column at fault; empty where the whole record is
+	Reason     string   // what is wrong, for people
+	Hint       string   // what to do about it
 	Raw        []string
 }
 

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/nyaruka/phonenumbers"
 )
 
 // namedLayouts are dates that are numbers.
@@ -86,17 +84,4 @@ func numberedDate(s string, read func(float64) time.Time) (time.Time, bool) {
 	}
 	t := read(n).UTC()
 	return t, t.Year() >= 1 && t.Year() <= 9999
-}
-
-// phoneOf writes a phone number in E.164, such as +493012345678.
-func phoneOf(s string, o *options) (string, *Fault) {
-	n, err := phonenumbers.Parse(s, o.region)
-	if err == nil && phonenumbers.IsPossibleNumber(n) {
-		return phonenumbers.Format(n, phonenumbers.E164), nil
-	}
-	hint := "correct the number, or leave the field empty"
-	if o.region == "" && !strings.HasPrefix(s, "+") {
-		hint = "write it with + and the country code, or name the country in region in the mapping"
-	}
-	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
 }

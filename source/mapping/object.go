@@ -25,7 +25,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(targets)+len(m.plan.members))
+	m.cells = make([]cell, len(targets)+len(m.plan.members)+len(formerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -83,6 +83,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		switch {
 		case x.name == "contactIds":
 			m.set(toContactIDs, x)
+			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
 			m.set(toActive, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
@@ -96,6 +97,9 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 			m.custom = append(m.custom, x.field(x.name))
 		case !m.plan.maps(x.name):
 			m.set(byName[plainName(x.name)], x)
+			if x.name == "email" {
+				m.set(m.plan.formerSlot(formerEmail), x)
+			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
 			v, f := valueOf(x.cell, t.kind, &options{}, "")
@@ -114,7 +118,12 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 // takeFlat puts a member of a flat object where it goes by its name, if anywhere.
 func (m *Mapper) takeFlat(x member) *Fault {
 	slot, named := m.plan.members[x.name]
-	taken := func(target int) bool { return m.names[target] != "" }
+	taken := func(target int) bool {
+		return m.names[target] != "" && !(givesIDs(target) && m.blankID(m.cells[target]))
+	}
+	if t := m.formerTarget(x.name); t >= 0 && m.names[m.plan.formerSlot(t)] == "" && m.plan.formerTakes(t, named && m.plan.used[slot]) {
+		m.set(m.plan.formerSlot(t), x)
+	}
 	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), taken)
 	switch way {
 	case wayTarget:

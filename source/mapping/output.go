@@ -21,6 +21,9 @@ type output struct {
 	kind  kind
 	options
 	fallback *cell // a constant, or the default
+	// lenient says that its columns give contact ids: what is wrong with one of their
+	// values refuses no row that has another id.
+	lenient bool
 }
 
 // options refine a kind. The zero value is what holds without a mapping.
@@ -33,6 +36,7 @@ type options struct {
 	layouts      []string
 	layout       string // in which a date is written
 	region       string
+	validOnly    bool   // of phones
 	timestamp    string // of memories
 	timestampAt  []int  // its slot
 }
@@ -101,7 +105,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	}
 	out.keepSpace = v.Trim != nil && !*v.Trim
 	out.lower, out.upper, out.separator, out.comma = v.Lower, v.Upper, v.Separator, v.Decimal == ","
-	out.region = cmp.Or(v.Region, region)
+	out.region, out.validOnly = cmp.Or(v.Region, region), v.ValidOnly
 	if err := checkRegion(out.path+".region", out.region); err != nil {
 		return err
 	}
@@ -143,6 +147,7 @@ func (v *Value) checkOptions(out *output) error {
 		{"layouts", len(v.Layouts) > 0, []kind{date, memory}},
 		{"output", v.Output != "", []kind{date}},
 		{"region", v.Region != "", []kind{phone}},
+		{"valid_only", v.ValidOnly, []kind{phone}},
 		{"timestamp", v.Timestamp != "", []kind{memory}},
 		{"timestamp_column", v.TimestampColumn != "", []kind{memory}},
 	} {

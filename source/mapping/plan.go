@@ -25,6 +25,9 @@ type Plan struct {
 	active *output
 	fields []*output // sorted by name
 
+	former   []*output // as ids, by rule 1
+	otherIDs bool      // those are from other columns
+
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes
 	members map[string]int // JSON only: slots of the members that the mapping names
@@ -38,20 +41,25 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", missingColumn(err, header)
 	}
 	p.header = header
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
+	former := noFormer
 	var names ignoredNames
 	var unnamed []string
+	taken := func(target int) bool { return len(auto[target]) > 0 && !givesIDs(target) }
 	for i, name := range header {
-		way, to := p.mapping.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
+		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
+			former[t] = i
+		}
+		way, to := p.mapping.way(name, p.used[i], p.named[i], taken)
 		switch way {
 		case wayTarget:
-			auto[to] = i
+			auto[to] = append(auto[to], i)
 		case wayCustom:
 			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
-			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
+			names.add(ColumnName(header, i), ColumnName(header, auto[to][0]))
 		case wayUnknown:
 			names.add(ColumnName(header, i), "")
 		}
@@ -60,6 +68,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
 	}
 	p.addTargets(auto)
+	p.planFormer(former)
 	for i := 1; i < len(p.fields); i++ {
 		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
@@ -116,20 +125,26 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		return nil, err
 	}
 	p.members = members
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
 	for i := range targets {
-		auto[i] = i
+		auto[i] = []int{i}
 	}
 	p.addTargets(auto)
+	former := noFormer
+	for i := range former {
+		former[i] = p.formerSlot(i)
+	}
+	p.planFormer(former)
+	p.otherIDs = false // each object has its own members
 	return p, nil
 }
 
 // addTargets adds what goes to a target by its name alone, where the mapping says
 // nothing else; auto are the slots by target.
-func (p *Plan) addTargets(auto map[int]int) {
+func (p *Plan) addTargets(auto map[int][]int) {
 	direct := make(map[int]*output)
-	for to, slot := range auto {
-		direct[to] = &output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind}
+	for to, slots := range auto {
+		direct[to] = &output{name: targets[to].name, slots: slots, kind: targets[to].kind}
 	}
 	if p.active == nil {
 		p.active = direct[toActive]
@@ -140,15 +155,30 @@ func (p *Plan) addTargets(auto map[int]int) {
 		}
 	}
 	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
-	if p.allIDs {
-		return
-	}
-	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
-		if o != nil {
-			p.ids = append(p.ids, o)
+	if !p.allIDs {
+		for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+			if o != nil {
+				p.ids = append(p.ids, o)
+			}
 		}
 	}
+	for _, f := range p.fields {
+		f.lenient = f.kind.identifies() && slices.ContainsFunc(p.ids, func(o *output) bool { return o == f || o.sharesSlot(f) })
+	}
 }
+
+func (o *output) sharesSlot(other *output) bool {
+	return slices.ContainsFunc(o.slots, func(slot int) bool { return slices.Contains(other.slots, slot) })
+}
+
+// givesIDs tells whether the columns of a target give contact ids by name. Such a
+// target may have several columns: of each row the first counts that has any.
+func givesIDs(target int) bool {
+	return target == toEmail || target == toContactIDs || target == toMobile || target == toPhone
+}
+
+// toEmail is the index of the field that gives contact ids by name.
+var toEmail = byName["email"]
 
 func (p *Plan) field(name string) *output {
 	for _, o := range p.fields {
