@@ -142,7 +142,8 @@ func isDomain(domain string) bool {
 		}
 		last = label
 	}
-	return !allDigits(last)
+	// Â is what is left of a space that was read in a wrong encoding.
+	return !allDigits(last) && !strings.HasSuffix(last, "Â")
 }
 
 // isFullWidth tells whether a character is one of ASCII in the width of a Chinese one,

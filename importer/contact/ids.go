@@ -40,7 +40,13 @@ const (
 // ID gives the contact ids of a person in one value, whatever their kind. With a flaw
 // they are what is left beside it. Each is without what stands around an id and is no
 // part of it, in Unicode's form NFC, and ID gives each back as it is.
-func ID(s string, form Form) ([]string, *Flaw) {
+func ID(s string, form Form) ([]string, *Flaw) { return idsIn(s, form, "|") }
+
+// ListedIDs is as ID, for a value that is a list: it is split at every | as well, which
+// may be a part of an id elsewhere, as in auth0|17.
+func ListedIDs(s string, form Form) ([]string, *Flaw) { return idsIn(s, form, "") }
+
+func idsIn(s string, form Form, soft string) ([]string, *Flaw) {
 	if form == TextForm && isPlainID(s) {
 		return []string{s}, nil
 	}
@@ -48,7 +54,7 @@ func ID(s string, form Form) ([]string, *Flaw) {
 	if flaw != nil {
 		return nil, flaw
 	}
-	return each(v.pieces("|", looksAddressed), v.edge, func(piece string) (string, *Flaw) { return piece, idFlaw(piece, form) })
+	return each(v.pieces(soft, looksAddressed), v.edge, func(piece string) (string, *Flaw) { return piece, idFlaw(piece, form) })
 }
 
 // Email gives the e-mail addresses of a person in one value, as ID does. The name in
@@ -79,6 +85,9 @@ func newValue(s string) (value, *Flaw) {
 	}
 	if strings.IndexByte(s, '&') >= 0 && htmlEntity.MatchString(s) {
 		return v, &Flaw{"holds characters in the spelling of HTML", "write them as they are, such as & instead of &amp;"}
+	}
+	if template.MatchString(s) {
+		return v, &Flaw{"is a template that was not filled in", "export it again, with the values"}
 	}
 	text, flaw := strip(norm.NFC.String(s), isEdge)
 	v.text = displayed(text)
@@ -175,6 +184,10 @@ func idFlaw(s string, form Form) *Flaw {
 		return notEmail(s)
 	case at > 0 && !strings.Contains(s[:at], ":"): // such as sip:ada@example.com
 		return addressFlaw(s, false)
+	case strings.IndexFunc(s, isFullWidth) >= 0:
+		return &Flaw{"is written in wide characters", "write it in ordinary ones"}
+	case strings.Contains(s, "**") || strings.Contains(s, "••"):
+		return &Flaw{"is masked", "export it again, with all characters"}
 	case strings.Contains(s, ","):
 		return &Flaw{"holds a comma, and whether that separates contact ids is not clear", "separate them with ;"}
 	}
@@ -188,7 +201,7 @@ var placeholders = func() map[string]bool {
 	for _, s := range strings.Fields(`na none null nil unknown undefined nan tbd tba nv notavailable notapplicable notprovided notset noemail nophone
 		noid empty blank missing void anonymous objectobject ka keine kein keiner keineangabe leer unbekannt nichtvorhanden inconnu inconnue
 		aucun aucune vide desconocido desconocida ninguno ninguna vacío sconosciuto sconosciuta nessuno nessuna onbekend geen desconhecido
-		desconhecida nenhum nenhuma xxx nullnull undefinedundefined`) {
+		desconhecida nenhum nenhuma xxx true false yes no ja nein loading infinity nullnull undefinedundefined`) {
 		m[s] = true
 	}
 	return m

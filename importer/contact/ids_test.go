@@ -97,10 +97,13 @@ func TestID(t *testing.T) {
 		{"00-00", TextForm, nothing}, {"Unknown", TextForm, nothing}, {"undefined", TextForm, nothing}, {"NaN", TextForm, nothing}, {"k. A.", TextForm, nothing},
 		{"Unbekannt", TextForm, nothing}, {"?", TextForm, nothing}, {".", TextForm, nothing}, {`\N`, TextForm, nothing}, {"-1", TextForm, nothing},
 		{"[object Object]", TextForm, nothing}, {"нет-1", TextForm, "нет-1"}, {"💥", TextForm, nothing}, {"００", TextForm, nothing}, {"Ｎ／Ａ", TextForm, nothing},
+		{"{{contact.id}}", TextForm, "!is a template that was not filled in"}, {"*|EMAIL|*", TextForm, "!is a template that was not filled in"},
+		{"****1234", TextForm, "!is masked"}, {"TRUE", TextForm, nothing}, {"４９１５１", TextForm, "!is written in wide characters"},
 		// What a spreadsheet or a program did to it.
 		{"4.91512E+11", TextForm, exponent}, {"4,91512E+11", TextForm, exponent}, {"4.9e11", TextForm, exponent}, {"5E+11", TextForm, exponent},
 		{"4.91512 E 11", TextForm, exponent},
 		{"491512345678.0", TextForm, decimals}, {"491512345678,00", TextForm, decimals}, {"4915123456.7", TextForm, decimals},
+		{"491512345678.", TextForm, decimals}, {"#¡VALOR!", TextForm, cellError}, {"Err:502", TextForm, cellError},
 		{"#REF!", TextForm, cellError}, {"#VALUE!", TextForm, cellError}, {"########", TextForm, cellError}, {"#DIV/0!", TextForm, cellError}, {"#NV", TextForm, cellError},
 		{"491512345678.0", JSONForm, decimals}, {"4.91512345678e11", JSONForm, exponent}, {"1E5", JSONForm, exponent},
 		{"9007199254740992", JSONForm, "9007199254740992"}, {"9007199254740993", JSONForm, "!is a larger number than every program can keep"},
@@ -120,6 +123,7 @@ func TestID(t *testing.T) {
 func TestEmail(t *testing.T) {
 	const no = "!is not an e-mail address"
 	for in, want := range map[string]string{
+		"a@example.comÂ\u00a0":                    no,
 		"ada@example.com":                         "ada@example.com",
 		"Ada.L+x_1-2@Mail.Example.co.uk":          "Ada.L+x_1-2@Mail.Example.co.uk",
 		"o'brien@example.com":                     "o'brien@example.com",
@@ -158,7 +162,7 @@ func TestEmail(t *testing.T) {
 		`a"b@example.com`:                         no,
 		`a\b@example.com`:                         no,
 		"a***@example.com":                        no,
-		"{{email}}@example.com":                   no,
+		"{{email}}@example.com":                   "!is a template that was not filled in",
 		"=a@example.com":                          no,
 		"%20a@example.com":                        no,
 		"o’brien@example.com":                     no,
@@ -189,6 +193,7 @@ func TestEmail(t *testing.T) {
 func TestPlainPhone(t *testing.T) {
 	const no, several, more = "!is not a phone number", "!is not one phone number", "!is not a phone number: it holds more than digits"
 	for in, want := range map[string]string{
+		"+49 151 2345678 -":                "+49 151 2345678",
 		"+49 151 2345678":                  "+49 151 2345678",
 		"(030) 1234-567":                   "(030) 1234-567",
 		"(030 1234567)":                    "030 1234567",
@@ -329,6 +334,7 @@ func FuzzIdentity(f *testing.F) {
 	for _, s := range []string{
 		"a@example.com", "\u202a+49 1512 3456789\u202c", `="+4915123456789"`, "Ada <a@example.com>; 'b@example.com'", "mailto:(a@example.com)\u200b",
 		"4.91512E+11", "n/a", "a, b", "a@example.com / b@example.com", "mu\u0308ller@例子.广告", "030/1234567", "４９１５１", "a\u037eb", "(a)(b)", "+49 (0) 151 23456789 ::: 12",
+		"+490000 0000 00000000", // read again, it loses a zero
 	} {
 		f.Add(s)
 	}

@@ -151,6 +151,10 @@ func dial(s string, form Form) (string, *Flaw) {
 		}
 		dialled = strings.Map(asDialled, s)
 	}
+	dialled = strings.TrimRight(dialled, "-./( ")
+	if dialled == "" {
+		return "", notPhone
+	}
 	for _, r := range dialled {
 		switch {
 		case isDialled(r):

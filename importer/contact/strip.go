@@ -106,8 +106,9 @@ var (
 	htmlEntity = regexp.MustCompile(`&(#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]+);`)
 	// An exponent has a fraction before it or a sign behind it: 12E5 may be an id.
 	exponent = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]* ?[eE] ?[+−-]?|[eE] ?[+−-]) ?[0-9]+$`)
-	fraction = regexp.MustCompile(`^[+-]?([0-9]+[.,]0+|[1-9][0-9]{6,}[.,][0-9]{1,3})$`)
-	cellErr  = regexp.MustCompile(`^#(#+|[\pL\pN_/]+[!?]|(?i:n/?a|nv|n/d|n/b))$`)
+	fraction = regexp.MustCompile(`^[+-]?([0-9]+[.,]0+|[1-9][0-9]{6,}[.,][0-9]*)$`)
+	cellErr  = regexp.MustCompile(`^(#(#+|[¡¿]?[\pL\pN_/]+[!?]|(?i:n/?a|nv|n/d|n/b))|Err:[0-9]+)$`)
+	template = regexp.MustCompile(`\{\{|\$\{|<%|%%|\*\|`)
 )
 
 // Of a number so many digits are sure: a workbook keeps 15, and JavaScript, which
@@ -120,7 +121,7 @@ const (
 // damage tells what a spreadsheet or a program did to an id that it took for a number.
 func damage(s string, form Form) *Flaw {
 	const asText = "; give the column the format Text, fill in all digits and export it again"
-	if form == TextForm && (strings.IndexByte("+-#0123456789", s[0]) < 0 || !strings.ContainsAny(s, ".,eE#")) {
+	if form == TextForm && (strings.IndexByte("+-#0123456789E", s[0]) < 0 || !strings.ContainsAny(s, ".,eE#")) {
 		return nil
 	}
 	digits := strings.TrimPrefix(s, "-")

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,19 +151,21 @@ func (m *Mapper) form(c cell) contact.Form {
 // identifyItems are the contact ids of a list: a text with separators, or a JSON
 // array.
 func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
+	read := contact.ListedIDs
 	items := []cell{c}
 	text := strings.TrimSpace(c.text)
 	switch array := jsontext.Value(text); {
 	case c.kind == '[', c.isText() && strings.HasPrefix(text, "[") && array.IsValid():
-		items = items[:0]
+		read, items = contact.ID, items[:0]
 		for item := range elements(array) { // valid, as it was read before
 			items = append(items, item)
 		}
-	case c.isText():
-		items = items[:0]
-		for item := range strings.SplitSeq(text, cmp.Or(o.separator, "|")) {
+	case c.isText() && o.separator != "":
+		read, items = contact.ID, items[:0]
+		for item := range strings.SplitSeq(text, o.separator) {
 			items = append(items, cell{text: item})
 		}
+	case c.isText():
 	case c.kind != '0':
 		return nil, &Fault{Reason: "is " + describe(c) + ", not a list", Hint: `write a;b or ["a","b"]`}
 	}
@@ -176,7 +177,7 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 		if s == "" {
 			continue
 		}
-		found, flaw := contact.ID(s, m.form(item))
+		found, flaw := read(s, m.form(item))
 		if f == nil {
 			f = faultOf(s, flaw)
 		}
