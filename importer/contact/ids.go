@@ -86,7 +86,7 @@ func newValue(s string) (value, *Flaw) {
 	if strings.IndexByte(s, '&') >= 0 && htmlEntity.MatchString(s) {
 		return v, &Flaw{"holds characters in the spelling of HTML", "write them as they are, such as & instead of &amp;"}
 	}
-	if template.MatchString(s) {
+	if strings.ContainsAny(s, "{<%*") && template.MatchString(s) {
 		return v, &Flaw{"is a template that was not filled in", "export it again, with the values"}
 	}
 	text, flaw := strip(norm.NFC.String(s), isEdge)

@@ -93,8 +93,11 @@ func (m *Mapper) formerIDs(ids []string) []string {
 			return nil
 		}
 		for _, id := range texts {
-			if id != "" && len(former) < maxFormer && !slices.Contains(former, id) {
+			if id != "" && !slices.Contains(former, id) {
 				former = append(former, id)
+			}
+			if len(former) > maxFormer {
+				return nil
 			}
 		}
 		if len(former) > 0 && !m.plan.allIDs {
@@ -107,8 +110,9 @@ func (m *Mapper) formerIDs(ids []string) []string {
 	return former
 }
 
-// maxFormer bounds the contact ids by rule 1, which had no bound itself.
-const maxFormer = 200
+// maxFormer bounds the contact ids by rule 1, which had no bound itself: a row of more
+// is not looked for by them.
+const maxFormer = 1000
 
 // formerTarget is formerTarget of a member, which most objects have in common.
 func (m *Mapper) formerTarget(name string) int {
