@@ -191,12 +191,15 @@ func TestNotices(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, in := read(t, Options{Paths: []string{writeFile(t, tt.name, tt.content)}})
-		var got []string
-		for _, n := range in.Notices() {
-			got = append(got, n.Text)
-		}
-		diff(t, got, tt.want)
+		diff(t, noticesOf(in), tt.want)
 	}
+}
+
+func noticesOf(in *Input) (texts []string) {
+	for _, n := range in.Notices() {
+		texts = append(texts, n.Text)
+	}
+	return texts
 }
 
 // More rows than can be told apart are not begun.

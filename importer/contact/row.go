@@ -9,17 +9,17 @@ import (
 
 // A Row is one record of a source, mapped and validated.
 type Row struct {
-	Source  string  // file name as given; "-" for standard input
-	Line    int     // physical line on which the record starts, from 1
-	Number  int64   // ordinal of the record in the whole input, from 1
-	Key     Key     // KeyOf(Profile.ContactIDs)
-	Digest  Digest  // of the profile, as Profile.Measure makes it
-	Bytes   int     // Profile.BodyBytes()
-	Profile Profile // what is wanted in the API
-	// Former are the contact ids that the rule before IDRule gave the row; nil where
-	// they are the same. Reports and states from before know the contact by them.
+	Source  string   // file name as given; "-" for standard input
+	Line    int      // physical line on which the record starts, from 1
+	Number  int64    // ordinal of the record in the whole input, from 1
+	Key     Key      // KeyOf(Profile.ContactIDs), or of Former where the contact is known by that
+	Digest  Digest   // of the profile, as Profile.Measure makes it
+	Bytes   int      // Profile.BodyBytes()
+	Profile Profile  // what is wanted in the API
+	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
+	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
-	Raw    []string // as read: the cells of a CSV record, or the one JSON text
 	// LeftOut says that the mapping leaves the row out. It is not counted as read and
 	// nothing is sent for it, but the source holds its contact, which therefore is
 	// not missing. Such a row has no Number, and of the profile at most the contact ids.

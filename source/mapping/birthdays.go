@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func readBirthday(s string, isNumber bool, o *options) (t time.Time, why string)
 		if hasDots(s) {
 			order = max(o.forms.dots, dayFirst)
 		}
-		return oneOf(byDay, byMonth, short && o.forms.yearFirst, order)
+		return inOrder(byDay, byMonth, short && o.forms.yearFirst, order)
 	}
 	if t, short, ok := plainDate(s); ok {
 		t, _ = lastPast(t, short)
@@ -96,8 +95,8 @@ func readBirthday(s string, isNumber bool, o *options) (t time.Time, why string)
 
 func hasDots(date string) bool { return strings.Contains(date[:min(3, len(date))], ".") }
 
-// oneOf chooses between two ways to read a date.
-func oneOf(byDay, byMonth time.Time, yearFirst bool, o order) (t time.Time, why string) {
+// inOrder chooses between two ways to read a date.
+func inOrder(byDay, byMonth time.Time, yearFirst bool, o order) (t time.Time, why string) {
 	switch {
 	case byDay.IsZero() && byMonth.IsZero():
 		return t, "it is not a date"
@@ -221,7 +220,7 @@ func (p *Plan) Sample(next func(*Record) error, nullValues []string) {
 			if o.kind != birthday {
 				continue
 			}
-			cells, f := m.filled(o)
+			cells, f := m.filled(o, false)
 			if f != nil || len(cells) == 0 {
 				continue
 			}
@@ -234,10 +233,4 @@ func (p *Plan) Sample(next func(*Record) error, nullValues []string) {
 	for o, d := range samples {
 		o.forms = d.forms()
 	}
-}
-
-// leaveOut notes a birthday that cannot be read: the row goes in without it.
-func (m *Mapper) leaveOut(f *Fault, c place, o *output) {
-	field := m.at(&Fault{}, c.slot, o).Field
-	m.Notes.add(fmt.Sprintf("the birthday in %q was left out: %s", field, f.Reason), m.line, c.text)
 }

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/nyaruka/phonenumbers"
 )
 
 // namedLayouts are dates that are numbers: false where a number is rather something
@@ -178,34 +176,4 @@ func numberedDate(s, layout string) (time.Time, bool) {
 	t, ok := namedLayouts[layout](n)
 	t = t.UTC()
 	return t, ok && t.Year() >= 1 && t.Year() <= 9999
-}
-
-// phoneOf writes a phone number in E.164, such as +493012345678.
-func phoneOf(s string, o *options) (string, *Fault) {
-	n, err := phonenumbers.Parse(s, o.region)
-	if err == nil && phonenumbers.IsPossibleNumber(n) {
-		return phonenumbers.Format(n, phonenumbers.E164), nil
-	}
-	hint := "correct the number, or leave the field empty"
-	if o.region == "" && !strings.HasPrefix(s, "+") {
-		hint = "write it with + and the country code, or name the country in region in the mapping"
-	}
-	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
-}
-
-// phoneOrAsIs keeps a number that is not complete as it stands where the mapping says so.
-func phoneOrAsIs(s string, o *options) (string, *Fault) {
-	full, f := phoneOf(s, o)
-	if f != nil && o.asIs && checkPhone(s) == nil {
-		return s, nil
-	}
-	return full, f
-}
-
-// tellIncomplete notes the numbers that were kept as they stand.
-func (m *Mapper) tellIncomplete(ids []string, c place, o *output) {
-	if o.asIs && len(ids) == 1 && !strings.HasPrefix(ids[0], "+") {
-		field := m.at(&Fault{}, c.slot, o).Field
-		m.Notes.add(fmt.Sprintf("the number in %q was taken as it stands: it has no country code, and no region completes it", field), m.line, c.text)
-	}
 }

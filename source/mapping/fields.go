@@ -166,12 +166,6 @@ func namesIn(header []string) func(plain string) bool {
 	return func(plain string) bool { return names[plain] }
 }
 
-// takesSeveral tells whether all columns of a target are taken, the first that is not
-// empty of each row: a second address is one.
-func takesSeveral(target int) bool {
-	return target == toMobile || target == toPhone || targets[target].name == "email"
-}
-
 // IsKnown tells whether a column goes somewhere by its name, alone or beside others.
 func IsKnown(column string) bool {
 	_, ok := byName[plainName(column)]

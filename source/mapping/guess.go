@@ -265,12 +265,18 @@ func (g *guesser) numbers() (abroad map[int]int, national []string, seen int) {
 			case err == nil && phonenumbers.IsValidNumber(n):
 				abroad[int(n.GetCountryCode())]++
 				seen++
-			case err != nil && checkPhone(v.text) == nil:
+			case err != nil && isNumber(v.text):
 				national = append(national, v.text)
 			}
 		}
 	}
 	return abroad, national, seen
+}
+
+// isNumber tells whether a text would do as a phone number, by name.
+func isNumber(s string) bool {
+	_, f := oneOf(s, plainPhone, &options{})
+	return f == nil
 }
 
 // count counts by country code how many numbers are valid there: in the countries of the
@@ -317,7 +323,7 @@ func (g *guesser) ownNumbers(columns []int) bool {
 	owner := make(map[string]int)
 	for _, i := range columns {
 		for _, v := range g.values[i] {
-			number, f := phoneOrAsIs(v.text, &options{region: g.region, asIs: true})
+			number, f := oneOf(v.text, phone, &options{region: g.region, asIs: true})
 			if row, ok := owner[number]; f == nil && ok && row != v.row {
 				return false
 			}

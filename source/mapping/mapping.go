@@ -71,6 +71,7 @@ type Value struct {
 	Layouts   []string `yaml:"layouts"`      // date: such as DD.MM.YYYY, tried in this order
 	Output    string   `yaml:"output"`       // date: YYYY-MM-DD unless it is said otherwise
 	Region    string   `yaml:"region"`       // phone: instead of that of the mapping
+	ValidOnly bool     `yaml:"valid_only"`   // phone: refuse what its country gives to nobody
 
 	// KeepIncomplete takes a phone number that cannot be made complete as it stands, as
 	// happens without a mapping.

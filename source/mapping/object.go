@@ -25,7 +25,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(targets)+len(m.plan.members))
+	m.cells = make([]cell, len(targets)+len(m.plan.members)+len(formerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -86,6 +86,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		switch {
 		case x.name == "contactIds":
 			m.set(toContactIDs, x)
+			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
 			m.set(toActive, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
@@ -99,6 +100,9 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 			m.custom = append(m.custom, x.field(x.name))
 		case !m.plan.maps(x.name):
 			m.set(byName[plainName(x.name)].target, x)
+			if x.name == "email" {
+				m.set(m.plan.formerSlot(formerEmail), x)
+			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
 			v, f := exactValue(x.cell, t.kind)
@@ -118,7 +122,12 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 // tells whether there is one of a plain name beside it.
 func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	slot, named := m.plan.members[x.name]
-	taken := func(target int) bool { return m.names[target] != "" }
+	taken := func(target int) bool {
+		return m.names[target] != "" && !(givesIDs(target) && m.blankID(m.cells[target]))
+	}
+	if t := m.formerTarget(x.name); t >= 0 && m.names[m.plan.formerSlot(t)] == "" && m.plan.formerTakes(t, named && m.plan.used[slot]) {
+		m.set(m.plan.formerSlot(t), x)
+	}
 	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), has, taken)
 	switch way {
 	case wayTarget:
@@ -140,7 +149,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 			m.set(target, x)
 			x, first = first, x
 		}
-		if !takesSeveral(target) || !x.empty() && !first.empty() {
+		if !givesIDs(target) || !x.empty() && !first.empty() {
 			m.ignored.add(x.name, first.name)
 		}
 	case wayUnknown:
@@ -151,7 +160,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 
 // better tells whether a member should go to a target rather than the one that is there.
 func (m *Mapper) better(x, first member, target int, has func(plain string) bool) bool {
-	if takesSeveral(target) && x.empty() != first.empty() {
+	if givesIDs(target) && x.empty() != first.empty() {
 		return first.empty()
 	}
 	a, _ := goalOf(x.name, has)

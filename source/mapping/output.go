@@ -22,6 +22,9 @@ type output struct {
 	options
 	fallback *cell // a constant, or the default
 	standIn  bool  // a contact id only where those before it are empty
+	// lenient says that its columns give contact ids: what is wrong with one of their
+	// values refuses no row that has another id.
+	lenient bool
 }
 
 // options refine a kind. The zero value is what holds without a mapping.
@@ -38,6 +41,7 @@ type options struct {
 	forms        dateForms
 	region       string
 	asIs         bool   // a number that is not complete stays as it is
+	validOnly    bool   // of phones
 	timestamp    string // of memories
 	timestampAt  []int  // its slot
 }
@@ -107,7 +111,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	out.keepSpace = v.Trim != nil && !*v.Trim
 	out.lower, out.upper, out.separator, out.comma = v.Lower, v.Upper, v.Separator, v.Decimal == ","
 	out.commas, out.past = out.name == "tasks", out.name == "birthday"
-	out.region, out.asIs, out.standIn = cmp.Or(v.Region, region), v.KeepIncomplete, v.StandIn
+	out.region, out.asIs, out.standIn, out.validOnly = cmp.Or(v.Region, region), v.KeepIncomplete, v.StandIn, v.ValidOnly
 	if err := checkRegion(out.path+".region", out.region); err != nil {
 		return err
 	}
@@ -151,6 +155,7 @@ func (v *Value) checkOptions(out *output) error {
 		{"region", v.Region != "", []kind{phone}},
 		{"keep_incomplete", v.KeepIncomplete, []kind{phone}},
 		{"stand_in", v.StandIn && out.name != "contactIds", nil},
+		{"valid_only", v.ValidOnly, []kind{phone}},
 		{"timestamp", v.Timestamp != "", []kind{memory}},
 		{"timestamp_column", v.TimestampColumn != "", []kind{memory}},
 	} {

@@ -26,6 +26,9 @@ type Plan struct {
 	active *output
 	fields []*output // sorted by name
 
+	former   []*output // as ids, by rule 1
+	otherIDs bool      // those are from other columns
+
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes
 	members map[string]int // JSON only: slots of the members that the mapping names
@@ -40,16 +43,20 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	}
 	p.header = header
 	auto := make(map[int][]int)
+	former := noFormer
 	var names ignoredNames
 	var unnamed []string
 	has := namesIn(header)
 	best := p.bestColumns(header, has)
 	for i, name := range header {
+		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
+			former[t] = i
+		}
 		way, to := p.mapping.way(name, p.used[i], p.named[i], has, func(target int) bool { return len(best[target]) > 0 && best[target][0] != i })
 		switch way {
 		case wayTarget:
 			auto[to] = best[to][:1]
-			if takesSeveral(to) {
+			if givesIDs(to) {
 				auto[to] = best[to]
 			}
 		case wayCustom:
@@ -58,7 +65,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
 			first := ColumnName(header, best[to][0])
-			if takesSeveral(to) && len(names.further) < maxIgnored {
+			if givesIDs(to) && len(names.further) < maxIgnored {
 				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", ColumnName(header, i), first))
 			} else {
 				names.add(ColumnName(header, i), first)
@@ -71,6 +78,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
 	}
 	p.addTargets(auto)
+	p.planFormer(former)
 	for i := 1; i < len(p.fields); i++ {
 		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
@@ -158,6 +166,12 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		auto[i] = []int{i}
 	}
 	p.addTargets(auto)
+	former := noFormer
+	for i := range former {
+		former[i] = p.formerSlot(i)
+	}
+	p.planFormer(former)
+	p.otherIDs = false // each object has its own members
 	return p, nil
 }
 
@@ -179,30 +193,30 @@ func (p *Plan) addTargets(auto map[int][]int) {
 		}
 	}
 	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
-	if p.allIDs {
-		return
-	}
-	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
-		if o != nil {
-			p.ids = append(p.ids, o.perColumn()...)
+	if !p.allIDs {
+		for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+			if o != nil {
+				p.ids = append(p.ids, o)
+			}
 		}
+	}
+	for _, f := range p.fields {
+		f.lenient = f.kind.identifies() && slices.ContainsFunc(p.ids, func(o *output) bool { return o == f || o.sharesSlot(f) })
 	}
 }
 
-// perColumn are outputs of one column each, so that the next one is tried where the first
-// gives nothing.
-func (o *output) perColumn() []*output {
-	if len(o.slots) < 2 || o.prog != nil || o.fallback != nil {
-		return []*output{o}
-	}
-	var all []*output
-	for _, slot := range o.slots {
-		one := *o
-		one.slots = []int{slot}
-		all = append(all, &one)
-	}
-	return all
+func (o *output) sharesSlot(other *output) bool {
+	return slices.ContainsFunc(o.slots, func(slot int) bool { return slices.Contains(other.slots, slot) })
 }
+
+// givesIDs tells whether the columns of a target give contact ids by name. Such a
+// target may have several columns: of each row the first counts that has any.
+func givesIDs(target int) bool {
+	return target == toEmail || target == toContactIDs || target == toMobile || target == toPhone
+}
+
+// toEmail is the index of the field that gives contact ids by name.
+var toEmail = byName["email"].target
 
 func (p *Plan) field(name string) *output {
 	for _, o := range p.fields {

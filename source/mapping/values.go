@@ -87,18 +87,14 @@ func textsOf(c cell, k kind, o *options) ([]string, *Fault) {
 	if f != nil {
 		return nil, f
 	}
-	switch k {
-	case email:
-		f = checkEmail(s)
-	case plainPhone:
-		f = checkPhone(s)
-	case phone:
-		s, f = phoneOrAsIs(s, o)
-	case date:
+	switch {
+	case k.identifies():
+		s, f = oneOf(s, k, o)
+	case k == date:
 		var t time.Time
 		t, f = dateOf(s, c.kind == '0', o)
 		s = t.Format(o.layout)
-	case birthday:
+	case k == birthday:
 		s, f = birthdayOf(s, c.kind == '0', o)
 	}
 	return []string{s}, f
@@ -128,30 +124,6 @@ func textOf(c cell, o *options) (string, *Fault) {
 		s = strings.ToUpper(s)
 	}
 	return s, nil
-}
-
-// checkEmail refuses what cannot be an address: a placeholder such as n/a would make
-// one contact of many people.
-func checkEmail(s string) *Fault {
-	ats := strings.Count(s, "@")
-	if ats == 1 && !strings.ContainsAny(s, " \t\r\n,;<>") && s[0] != '@' && s[len(s)-1] != '@' {
-		return nil
-	}
-	hint := "correct the address, or leave the field empty"
-	if ats > 1 {
-		hint = "give one address; further ones can stand in a contactIds column"
-	}
-	return &Fault{Reason: fmt.Sprintf("%s is not an e-mail address", Show(s)), Hint: hint}
-}
-
-var threeDigits = regexp.MustCompile(`(?s)\d.*\d.*\d`)
-
-// checkPhone wants some digits, for the same reason.
-func checkPhone(s string) *Fault {
-	if threeDigits.MatchString(s) {
-		return nil
-	}
-	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
 
 // notJSON matches what a number may begin with and JSON does not have: a plus sign,

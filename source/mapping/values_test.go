@@ -71,7 +71,7 @@ func TestValues(t *testing.T) {
 		{email, " a@example.com\n", `"a@example.com"`},
 		{email, "n/a", `!"n/a" is not an e-mail address`},
 		{email, "a@b@c", `!"a@b@c" is not an e-mail address`},
-		{email, "a@example.com; b@example.com", `!"a@example.com; b@example.com" is not an e-mail address`},
+		{email, "a@example.com; b@example.com", `!"a@example.com; b@example.com" is not one e-mail address`},
 		{whole, "42", "42"},
 		{whole, "042", "42"},
 		{whole, " 42.0 ", "42"},
