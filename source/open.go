@@ -109,13 +109,15 @@ func (f *file) examine(head []byte, whole bool) error {
 	switch {
 	case len(head) == 0:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && (f.Format == XLSX || f.Format == Auto):
+	case bytes.HasPrefix(head, []byte(zipped)) && (f.Format == XLSX || f.Format == Auto):
 		f.Format = XLSX
-		return f.examineXLSX()
+		return f.examineXLSX(head)
+	case bytes.HasPrefix(head, []byte(zipped)):
+		return fmt.Errorf("%w: it is a workbook or an archive, and no %s: leave out --format", ErrBadHeader, f.Format)
+	case foreign(head, f.Name) != "":
+		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx)", ErrBadHeader)
-	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
-		return fmt.Errorf("%w: it is a workbook of an old Excel (.xls): save it as .xlsx or CSV", ErrBadHeader)
+		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx): leave out --format, or say which it is", ErrBadHeader)
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {

@@ -258,11 +258,17 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 // reader opens a file for its records. The caller calls done at the end.
 func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
-		r, _, err := f.openSheet()
+		r, err := f.openSheet()
+		if err == nil && !slices.Equal(r.header.Cells, f.header) {
+			err = errors.New("its header is another one")
+		}
 		if err != nil {
+			if r != nil {
+				r.close()
+			}
 			return nil, nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
 		}
-		f.in.read.Add(f.size) // a workbook is unpacked as a whole before its first row
+		f.in.read.Add(f.size) // how much of it a row takes cannot be told
 		return r.next, r.close, nil
 	}
 	text, closeText, err := f.text()
