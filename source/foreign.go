@@ -57,11 +57,6 @@ var foreigners = []foreigner{
 
 	{"<?xml", []string{"urn:schemas-microsoft-com:office:spreadsheet"}, "", "it is a workbook as XML, of Excel 2003: save it as .xlsx or CSV"},
 	{"<?xml", []string{"opendocument.spreadsheet"}, "", "it is a spreadsheet of LibreOffice or OpenOffice as XML (.fods): save it as .xlsx or CSV"},
-	{"<!doctype html", nil, "", webPage},
-	{"<html", nil, "", webPage},
-	{"<table", nil, "", webPage},
-	{"<meta", nil, "", webPage},
-	{"<style", nil, "", webPage},
 }
 
 const (
@@ -69,7 +64,6 @@ const (
 	oldExcel    = "it is a workbook of an old Excel (.xls): save it as .xlsx or CSV"
 	numbers     = "it is a spreadsheet of Apple's Numbers: export it as .xlsx or CSV"
 	damagedBook = "it is an Excel workbook that is damaged or cut off: get it again, or open it in Excel and save it as a new file"
-	webPage     = "it is a web page (HTML), whatever its name is: open it in Excel and save it as .xlsx or CSV; if it is no table, it may be the page that asks for a login"
 )
 
 // foreign says what a file is that is no source, and the way out, by its first bytes

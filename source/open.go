@@ -117,7 +117,7 @@ func (f *file) examine(head []byte, whole bool) error {
 	case foreign(head, f.Name) != "":
 		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx): leave out --format, or say which it is", ErrBadHeader)
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongText(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {

@@ -113,12 +113,14 @@ func (f *file) examineXLSX(head []byte) error {
 			err, r.header.Number, mapping.Show(r.sheet.Name), r.whereElse())
 	}
 	r.tell()
-	if _, err := r.row(); err == io.EOF {
+	row, err := r.row()
+	switch {
+	case err == io.EOF:
 		f.note(headerOnly)
-	} else if err != nil {
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
-	}
-	if f.plan.WantsSample() {
+	case f.plan.WantsSample():
+		r.read = append([]*workbook.Row{row}, r.read...)
 		f.plan.Sample(r.next, f.options.NullValues)
 	}
 	return nil
@@ -190,7 +192,7 @@ func (r *sheetReader) chooseHeader(rows []*workbook.Row, cells [][]string) error
 	case len(rows) == 0:
 		return io.EOF
 	case number == 0:
-		number = findHeader(cells) + 1
+		number = findHeader(cells, r.file.options.Mapping) + 1
 	}
 	i := max(0, slices.IndexFunc(rows, func(row *workbook.Row) bool { return row.Number >= number }))
 	r.header, r.read, r.skipped = rows[i], rows[i+1:], i > 0
