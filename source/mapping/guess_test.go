@@ -114,8 +114,8 @@ func TestGuessMisfits(t *testing.T) {
 	text, _ := guessOf(t, sampleOf([]string{"Mail", "Age", "Consent", "First"}, rows...))
 	for _, want := range []string{
 		`null_values: ["n/a", "N/A", "-"]`, `as found: line 2 "n/a", line 2 "N/A", line 8 "-"`,
-		`- {column: "Mail", type: email, lower: true} # no address in 1 of 18: line 7 "ada at example.com"`,
-		`email: {column: "Mail", lower: true}`, `age: "Age" # another value, which refuses its row, in 1 of 20: line 2 "old"`,
+		`- {column: "Mail", type: email} # no address in 1 of 18: line 7 "ada at example.com"`,
+		`email: {column: "Mail"}`, `age: "Age" # another value, which refuses its row, in 1 of 20: line 2 "old"`,
 		`accepted_gdpr: "Consent" # another value`, `firstname: "First"`,
 	} {
 		if !strings.Contains(text, want) {

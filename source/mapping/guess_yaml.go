@@ -123,7 +123,7 @@ func (g *guesser) contactIDs() (lines, others []string) {
 		add(g.contactID(i, list, "list", len(lines) > 0, ""))
 	}
 	for _, i := range emails {
-		add(g.contactID(i, email, "email, lower: true", len(lines) > 0, ""))
+		add(g.contactID(i, email, "email", len(lines) > 0, ""))
 	}
 	// A number that is somebody's own is an identity beside the address, where it is one
 	// for others.
@@ -261,7 +261,7 @@ func (g *guesser) email(columns []int, best int) string {
 	if len(fit) == 0 {
 		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", g.name(best), g.examples(best))
 	}
-	return fmt.Sprintf("email: {%s, lower: true}", g.from(fit))
+	return fmt.Sprintf("email: {%s}", g.from(fit))
 }
 
 var lastFirst = regexp.MustCompile(`^[^,]+,[^,]+$`)
