@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/mapping/dates"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.
@@ -232,7 +233,7 @@ type place struct {
 func (m *Mapper) filled(o *output) (cells []place, f *Fault) {
 	all := o.kind == list || o.kind == memory
 	add := func(c cell, slot int) {
-		if (all || len(cells) == 0) && !c.empty() && !((o.kind == date || o.kind == birthday && !m.exact) && noDate(c.text)) {
+		if (all || len(cells) == 0) && !c.empty() && !((o.kind == date || o.kind == birthday && !m.exact) && dates.None(c.text)) {
 			cells = append(cells, place{c, slot})
 		}
 	}
