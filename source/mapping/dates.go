@@ -2,118 +2,24 @@ package mapping
 
 import (
 	"fmt"
-	"math"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
+
+	"importer/source/mapping/dates"
 )
-
-// namedLayouts are dates that are numbers: false where a number is rather something
-// else, such as a year or the day of a month.
-var namedLayouts = map[string]func(n float64) (time.Time, bool){
-	"excel": func(days float64) (time.Time, bool) { // since 1899-12-30, as spreadsheets count them
-		const to1970, secondsPerDay = 25569, 24 * 60 * 60
-		isYear := days == math.Trunc(days) && days >= 1900 && days <= 2100
-		return time.Unix(int64(math.Round((days-to1970)*secondsPerDay)), 0), days > 31 && days <= 80_000 && !isYear
-	},
-	"unix":    func(s float64) (time.Time, bool) { return time.Unix(int64(s), 0), math.Abs(s) >= 1e8 },
-	"unix_ms": func(ms float64) (time.Time, bool) { return time.UnixMilli(int64(ms)), math.Abs(ms) >= 1e10 },
-}
-
-// plainLayouts are dates that can be read in one way only, where the mapping names no
-// layouts. A time may stand behind them, as clockPattern has it.
-var plainLayouts = []string{"2006-1-2", "2.1.2006", "2006/1/2", "2006.1.2", "20060102", "2.1.06", "January 2, 2006", "Jan 2, 2006",
-	"2 January 2006", "2 Jan 2006", "2. January 2006", "2-Jan-2006", "2-Jan-06", "January 2 2006", "Jan 2 2006", "2-January-2006"}
-
-// clockPattern is a day, and the time behind it: 24 hours or AM and PM, with or without a zone.
-var clockPattern = regexp.MustCompile(`^(.*?[^T\s,])(?:T|,?\s+)(\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)[\s\x{a0}\x{202f}]*(?:([AaPp])\.?[Mm]\.?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?$`)
-
-// splitClock takes the time off a date. Without one it is midnight UTC.
-func splitClock(s string) (day string, at time.Time, ok bool) {
-	if !strings.Contains(s, ":") {
-		return s, time.Time{}, true
-	}
-	m := clockPattern.FindStringSubmatch(s)
-	if m == nil {
-		return s, time.Time{}, false
-	}
-	layout, clock := "15:04", m[2]
-	if strings.Count(clock, ":") == 2 {
-		layout += ":05"
-	}
-	if m[3] != "" {
-		layout, clock = strings.Replace(layout, "15", "3", 1)+"PM", clock+strings.ToUpper(m[3])+"M"
-	}
-	if zone := strings.ReplaceAll(m[4], ":", ""); strings.ContainsAny(zone, "+-") {
-		layout, clock = layout+"-0700", clock+(zone + "00")[:5]
-	}
-	at, err := time.Parse(layout, clock)
-	return m[1], at, err == nil
-}
-
-// plainDate reads a date that can be read in one way only. Two digits of a year are
-// those of the last century or of this one; short tells that there were two.
-func plainDate(s string) (t time.Time, short, ok bool) {
-	day, at, ok := splitClock(s)
-	if !ok {
-		return time.Time{}, false, false
-	}
-	for _, layout := range plainLayouts {
-		t, err := time.Parse(layout, day)
-		if err != nil || layout == "20060102" && (t.Year() < 1900 || t.Year() > 2100) {
-			continue
-		}
-		return onDay(t, at), !strings.Contains(layout, "2006"), true
-	}
-	return time.Time{}, false, false
-}
-
-func onDay(t, at time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), at.Location())
-}
-
-// A replacer compares in this order where several fit.
-var layoutTokens = strings.NewReplacer(
-	"YYYY", "2006", "YY", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M", "1",
-	"DD", "02", "D", "2", "HH", "15", "H:", "15:", "hh", "03", "h:", "3:", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM", "A", "PM")
-
-// goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
-// to read dates by.
-func goLayout(pattern string) (string, error) {
-	if namedLayouts[pattern] != nil {
-		return pattern, nil
-	}
-	layout := strings.Replace(layoutTokens.Replace(pattern), "03", "3", 1) // 9:05 AM is read by hh:mm A, too
-	// A pattern that does not give back its own date is not one.
-	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
-	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
-		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, or hh, mm, ss and A, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
-	}
-	return layout, nil
-}
-
-// outputLayout is a pattern to write dates by. It may leave parts of the date out.
-func outputLayout(pattern string) (string, error) {
-	layout := layoutTokens.Replace(pattern)
-	if layout == pattern || namedLayouts[pattern] != nil {
-		return "", fmt.Errorf("is %q; want a pattern such as DD.MM.YYYY", pattern)
-	}
-	return layout, nil
-}
 
 // dateOf reads a date by the layouts of the mapping, or without any one that can be
 // read in one way only. A workbook, and JSON, may hold it as a number.
 func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
-	t, short, ok := layoutDate(s, o.layouts)
+	t, short, ok := dates.ByLayout(s, o.layouts)
 	if len(o.layouts) == 0 {
-		t, short, ok = plainDate(s)
+		t, short, ok = dates.Plain(s)
 		if !ok && isNumber {
-			t, ok = numberedDate(s, "excel")
+			t, ok = dates.Number(s, "excel")
 		}
 	}
 	if ok && o.past {
-		t, ok = lastPast(t, short)
+		t, ok = dates.LastPast(t, short)
 		if !ok {
 			return t, &Fault{Reason: fmt.Sprintf("%s lies in the future", Show(s)), Hint: "correct the date, or its layouts in the mapping"}
 		}
@@ -128,52 +34,55 @@ func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
 	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
 }
 
-// layoutDate reads a date by the first layout that fits.
-func layoutDate(s string, layouts []string) (t time.Time, short, ok bool) {
-	for _, layout := range layouts {
-		in := s
-		if strings.Contains(layout, "PM") {
-			in = strings.ToUpper(in) // names of months are read in capitals, too
+// birthdayOf reads a birthday. The reason of its fault does not quote the value: it is
+// told of many rows at once.
+func birthdayOf(s string, isNumber bool, o *options) (string, *Fault) {
+	t, why := dates.Birthday(s, isNumber, o.layouts, o.forms)
+	if why != "" {
+		return "", &Fault{Reason: why, Hint: "write it as 1984-02-29, or name its pattern in layouts in the mapping, such as D/M/YYYY"}
+	}
+	return t.Format(o.layout), nil
+}
+
+// sampleRows is how many of the first rows of a file a plan looks at.
+const sampleRows = 1000
+
+// WantsSample tells whether the plan has something to learn from the first rows.
+func (p *Plan) WantsSample() bool {
+	for _, o := range p.fields {
+		if o.kind == birthday {
+			return true
 		}
-		if namedLayouts[layout] != nil {
-			if t, ok := numberedDate(s, layout); ok {
-				return t, false, true
+	}
+	return false
+}
+
+// Sample lets the plan see the first rows of its file, to learn how the birthdays in it
+// are written. It stops at the first error of next, whatever it is: who reads the rows
+// meets it again.
+func (p *Plan) Sample(next func(*Record) error, nullValues []string) {
+	m := NewMapper("", p, nullValues)
+	samples := make(map[*output]*dates.Sample)
+	var rec Record
+	for n := 0; n < sampleRows && next(&rec) == nil; n++ {
+		if rec.Fault != nil || m.takeApart(&rec) != nil || m.exact {
+			continue
+		}
+		for _, o := range p.fields {
+			if o.kind != birthday {
+				continue
 			}
-		} else if t, err := time.Parse(layout, in); err == nil {
-			return t, strings.Contains(layout, "06") && !strings.Contains(layout, "2006"), true
+			cells, f := m.filled(o, false)
+			if f != nil || len(cells) == 0 {
+				continue
+			}
+			if samples[o] == nil {
+				samples[o] = new(dates.Sample)
+			}
+			samples[o].Add(strings.TrimSpace(cells[0].text))
 		}
 	}
-	return time.Time{}, false, false
-}
-
-// today is replaced in tests.
-var today = time.Now
-
-// lastPast is a date that lies behind us; with two digits of a year the last that does.
-// Somewhere it is tomorrow already.
-func lastPast(t time.Time, short bool) (time.Time, bool) {
-	tomorrow := today().UTC().AddDate(0, 0, 1)
-	if short && t.After(tomorrow) {
-		t = t.AddDate(-100, 0, 0)
+	for o, d := range samples {
+		o.forms = d.Forms()
 	}
-	return t, !t.After(tomorrow)
-}
-
-// noDate reports what programs write where there is no date, such as 0/0/00 or
-// 0000-00-00.
-func noDate(s string) bool {
-	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
-}
-
-var plainNumber = regexp.MustCompile(`^-?\d{1,14}(\.\d+)?$`)
-
-// numberedDate reads a date that is a number, from the years 1 to 9999.
-func numberedDate(s, layout string) (time.Time, bool) {
-	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || !plainNumber.MatchString(s) {
-		return time.Time{}, false
-	}
-	t, ok := namedLayouts[layout](n)
-	t = t.UTC()
-	return t, ok && t.Year() >= 1 && t.Year() <= 9999
 }

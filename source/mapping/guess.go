@@ -2,13 +2,13 @@ package mapping
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/nyaruka/phonenumbers"
+
+	"importer/source/mapping/dates"
+	"importer/source/mapping/region"
 )
 
 // guessed are the fields that a guess looks for columns for, in the order of its
@@ -57,7 +57,7 @@ type sampleValue struct {
 // Bounds of a sample. A longer value is cut.
 const (
 	maxSampleRows  = 1000
-	maxSampleBytes = 32 << 20
+	maxSampleBytes = 8 << 20
 	maxSampleValue = 1 << 10
 )
 
@@ -128,7 +128,7 @@ type guesser struct {
 	goals     []goal // by column; those that go nowhere have the target -1
 	plain     []string
 	used      map[int]bool
-	language  language
+	language  region.Language
 	region    string
 	regionWhy string // or why there is none
 }
@@ -156,7 +156,7 @@ func newGuesser(s *Sample) *guesser {
 		}
 		g.goals, g.plain = append(g.goals, to), append(g.plain, plainName(parts[i]))
 	}
-	g.language = languageOf(g.plain)
+	g.language = region.LanguageOf(g.plain)
 	g.guessRegion()
 	return g
 }
@@ -174,147 +174,23 @@ func (g *guesser) find(target int) []int {
 	return found
 }
 
-// A language is told by the names of columns, and says where its people are.
-type language struct {
-	name    string
-	regions []string
-	columns []string
-}
-
-var languages = []language{
-	{"German", []string{"DE", "AT", "CH"}, strings.Fields("vorname nachname telefon telefonnummer mobiltelefon handynummer geburtsdatum wohnort ort stadt strasse plz firma mobil handy anrede")},
-	{"French", []string{"FR", "BE", "CH", "CA"}, strings.Fields("prénom prenom téléphone téléphoneportable téléphonemobile adresseemail ville datedenaissance codepostal courriel")},
-	{"Spanish", []string{"ES", "MX", "AR", "CO", "CL", "PE"}, strings.Fields("nombre apellidos teléfono teléfonomóvil ciudad correoelectrónico correo fechadenacimiento población móvil")},
-	{"Italian", []string{"IT", "CH"}, strings.Fields("cognome cellulare città datadinascita compleanno indirizzoemail")},
-	{"Dutch", []string{"NL", "BE"}, strings.Fields("voornaam achternaam telefoonnummer telefoon woonplaats plaats geboortedatum mobiel emailadres")},
-	{"Portuguese", []string{"PT", "BR"}, strings.Fields("sobrenome apelido telefone telemóvel celular cidade datadenascimento aniversário")},
-}
-
-// languageOf is the language of most columns; English where none tells another.
-func languageOf(columns []string) language {
-	best, most := language{"English", []string{"US", "GB", "AU", "IE", "NZ", "ZA", "IN"}, nil}, 0
-	for _, l := range languages {
-		n := 0
-		for _, column := range columns {
-			if slices.Contains(l.columns, column) {
-				n++
-			}
-		}
-		if n > most {
-			best, most = l, n
-		}
-	}
-	return best
-}
-
-// maxNumbers is how many phone numbers vote for a region, and maxRegions between how many.
-const maxNumbers, maxRegions = 200, 20
-
-// votes are what speaks for the country of phone numbers.
-type votes struct{ valid, abroad, mobile int }
-
-func (v votes) compare(w votes) int {
-	return cmp.Or(v.valid-w.valid, v.abroad-w.abroad, v.mobile-w.mobile)
-}
-
-// guessRegion lets the numbers vote for the country in which they are valid. Those
-// without a country code decide where there are any, because the region is for them;
-// between two countries the others decide, and then in which more of them are mobile.
+// guessRegion lets the first numbers vote for their country.
 func (g *guesser) guessRegion() {
-	abroad, national, seen := g.numbers()
-	if seen+len(national) == 0 {
-		return
-	}
-	tally, of := make(map[int]votes), len(national)
-	for code, n := range abroad {
-		tally[code] = votes{abroad: n}
-		if len(national) == 0 {
-			tally[code] = votes{valid: n}
-		}
-	}
-	if of == 0 {
-		of = seen
-	} else {
-		g.count(national, tally)
-	}
-	codes := slices.SortedFunc(maps.Keys(tally), func(a, b int) int { return cmp.Or(tally[b].compare(tally[a]), a-b) })
-	first, tie := tally[codes[0]], len(codes) > 1 && tally[codes[0]].compare(tally[codes[1]]) == 0
-	what := "numbers"
-	if len(national) > 0 {
-		what = "numbers without a country code"
-	}
-	switch {
-	case mostly(first.valid, of) && !tie:
-		g.region = phonenumbers.GetRegionCodeForCountryCode(codes[0])
-		g.regionWhy = fmt.Sprintf("%d of %d %s are valid there", first.valid, of, what)
-	case len(national) > 0:
-		g.regionWhy = fmt.Sprintf("name the country of the %d of %d numbers without a country code: most are valid in none, or in several", len(national), seen+len(national))
-	}
-}
-
-// numbers are the valid ones with a country code, by that, and those without one.
-func (g *guesser) numbers() (abroad map[int]int, national []string, seen int) {
-	abroad = make(map[int]int)
+	var numbers []string
 	for _, i := range slices.Concat(g.find(toMobile), g.find(toPhone)) {
 		for _, v := range g.values[i] {
-			if seen+len(national) == maxNumbers {
-				return abroad, national, seen
-			}
-			n, err := phonenumbers.Parse(v.text, "")
-			switch {
-			case err == nil && phonenumbers.IsValidNumber(n):
-				abroad[int(n.GetCountryCode())]++
-				seen++
-			case err != nil && isNumber(v.text):
-				national = append(national, v.text)
+			if len(numbers) < region.MaxNumbers && isNumber(v.text) {
+				numbers = append(numbers, v.text)
 			}
 		}
 	}
-	return abroad, national, seen
+	g.region, g.regionWhy = region.Vote(numbers, g.language.Regions)
 }
 
 // isNumber tells whether a text would do as a phone number, by name.
 func isNumber(s string) bool {
 	_, f := oneOf(s, plainPhone, &options{})
 	return f == nil
-}
-
-// count counts by country code how many numbers are valid there: in the countries of the
-// language, and in those that other numbers are from.
-func (g *guesser) count(national []string, tally map[int]votes) {
-	regions := slices.Clone(g.language.regions)
-	for _, code := range slices.Sorted(maps.Keys(tally)) {
-		if region := phonenumbers.GetRegionCodeForCountryCode(code); !slices.Contains(regions, region) && len(regions) < maxRegions {
-			regions = append(regions, region)
-		}
-	}
-	for _, region := range regions {
-		code := phonenumbers.GetCountryCodeForRegion(region)
-		v := tally[code]
-		for _, s := range national {
-			n, ok := validIn(s, region)
-			if !ok || int(n.GetCountryCode()) != code {
-				continue
-			}
-			v.valid++
-			if kind := phonenumbers.GetNumberType(n); kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE {
-				v.mobile++
-			}
-		}
-		tally[code] = v
-	}
-}
-
-// validIn reads a number as one of a region. Where people write a zero before their
-// numbers, one without it is not from there, unless it begins with the country code.
-func validIn(s, region string) (*phonenumbers.PhoneNumber, bool) {
-	n, err := phonenumbers.Parse(s, region)
-	if err != nil || !phonenumbers.IsValidNumber(n) {
-		return nil, false
-	}
-	zero := func(s string) bool { return strings.HasPrefix(strings.TrimLeft(s, "( "), "0") }
-	code := fmt.Sprint(n.GetCountryCode())
-	return n, zero(s) || !zero(phonenumbers.Format(n, phonenumbers.NATIONAL)) || strings.HasPrefix(s, code)
 }
 
 // ownNumbers tells whether each number is that of one row, as far as it can be known:
@@ -351,7 +227,7 @@ func (g *guesser) misfits(column int, k kind, o options) (bad []sampleValue) {
 		if v.number {
 			c.kind = '0'
 		}
-		if k == birthday && noDate(v.text) {
+		if k == birthday && dates.None(v.text) {
 			continue
 		}
 		if _, f := valueOf(c, k, &o, ""); f != nil {

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"importer/internal/words"
+	"importer/source/mapping/dates"
 )
 
 //go:embed guess.yaml.tmpl
@@ -30,6 +31,10 @@ func Guess(s *Sample) (string, error) {
 			found += " and the encoding " + s.Encoding
 		}
 	}
+	sheet := ""
+	if s.Sheet != "" {
+		sheet = quoteYAML(s.Sheet)
+	}
 	nulls := slices.Clone(s.NullValues)
 	for _, n := range s.nulls {
 		if !slices.Contains(nulls, n.text) {
@@ -43,20 +48,13 @@ func Guess(s *Sample) (string, error) {
 	var b strings.Builder
 	err := guessTemplate.Execute(&b, map[string]any{
 		"Name": quoteYAML(s.Name), "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
-		"Sheet": quoteYAML(some(s.Sheet)...), "HeaderRow": s.HeaderRow, "Nulls": quoteYAML(nulls...), "FoundNulls": places(s.nulls),
+		"Sheet": sheet, "HeaderRow": s.HeaderRow, "Nulls": quoteYAML(nulls...), "FoundNulls": places(s.nulls),
 		"APIShape": s.JSON && slices.Contains(s.Columns, "contactIds") &&
 			slices.ContainsFunc(s.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }),
 		"Region": g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
 		"Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
 	})
 	return b.String(), err
-}
-
-func some(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }
 
 // quoteYAML writes texts from outside, such as names of columns and files: in double
@@ -193,7 +191,7 @@ func (g *guesser) told(bad []sampleValue, of int, what string) string {
 		return ""
 	}
 	s := fmt.Sprintf("%s in %d of %d: %s", what, len(bad), of, places(bad))
-	if !mostly(of-len(bad), of) {
+	if !dates.Mostly(of-len(bad), of) {
 		s = "unsure: " + s
 	}
 	return s
@@ -230,7 +228,7 @@ func (g *guesser) field(field string) string {
 	g.use(columns...)
 	best := columns[max(0, slices.IndexFunc(columns, func(i int) bool { return len(g.values[i]) > 0 }))]
 	name, bad, values := g.name(best), g.misfits(best, t.kind, options{}), len(g.values[best])
-	fits := values == 0 || mostly(values-len(bad), values)
+	fits := values == 0 || dates.Mostly(values-len(bad), values)
 	switch {
 	case t.kind == birthday:
 		return g.birthday(best)
@@ -283,7 +281,7 @@ func (g *guesser) partOfName(field string) string {
 		}
 		row, why := "row["+g.name(i)+"]", "the first word is taken for the first name"
 		code := fmt.Sprintf(parts[field], row)
-		if mostly(commas, len(g.values[i])) {
+		if dates.Mostly(commas, len(g.values[i])) {
 			code = fmt.Sprintf(`%s contains "," ? trim(split(%s, ",")[%d]) : %s`, row, row, behindComma[field], code)
 			why = "the last name stands before the comma"
 		}
@@ -308,9 +306,9 @@ func (g *guesser) partsOfDate(field string) string {
 }
 
 // slashLayouts pin the order of day and month.
-var slashLayouts = map[order][]string{
-	dayFirst:   {"D/M/YYYY", "D/M/YY", "D-M-YYYY", "D-M-YY", "D/M/YYYY HH:mm", "D/M/YYYY HH:mm:ss", "D/M/YYYY h:mm A", "D/M/YYYY h:mm:ss A"},
-	monthFirst: {"M/D/YYYY", "M/D/YY", "M-D-YYYY", "M-D-YY", "M/D/YYYY HH:mm", "M/D/YYYY HH:mm:ss", "M/D/YYYY h:mm A", "M/D/YYYY h:mm:ss A"},
+var slashLayouts = map[dates.Order][]string{
+	dates.DayFirst:   {"D/M/YYYY", "D/M/YY", "D-M-YYYY", "D-M-YY", "D/M/YYYY HH:mm", "D/M/YYYY HH:mm:ss", "D/M/YYYY h:mm A", "D/M/YYYY h:mm:ss A"},
+	dates.MonthFirst: {"M/D/YYYY", "M/D/YY", "M-D-YYYY", "M-D-YY", "M/D/YYYY HH:mm", "M/D/YYYY HH:mm:ss", "M/D/YYYY h:mm A", "M/D/YYYY h:mm:ss A"},
 }
 
 // birthday is the entry of a birthday: what is no date is left out of its row.
@@ -319,13 +317,13 @@ func (g *guesser) birthday(column int) string {
 	if len(values) == 0 {
 		return fmt.Sprintf("birthday: %s # unsure: it is empty here", name)
 	}
-	var d dateSample
+	var d dates.Sample
 	for _, v := range values {
-		d.add(v.text)
+		d.Add(v.text)
 	}
-	o, why := options{layout: time.DateOnly, past: true, forms: d.forms()}, ""
-	if o.forms.order == unsettled && len(g.misfits(column, birthday, o)) > 0 {
-		o.forms.order, why = g.usualOrder()
+	o, why := options{layout: time.DateOnly, past: true, forms: d.Forms()}, ""
+	if o.forms.Order == dates.Unsettled && len(g.misfits(column, birthday, o)) > 0 {
+		o.forms.Order, why = g.usualOrder()
 	}
 	layouts := g.layouts(column, o)
 	if !slices.ContainsFunc(layouts, func(l string) bool { return l[0] == 'D' || l[0] == 'M' }) {
@@ -333,7 +331,7 @@ func (g *guesser) birthday(column int) string {
 	}
 	o.layouts = nil
 	for _, l := range layouts {
-		layout, _ := goLayout(l) // cannot fail: they are our own
+		layout, _ := dates.Layout(l) // cannot fail: they are our own
 		o.layouts = append(o.layouts, layout)
 	}
 	bad := g.misfits(column, birthday, o)
@@ -354,38 +352,38 @@ func (g *guesser) birthday(column int) string {
 }
 
 // usualOrder is the order of day and month where no value tells it.
-func (g *guesser) usualOrder() (order, string) {
+func (g *guesser) usualOrder() (dates.Order, string) {
 	switch {
 	case g.region == "US":
-		return monthFirst, "the month may stand first or the day: the first, because the phone numbers are of the US"
+		return dates.MonthFirst, "the month may stand first or the day: the first, because the phone numbers are of the US"
 	case g.region != "":
-		return dayFirst, "the month may stand first or the day: the second, because the phone numbers are not of the US"
-	case g.language.name != "English":
-		return dayFirst, "the month may stand first or the day: the second, because the names of the columns are " + g.language.name
+		return dates.DayFirst, "the month may stand first or the day: the second, because the phone numbers are not of the US"
+	case g.language.Name != "English":
+		return dates.DayFirst, "the month may stand first or the day: the second, because the names of the columns are " + g.language.Name
 	}
-	return monthFirst, "the month may stand first (M/D) or the day (D/M): nothing tells, and the first is taken"
+	return dates.MonthFirst, "the month may stand first (M/D) or the day (D/M): nothing tells, and the first is taken"
 }
 
 // layouts are those that a column needs beside what is read by itself.
 func (g *guesser) layouts(column int, o options) (needed []string) {
-	candidates := slashLayouts[o.forms.order]
-	dotsToo := o.forms.dots == monthFirst
+	candidates := slashLayouts[o.forms.Order]
+	dotsToo := o.forms.Dots == dates.MonthFirst
 	if dotsToo {
 		candidates = append(slices.Clone(candidates), "M.D.YYYY", "M.D.YY")
 	}
-	if o.forms.numbers != "" {
-		candidates = append(slices.Clone(candidates), o.forms.numbers)
+	if o.forms.Numbers != "" {
+		candidates = append(slices.Clone(candidates), o.forms.Numbers)
 	}
-	bare := options{layout: time.DateOnly, past: true, forms: dateForms{yearFirst: o.forms.yearFirst}}
+	bare := options{layout: time.DateOnly, past: true, forms: dates.Forms{YearFirst: o.forms.YearFirst}}
 	for _, v := range g.values[column] {
 		_, f := birthdayOf(v.text, v.number, &bare)
-		_, _, _, ordered := bothWays(v.text)
-		if ordered = ordered && (dotsToo || !hasDots(v.text)); f == nil && !ordered || noDate(v.text) {
+		_, _, _, ordered := dates.BothWays(v.text)
+		if ordered = ordered && (dotsToo || !dates.HasDots(v.text)); f == nil && !ordered || dates.None(v.text) {
 			continue
 		}
 		for _, l := range candidates {
-			layout, _ := goLayout(l) // cannot fail: they are our own
-			if _, _, ok := layoutDate(v.text, []string{layout}); ok && !slices.Contains(needed, l) {
+			layout, _ := dates.Layout(l) // cannot fail: they are our own
+			if _, _, ok := dates.ByLayout(v.text, []string{layout}); ok && !slices.Contains(needed, l) {
 				needed = append(needed, l)
 				break
 			}
@@ -399,7 +397,7 @@ var endsShort = regexp.MustCompile(`^\d{1,2}[./-](\d{1,2}|[A-Za-z]{3})[./-]\d\d\
 
 func (g *guesser) shortYears(column int) bool {
 	return slices.ContainsFunc(g.values[column], func(v sampleValue) bool {
-		return !noDate(v.text) && endsShort.MatchString(v.text)
+		return !dates.None(v.text) && endsShort.MatchString(v.text)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/mapping/dates"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.
@@ -258,7 +259,7 @@ type place struct {
 // its columns, all of them or the first.
 func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
 	isDate := o.kind == date || o.kind == birthday && !m.exact
-	blank := func(c cell) bool { return c.empty() || isDate && noDate(c.text) }
+	blank := func(c cell) bool { return c.empty() || isDate && dates.None(c.text) }
 	if o.kind.identifies() || o.name == targets[toContactIDs].name {
 		blank = m.blankID
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"importer/source/mapping/dates"
 )
 
 // An output is one value of the profile: where it comes from and what it has to
@@ -38,7 +40,7 @@ type options struct {
 	layouts      []string
 	layout       string // in which a date is written
 	past         bool   // a date has to lie behind us
-	forms        dateForms
+	forms        dates.Forms
 	region       string
 	asIs         bool   // a number that is not complete stays as it is
 	validOnly    bool   // of phones
@@ -119,7 +121,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 		return err
 	}
 	for i, l := range v.Layouts {
-		layout, err := goLayout(l)
+		layout, err := dates.Layout(l)
 		if err != nil {
 			return mappingError(fmt.Sprintf("%s.layouts[%d]", out.path, i), "%s", err)
 		}
@@ -127,7 +129,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	}
 	out.layout = time.DateOnly
 	if v.Output != "" {
-		if out.layout, err = outputLayout(v.Output); err != nil {
+		if out.layout, err = dates.OutputLayout(v.Output); err != nil {
 			return mappingError(out.path+".output", "%s", err)
 		}
 	}
