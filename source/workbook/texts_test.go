@@ -25,6 +25,11 @@ func TestSharedTexts(t *testing.T) {
 			t.Errorf("%s in %d bytes: %v", tt.content, tt.most, err)
 		}
 	}
+	for size, want := range map[int64]int{0: 96 << 20, 10 << 20: 96 << 20, 20 << 20: 160 << 20, 1 << 40: 512 << 20} {
+		if got := textsOf(size); got != want {
+			t.Errorf("a workbook of %d bytes may have texts of %d; want %d", size, got, want)
+		}
+	}
 	// More than a page and more than a chunk of them.
 	s := &sharedTexts{left: 1 << 30}
 	want := func(i int) string { return strings.Repeat("x", i%100) + fmt.Sprint(i) }

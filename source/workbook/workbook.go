@@ -313,9 +313,12 @@ func (b *Book) readTexts(name string) error {
 		return err
 	}
 	defer p.close()
-	b.texts, err = readTexts(p, int(min(max(minTexts, 8*b.size), maxTexts)))
+	b.texts, err = readTexts(p, textsOf(b.size))
 	return err
 }
+
+// textsOf is how many bytes the shared texts may take of a workbook of that size.
+func textsOf(size int64) int { return int(min(max(minTexts, 8*size), maxTexts)) }
 
 // isTrue reads a boolean of XML.
 func isTrue(s string) bool { return s == "1" || s == "true" }
