@@ -19,7 +19,7 @@ func TestGuess(t *testing.T) {
 			`2 ["maeve.quillfeather@example.com"],"profile":{"birthday":"1984-02-29","email":"maeve.quillfeather@example.com","firstname":"Maeve","gender":"Female","lastname":"Quillfeather","location":"Leeds"}}`,
 			`3 ["juergen.muellerstein@example.net"],"profile":{"email":"juergen.muellerstein@example.net","firstname":"Jürgen","lastname":"Müllerstein","location":"Köln"}}`,
 			`4 ["noemie.fauviere@example.org"],"profile":{"birthday":"1991-11-05","email":"noemie.fauviere@example.org","firstname":"Noémie","gender":"Female","lastname":"Fauvière","location":"Nîmes"}}`,
-			`5 ["lukasz.wroblicz@example.com"],"profile":{"email":"lukasz.wroblicz@example.com","firstname":"Łukasz","gender":"Male","lastname":"Wróblicz","location":"Łódź"}}`,
+			`5 ["Lukasz.Wroblicz@Example.com"],"profile":{"email":"Lukasz.Wroblicz@Example.com","firstname":"Łukasz","gender":"Male","lastname":"Wróblicz","location":"Łódź"}}`,
 			`6 ["jingyi.songfeng@example.com"],"profile":{"birthday":"1979-08-17","email":"jingyi.songfeng@example.com","firstname":"静宜","lastname":"松風","location":"臺北"}}`,
 		},
 		"salesforce": {
