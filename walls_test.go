@@ -22,7 +22,7 @@ func TestWalls(t *testing.T) {
 		"importer/change":       {"importer/contact"},
 		"importer":              {"importer/contact", "importer/pace", "importer/change"},
 		"source":                {"importer/contact", "source/mapping", "source/mapping/dates", "source/mapping/region", "source/workbook"},
-		"source/workbook":       {"importer/contact", "source/mapping"},
+		"source/workbook":       {"importer/contact", "source/mapping", "source/mapping/dates", "source/mapping/region"},
 		"source/mapping":        {"importer/contact", "source/mapping/dates", "source/mapping/region"},
 		"source/mapping/dates":  {},
 		"source/mapping/region": {"source/mapping/dates"},
