@@ -230,7 +230,8 @@ func (e *engine) logWait() {
 func (e *engine) admit(it *item) *task {
 	if it.row.LeftOut {
 		if e.Mirror != nil {
-			e.Keys.LeaveOut(it.row.Profile.ContactIDs)
+			e.Keys.Keep(it.row.Profile.ContactIDs)
+			e.Keys.KeepFormer(&it.row)
 		}
 		return nil
 	}
@@ -244,6 +245,9 @@ func (e *engine) admit(it *item) *task {
 		o.At = time.Now()
 		e.settle(o)
 		return nil
+	}
+	if err := change.Recognize(row, e.Keys, e.State); err != nil {
+		return e.notAdmitted(err)
 	}
 	status := e.Keys.Status(row.Key)
 	if e.State != nil && status != contact.InDoubt && status != contact.Unknown {

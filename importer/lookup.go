@@ -54,7 +54,7 @@ func (e *engine) lookFailed(t *task, err error) answer {
 // the API said that it is there already, it is not ours, unless an earlier answer
 // was lost.
 func (e *engine) lookUp(t *task) (answer, error) {
-	id := t.Row.Profile.ContactIDs[0]
+	id := t.Row.KnownIDs()[0]
 	found, alike, err := e.findExactly(id)
 	if err != nil {
 		return nobody, err

@@ -64,9 +64,6 @@ type Options struct {
 	StampField string
 }
 
-// errInterrupted is the cause of a run that its caller cancelled.
-var errInterrupted = errors.New("interrupted")
-
 // Run imports rows until the input ends, ctx is done, or no row can succeed any
 // more. It waits for the requests that are in flight before it returns, and for
 // its goroutines, but for the one that reads the source when the run is stopped
@@ -112,7 +109,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		breaker: pace.NewBreaker(max(10, o.Workers)),
 		limit:   pace.NewConcurrency(o.Workers),
 
-		identity: contact.NewIdentity(o.Keys, o.Duplicates),
+		identity: contact.NewIdentity(o.Keys, o.Duplicates, &o.Progress.Remarks),
 		census:   change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
 
 		records: make(chan item, 64),
@@ -200,13 +197,14 @@ func (e *engine) finish(ctx context.Context) (contact.Summary, error) {
 	s := contact.Summary{
 		Status: contact.Complete, Counts: snapshot.Counts,
 		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp,
+		DuplicatesDiffer: e.Progress.Remarks.Of(contact.Differ).Count,
 	}
 	err := context.Cause(e.ctx)
 	switch {
 	case err == nil:
 		err = e.inputFailed()
 	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
-		s.Status, s.Reason = contact.Interrupted, errInterrupted.Error()
+		s.Status, s.Reason = contact.Interrupted, "interrupted"
 		err = nil
 	}
 	if e := s.Counts.Check(); e != nil {

@@ -15,7 +15,7 @@ func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
 	if e.StampField != "" {
 		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
 	}
-	for _, id := range t.Row.Profile.ContactIDs {
+	for _, id := range t.Row.KnownIDs() {
 		if !slices.Contains(f.ContactIDs, id) {
 			return false, nil
 		}

@@ -45,6 +45,7 @@ type Details struct {
 	Replaced string                 // where a report of another project was moved; empty: there was none
 	Again    string                 // the command line of this run; empty: "the same command"
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
+	Remarks  string                 // what is to be known of rows that are in, in lines; empty: nothing
 }
 
 // maxFailures is how many groups of failures a summary shows.
@@ -58,6 +59,7 @@ func SummaryText(s contact.Summary, d Details) string {
 	fmt.Fprintf(&b, "%s\n\n", headline(s))
 	WriteCounts(&b, s.Outcomes())
 	fmt.Fprintf(&b, CountLine+"\n", "rows read", s.Read)
+	WriteCounts(&b, []contact.Count{{Name: "left out", N: s.LeftOut}})
 	fmt.Fprintf(&b, CountLine+"%s\n\n", "requests", s.Requests, requestDetails(s))
 	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
 	if s.Rejects != "" {
@@ -70,6 +72,7 @@ func SummaryText(s contact.Summary, d Details) string {
 		b.WriteString("\nWhy rows are not in:\n")
 		contact.WriteFailures(&b, d.Failures, maxFailures, !d.Redact)
 	}
+	WriteRemarks(&b, d.Remarks)
 	if steps := nextSteps(s, d); len(steps) > 0 {
 		b.WriteString("\nWhat to do next:\n")
 		for _, step := range steps {
@@ -77,6 +80,14 @@ func SummaryText(s contact.Summary, d Details) string {
 		}
 	}
 	return b.String()
+}
+
+// WriteRemarks writes what is to be known of rows that are in; nothing where there is
+// nothing.
+func WriteRemarks(b *strings.Builder, lines string) {
+	if lines != "" {
+		fmt.Fprintf(b, "\nWorth a look, although these rows are in:\n%s", lines)
+	}
 }
 
 func headline(s contact.Summary) string {

@@ -15,8 +15,9 @@ func TestContactIDs(t *testing.T) {
 		",,,,,Ada\n" +
 		",,n/a,,,Ada\n" +
 		",nobody,030 1234,,,Ada\n" +
-		"a,nobody,,,,Ada\n"
-	rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", content)}})
+		"a,nobody,,,,Ada\n" +
+		"n/a,nobody,,,,Ada\n"
+	rows, in := read(t, Options{Paths: []string{writeFile(t, "x.csv", content)}})
 	diff(t, rows, []string{
 		`2 ["a","b"],"active":true,"profile":{"email":"a@example.com"}}`,
 		`3 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
@@ -24,8 +25,12 @@ func TestContactIDs(t *testing.T) {
 		`5 ["0301234"],"profile":{}}`,
 		`6 contactIds: there is no contact id ["" "" "" "" "" "Ada"]`,
 		`7 phone: "n/a" is not a phone number ["" "" "n/a" "" "" "Ada"]`,
-		`8 email: "nobody" is not an e-mail address ["" "nobody" "030 1234" "" "" "Ada"]`,
-		`9 email: "nobody" is not an e-mail address ["a" "nobody" "" "" "" "Ada"]`,
+		`8 ["030 1234"],"profile":{"firstname":"Ada"}}`,
+		`9 ["a"],"profile":{"firstname":"Ada"}}`,
+		`10 contactIds: "n/a" stands for no contact id ["n/a" "nobody" "" "" "" "Ada"]`,
+	})
+	diff(t, noticesOf(in), []string{
+		`2 rows: what stands in "email" was left out, because it cannot be a contact id (line 8: "nobody", line 9: "nobody")`,
 	})
 }
 

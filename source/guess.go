@@ -1,12 +1,26 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 
 	"importer/source/mapping"
 )
+
+// learn shows the plan the rows in the head of a text, where it has something to learn
+// from them.
+func (f *file) learn(head []byte) {
+	if !f.plan.WantsSample() {
+		return
+	}
+	told := len(f.in.Notices()) // what the rows give notice of is told when they are read
+	if next, err := f.records(bytes.NewReader(head)); err == nil {
+		f.plan.Sample(next, f.options.NullValues)
+	}
+	f.in.forget(told)
+}
 
 // Guess looks at the first file of o, its header and a sample, and writes the
 // sections source and mapping of a configuration for it, as mapping.Guess does.
@@ -23,11 +37,15 @@ func Guess(o Options) (string, error) {
 		return "", err
 	}
 	defer done()
-	s := &mapping.Sample{Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding, JSON: f.Format == NDJSON, Columns: f.Header}
+	s := &mapping.Sample{
+		Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
+		Sheet: o.Sheet, HeaderRow: o.HeaderRow, NullValues: o.NullValues, JSON: f.Format == NDJSON, Columns: f.Header,
+	}
 	var rec mapping.Record
 	for !s.Full() {
 		err := next(&rec)
 		if err == io.EOF {
+			s.Complete = true
 			break
 		}
 		if err != nil {

@@ -88,11 +88,12 @@ func TestMapping(t *testing.T) {
 				`5 B: "30.02.1984" is not a date in the form that is expected ["d@example.com" "30.02.1984" ""]`}},
 		{"phone numbers",
 			"region: DE\nfields:\n  tel: {column: Tel, type: phone}\n  us: {column: US, type: phone, region: US}",
-			"email,Tel,US\na@example.com,(030) 23125-001,202-555-0123\nb@example.com,+44 7700 900123,\nc@example.com,call me,\n",
+			"email,Tel,US\na@example.com,(030) 23125-001,202-555-0123\nb@example.com,+44 7700 900123,\nc@example.com,call me,\nd@example.com,,call me\n",
 			[]string{
 				`2 ["a@example.com"],"profile":{"email":"a@example.com","tel":"+493023125001","us":"+12025550123"}}`,
 				`3 ["b@example.com"],"profile":{"email":"b@example.com","tel":"+447700900123"}}`,
-				`4 Tel: "call me" is not a phone number ["c@example.com" "call me" ""]`}},
+				`4 ["c@example.com"],"profile":{"email":"c@example.com"}}`, // a column Tel gives contact ids
+				`5 US: "call me" is not a phone number ["d@example.com" "" "call me"]`}},
 		{"e-mail addresses",
 			"fields:\n  second: {column: Mail2, type: email}",
 			"email,Mail2\na@example.com,b@example.com\nb@example.com,none\n",

@@ -18,8 +18,12 @@ func TestNDJSON(t *testing.T) {
 			`1 ["a","b"],"active":false,"profile":{"age":36,"firstname":"Ada","gender":"","score":1.50e300,"vip":true,"x":null}}`}},
 		{"flat", `{"E-Mail":"a@example.com","First Name":"Ada","age":36,"consent":"ja","tags":["x","y"],"active":0,"memories":[{"text":"t", "n": 10000000000000000000000001}]}`, []string{
 			`1 ["a@example.com"],"active":false,"profile":{"accepted_gdpr":true,"age":36,"email":"a@example.com","firstname":"Ada","memories":[{"text":"t","n":10000000000000000000000001}],"tasks":["x","y"]}}`}},
-		{"a number for a text is kept as written", `{"phone":4915100000000000000001,"location":1.10}`, []string{
-			`1 ["4915100000000000000001"],"profile":{"location":"1.10"}}`}},
+		{"a number for a text is kept as written", `{"phone":491510000000001,"location":1.10}`, []string{
+			`1 ["491510000000001"],"profile":{"location":"1.10"}}`}},
+		{"a number of which digits may be lost", `{"phone":9007199254740992}` + "\n" + `{"phone":9007199254740993}` + "\n" + `{"contactIds":[9007199254740993,"9007199254740993"],"profile":{}}`, []string{
+			`1 ["9007199254740992"],"profile":{}}`,
+			`2 phone: "9007199254740993" is a larger number than every program can keep ["{\"phone\":9007199254740993}"]`,
+			`3 ["9007199254740993"],"profile":{}}`}},
 		{"null is nothing", `{"email":"a@example.com","age":null,"tasks":null,"active":null}`, []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`}},
 		{"BOM, CRLF, blank lines, no final newline", "\ufeff{\"email\":\"a@example.com\"}\r\n\r\n \n{\"email\":\"b@example.com\"}", []string{
@@ -35,7 +39,7 @@ func TestNDJSON(t *testing.T) {
 		{"a name twice", `{"email":"a@example.com","age":1,"age":2}` + "\n" + `{"contactIds":["a"],"profile":{"x":{"y":1,"y":2}}}`, []string{
 			`1 : not valid JSON: the name "age" stands in it twice, at byte 34 ["{\"email\":\"a@example.com\",\"age\":1,\"age\":2}"]`,
 			`2 : not valid JSON: the name "y" stands in it twice, at byte 43 ["{\"contactIds\":[\"a\"],\"profile\":{\"x\":{\"y\":1,\"y\":2}}}"]`}},
-		{"invalid UTF-8 and NUL", "{\"email\":\"a\xff@example.com\"}\n{\"email\":\"\x00\"}\n{\"phone\":\"123 é\"}\n", []string{
+		{"invalid UTF-8 and NUL", "{\"email\":\"a\xff@example.com\"}\n{\"email\":\"\x00\"}\n{\"contactIds\":\"123 é\"}\n", []string{
 			`1 : not valid JSON: invalid UTF-8, at byte 12 ["{\"email\":\"a\xff@example.com\"}"]`,
 			`2 : not valid JSON: invalid character '\x00' in string (expecting non-control character), at byte 11 ["{\"email\":\"\x00\"}"]`,
 			`3 ["123 é"],"profile":{}}`}},

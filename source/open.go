@@ -111,13 +111,15 @@ func (f *file) examine(head []byte, whole bool) error {
 	switch {
 	case len(head) == 0:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && (f.Format == XLSX || f.Format == Auto):
+	case bytes.HasPrefix(head, []byte(zipped)) && (f.Format == XLSX || f.Format == Auto):
 		f.Format = XLSX
-		return f.examineXLSX()
+		return f.examineXLSX(head)
+	case bytes.HasPrefix(head, []byte(zipped)):
+		return fmt.Errorf("%w: it is a workbook or an archive, and no %s: leave out --format", ErrBadHeader, f.Format)
+	case foreign(head, f.Name) != "":
+		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: it is not an Excel workbook (.xlsx)", ErrBadHeader)
-	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
-		return fmt.Errorf("%w: it is a workbook of an old Excel (.xls): save it as .xlsx or CSV", ErrBadHeader)
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongText(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {
@@ -136,11 +138,17 @@ func (f *file) examine(head []byte, whole bool) error {
 	}
 	switch {
 	case f.Format == NDJSON:
-		return f.examineJSON(text, end)
+		err = f.examineJSON(text, end)
 	case beginsJSON.Match(text):
-		return fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
+		err = fmt.Errorf("%w: it is JSON, and read as CSV: say --format ndjson, or name it .json", ErrWrongKind)
+	default:
+		err = f.examineCSV(text, end)
 	}
-	return f.examineCSV(text, end)
+	if err != nil {
+		return err
+	}
+	f.learn(text)
+	return nil
 }
 
 // sample is the beginning of the text, sampleBytes at most, and whether it is

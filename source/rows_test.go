@@ -51,7 +51,7 @@ func TestOddCSV(t *testing.T) {
 		{"no footer: a contact stands in it", head + "\nb@example.com\nAll of them were asked first\nc@example.com\n", []string{
 			`3 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 			`5 ["c@example.com"],"profile":{"email":"c@example.com"}}`}, "footer of a report: 1 row, the first at line 4"},
-		{"no footer: it could be imported", "contactid,age\n1,2\n\nGrand totals of all records\nAcme\nK-17\n", []string{
+		{"no footer: it could be imported", "contactids,age\n1,2\n\nGrand totals of all records\nAcme\nK-17\n", []string{
 			`2 ["1"],"profile":{"age":2}}`,
 			`4 : the row may be the footer of a report: it stands behind a blank line and has text in its first field only ["Grand totals of all records" ""]`,
 			`5 : the row may be the footer of a report: it stands behind a blank line and has text in its first field only ["Acme" ""]`,
@@ -91,7 +91,7 @@ func TestSwallowedRows(t *testing.T) {
 		{"one row", "email,firstname,city\na@example.com,\"Ada,Ulm\nb@example.com,Bob\",Bonn\nc@example.com,Cyd,Ulm\n", 2, 1},
 		{"in the last column", "email,firstname\na@example.com,\"Ada\nb@example.com,Bob\nc@example.com,Cyd\"\n", 2, 1},
 		{"in the first column", "firstname,city,email\n\"Ada,Ulm,a@example.com\nBob,Ulm,b@example.com\nCyd\",Bonn,c@example.com\n", 2, 1},
-		{"by their numbers", "contactid,firstname,city\n1001,\"Ada,Ulm\n1002,Bob,Bonn\n1003,Cyd\",Ulm\n", 2, 1},
+		{"by their numbers", "contactids,firstname,city\n1001,\"Ada,Ulm\n1002,Bob,Bonn\n1003,Cyd\",Ulm\n", 2, 1},
 		{"behind a field over lines", "email,firstname,city\na@example.com,\"A\nda\",\"Ulm\nb@example.com,Bob,Bonn\nc@example.com,Cyd,Ulm\"\n", 2, 1},
 		{"in many columns", wide + "x@example.com,\"1,2,3,4,5,6,7,8,9,10,n\nb,1,2,3,4,5,6,7,8,9,10,n\n\",1,2,3,4,5,6,7,8,9,n\n", 2, 0},
 		{"an address over lines", wide + "a@example.com,\"Main St 5,\nUlm, BW\n\",1,2,3,4,5,6,7,8,9,n\n", 0, 1},

@@ -168,11 +168,13 @@ func (in *Input) Notices() []Notice {
 	return slices.Clone(in.notices)
 }
 
-// forgetNotices drops what the rows of an earlier reading gave notice of.
-func (in *Input) forgetNotices() {
+// forget drops what the rows of an earlier reading gave notice of, which are all notices
+// but the first so many, and what of them was left out.
+func (in *Input) forget(notices int) {
+	in.skipped.Store(0)
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.notices = in.notices[:in.opened:in.opened]
+	in.notices = in.notices[:notices:notices]
 }
 
 // CustomFields are the custom fields that the rows of all files may have, sorted
@@ -203,8 +205,7 @@ func (in *Input) AllRows() contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
 		var number int64
 		in.read.Store(0)
-		in.skipped.Store(0)
-		in.forgetNotices()
+		in.forget(in.opened)
 		for _, f := range in.files {
 			if !in.readFile(f, &number, yield) {
 				return
@@ -257,27 +258,41 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 // reader opens a file for its records. The caller calls done at the end.
 func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
-		r, _, err := f.openSheet()
+		r, err := f.openSheet()
+		if err == nil && !slices.Equal(r.header.Cells, f.header) {
+			err = errors.New("its header is another one")
+		}
 		if err != nil {
+			if r != nil {
+				r.close()
+			}
 			return nil, nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
 		}
-		f.in.read.Add(f.size) // a workbook is unpacked as a whole before its first row
+		f.in.read.Add(f.size) // how much of it a row takes cannot be told
 		return r.next, r.close, nil
 	}
 	text, closeText, err := f.text()
 	if err != nil {
 		return nil, nil, err
 	}
+	if next, err = f.records(text); err != nil {
+		closeText()
+		return nil, nil, err
+	}
+	return next, closeText, nil
+}
+
+// records reads the records of a text.
+func (f *file) records(text io.Reader) (next func(*mapping.Record) error, err error) {
 	switch {
 	case f.Format == CSV:
 		c, err := newCSVReader(text, f)
 		if err != nil {
-			closeText()
-			return nil, nil, err
+			return nil, err
 		}
-		return c.next, closeText, nil
+		return c.next, nil
 	case f.shape != jsonLines:
-		return newObjectReader(text, f).next, closeText, nil
+		return newObjectReader(text, f).next, nil
 	}
-	return (&jsonReader{file: f, text: newLineReader(text)}).next, closeText, nil
+	return (&jsonReader{file: f, text: newLineReader(text)}).next, nil
 }

@@ -183,20 +183,23 @@ func TestNotices(t *testing.T) {
 	}{
 		{"a.csv", "email,Shoe size,,E-Mail,_hint,shoe size\na@example.com,1,2,3,4,5\n", []string{
 			`not imported, because no profile field has that name: "Shoe size", "column 3", "shoe size"; ` +
-				`not imported, because another column goes to the same field: "E-Mail" ("email" comes first)`}},
+				`taken only where another column for the same is empty: "E-Mail" ("email" comes first)`}},
 		{"b.csv", "email\r\n", []string{"holds a header and no rows: there is nothing to import"}},
-		{"c.ndjson", `{"email":"a@example.com","x":1,"_x":2}` + "\n" + `{"email":"b@example.com","x":1,"e-mail":""}` + "\n", []string{
+		{"c.ndjson", `{"email":"a@example.com","x":1,"_x":2}` + "\n" + `{"email":"b@example.com","x":1,"e-mail":"c@example.com"}` + "\n", []string{
 			`not imported, because no profile field has that name: "x"; ` +
 				`not imported, because another column goes to the same field: "e-mail" ("email" comes first)`}},
 	}
 	for _, tt := range tests {
 		_, in := read(t, Options{Paths: []string{writeFile(t, tt.name, tt.content)}})
-		var got []string
-		for _, n := range in.Notices() {
-			got = append(got, n.Text)
-		}
-		diff(t, got, tt.want)
+		diff(t, noticesOf(in), tt.want)
 	}
+}
+
+func noticesOf(in *Input) (texts []string) {
+	for _, n := range in.Notices() {
+		texts = append(texts, n.Text)
+	}
+	return texts
 }
 
 // More rows than can be told apart are not begun.

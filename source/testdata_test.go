@@ -48,7 +48,7 @@ func TestBadRows(t *testing.T) {
 			"2 good.one@example.com",
 			"3 contactIds: there is no contact id",
 			`4 email: "not an address" is not an e-mail address`,
-			`5 email: "two@example.com;addresses@example.com" is not an e-mail address`,
+			`5 email: "two@example.com addresses@example.com" is not an e-mail address`,
 			`6 age: "old" is not a whole number of 0 or more`,
 			`7 age: "30.5" is not a whole number of 0 or more`,
 			`8 consent: "perhaps" is neither yes nor no`,

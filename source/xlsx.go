@@ -2,141 +2,248 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
-	"strings"
-
-	"github.com/xuri/excelize/v2"
 
 	"importer/source/mapping"
+	"importer/source/workbook"
 )
 
-// What a workbook may hold. A sheet larger than maxSheet is unpacked into a
-// temporary file instead of memory, and removed when the workbook is closed.
-const (
-	maxWorkbook = 1 << 30  // bytes of the file, where it comes from a pipe
-	maxUnpacked = 8 << 30  // bytes of all its parts
-	maxSheet    = 16 << 20 // bytes of one part in memory
-	isoDate     = "yyyy-mm-dd"
-)
-
-// A sheetReader reads the rows of one sheet. A cell is the text that the
-// workbook shows, except for dates in the format of the country, which would change
-// with the computer: they are written 2026-01-31.
+// A sheetReader reads the rows of one sheet behind its header.
 type sheetReader struct {
-	file *file
-	book *excelize.File
-	rows *excelize.Rows
-	line int
+	file     *file
+	book     *workbook.Book
+	closer   io.Closer // of the file; nil where it is in memory
+	rows     *workbook.Rows
+	sheet    workbook.Sheet
+	header   *workbook.Row
+	skipped  bool            // rows before the header hold something
+	read     []*workbook.Row // behind the header, read when it was looked for
+	lastLine int
 }
 
 // openSheet opens the sheet behind its header, io.EOF where it has none. The caller
 // closes it.
-func (f *file) openSheet() (_ *sheetReader, header []string, err error) {
+func (f *file) openSheet() (*sheetReader, error) {
 	r := &sheetReader{file: f}
-	if r.book, err = f.openWorkbook(); err != nil {
-		return nil, nil, fmt.Errorf("%w: it is an archive, and not an Excel workbook (%w): unpack it first", ErrBadHeader, err)
+	err := r.openBook()
+	if err == nil {
+		r.sheet, err = r.book.Pick(f.options.Sheet)
 	}
-	sheets := r.book.GetSheetList()
-	sheet := cmp.Or(f.options.Sheet, r.book.GetSheetName(0))
-	if !slices.Contains(sheets, sheet) {
-		err = fmt.Errorf("%w: the workbook has no sheet %q; it has %s", ErrBadHeader, sheet, mapping.QuoteNames(sheets, 12))
-	} else if r.rows, err = r.book.Rows(sheet); err == nil {
-		header, err = r.row()
+	if err == nil {
+		r.rows, err = r.book.Rows(r.sheet)
 	}
-	if err != nil {
+	if err == nil {
+		err = r.findHeader()
+	}
+	if err != nil && err != io.EOF {
 		r.close()
-		return nil, nil, err
+		return nil, err
 	}
-	return r, header, nil
+	return r, err
 }
 
-// close closes the workbook, which was only read: what can fail is the removal of a
-// temporary file.
 func (r *sheetReader) close() {
 	if r.rows != nil {
 		r.rows.Close()
 	}
-	r.book.Close()
+	if r.closer != nil {
+		r.closer.Close() // read only: nothing to lose
+	}
 }
 
-func (f *file) openWorkbook() (*excelize.File, error) {
-	o := excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxSheet, ShortDatePattern: isoDate}
+// maxWorkbook is how many bytes of a workbook are held in memory, where it comes from a pipe.
+const maxWorkbook = 256 << 20
+
+// openBook opens the workbook, which is held in memory where it can be read only once.
+func (r *sheetReader) openBook() (err error) {
+	f := r.file
 	if f.once == nil {
-		return excelize.OpenFile(f.Name, o)
+		file, err := os.Open(f.Name)
+		if err != nil {
+			return err
+		}
+		r.closer = file
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		r.book, err = workbook.Open(file, info.Size())
+		return err
 	}
 	if f.workbook == nil {
 		b, err := io.ReadAll(io.LimitReader(f.once, maxWorkbook+1))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(b) > maxWorkbook {
-			return nil, fmt.Errorf("the workbook is larger than %d MiB: save it as a file", maxWorkbook>>20)
+			return fmt.Errorf("the workbook is larger than %d MiB: save it as a file and name that", maxWorkbook>>20)
 		}
 		f.workbook = b
 	}
-	return excelize.OpenReader(bytes.NewReader(f.workbook), o)
+	r.book, err = workbook.Open(bytes.NewReader(f.workbook), int64(len(f.workbook)))
+	return err
 }
 
-func (f *file) examineXLSX() error {
-	r, header, err := f.openSheet()
+// examineXLSX finds the sheet and its columns, and reads every part of the workbook
+// once, so that a damaged one is refused before its first row.
+func (f *file) examineXLSX(head []byte) error {
+	r, err := f.openSheet()
+	if r != nil {
+		defer r.close()
+		if bad := r.book.Verify(); bad != nil {
+			err = bad
+		}
+	}
+	what := foreign(head, f.Name)
+	other := r == nil && what != damagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
 	switch {
 	case err == io.EOF:
-		return fmt.Errorf("%w: there is nothing to import in the sheet", ErrEmpty)
-	case errors.Is(err, ErrBadHeader):
-		return err
+		return fmt.Errorf("%w: there is nothing to import in the sheet%s", ErrEmpty, r.whereElse())
+	case other:
+		return fmt.Errorf("%w: %s", ErrBadHeader, what)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
-	defer r.close()
-	if err := f.columns(header); err != nil {
-		return err
+	if err := f.columns(r.header.Cells); err != nil {
+		return fmt.Errorf("%w; the header is taken from row %d of the sheet %s%s; say --header-row if it is another row",
+			err, r.header.Number, mapping.Show(r.sheet.Name), r.whereElse())
 	}
-	if _, err := r.row(); err == io.EOF {
+	r.tell()
+	row, err := r.row()
+	switch {
+	case err == io.EOF:
 		f.note(headerOnly)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrBadHeader, err)
+	case f.plan.WantsSample():
+		r.read = append([]*workbook.Row{row}, r.read...)
+		f.plan.Sample(r.next, f.options.NullValues)
 	}
 	return nil
 }
 
-// row returns the next row that holds something, as wide as it is.
-func (r *sheetReader) row() ([]string, error) {
-	for r.rows.Next() {
-		r.line++
-		cells, err := r.rows.Columns()
+// whereElse names the other sheets, at the end of a message.
+func (r *sheetReader) whereElse() string {
+	if others := r.book.Others(r.sheet); others != "" {
+		return "; the workbook has other sheets, which --sheet reads: " + others
+	}
+	return ""
+}
+
+// tell gives notice of what was chosen among several.
+func (r *sheetReader) tell() {
+	if others := r.book.Others(r.sheet); others != "" && r.file.options.Sheet == "" {
+		r.file.note(fmt.Sprintf("the sheet %s is read; the workbook also has %s: --sheet reads another one", mapping.Show(r.sheet.Name), others))
+	}
+	if r.skipped && r.file.options.HeaderRow == 0 {
+		r.file.note(fmt.Sprintf("row %d is taken for the header, and the rows above it are left out; if it is another row, say --header-row", r.header.Number))
+	}
+}
+
+// findHeader reads up to the header, which is the row that the options say, or found
+// among the first rows.
+func (r *sheetReader) findHeader() error {
+	var rows []*workbook.Row
+	var cells [][]string // by number of the row
+	size := 0
+	for last := headerLines; ; {
+		row, err := r.rows.Next()
+		if err == io.EOF {
+			break
+		}
 		if err != nil {
+			return err
+		}
+		row.Trim()
+		if want := r.file.options.HeaderRow; want > 0 {
+			if row.Number < want {
+				continue
+			}
+			if row.Number > want {
+				break
+			}
+			last = want
+		}
+		if len(row.Cells) > 0 || row.Fault != nil {
+			rows = append(rows, row)
+		}
+		for len(cells) < row.Number-1 && len(cells) < headerLines {
+			cells = append(cells, nil)
+		}
+		if len(cells) < headerLines {
+			cells = append(cells, row.Cells)
+		}
+		if size += row.Bytes; row.Number >= last && len(rows) > 0 || size > maxRecord {
+			break
+		}
+	}
+	return r.chooseHeader(rows, cells)
+}
+
+func (r *sheetReader) chooseHeader(rows []*workbook.Row, cells [][]string) error {
+	number := r.file.options.HeaderRow
+	switch {
+	case number > 0 && (len(rows) == 0 || rows[0].Number != number):
+		return fmt.Errorf("row %d of the sheet %s is empty, and --header-row says that it is the header%s", number, mapping.Show(r.sheet.Name), r.whereElse())
+	case len(rows) == 0:
+		return io.EOF
+	case number == 0:
+		number = findHeader(cells, r.file.options.Mapping) + 1
+	}
+	i := max(0, slices.IndexFunc(rows, func(row *workbook.Row) bool { return row.Number >= number }))
+	r.header, r.read, r.skipped = rows[i], rows[i+1:], i > 0
+	if f := r.header.Fault; f != nil {
+		return fmt.Errorf("%s: %s", f.Reason, f.Hint)
+	}
+	r.rows.Narrow(len(r.header.Cells), r.read)
+	return nil
+}
+
+// row returns the next row that holds something.
+func (r *sheetReader) row() (*workbook.Row, error) {
+	for {
+		var row *workbook.Row
+		var err error
+		if len(r.read) > 0 {
+			row, r.read = r.read[0], r.read[1:]
+		} else if row, err = r.rows.Next(); err != nil {
 			return nil, err
 		}
-		for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
-			cells = cells[:len(cells)-1]
-		}
-		if len(cells) > 0 {
-			return cells, nil
+		r.lastLine = row.Number
+		if row.Trim(); len(row.Cells) > 0 || row.Fault != nil {
+			return row, nil
 		}
 	}
-	if err := r.rows.Error(); err != nil {
-		return nil, err
-	}
-	return nil, io.EOF
 }
 
 func (r *sheetReader) next(rec *mapping.Record) error {
-	cells, err := r.row()
-	*rec = mapping.Record{Line: r.line}
+	row, err := r.row()
+	*rec = mapping.Record{Line: r.lastLine}
 	if err != nil {
 		return err
 	}
-	width := len(r.file.header)
-	if len(cells) > width {
+	if rec.Fault = row.Fault; rec.Fault != nil {
+		rec.Fault.Field = mapping.ColumnName(r.file.header, row.FaultAt)
+	}
+	width, n := len(r.file.header), len(row.Cells)
+	if n > width && rec.Fault == nil {
 		rec.Fault = &mapping.Fault{
-			Field:  fmt.Sprintf("column %d", len(cells)),
-			Reason: fmt.Sprintf("%s stands in a column without a heading", mapping.Show(cells[len(cells)-1])),
+			Field:  fmt.Sprintf("column %d", row.Last+1),
+			Reason: fmt.Sprintf("%s stands in a column without a heading", mapping.Show(row.Cells[n-1])),
 			Hint:   "give the column a heading, or empty the cell",
 		}
 	}
-	rec.Cells = append(cells, make([]string, max(0, width-len(cells)))...)
+	for len(row.Cells) < width {
+		row.Cells = append(row.Cells, "")
+	}
+	for row.Numbers != nil && len(row.Numbers) < len(row.Cells) {
+		row.Numbers = append(row.Numbers, false)
+	}
+	rec.Cells, rec.Numbers = row.Cells, row.Numbers
 	r.file.finish(rec)
 	return nil
 }

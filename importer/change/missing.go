@@ -100,15 +100,22 @@ func (c *Census) Spare(o *contact.Outcome) {
 		return
 	}
 	ids := o.Row.Profile.ContactIDs
-	if len(ids) == 0 {
+	if len(ids)+len(o.Row.Former) == 0 {
 		c.nameless++
 	}
-	for _, id := range ids {
-		if c.spared == nil {
-			c.spared = make(map[contact.Key]struct{})
-		}
-		c.spared[contact.KeyOf([]string{id})] = struct{}{}
+	for _, id := range slices.Concat(ids, o.Row.Former) {
+		c.spare(contact.KeyOf([]string{id}))
 	}
+	if o.Row.Former != nil { // it may be known by these alone
+		c.spare(contact.KeyOf(o.Row.Former))
+	}
+}
+
+func (c *Census) spare(k contact.Key) {
+	if c.spared == nil {
+		c.spared = make(map[contact.Key]struct{})
+	}
+	c.spared[k] = struct{}{}
 }
 
 // Count walks through the state and counts what is known and what of it is missing
@@ -146,16 +153,18 @@ func (c *Census) each(f func(missing []Entry, known int) error) error {
 		// What is deactivated already is no part of it, unless it is to be deleted.
 		entries = slices.DeleteFunc(entries, func(n Entry) bool { return n.Inactive && c.Mirror.Missing == MissingDeactivate })
 		known := len(entries)
-		missing := slices.DeleteFunc(entries, func(n Entry) bool { return c.Keys.Seen(n.Key) || slices.ContainsFunc(n.ContactIDs, c.isSpared) })
+		missing := slices.DeleteFunc(entries, func(n Entry) bool { return c.Keys.Holds(n.Key, n.ContactIDs) || c.isSpared(n) })
 		if err := f(missing, known); err != nil {
 			return err
 		}
 	}
 }
 
-// isSpared tells whether a contact id stands in a row that is not in, or that is
-// left out.
-func (c *Census) isSpared(contactID string) bool {
-	_, ok := c.spared[contact.KeyOf([]string{contactID})]
-	return ok || c.Keys.LeftOut(contactID)
+// isSpared tells whether a contact is that of a row that is not in.
+func (c *Census) isSpared(n Entry) bool {
+	_, spared := c.spared[n.Key]
+	return spared || slices.ContainsFunc(n.ContactIDs, func(id string) bool {
+		_, spared := c.spared[contact.KeyOf([]string{id})]
+		return spared
+	})
 }

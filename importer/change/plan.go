@@ -82,6 +82,10 @@ type Plan struct {
 	Requests int64 `json:"requests"`
 	// Blocked is why nothing would be removed; nil where that is not so.
 	Blocked *GuardError `json:"-"`
+	// DuplicatesDiffer is as in a contact.Summary.
+	DuplicatesDiffer int64 `json:"duplicates_differ"`
+	// Remarks are what a person should know of rows that would go in.
+	Remarks *contact.Remarks `json:"-"`
 	// Invalids are why rows would be refused.
 	Invalids contact.FailureGroups `json:"-"`
 }
@@ -91,7 +95,8 @@ type Plan struct {
 // Memory grows with the keys only. The error is that of the input, of ctx, of the
 // state or of Each; the plan is then of the rows until there.
 func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, error) {
-	p := &planner{PlanOptions: o, plan: &Plan{}, identity: contact.NewIdentity(o.Keys, o.Duplicates), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys}}
+	plan := &Plan{Remarks: &contact.Remarks{}}
+	p := &planner{PlanOptions: o, plan: plan, identity: contact.NewIdentity(o.Keys, o.Duplicates, plan.Remarks), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys}}
 	for row, err := range rows {
 		bad, invalid := errors.AsType[*contact.RowError](err)
 		if err != nil && !invalid {
@@ -105,7 +110,8 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 			err = p.invalid(contact.OutcomeOf(bad))
 		case row.LeftOut:
 			if p.Mirror != nil {
-				p.Keys.LeaveOut(row.Profile.ContactIDs)
+				p.Keys.Keep(row.Profile.ContactIDs)
+				p.Keys.KeepFormer(&row)
 			}
 		default:
 			err = p.row(&row)
@@ -117,6 +123,7 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 	if err := p.missing(); err != nil {
 		return p.plan, err
 	}
+	plan.DuplicatesDiffer = plan.Remarks.Of(contact.Differ).Count
 	p.plan.Requests = p.plan.Create + 2*p.plan.Patch + 2*p.plan.Touch + p.plan.LookUp + p.plan.Deactivate + p.plan.Delete
 	return p.plan, nil
 }
@@ -161,6 +168,9 @@ func (p *planner) row(row *contact.Row) error {
 		return p.add(r, ActNothing, o.Status, &p.plan.Duplicate)
 	}
 	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
+	if err := Recognize(row, p.Keys, p.State); err != nil {
+		return err
+	}
 	status := p.Keys.Status(row.Key)
 	if status == contact.InDoubt || status == contact.Unknown {
 		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookUp)

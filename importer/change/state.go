@@ -67,3 +67,27 @@ func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry,
 	entry, known, err := s.Entry(row.Key)
 	return Compare(entry, known, row.Digest, time.Now(), refreshAfter), entry, err
 }
+
+// Recognize gives a row the key that it had by the rule before contact.IDRule, where
+// the journal or the state knows the contact by that one and not by the other.
+func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
+	if row.Former == nil {
+		return nil
+	}
+	former := contact.KeyOf(row.Former)
+	known := func(k contact.Key) (bool, error) {
+		if keys.Status(k) != 0 || state == nil {
+			return keys.Status(k) != 0, nil
+		}
+		_, known, err := state.Entry(k)
+		return known, err
+	}
+	if now, err := known(row.Key); now || err != nil {
+		return err
+	}
+	was, err := known(former)
+	if was {
+		row.Key = former
+	}
+	return err
+}

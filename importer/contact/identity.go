@@ -3,6 +3,7 @@ package contact
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 
 	"importer/internal/words"
 )
@@ -55,31 +56,48 @@ func Expect(rows Rows, keys *Keys) (read, requests int64, err error) {
 // An Identity tells rows of the same contact apart from others. It has one owner,
 // the feeder.
 type Identity struct {
-	keys   *Keys
-	policy Duplicates
+	keys    *Keys
+	policy  Duplicates
+	remarks *Remarks
 	// shared are the single contact ids of rows that have several.
 	shared *Keys
+	twins  twins
 }
 
-// NewIdentity returns the judge of one input; keys are those of the report.
-func NewIdentity(keys *Keys, policy Duplicates) *Identity {
-	return &Identity{keys: keys, policy: policy, shared: NewKeys()}
+// NewIdentity returns the judge of one input; keys are those of the report, and it
+// makes its remarks about rows that go in or repeat another one.
+func NewIdentity(keys *Keys, policy Duplicates, remarks *Remarks) *Identity {
+	return &Identity{keys: keys, policy: policy, remarks: remarks, shared: NewKeys(), twins: twins{seed: maphash.MakeSeed()}}
 }
 
 // Admit judges a row by those before it: an outcome where it repeats one, or
 // where it has some contact ids in common with another row, but not all.
 func (d *Identity) Admit(row *Row) *Outcome {
+	d.keys.KeepFormer(row)
 	if d.policy == LastWins {
 		if last, number := d.keys.Place(row.Key); number != row.Number {
-			return &Outcome{Row: *row, Status: Duplicate, First: last}
+			return d.duplicate(row, last)
 		}
 	} else if first, again := d.keys.See(row.Key, row); again {
 		if d.policy == NoneTwice {
 			return d.refuse(row, first, "has the same contact ids as this row", "keep one of the two rows")
 		}
-		return &Outcome{Row: *row, Status: Duplicate, First: first}
+		return d.duplicate(row, first)
 	}
-	return d.overlap(row)
+	if o := d.overlap(row); o != nil {
+		return o
+	}
+	d.findTwin(row)
+	return nil
+}
+
+// duplicate is the outcome of a row that repeats the one at a place.
+func (d *Identity) duplicate(row *Row, first Place) *Outcome {
+	o := &Outcome{Row: *row, Status: Duplicate, First: first, Differs: d.keys.SaysOther(row)}
+	if o.Differs {
+		d.remarks.add(Differ, row, first)
+	}
+	return o
 }
 
 // overlap finds a row that has some of this row's contact ids. Two profiles that

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"cmp"
+	"encoding/binary"
 	"iter"
 	"slices"
 )
@@ -10,13 +11,14 @@ import (
 // it, and where it was seen in this input. It has one owner at a time: the
 // report while it replays its file, then the feeder of the run.
 //
-// A key takes 35 to 57 bytes.
+// A key takes 36 to 62 bytes.
 type Keys struct {
 	known map[Key]entry
 	// sources are those of the rows that were seen, in the order of the input.
 	sources []keySource
-	// leftOut are the contact ids of rows that the mapping leaves out, each as a key.
-	leftOut map[Key]struct{}
+	// kept are contact ids that this input holds although no row of it has them as its
+	// key, each as a key, and keys that rows had by an earlier rule.
+	kept map[Key]struct{}
 }
 
 type keySource struct {
@@ -24,10 +26,11 @@ type keySource struct {
 	first int64 // number of the first row that was seen in it
 }
 
-// An entry is what is known of one key, in the bits of one word so that a map of
-// them stays small: from the top, 4 of Status, 30 of the number of a row in the
-// input, which is 0 where the key was not seen in it, and 30 of its line.
-type entry uint64
+// An entry is what is known of one key, in few bytes so that a map of them stays
+// small: a word, and two bytes of what the row that was seen says of its contact. The
+// word is, from the top, 4 bits of Status, 30 of the number of a row in the input,
+// which is 0 where the key was not seen in it, and 30 of its line.
+type entry [10]byte
 
 const entryBits = 30 // of a number and of a line
 
@@ -37,17 +40,29 @@ const MaxRows = 1<<entryBits - 1
 // A Status must fit into its bits.
 const _ = uint(0xf - statuses)
 
-func (e entry) status() Status { return Status(e >> (2 * entryBits)) }
-func (e entry) number() int64  { return int64(e >> entryBits & MaxRows) }
-func (e entry) line() int      { return int(e & MaxRows) }
+func (e entry) word() uint64   { return binary.LittleEndian.Uint64(e[:]) }
+func (e entry) status() Status { return Status(e.word() >> (2 * entryBits)) }
+func (e entry) number() int64  { return int64(e.word() >> entryBits & MaxRows) }
+func (e entry) line() int      { return int(e.word() & MaxRows) }
 
 func (e entry) withStatus(s Status) entry {
-	return entry(s)<<(2*entryBits) | e&(1<<(2*entryBits)-1)
+	binary.LittleEndian.PutUint64(e[:], uint64(s)<<(2*entryBits)|e.word()&(1<<(2*entryBits)-1))
+	return e
 }
 
 // seenAt notes a row. A line beyond what fits is told as the last one that does.
 func (e entry) seenAt(row *Row) entry {
-	return entry(e.status())<<(2*entryBits) | entry(row.Number)<<entryBits | entry(min(row.Line, MaxRows))
+	binary.LittleEndian.PutUint64(e[:], uint64(e.status())<<(2*entryBits)|uint64(row.Number)<<entryBits|uint64(min(row.Line, MaxRows)))
+	says := row.says()
+	copy(e[8:], says[:])
+	return e
+}
+
+// saysOther tells whether a row says something else of its contact than the one that
+// was seen. Of 65,536 that do, one is missed.
+func (e entry) saysOther(row *Row) bool {
+	says := row.says()
+	return [2]byte(e[8:]) != [2]byte(says[:])
 }
 
 // NewKeys returns an empty table.
@@ -91,12 +106,16 @@ func (k *Keys) Doubtful() iter.Seq[Key] {
 // See notes that a row of this input has a key. Where an earlier row had it, the
 // place of the first one is returned, and true. The rows come in their order.
 func (k *Keys) See(key Key, row *Row) (Place, bool) {
-	if e := k.known[key]; e.number() > 0 {
-		return k.place(e), true
+	if at, number := k.Place(key); number > 0 {
+		return at, true
 	}
 	k.SeeLast(key, row)
 	return Place{}, false
 }
+
+// SaysOther tells whether the row that was seen with the key of this one says
+// something else about the contact.
+func (k *Keys) SaysOther(row *Row) bool { return k.known[row.Key].saysOther(row) }
 
 // SeeLast notes that a row of this input has a key, and forgets which one had it
 // before.
@@ -120,20 +139,38 @@ func (k *Keys) Place(key Key) (at Place, number int64) {
 	return k.place(e), e.number()
 }
 
-// LeaveOut notes the contact ids of a row of this input that the mapping leaves out.
-func (k *Keys) LeaveOut(contactIDs []string) {
-	if k.leftOut == nil {
-		k.leftOut = make(map[Key]struct{})
-	}
+// Keep notes contact ids that this input holds, and that are no row's that can go in:
+// those of a row that the mapping leaves out, or that is refused.
+func (k *Keys) Keep(contactIDs []string) {
 	for _, id := range contactIDs {
-		k.leftOut[KeyOf([]string{id})] = struct{}{}
+		k.keep(KeyOf([]string{id}))
 	}
 }
 
-// LeftOut tells whether a row that was left out has a contact id.
-func (k *Keys) LeftOut(contactID string) bool {
-	_, is := k.leftOut[KeyOf([]string{contactID})]
-	return is
+// KeepFormer notes the key that a row had by an earlier rule.
+func (k *Keys) KeepFormer(row *Row) {
+	if row.Former != nil {
+		k.keep(KeyOf(row.Former))
+	}
+}
+
+func (k *Keys) keep(key Key) {
+	if k.kept == nil {
+		k.kept = make(map[Key]struct{})
+	}
+	k.kept[key] = struct{}{}
+}
+
+// Holds tells whether this input holds a contact that is known by this key and these
+// contact ids: it was seen, or something of it is kept.
+func (k *Keys) Holds(key Key, contactIDs []string) bool {
+	if _, kept := k.kept[key]; kept || k.Seen(key) {
+		return true
+	}
+	return slices.ContainsFunc(contactIDs, func(id string) bool {
+		_, kept := k.kept[KeyOf([]string{id})]
+		return kept
+	})
 }
 
 // place is the place of a key that was seen.

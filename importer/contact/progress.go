@@ -18,6 +18,9 @@ type Progress struct {
 	InFlight   atomic.Int64
 	InDoubt    atomic.Int64
 
+	// Remarks are what a person should know of rows that are in.
+	Remarks Remarks
+
 	trouble atomic.Pointer[APIError]
 }
 

@@ -3,6 +3,7 @@ package contact
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -11,11 +12,14 @@ type Row struct {
 	Source  string   // file name as given; "-" for standard input
 	Line    int      // physical line on which the record starts, from 1
 	Number  int64    // ordinal of the record in the whole input, from 1
-	Key     Key      // KeyOf(Profile.ContactIDs)
+	Key     Key      // KeyOf(Profile.ContactIDs), or of Former where the contact is known by that
 	Digest  Digest   // of the profile, as Profile.Measure makes it
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
+	// are those of its profile, and where rule 1 refused the row because of them.
+	Former []string
 	// LeftOut says that the mapping leaves the row out. It is not counted as read and
 	// nothing is sent for it, but the source holds its contact, which therefore is
 	// not missing. Such a row has no Number, and of the profile at most the contact ids.
@@ -34,9 +38,10 @@ type RowError struct {
 	Line       int   // physical line on which the record starts, from 1
 	Number     int64 // ordinal of the record in the whole input, from 1
 	ContactIDs []string
-	Field      string // field or column at fault; empty where the whole record is
-	Reason     string // what is wrong, for people
-	Hint       string // what to do about it
+	Former     []string // as of a Row
+	Field      string   // field or column at fault; empty where the whole record is
+	Reason     string   // what is wrong, for people
+	Hint       string   // what to do about it
 	Raw        []string
 }
 
@@ -51,4 +56,25 @@ func (e *RowError) Error() string {
 		fmt.Fprintf(&b, " (%s)", e.Hint)
 	}
 	return b.String()
+}
+
+// KnownIDs are the contact ids that a run before this one sent for the row, where one
+// did: those of its key.
+func (r *Row) KnownIDs() []string {
+	if r.Former != nil && r.Key == KeyOf(r.Former) {
+		return r.Former
+	}
+	return r.Profile.ContactIDs
+}
+
+// says is a digest of what the row says about its contact, whatever the order of its
+// contact ids.
+func (r *Row) says() Digest {
+	if slices.IsSorted(r.Profile.ContactIDs) {
+		return r.Digest
+	}
+	p := r.Profile
+	p.ContactIDs = slices.Sorted(slices.Values(p.ContactIDs))
+	digest, _ := p.Measure()
+	return digest
 }

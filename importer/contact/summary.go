@@ -90,6 +90,10 @@ type Summary struct {
 	Duration  Seconds `json:"duration_s"` // of the run
 	Report    string  `json:"report"`     // path as given
 	Rejects   string  `json:"rejects"`    // path; empty where no row was refused
+	LeftOut   int64   `json:"left_out"`   // records that are in no count: of skip_if, a footer, blanks
+	// DuplicatesDiffer are the duplicates that say something else about the contact than
+	// the row that went in.
+	DuplicatesDiffer int64 `json:"duplicates_differ"`
 }
 
 // Seconds is a duration that JSON shows as seconds with three decimals.

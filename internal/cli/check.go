@@ -20,6 +20,7 @@ import (
 	"importer/internal/words"
 	"importer/sink"
 	"importer/sink/journal"
+	"importer/source"
 )
 
 func newCheckCommand(env Env) *cobra.Command {
@@ -50,6 +51,7 @@ The exit code is 3 where rows would be refused.`,
 type checker struct {
 	*session
 	journal *journal.Snapshot
+	ofRows  []source.Notice // what reading the rows gave notice of
 	out     strings.Builder // lines of --verbose, until they are worth a write
 }
 
@@ -68,8 +70,10 @@ func (s *session) check(ctx context.Context) error {
 		fmt.Fprintln(k.display, "importer:", n)
 	}
 	stop := k.display.Start(k.view())
+	told := len(k.input.Notices())
 	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
 	stop()
+	k.ofRows = k.input.Notices()[told:]
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
@@ -210,13 +214,19 @@ func (k *checker) printPlan(p *change.Plan) error {
 	if p.Blocked != nil {
 		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
 	}
-	return k.print(allIn(p), struct {
+	if k.c.JSON {
+		for _, n := range k.ofRows {
+			fmt.Fprintln(k.display, "importer:", n)
+		}
+	}
+	return k.print(allIn(p) && p.DuplicatesDiffer == 0, struct {
 		*change.Plan
+		LeftOut  int64           `json:"left_out"`
 		AtLeast  contact.Seconds `json:"at_least_s"`
 		Blocked  string          `json:"blocked"`
 		Fields   []string        `json:"custom_fields"`
 		Duration contact.Seconds `json:"duration_s"`
-	}{p, contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+	}{p, k.input.Skipped(), contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
@@ -230,6 +240,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		{Name: "duplicate", N: p.Duplicate}, {Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected},
 	})
 	fmt.Fprintf(&b, sink.CountLine+"\n", "rows read", p.Read)
+	sink.WriteCounts(&b, []contact.Count{{Name: "left out", N: k.input.Skipped()}})
 	fmt.Fprintf(&b, sink.CountLine+"  (at least; %v at %s)\n", "requests", p.Requests, least.Round(time.Second), k.rules.rate)
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
@@ -243,6 +254,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		b.WriteString("\nWhat would be refused:\n")
 		contact.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
+	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
 	if blocked != "" {
 		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}

@@ -60,6 +60,7 @@ type importing struct {
 	line      commandLine
 	listing   state.Listing
 	stopWatch func() error
+	told      int // notices of the source that were told when it was opened
 }
 
 func (s *session) importAll(ctx context.Context, line commandLine) error {
@@ -79,9 +80,8 @@ func (i *importing) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, n := range i.input.Notices() {
-		i.log.Info().Str("source", n.Source).Msg(n.Text)
-	}
+	i.logNotices(i.input.Notices())
+	i.told = len(i.input.Notices())
 	i.pacer.Preload(i.report.Sent()) // what earlier runs of this report have sent
 	if err := i.checkSchema(ctx); err != nil {
 		return err
@@ -132,20 +132,52 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 // conclude ends a run that has begun, and says how it ended.
 func (i *importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
 	err = also(err, i.stopWatch())
-	if n := i.input.Skipped(); n > 0 {
-		i.log.Info().Int64("rows", n).Msg("left out by mapping.skip_if, or as rows that hold no contact; they are no part of the accounts")
-	}
 	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
 		i.log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
 	}
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
-	summary.Rejects = strings.Join(rejectFiles, ", ")
+	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
 	summary, err = i.end(summary, also(err, rejectsErr))
-	err = also(err, i.print(summary.Status == contact.Complete && summary.NotIn() == 0, summary, sink.SummaryText(summary, sink.Details{
+	silent := summary.Status == contact.Complete && summary.NotIn() == 0 && summary.DuplicatesDiffer == 0
+	err = also(err, i.print(silent, summary, sink.SummaryText(summary, sink.Details{
 		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+		Remarks: i.remarks(),
 	})))
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.NotIn() == 0, err)
+}
+
+// remarks are what a person should know of rows that went in all the same. Where the
+// summary is one object for a program, the log tells it.
+func (i *importing) remarks() string {
+	var ofRows []source.Notice
+	if all := i.input.Notices(); len(all) > i.told {
+		ofRows = all[i.told:]
+	}
+	text := i.progress.Remarks.Text(i.c.Report.Redact)
+	if i.c.JSON {
+		i.logNotices(ofRows)
+		if text != "" {
+			i.log.Warn().Msg(contact.Printable(strings.TrimSpace(text)))
+		}
+		return ""
+	}
+	return noticeLines(ofRows) + text
+}
+
+func (i *importing) logNotices(notices []source.Notice) {
+	for _, n := range notices {
+		i.log.Info().Str("source", n.Source).Msg(n.Text)
+	}
+}
+
+// noticeLines are notices as a summary shows them.
+func noticeLines(notices []source.Notice) string {
+	var b strings.Builder
+	for _, n := range notices {
+		fmt.Fprintf(&b, "  %s\n", contact.Printable(n.String()))
+	}
+	return b.String()
 }
 
 // forgotten is how many contacts an earlier run left in doubt that are not in the input

@@ -19,9 +19,11 @@ func newInitCommand(env Env) *cobra.Command {
 		Use:   "init FILE…",
 		Short: "Look at a file and write a configuration with a guessed mapping",
 		Long: `Look at the header of a file and a sample of its rows, and write a commented
-configuration with the mapping that fits: the columns of exports from HubSpot,
-Salesforce, Pipedrive, Zoho, Google and Outlook are known. What is a guess is
-marked "unsure".
+configuration with the mapping that fits. The columns of exports from HubSpot,
+Salesforce, Pipedrive, Zoho, Google, Outlook, Thunderbird, LinkedIn, Shopify,
+Mailchimp, Brevo, ActiveCampaign, Klaviyo, Intercom, Constant Contact and Kit are
+known, in English, German, French, Spanish, Italian, Dutch and Portuguese. What is
+a guess is marked "unsure".
 
 The configuration goes to standard output, and into config.yaml where there is
 none yet. Nothing is overwritten.`,

@@ -71,7 +71,36 @@ type answer struct {
 type pass struct {
 	invalid    int64
 	duplicates int64
+	differ     int64 // duplicates that say something else about the contact
+	differing  []Differing
 	groups     contact.FailureGroups
+}
+
+// A Differing duplicate says something else about its contact than the row that went
+// in.
+type Differing struct {
+	Place contact.Place `json:"row"`
+	First contact.Place `json:"first"`
+}
+
+// maxDiffering is how many of them are listed; all are counted.
+const maxDiffering = 10
+
+func (p *pass) duplicate(o *contact.Outcome) {
+	p.duplicates++
+	if !o.Differs {
+		return
+	}
+	p.differ++
+	if len(p.differing) < maxDiffering {
+		p.differing = append(p.differing, Differing{contact.Place{Source: o.Row.Source, Line: o.Row.Line}, o.First})
+	}
+}
+
+// Differing are the duplicates of the last pass over the input that say something else
+// about their contact: how many, and the first of them.
+func (a *Account) Differing() (n int64, first []Differing) {
+	return a.pass().differ, a.pass().differing
 }
 
 // maxDoubts is how many doubtful rows are listed, the latest ones. All are counted.
@@ -167,7 +196,7 @@ func (a *Account) row(o *contact.Outcome) {
 		a.now.groups.Add(o)
 		return
 	case contact.Duplicate:
-		a.now.duplicates++
+		a.now.duplicate(o)
 		return
 	}
 	key, status := o.Row.Key, o.Status

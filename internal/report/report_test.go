@@ -226,6 +226,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	const nothing = `  "failures": [],
+  "duplicates_differ": 0,
   "doubts": null,
   "requests": null,
   "latency_ms": null,

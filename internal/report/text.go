@@ -62,6 +62,12 @@ func (a *Account) WriteText(w io.Writer) error {
 		b.WriteString("\nWhy rows are not in:\n")
 		contact.WriteFailures(&b, failures, 20, true)
 	}
+	if n, first := a.Differing(); n > 0 {
+		fmt.Fprintf(&b, "\nDuplicates that say something else about the contact than the row that went in: %s\n", words.Comma(n))
+		for _, d := range first {
+			fmt.Fprintf(&b, "  %s\n", contact.Printable(d.Place.String()+" and "+d.First.String()))
+		}
+	}
 	if len(a.endings) > 0 {
 		b.WriteString("\nRows in doubt, and how they ended:\n")
 		for _, e := range a.Endings() {
@@ -130,6 +136,8 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		State    string                 `json:"state"`
 		Outcomes map[string]int64       `json:"outcomes"`
 		Failures []failure              `json:"failures"`
+		Differ   int64                  `json:"duplicates_differ"`
+		Differs  []Differing            `json:"differing,omitempty"`
 		Doubts   []Ending               `json:"doubts"`
 		Requests []contact.RequestCount `json:"requests"`
 		Latency  []latencyMS            `json:"latency_ms"`
@@ -138,6 +146,7 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		Report: a.Report, State: a.State(), Outcomes: map[string]int64{}, Failures: []failure{}, Doubts: a.Endings(),
 		Requests: a.Requests(), Runs: a.Runs,
 	}
+	out.Differ, out.Differs = a.Differing()
 	for _, s := range shown {
 		out.Outcomes[strings.ReplaceAll(s.String(), " ", "_")] = a.Count(s.Status)
 	}

@@ -115,6 +115,7 @@ type Row struct {
 	ContactIDs []string         `json:"contactIds,omitempty"`
 	Status     contact.Status   `json:"status"`
 	First      contact.Place    `json:"first,omitzero"`
+	Differs    bool             `json:"differs,omitzero"`
 	ID         string           `json:"_id,omitzero"`
 	Found      bool             `json:"found,omitzero"`
 	Doubt      string           `json:"doubt,omitzero"`
@@ -165,7 +166,7 @@ func rowOf(o *contact.Outcome) *Row {
 		l.Key, l.Digest = o.Row.Key, o.Row.Digest
 	}
 	if o.Status == contact.Duplicate {
-		l.First = o.First
+		l.First, l.Differs = o.First, o.Differs
 	}
 	return l
 }
@@ -176,7 +177,7 @@ func (l *Row) Outcome() *contact.Outcome {
 		Row: contact.Row{
 			Source: l.Source, Line: l.Line, Number: l.Number, Key: l.Key, Digest: l.Digest, Profile: contact.Profile{ContactIDs: l.ContactIDs},
 		},
-		Status: l.Status, ID: l.ID, Found: l.Found, First: l.First, Failure: l.Error, Doubt: l.Doubt, Attempts: l.Attempts, Reads: l.Reads,
+		Status: l.Status, ID: l.ID, Found: l.Found, First: l.First, Differs: l.Differs, Failure: l.Error, Doubt: l.Doubt, Attempts: l.Attempts, Reads: l.Reads,
 		Touched: l.Touched, Undone: l.Undone, Changed: l.Changed.Time, Previous: (*contact.Profile)(l.Previous), At: l.At.Time,
 	}
 }

@@ -2,68 +2,30 @@ package mapping
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nyaruka/phonenumbers"
+	"importer/source/mapping/dates"
 )
 
-// namedLayouts are dates that are numbers.
-var namedLayouts = map[string]func(n float64) time.Time{
-	"excel": func(days float64) time.Time { // since 1899-12-30, as spreadsheets count them
-		const to1970, secondsPerDay = 25569, 24 * 60 * 60
-		return time.Unix(int64(math.Round((days-to1970)*secondsPerDay)), 0)
-	},
-	"unix":    func(seconds float64) time.Time { return time.Unix(int64(seconds), 0) },
-	"unix_ms": func(ms float64) time.Time { return time.UnixMilli(int64(ms)) },
-}
-
-// The usual layouts of a date, where the mapping names none.
-var isoLayouts = []string{time.DateOnly, time.RFC3339, time.DateTime, "2006-01-02T15:04:05"}
-
-var layoutTokens = strings.NewReplacer(
-	"YYYY", "2006", "YY", "06", "MMMM", "January", "MMM", "Jan", "MM", "01", "M", "1",
-	"DD", "02", "D", "2", "HH", "15", "hh", "03", "mm", "04", "ss", "05", "AM", "PM", "PM", "PM")
-
-// goLayout turns a pattern such as DD.MM.YYYY into a layout of the package time,
-// to read dates by.
-func goLayout(pattern string) (string, error) {
-	if namedLayouts[pattern] != nil {
-		return pattern, nil
-	}
-	layout := layoutTokens.Replace(pattern)
-	// A pattern that does not give back its own date is not one.
-	day := time.Date(2011, time.December, 13, 0, 0, 0, 0, time.UTC)
-	if t, err := time.Parse(layout, day.Format(layout)); err != nil || !t.Equal(day) || strings.Contains(pattern, "2006") {
-		return "", fmt.Errorf("is %q; want a pattern of YYYY or YY, MM or M, DD or D and, where there is a time, HH, mm and ss, such as DD.MM.YYYY, or one of excel, unix and unix_ms", pattern)
-	}
-	return layout, nil
-}
-
-// outputLayout is a pattern to write dates by. It may leave parts of the date out.
-func outputLayout(pattern string) (string, error) {
-	layout := layoutTokens.Replace(pattern)
-	if layout == pattern || namedLayouts[pattern] != nil {
-		return "", fmt.Errorf("is %q; want a pattern such as DD.MM.YYYY", pattern)
-	}
-	return layout, nil
-}
-
-func dateOf(s string, o *options) (time.Time, *Fault) {
-	layouts := o.layouts
-	if len(layouts) == 0 {
-		layouts = isoLayouts
-	}
-	for _, layout := range layouts {
-		if read := namedLayouts[layout]; read != nil {
-			if t, ok := numberedDate(s, read); ok {
-				return t, nil
-			}
-		} else if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
+// dateOf reads a date by the layouts of the mapping, or without any one that can be
+// read in one way only. A workbook, and JSON, may hold it as a number.
+func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
+	t, short, ok := dates.ByLayout(s, o.layouts)
+	if len(o.layouts) == 0 {
+		t, short, ok = dates.Plain(s)
+		if !ok && isNumber {
+			t, ok = dates.Number(s, "excel")
 		}
+	}
+	if ok && o.past {
+		t, ok = dates.LastPast(t, short)
+		if !ok {
+			return t, &Fault{Reason: fmt.Sprintf("%s lies in the future", Show(s)), Hint: "correct the date, or its layouts in the mapping"}
+		}
+	}
+	if ok {
+		return t, nil
 	}
 	hint := "correct the date, or add its pattern to layouts in the mapping"
 	if len(o.layouts) == 0 {
@@ -72,31 +34,55 @@ func dateOf(s string, o *options) (time.Time, *Fault) {
 	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
 }
 
-// noDate reports what programs write where there is no date, such as 0/0/00 or
-// 0000-00-00.
-func noDate(s string) bool {
-	return strings.Trim(s, "0/.- ") == "" && strings.Contains(s, "0")
+// birthdayOf reads a birthday. The reason of its fault does not quote the value: it is
+// told of many rows at once.
+func birthdayOf(s string, isNumber bool, o *options) (string, *Fault) {
+	t, why := dates.Birthday(s, isNumber, o.layouts, o.forms)
+	if why != "" {
+		return "", &Fault{Reason: why, Hint: "write it as 1984-02-29, or name its pattern in layouts in the mapping, such as D/M/YYYY"}
+	}
+	return t.Format(o.layout), nil
 }
 
-// numberedDate reads a date that is a number, from the years 1 to 9999.
-func numberedDate(s string, read func(float64) time.Time) (time.Time, bool) {
-	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(n) || math.Abs(n) > 1e14 { // days of which still fit in seconds
-		return time.Time{}, false
+// sampleRows is how many of the first rows of a file a plan looks at.
+const sampleRows = 1000
+
+// WantsSample tells whether the plan has something to learn from the first rows.
+func (p *Plan) WantsSample() bool {
+	for _, o := range p.fields {
+		if o.kind == birthday {
+			return true
+		}
 	}
-	t := read(n).UTC()
-	return t, t.Year() >= 1 && t.Year() <= 9999
+	return false
 }
 
-// phoneOf writes a phone number in E.164, such as +493012345678.
-func phoneOf(s string, o *options) (string, *Fault) {
-	n, err := phonenumbers.Parse(s, o.region)
-	if err == nil && phonenumbers.IsPossibleNumber(n) {
-		return phonenumbers.Format(n, phonenumbers.E164), nil
+// Sample lets the plan see the first rows of its file, to learn how the birthdays in it
+// are written. It stops at the first error of next, whatever it is: who reads the rows
+// meets it again.
+func (p *Plan) Sample(next func(*Record) error, nullValues []string) {
+	m := NewMapper("", p, nullValues)
+	samples := make(map[*output]*dates.Sample)
+	var rec Record
+	for n := 0; n < sampleRows && next(&rec) == nil; n++ {
+		if rec.Fault != nil || m.takeApart(&rec) != nil || m.exact {
+			continue
+		}
+		for _, o := range p.fields {
+			if o.kind != birthday {
+				continue
+			}
+			cells, f := m.filled(o, false)
+			if f != nil || len(cells) == 0 {
+				continue
+			}
+			if samples[o] == nil {
+				samples[o] = new(dates.Sample)
+			}
+			samples[o].Add(strings.TrimSpace(cells[0].text))
+		}
 	}
-	hint := "correct the number, or leave the field empty"
-	if o.region == "" && !strings.HasPrefix(s, "+") {
-		hint = "write it with + and the country code, or name the country in region in the mapping"
+	for o, d := range samples {
+		o.forms = d.Forms()
 	}
-	return "", &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: hint}
 }

@@ -1,43 +1,68 @@
 package mapping
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/nyaruka/phonenumbers"
+
+	"importer/source/mapping/dates"
+	"importer/source/mapping/region"
 )
 
-// guessed are the targets that a guess looks for columns for, in the order of its
+// guessed are the fields that a guess looks for columns for, in the order of its
 // answer.
-var guessed = []string{"firstname", "lastname", "email", "mobile", "phone", "birthday", "gender", "location", "profilepic", "tasks",
+var guessed = []string{"firstname", "lastname", "email", "birthday", "gender", "location", "profilepic", "tasks",
 	"accepted_gdpr", "prevent_data_collection", "age"}
 
-// recordIDs identify a record of the CRM: no channel knows a contact by them.
-var recordIDs = []string{"id", "recordid", "recordidcontact", "contactid", "personid", "leadid", "customerid"}
-
-var fullNames = []string{"name", "fullname", "personname", "contactname", "displayname", "fileas"}
-
 // notes are texts that could become memories.
-var notes = []string{"notes", "note", "description", "comments", "personnotes", "bemerkung", "notizen"}
+var notes = strings.Fields("notes note description comments comment personnotes bemerkung bemerkungen notizen remarques notas note opmerkingen")
+
+// nullWords are what programs write where there is nothing, in these spellings: Null
+// and Nan are names of people.
+var nullWords = []string{"NULL", "null", "(null)", "<null>", "[null]", `\N`, "N/A", "n/a", "N/a", "n.a.", "N.A.", "#N/A", "NONE", "None", "none",
+	"nil", "NaN", "nan", "undefined", "-", "--", "–", "—"}
 
 // A Sample is what a guess is based on: the columns of a file and what stands in
 // its first rows.
 type Sample struct {
-	Name      string   // of the file
-	Paths     []string // of the source, as they were given
-	Format    string   // of the source
-	Delimiter rune     // of CSV
-	Encoding  string   // of CSV; empty where only ASCII was seen
-	JSON      bool     // the columns are the members of objects
+	Name       string   // of the file
+	Paths      []string // of the source, as they were given
+	Format     string   // of the source
+	Delimiter  rune     // of CSV
+	Encoding   string   // of CSV; empty where only ASCII was seen
+	Sheet      string   // of a workbook, as it was given
+	HeaderRow  int      // as it was given; 0: none was
+	NullValues []string // as they were given
+	JSON       bool     // the columns are the members of objects
+	Complete   bool     // it holds all rows of the file
 
 	Columns []string
-	values  map[int][]string // by column: what is not empty
+	index   map[string]int // of JSON: the columns by name
+	values  map[int][]sampleValue
+	nulls   []sampleValue // each word that stands for nothing, where it stood first
 	rows    int
+	bytes   int
 }
 
-// Full tells whether it holds as many rows as a guess needs.
-func (s *Sample) Full() bool { return s.rows >= 1000 }
+// A sampleValue is what stands in a column, and where.
+type sampleValue struct {
+	text   string
+	number bool // a workbook, or JSON, has a number there
+	line   int
+	row    int // from 0
+}
+
+// Bounds of a sample. A longer value is cut.
+const (
+	maxSampleRows  = 1000
+	maxSampleBytes = 8 << 20
+	maxSampleValue = 1 << 10
+)
+
+// Full tells whether it holds as much as a guess needs.
+func (s *Sample) Full() bool { return s.rows >= maxSampleRows || s.bytes >= maxSampleBytes }
 
 // Add adds a record. One that cannot be read is left out.
 func (s *Sample) Add(rec *Record) {
@@ -45,90 +70,169 @@ func (s *Sample) Add(rec *Record) {
 	case rec.Fault != nil, s.JSON && (rec.JSON.Kind() != '{' || !rec.JSON.IsValid()):
 		return
 	case s.JSON:
-		s.addObject("", rec.JSON)
+		s.addObject("", rec.JSON, rec.Line)
 	}
-	for i, cell := range rec.Cells {
-		s.addValue(i, cell)
+	for i, text := range rec.Cells {
+		s.addValue(i, sampleValue{text, rec.Numbers != nil && rec.Numbers[i], rec.Line, s.rows})
 	}
 	s.rows++
 }
 
-func (s *Sample) addObject(prefix string, object jsontext.Value) {
+func (s *Sample) addObject(prefix string, object jsontext.Value, line int) {
+	if s.index == nil {
+		s.index = make(map[string]int)
+	}
 	for m := range members(object) {
 		name := prefix + m.name
-		if m.kind == '{' {
-			s.addObject(name+".", m.json())
+		if m.kind == '{' && strings.Count(name, ".") < 10 {
+			s.addObject(name+".", m.json(), line)
 			continue
 		}
-		i := slices.Index(s.Columns, name)
-		if i < 0 {
+		i, ok := s.index[name]
+		if !ok {
 			if i = len(s.Columns); i >= MaxColumns {
 				continue
 			}
 			s.Columns = append(s.Columns, name)
+			s.index[name] = i
 		}
 		if m.kind != 'n' {
-			s.addValue(i, m.text)
+			s.addValue(i, sampleValue{m.text, m.kind == '0', line, s.rows})
 		}
 	}
 }
 
-func (s *Sample) addValue(column int, value string) {
+func (s *Sample) addValue(column int, v sampleValue) {
 	if s.values == nil {
-		s.values = make(map[int][]string)
+		s.values = make(map[int][]sampleValue)
 	}
-	if value = strings.TrimSpace(value); value != "" {
-		s.values[column] = append(s.values[column], value)
+	v.text = strings.TrimSpace(v.text)
+	switch {
+	case v.text == "":
+	case slices.Contains(nullWords, v.text) || slices.Contains(s.NullValues, v.text):
+		if !slices.ContainsFunc(s.nulls, func(n sampleValue) bool { return n.text == v.text }) {
+			s.nulls = append(s.nulls, v)
+		}
+	default:
+		if len(v.text) > maxSampleValue {
+			v.text = strings.ToValidUTF8(v.text[:maxSampleValue], "")
+		}
+		s.values[column] = append(s.values[column], v)
+		s.bytes += len(v.text) + 50
 	}
 }
 
 // A guesser guesses what the columns of a sample are for.
 type guesser struct {
 	*Sample
-	used   map[int]bool
-	region string
+	goals     []goal // by column; those that go nowhere have the target -1
+	plain     []string
+	used      map[int]bool
+	language  region.Language
+	region    string
+	regionWhy string // or why there is none
 }
 
-func (g *guesser) find(field string) []int {
-	t := targets[byName[plainName(field)]]
+func newGuesser(s *Sample) *guesser {
+	g := &guesser{Sample: s, used: make(map[int]bool)}
+	lastPart := func(column string) string { // that of a dotted name is the name of the member
+		if s.JSON {
+			column = column[strings.LastIndexByte(column, '.')+1:]
+		}
+		return column
+	}
+	var parts []string
+	for _, column := range s.Columns {
+		parts = append(parts, lastPart(column))
+	}
+	has := namesIn(slices.Concat(s.Columns, parts))
+	for i, column := range s.Columns {
+		to, ok := goalOf(column, has)
+		if !ok {
+			to, ok = goalOf(parts[i], has)
+		}
+		if !ok || strings.HasPrefix(column, "_") {
+			to.target = -1
+		}
+		g.goals, g.plain = append(g.goals, to), append(g.plain, plainName(parts[i]))
+	}
+	g.language = region.LanguageOf(g.plain)
+	g.guessRegion()
+	return g
+}
+
+// find are the columns of a target that are not used yet, those with the best names
+// first.
+func (g *guesser) find(target int) []int {
 	var found []int
-	for _, name := range slices.Concat([]string{plainName(field)}, t.names, t.exports) {
-		for i, column := range g.Columns {
-			// The last part of a dotted name is the name of the member.
-			last := column[strings.LastIndexByte(column, '.')+1:]
-			if !g.used[i] && !strings.HasPrefix(column, "_") && (plainName(column) == name || g.JSON && plainName(last) == name) && !slices.Contains(found, i) {
-				found = append(found, i)
-			}
+	for i, to := range g.goals {
+		if to.target == target && !g.used[i] {
+			found = append(found, i)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(g.goals[a].rank, g.goals[b].rank) })
 	return found
 }
 
-// guessRegion takes the country that most numbers with a country code have.
+// guessRegion lets the first numbers vote for their country.
 func (g *guesser) guessRegion() {
-	votes := make(map[string]int)
-	for _, i := range slices.Concat(g.find("mobile"), g.find("phone")) {
+	var numbers []string
+	for _, i := range slices.Concat(g.find(toMobile), g.find(toPhone)) {
 		for _, v := range g.values[i] {
-			if n, err := phonenumbers.Parse(v, ""); err == nil {
-				votes[phonenumbers.GetRegionCodeForCountryCode(int(n.GetCountryCode()))]++
+			if len(numbers) < region.MaxNumbers && isNumber(v.text) {
+				numbers = append(numbers, v.text)
 			}
 		}
 	}
-	for region, n := range votes {
-		if n > votes[g.region] || n == votes[g.region] && region < g.region {
-			g.region = region
-		}
-	}
+	g.region, g.regionWhy = region.Vote(numbers, g.language.Regions)
 }
 
-func (g *guesser) fit(column int, k kind, o options) bool {
-	for _, v := range g.values[column] {
-		if k == date && noDate(v) {
-			continue
-		}
-		if _, f := valueOf(cell{text: v}, k, &o, ""); f != nil {
-			return false
+// isNumber tells whether a text would do as a phone number, by name.
+func isNumber(s string) bool {
+	_, f := oneOf(s, plainPhone, &options{})
+	return f == nil
+}
+
+// ownNumbers tells whether each number is that of one row, as far as it can be known:
+// then people can be known by it beside their address.
+func (g *guesser) ownNumbers(columns []int) bool {
+	owner := make(map[string]int)
+	for _, i := range columns {
+		for _, v := range g.values[i] {
+			number, f := oneOf(v.text, phone, &options{region: g.region, asIs: true})
+			if row, ok := owner[number]; f == nil && ok && row != v.row {
+				return false
+			}
+			owner[number] = v.row
 		}
 	}
-	return true
+	return g.Complete
+}
+
+// withoutAny counts the rows that have nothing in several columns.
+func (g *guesser) withoutAny(columns []int) int {
+	rows := make(map[int]bool)
+	for _, i := range columns {
+		for _, v := range g.values[i] {
+			rows[v.row] = true
+		}
+	}
+	return g.rows - len(rows)
+}
+
+// misfits are the values of a column that are not of a kind.
+func (g *guesser) misfits(column int, k kind, o options) (bad []sampleValue) {
+	for _, v := range g.values[column] {
+		c := cell{text: v.text}
+		if v.number {
+			c.kind = '0'
+		}
+		if k == birthday && dates.None(v.text) {
+			continue
+		}
+		if _, f := valueOf(c, k, &o, ""); f != nil {
+			bad = append(bad, v)
+		}
+	}
+	return bad
 }

@@ -1,15 +1,18 @@
 package mapping
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
 	"time"
+	"unicode"
 
-	"importer/importer/contact"
 	"importer/internal/words"
+	"importer/source/mapping/dates"
 )
 
 //go:embed guess.yaml.tmpl
@@ -20,8 +23,7 @@ var guessTemplate = template.Must(template.New("").Parse(guessText))
 // Guess writes the sections source and mapping of a configuration for a sample, in
 // YAML with comments. What it is not sure about is marked "unsure".
 func Guess(s *Sample) (string, error) {
-	g := &guesser{Sample: s, used: make(map[int]bool)}
-	g.guessRegion()
+	g := newGuesser(s)
 	found := ""
 	if s.Delimiter != 0 {
 		found = fmt.Sprintf("the delimiter %q", s.Delimiter)
@@ -29,28 +31,63 @@ func Guess(s *Sample) (string, error) {
 			found += " and the encoding " + s.Encoding
 		}
 	}
+	sheet := ""
+	if s.Sheet != "" {
+		sheet = quoteYAML(s.Sheet)
+	}
+	nulls := slices.Clone(s.NullValues)
+	for _, n := range s.nulls {
+		if !slices.Contains(nulls, n.text) {
+			nulls = append(nulls, n.text)
+		}
+	}
 	// Each takes columns, and those behind it get what is left.
-	ids, fields, memories := g.contactIDs(), g.fields(), g.memories()
+	ids, others := g.contactIDs()
+	fields, memories := g.fields(), g.memories()
 	leftOut, empty := g.leftOut()
 	var b strings.Builder
 	err := guessTemplate.Execute(&b, map[string]any{
-		"Name": s.Name, "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
+		"Name": quoteYAML(s.Name), "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
+		"Sheet": sheet, "HeaderRow": s.HeaderRow, "Nulls": quoteYAML(nulls...), "FoundNulls": places(s.nulls),
 		"APIShape": s.JSON && slices.Contains(s.Columns, "contactIds") &&
 			slices.ContainsFunc(s.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }),
-		"Region": g.region, "ContactIDs": ids, "Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
+		"Region": g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
+		"Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
 	})
 	return b.String(), err
 }
 
+// quoteYAML writes texts from outside, such as names of columns and files: in double
+// quotes, with everything escaped that is not printable, so that no text can be taken
+// for anything else. Expressions read the same form.
 func quoteYAML(texts ...string) string {
 	quoted := make([]string, len(texts))
 	for i, s := range texts {
-		quoted[i] = string(contact.StringValue(s))
+		var b strings.Builder
+		for _, r := range s {
+			switch {
+			case r == '"' || r == '\\':
+				b.WriteString(`\` + string(r))
+			case unicode.IsPrint(r):
+				b.WriteRune(r)
+			case r > 0xFFFF:
+				fmt.Fprintf(&b, `\U%08X`, r)
+			default:
+				fmt.Fprintf(&b, `\u%04X`, r)
+			}
+		}
+		quoted[i] = `"` + b.String() + `"`
 	}
 	return strings.Join(quoted, ", ")
 }
 
-func (g *guesser) name(column int) string { return quoteYAML(g.Columns[column]) }
+// name is what a mapping calls a column, in quotes.
+func (g *guesser) name(column int) string {
+	if g.JSON {
+		return quoteYAML(g.Columns[column])
+	}
+	return quoteYAML(ColumnRef(g.Columns, column))
+}
 
 func (g *guesser) from(columns []int) string {
 	if len(columns) == 1 {
@@ -58,9 +95,9 @@ func (g *guesser) from(columns []int) string {
 	}
 	var names []string
 	for _, c := range columns {
-		names = append(names, g.Columns[c])
+		names = append(names, g.name(c))
 	}
-	return "columns: [" + quoteYAML(names...) + "]"
+	return "columns: [" + strings.Join(names, ", ") + "]"
 }
 
 func (g *guesser) use(columns ...int) {
@@ -69,60 +106,107 @@ func (g *guesser) use(columns ...int) {
 	}
 }
 
-// contactIDs chooses what identifies a contact: an address or a number that a
-// channel knows them by. Ids of the CRM, or the first column, are for where there
-// are none.
-func (g *guesser) contactIDs() (lines []string) {
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	own := slices.DeleteFunc(g.find("contactIds"), func(i int) bool { return slices.Contains(recordIDs, plainName(g.Columns[i])) })
-	emails := g.fitting(g.find("email"), email, options{})
-	phones := options{region: g.region}
-	mobiles := g.fitting(g.find("mobile"), phone, phones)
-	others := g.fitting(g.find("phone"), phone, phones)
-	g.use(slices.Concat(own, mobiles, others)...)
-
-	comment := ""
-	if len(own) > 0 {
-		add("- {column: %s, type: list}", g.name(own[0]))
-		comment = "# "
-	}
-	if len(emails) > 0 {
-		add("%s- {%s, type: email, lower: true}", comment, g.from(emails))
-	}
-	// A number is an identity of its own where it stands in for the address.
-	known := slices.Concat(own, emails)
-	needed := len(known) == 0 || slices.ContainsFunc(known, func(i int) bool { return len(g.values[i]) < g.rows })
-	numbers := mobiles
-	if len(numbers) == 0 {
-		numbers = others
-	}
-	switch {
-	case len(numbers) == 0:
-	case needed:
-		add("- {%s, type: phone} # unsure: people who share a number cannot both be imported", g.from(numbers))
-	default:
-		add("# - {%s, type: phone} # also known by this number", g.from(numbers))
-	}
-	for i, column := range g.Columns {
-		switch {
-		case !slices.Contains(recordIDs, plainName(column)):
-			continue
-		case len(lines) > 0:
-			add("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i))
-		default:
-			add("- %s # unsure: no channel knows a contact by it", g.name(i))
+// contactIDs chooses what identifies a contact, as an import without a mapping does: an
+// id of the API, else an address, else a number. Each further column stands in for those
+// before it, so that none refuses a row that would be in without it. The others are what
+// could be named as well.
+func (g *guesser) contactIDs() (lines, others []string) {
+	add := func(line string, ok bool) {
+		if ok {
+			lines = append(lines, line)
 		}
-		g.use(i)
 	}
-	if len(lines) == 0 {
-		add("- %s # unsure: no column looks like an address or a number", g.name(0))
+	own, emails, numbers := g.find(toContactIDs), g.find(byName["email"].target), slices.Concat(g.find(toMobile), g.find(toPhone))
+	for _, i := range own {
+		add(g.contactID(i, list, "list", len(lines) > 0, ""))
 	}
-	return lines
+	for _, i := range emails {
+		add(g.contactID(i, email, "email", len(lines) > 0, ""))
+	}
+	// A number that is somebody's own is an identity beside the address, where it is one
+	// for others.
+	beside := slices.IndexFunc(numbers, func(i int) bool { return len(g.values[i]) > 0 })
+	if g.withoutAny(slices.Concat(own, emails)) == 0 || !g.ownNumbers(numbers) {
+		beside = -1
+	}
+	for n, i := range numbers {
+		comment := ""
+		if n == beside {
+			comment = "unsure: people who share a number cannot both be imported; stand_in: true takes it only where there is no address"
+		}
+		add(g.number(i, len(lines) > 0 && n != beside, comment))
+	}
+	g.use(slices.Concat(own, numbers)...)
+	for i, plain := range g.plain {
+		if slices.Contains(recordIDs, plain) && g.goals[i].target < 0 {
+			others = append(others, fmt.Sprintf("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i)))
+			g.use(i)
+		}
+	}
+	return lines, others
 }
 
-// fitting are the columns that hold something, all of it of a kind.
-func (g *guesser) fitting(columns []int, k kind, o options) []int {
-	return slices.DeleteFunc(slices.Clone(columns), func(i int) bool { return len(g.values[i]) == 0 || !g.fit(i, k, o) })
+// contactID is the entry of a column, unless all that it holds is something else.
+func (g *guesser) contactID(column int, k kind, typ string, standIn bool, comment string) (string, bool) {
+	bad, values := g.misfits(column, k, options{region: g.region}), len(g.values[column])
+	if values == 0 {
+		comment = "empty here"
+	}
+	if standIn {
+		typ += ", stand_in: true"
+	}
+	what := map[kind]string{email: "no address", phone: "not a complete number", plainPhone: "no number"}[k]
+	comment = join(comment, g.told(bad, values, what))
+	return fmt.Sprintf("- {column: %s, type: %s}", g.name(column), typ) + behind(comment), values == 0 || len(bad) < values
+}
+
+// number is the entry of a column of phone numbers. They are kept where they cannot be
+// completed.
+func (g *guesser) number(column int, standIn bool, comment string) (string, bool) {
+	const typ = "phone, keep_incomplete: true"
+	if line, ok := g.contactID(column, phone, typ, standIn, comment); ok {
+		return line, ok
+	}
+	return g.contactID(column, plainPhone, typ, standIn, join(comment, "unsure: no number has a country code"))
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
+}
+
+// behind is a comment behind an entry; empty without a text.
+func behind(comment string) string {
+	if comment == "" {
+		return ""
+	}
+	return " # " + comment
+}
+
+// told says which values of a column do not fit.
+func (g *guesser) told(bad []sampleValue, of int, what string) string {
+	if len(bad) == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%s in %d of %d: %s", what, len(bad), of, places(bad))
+	if !dates.Mostly(of-len(bad), of) {
+		s = "unsure: " + s
+	}
+	return s
+}
+
+// places are the first values of several with their lines.
+func places(values []sampleValue) string {
+	var all []string
+	for _, v := range values[:min(len(values), 5)] {
+		all = append(all, fmt.Sprintf("line %d %s", v.line, Show(v.text)))
+	}
+	if len(values) > 5 {
+		all = append(all, "…")
+	}
+	return strings.Join(all, ", ")
 }
 
 func (g *guesser) fields() (lines []string) {
@@ -137,92 +221,189 @@ func (g *guesser) fields() (lines []string) {
 // field is the entry of a field; empty where there is no column for it.
 func (g *guesser) field(field string) string {
 	t := defaultField(field)
-	columns := g.find(field)
-	if t == nil { // mobile and phone give contact ids only
-		return ""
-	}
+	columns := g.find(byName[plainName(field)].target)
 	if len(columns) == 0 {
-		return g.partOfName(field)
+		return cmp.Or(g.partOfName(field), g.partsOfDate(field))
 	}
 	g.use(columns...)
 	best := columns[max(0, slices.IndexFunc(columns, func(i int) bool { return len(g.values[i]) > 0 }))]
-	name, fits := g.name(best), g.fit(best, t.kind, options{})
+	name, bad, values := g.name(best), g.misfits(best, t.kind, options{}), len(g.values[best])
+	fits := values == 0 || dates.Mostly(values-len(bad), values)
 	switch {
-	case field == "birthday":
-		return g.date(best)
-	case t.kind == list:
-		return g.list(best)
-	case t.kind == email:
-		if fit := g.fitting(columns, email, options{}); len(fit) > 0 {
-			return fmt.Sprintf("email: {%s, lower: true}", g.from(fit))
+	case t.kind == birthday:
+		return g.birthday(best)
+	case field == "tasks":
+		if g.plain[best] != "tasks" {
+			name += " # unsure: of the default fields, tasks is the only list of texts"
 		}
-		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", name, g.examples(best))
+		return "tasks: " + name
+	case t.kind == email:
+		return g.email(columns, best)
 	case t.kind == boolean && !fits:
 		return fmt.Sprintf("# unsure: which of %s is a yes?\n    # %s: {column: %s, true_values: [], false_values: []}", g.examples(best), field, name)
 	case !fits:
 		return fmt.Sprintf("# %s: %s # unsure: not whole numbers: %s", field, name, g.examples(best))
+	case t.kind == boolean || t.kind == whole:
+		return field + ": " + name + behind(g.told(bad, values, "another value, which refuses its row,"))
 	}
 	return field + ": " + name
 }
 
+func (g *guesser) email(columns []int, best int) string {
+	var fit []int
+	for _, i := range columns {
+		if n := len(g.values[i]); n == 0 || len(g.misfits(i, email, options{})) < n {
+			fit = append(fit, i)
+		}
+	}
+	if len(fit) == 0 {
+		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", g.name(best), g.examples(best))
+	}
+	return fmt.Sprintf("email: {%s}", g.from(fit))
+}
+
+var lastFirst = regexp.MustCompile(`^[^,]+,[^,]+$`)
+
 // partOfName takes a name apart where there is no column for its parts.
 func (g *guesser) partOfName(field string) string {
-	words := map[string]string{"firstname": `split(trim(%s), " ")[0]`, "lastname": `trim(join(split(trim(%s), " ")[1:], " "))`}[field]
-	for i, column := range g.Columns {
-		if words != "" && slices.Contains(fullNames, plainName(column)) && len(g.values[i]) > 0 {
-			g.use(i)
-			code := fmt.Sprintf(words, "row["+g.name(i)+"]")
-			return fmt.Sprintf("%s: {expr: '%s'} # unsure: the first word is taken for the first name", field, strings.ReplaceAll(code, "'", "''"))
+	parts := map[string]string{"firstname": `split(trim(%s), " ")[0]`, "lastname": `trim(join(split(trim(%s), " ")[1:], " "))`}
+	behindComma := map[string]int{"firstname": 1, "lastname": 0}
+	for i := range g.Columns {
+		if parts[field] == "" || g.goals[i].target >= 0 || !slices.Contains(fullNames, g.plain[i]) || len(g.values[i]) == 0 {
+			continue
 		}
+		g.use(i)
+		commas := 0
+		for _, v := range g.values[i] {
+			if lastFirst.MatchString(v.text) {
+				commas++
+			}
+		}
+		row, why := "row["+g.name(i)+"]", "the first word is taken for the first name"
+		code := fmt.Sprintf(parts[field], row)
+		if dates.Mostly(commas, len(g.values[i])) {
+			code = fmt.Sprintf(`%s contains "," ? trim(split(%s, ",")[%d]) : %s`, row, row, behindComma[field], code)
+			why = "the last name stands before the comma"
+		}
+		return fmt.Sprintf("%s: {expr: '%s'} # unsure: %s", field, strings.ReplaceAll(code, "'", "''"), why)
 	}
 	return ""
 }
 
-// guessLayouts are tried in this order: where two fit, the first one wins and is
-// unsure.
-var guessLayouts = []string{"YYYY-MM-DD", "D.M.YYYY", "M/D/YYYY", "D/M/YYYY", "M/D/YY", "D-M-YYYY", "YYYY/MM/DD", "MMM D, YYYY", "D MMM YYYY",
-	"YYYY-MM-DD HH:mm", "YYYY-MM-DD HH:mm:ss", "unix_ms"}
-
-func (g *guesser) date(column int) string {
-	var fit []string
-	for _, l := range guessLayouts {
-		layout, err := goLayout(l)
-		if err == nil && g.fit(column, date, options{layouts: []string{layout}, layout: time.DateOnly}) {
-			fit = append(fit, l)
+// partsOfDate puts a birthday together of its year, month and day.
+func (g *guesser) partsOfDate(field string) string {
+	var parts []string
+	for _, part := range []string{"birthyear", "birthmonth", "birthday"} {
+		i := slices.Index(g.plain, part)
+		if field != "birthday" || i < 0 {
+			return ""
 		}
+		g.use(i)
+		parts = append(parts, "row["+g.name(i)+"]")
 	}
-	name := g.name(column)
-	switch {
-	case len(g.values[column]) == 0:
-		return fmt.Sprintf("birthday: {column: %s, type: date} # unsure: it is empty here", name)
-	case len(fit) == 0:
-		return fmt.Sprintf("birthday: %s # unsure: not dates in one form: %s", name, g.examples(column))
-	}
-	entry := fmt.Sprintf("birthday: {column: %s, type: date, layouts: [%s]}", name, quoteYAML(fit[0]))
-	if len(fit) > 1 {
-		entry += " # unsure: or " + fit[1]
-	}
-	return entry
+	code := fmt.Sprintf(`%s == "" ? "" : join([%s], "-")`, parts[0], strings.Join(parts, ", "))
+	return fmt.Sprintf("birthday: {expr: '%s'}", strings.ReplaceAll(code, "'", "''"))
 }
 
-func (g *guesser) list(column int) string {
-	values := "\n" + strings.Join(g.values[column], "\n")
-	entry := "tasks: " + g.name(column)
+// slashLayouts pin the order of day and month.
+var slashLayouts = map[dates.Order][]string{
+	dates.DayFirst:   {"D/M/YYYY", "D/M/YY", "D-M-YYYY", "D-M-YY", "D/M/YYYY HH:mm", "D/M/YYYY HH:mm:ss", "D/M/YYYY h:mm A", "D/M/YYYY h:mm:ss A"},
+	dates.MonthFirst: {"M/D/YYYY", "M/D/YY", "M-D-YYYY", "M-D-YY", "M/D/YYYY HH:mm", "M/D/YYYY HH:mm:ss", "M/D/YYYY h:mm A", "M/D/YYYY h:mm:ss A"},
+}
+
+// birthday is the entry of a birthday: what is no date is left out of its row.
+func (g *guesser) birthday(column int) string {
+	name, values := g.name(column), g.values[column]
+	if len(values) == 0 {
+		return fmt.Sprintf("birthday: %s # unsure: it is empty here", name)
+	}
+	var d dates.Sample
+	for _, v := range values {
+		d.Add(v.text)
+	}
+	o, why := options{layout: time.DateOnly, past: true, forms: d.Forms()}, ""
+	if o.forms.Order == dates.Unsettled && len(g.misfits(column, birthday, o)) > 0 {
+		o.forms.Order, why = g.usualOrder()
+	}
+	layouts := g.layouts(column, o)
+	if !slices.ContainsFunc(layouts, func(l string) bool { return l[0] == 'D' || l[0] == 'M' }) {
+		why = "" // the order was not needed
+	}
+	o.layouts = nil
+	for _, l := range layouts {
+		layout, _ := dates.Layout(l) // cannot fail: they are our own
+		o.layouts = append(o.layouts, layout)
+	}
+	bad := g.misfits(column, birthday, o)
+	if len(bad)*2 >= len(values) {
+		return fmt.Sprintf("# birthday: %s # unsure: not dates that are known: %s", name, g.examples(column))
+	}
+	if g.shortYears(column) {
+		why = join(why, "two digits of a year are taken for the last one that is past")
+	}
+	if why != "" {
+		why = "unsure: " + why
+	}
+	comment := behind(join(why, g.told(bad, len(values), "left out as no date")))
+	if len(layouts) == 0 {
+		return "birthday: " + name + comment
+	}
+	return fmt.Sprintf("birthday: {column: %s, layouts: [%s]}%s", name, quoteYAML(layouts...), comment)
+}
+
+// usualOrder is the order of day and month where no value tells it.
+func (g *guesser) usualOrder() (dates.Order, string) {
 	switch {
-	case strings.Contains(values, " ::: "):
-		entry = fmt.Sprintf("tasks: {column: %s, separator: %s}", g.name(column), quoteYAML(" ::: "))
-	case strings.Contains(values, ",") && !strings.ContainsAny(values, ";|") && !strings.Contains(values, "\n["):
-		entry = fmt.Sprintf("tasks: {column: %s, separator: %s}", g.name(column), quoteYAML(","))
+	case g.region == "US":
+		return dates.MonthFirst, "the month may stand first or the day: the first, because the phone numbers are of the US"
+	case g.region != "":
+		return dates.DayFirst, "the month may stand first or the day: the second, because the phone numbers are not of the US"
+	case g.language.Name != "English":
+		return dates.DayFirst, "the month may stand first or the day: the second, because the names of the columns are " + g.language.Name
 	}
-	if plainName(g.Columns[column]) != "tasks" {
-		entry += " # unsure: of the default fields, tasks is the only list of texts"
+	return dates.MonthFirst, "the month may stand first (M/D) or the day (D/M): nothing tells, and the first is taken"
+}
+
+// layouts are those that a column needs beside what is read by itself.
+func (g *guesser) layouts(column int, o options) (needed []string) {
+	candidates := slashLayouts[o.forms.Order]
+	dotsToo := o.forms.Dots == dates.MonthFirst
+	if dotsToo {
+		candidates = append(slices.Clone(candidates), "M.D.YYYY", "M.D.YY")
 	}
-	return entry
+	if o.forms.Numbers != "" {
+		candidates = append(slices.Clone(candidates), o.forms.Numbers)
+	}
+	bare := options{layout: time.DateOnly, past: true, forms: dates.Forms{YearFirst: o.forms.YearFirst}}
+	for _, v := range g.values[column] {
+		_, f := birthdayOf(v.text, v.number, &bare)
+		_, _, _, ordered := dates.BothWays(v.text)
+		if ordered = ordered && (dotsToo || !dates.HasDots(v.text)); f == nil && !ordered || dates.None(v.text) {
+			continue
+		}
+		for _, l := range candidates {
+			layout, _ := dates.Layout(l) // cannot fail: they are our own
+			if _, _, ok := dates.ByLayout(v.text, []string{layout}); ok && !slices.Contains(needed, l) {
+				needed = append(needed, l)
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(needed, func(a, b string) int { return slices.Index(candidates, a) - slices.Index(candidates, b) })
+	return needed
+}
+
+var endsShort = regexp.MustCompile(`^\d{1,2}[./-](\d{1,2}|[A-Za-z]{3})[./-]\d\d\b`)
+
+func (g *guesser) shortYears(column int) bool {
+	return slices.ContainsFunc(g.values[column], func(v sampleValue) bool {
+		return !dates.None(v.text) && endsShort.MatchString(v.text)
+	})
 }
 
 func (g *guesser) memories() string {
-	for i, column := range g.Columns {
-		if !g.used[i] && slices.Contains(notes, plainName(column)) && len(g.values[i]) > 0 {
+	for i := range g.Columns {
+		if !g.used[i] && slices.Contains(notes, g.plain[i]) && len(g.values[i]) > 0 {
 			g.use(i)
 			return fmt.Sprintf("# memories: {column: %s, type: memory, timestamp: 2026-01-31T00:00:00Z} # unsure: texts that a bot would see", g.name(i))
 		}
@@ -234,9 +415,10 @@ func (g *guesser) memories() string {
 func (g *guesser) leftOut() (rest, empty string) {
 	var names, emptyNames []string
 	for i, column := range g.Columns {
+		isEmpty := len(g.values[i]) == 0
 		switch {
-		case g.used[i] || strings.HasPrefix(column, "_") || strings.TrimSpace(column) == "":
-		case len(g.values[i]) == 0:
+		case g.used[i] || strings.HasPrefix(column, "_") || isEmpty && plainName(column) == "":
+		case isEmpty:
 			emptyNames = append(emptyNames, g.name(i))
 		default:
 			names = append(names, g.name(i))
@@ -269,8 +451,8 @@ func wrapped(start string, names []string) string {
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if v = Show(v); !slices.Contains(some, v) && len(some) < 4 {
-			some = append(some, v)
+		if s := Show(v.text); !slices.Contains(some, s) && len(some) < 4 {
+			some = append(some, s)
 		}
 	}
 	return strings.Join(some, ", ")

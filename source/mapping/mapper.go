@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/mapping/dates"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.
@@ -45,6 +46,16 @@ type Mapper struct {
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
 	custom []contact.Field // of JSON: members that go to a custom field of their name
+	// odd says that a value is not what rule 1 of contact ids made of it.
+	odd     bool
+	notices []notice
+
+	phone struct { // the last text that was read as phone numbers
+		phoneText
+		numbers []contact.PhoneNumber
+		flaw    *contact.Flaw
+	}
+	former map[string]int // formerTarget by the name of a member
 }
 
 // NewMapper makes the mapper of one file, which a single goroutine may use. Cells that
@@ -65,7 +76,7 @@ func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
 func (m *Mapper) Ignored() string { return m.ignored.text() }
 
 func (m *Mapper) takeApart(r *Record) *Fault {
-	m.exact, m.custom = false, nil
+	m.exact, m.custom, m.notices = false, nil, m.notices[:0]
 	if r.JSON != nil {
 		return m.takeObject(r.JSON)
 	}
@@ -102,10 +113,14 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	if row.LeftOut {
 		row.Number = 0
 		_ = m.contactIDs(&row.Profile) // ids that cannot be read are nobody's
+		row.Former = m.formerIDs(row.Profile.ContactIDs)
 		return row, nil
 	}
 	if f == nil {
-		f = m.profile(&row.Profile)
+		if f = m.contactIDs(&row.Profile); f == nil {
+			f = m.profile(&row.Profile)
+		}
+		row.Former = m.formerIDs(row.Profile.ContactIDs)
 	}
 	if f == nil {
 		row.Digest, row.Bytes = row.Profile.Measure()
@@ -115,11 +130,14 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
-			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs,
+			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former,
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
 	row.Key = contact.KeyOf(row.Profile.ContactIDs)
+	for _, n := range m.notices {
+		m.Notes.add(n.text, row.Line, n.value)
+	}
 	return row, nil
 }
 
@@ -132,12 +150,9 @@ func (m *Mapper) leavesOut() (bool, *Fault) {
 	return skip, f
 }
 
-// profile fills p. The contact ids come first, so that whatever else is wrong
-// can be told of a contact.
+// profile fills in all but the contact ids. Those come first, so that whatever else
+// is wrong can be told of a contact.
 func (m *Mapper) profile(p *contact.Profile) *Fault {
-	if f := m.contactIDs(p); f != nil {
-		return f
-	}
 	if m.plan.active != nil {
 		v, f := m.value(m.plan.active)
 		if f != nil {
@@ -169,31 +184,21 @@ func (m *Mapper) profile(p *contact.Profile) *Fault {
 
 // value is the value of an output as JSON; nil where it is empty.
 func (m *Mapper) value(o *output) (jsontext.Value, *Fault) {
-	cells, f := m.filled(o)
-	if f != nil {
-		return nil, f
-	}
-	at, f := m.memoryTime(o, len(cells) > 0)
-	if f != nil {
-		return nil, f
-	}
 	var value jsontext.Value
-	for _, c := range cells {
-		v, f := valueOf(c.cell, o.kind, &o.options, at)
-		switch {
-		case f != nil:
-			return nil, m.at(f, c.slot, o)
-		case len(value) == 0:
-			value = v
-		case len(v) > 0: // the lists of two columns become one
-			value = append(append(value[:len(value)-1], ','), v[1:]...)
+	var f *Fault
+	if o.kind.identifies() {
+		var s string
+		if s, f = m.address(o); s != "" {
+			value = contact.StringValue(s)
 		}
+	} else {
+		value, f = m.plainValue(o)
 	}
 	// Who writes the API's own body with an empty text means it.
 	meant := func(slot int) bool { return m.names[slot] != "" && m.cells[slot] == cell{} }
 	switch {
-	case len(value) > 0:
-		return value, nil
+	case f != nil || len(value) > 0:
+		return value, f
 	case m.exact && o.kind <= email && slices.ContainsFunc(o.slots, meant):
 		return jsontext.Value(`""`), nil
 	case o.fallback != nil:
@@ -203,18 +208,63 @@ func (m *Mapper) value(o *output) (jsontext.Value, *Fault) {
 	return nil, nil
 }
 
+// plainValue is the value of an output of a kind that does not identify.
+func (m *Mapper) plainValue(o *output) (value jsontext.Value, f *Fault) {
+	cells, f := m.filled(o, o.kind == list || o.kind == memory)
+	if f != nil {
+		return nil, f
+	}
+	at, f := m.memoryTime(o, len(cells) > 0)
+	if f != nil {
+		return nil, f
+	}
+	for _, c := range cells {
+		v, f := m.valueOf(c.cell, o, at)
+		switch {
+		case f != nil && o.kind == birthday:
+			m.tell(fmt.Sprintf("the birthday in %q was left out: %s", m.column(c.slot, o), f.Reason), c.text)
+		case f != nil:
+			return nil, m.at(f, c.slot, o)
+		case len(value) == 0:
+			value = v
+		case len(v) > 0: // the lists of two columns become one
+			value = append(append(value[:len(value)-1], ','), v[1:]...)
+		}
+	}
+	return value, nil
+}
+
+// valueOf is the value of a cell. What the API's own shape has is text as it stands.
+func (m *Mapper) valueOf(c cell, o *output, at string) (jsontext.Value, *Fault) {
+	if m.exact && o.path == "" {
+		return exactValue(c, o.kind)
+	}
+	return valueOf(c, o.kind, &o.options, at)
+}
+
+func exactValue(c cell, k kind) (jsontext.Value, *Fault) {
+	if k == birthday {
+		k = text
+	}
+	return valueOf(c, k, &options{}, "")
+}
+
 // A place is a cell and the slot it is from; -1 of what was computed.
 type place struct {
 	cell
 	slot int
 }
 
-// filled are the cells of an output that are not empty: what its expression gives, or
-// of its columns the first; all of them for a list or memories.
-func (m *Mapper) filled(o *output) (cells []place, f *Fault) {
-	all := o.kind == list || o.kind == memory
+// filled are the cells of an output that are not empty: what its expression gives and
+// its columns, all of them or the first.
+func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
+	isDate := o.kind == date || o.kind == birthday && !m.exact
+	blank := func(c cell) bool { return c.empty() || isDate && dates.None(c.text) }
+	if o.kind.identifies() || o.name == targets[toContactIDs].name {
+		blank = m.blankID
+	}
 	add := func(c cell, slot int) {
-		if (all || len(cells) == 0) && !c.empty() && !(o.kind == date && noDate(c.text)) {
+		if (all || len(cells) == 0) && !blank(c) {
 			cells = append(cells, place{c, slot})
 		}
 	}
@@ -243,7 +293,7 @@ func (m *Mapper) memoryTime(o *output, needed bool) (string, *Fault) {
 	case f != nil:
 	case s != "":
 		var t time.Time
-		t, f = dateOf(s, &o.options)
+		t, f = dateOf(s, m.cells[slot].kind == '0', &o.options)
 		s = t.UTC().Format(time.RFC3339)
 	case needed:
 		f = &Fault{Reason: "is empty, and a memory needs its time", Hint: "fill it in, or give timestamp in the mapping"}
@@ -251,54 +301,21 @@ func (m *Mapper) memoryTime(o *output, needed bool) (string, *Fault) {
 	return s, m.at(f, slot, o)
 }
 
-// contactIDs takes the ids of the first output that has any, or of all where the
-// mapping names them.
-func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
-	for _, o := range m.plan.ids {
-		ids, f := m.ids(o)
-		if f != nil {
-			return f
-		}
-		for _, id := range ids {
-			if id != "" && !slices.Contains(p.ContactIDs, id) {
-				p.ContactIDs = append(p.ContactIDs, id)
-			}
-		}
-		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
-			return nil
-		}
-	}
-	if len(p.ContactIDs) > 0 {
-		return nil
-	}
-	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
-}
-
-func (m *Mapper) ids(o *output) (ids []string, f *Fault) {
-	cells, f := m.filled(o)
-	if len(cells) == 0 && o.fallback != nil {
-		cells = []place{{*o.fallback, -1}}
-	}
-	for _, c := range cells {
-		texts, f := textsOf(c.cell, o.kind, &o.options)
-		if f != nil {
-			return nil, m.at(f, c.slot, o)
-		}
-		ids = append(ids, texts...)
-	}
-	return ids, f
-}
-
 // at says in which column a fault is, or else in which field.
 func (m *Mapper) at(f *Fault, slot int, o *output) *Fault {
-	switch {
-	case f == nil || f.Field != "":
-	case slot < 0:
-		f.Field = o.name
-	case m.names != nil:
-		f.Field = m.names[slot]
-	default:
-		f.Field = ColumnName(m.plan.header, slot)
+	if f != nil && f.Field == "" {
+		f.Field = m.column(slot, o)
 	}
 	return f
+}
+
+// column is the name of the column of a slot, or else of the field.
+func (m *Mapper) column(slot int, o *output) string {
+	switch {
+	case slot < 0:
+		return o.name
+	case m.names != nil:
+		return m.names[slot]
+	}
+	return ColumnName(m.plan.header, slot)
 }

@@ -71,6 +71,13 @@ type Value struct {
 	Layouts   []string `yaml:"layouts"`      // date: such as DD.MM.YYYY, tried in this order
 	Output    string   `yaml:"output"`       // date: YYYY-MM-DD unless it is said otherwise
 	Region    string   `yaml:"region"`       // phone: instead of that of the mapping
+	ValidOnly bool     `yaml:"valid_only"`   // phone: refuse what its country gives to nobody
+
+	// KeepIncomplete takes a phone number that cannot be made complete as it stands, as
+	// happens without a mapping.
+	KeepIncomplete bool `yaml:"keep_incomplete"`
+	// StandIn takes a contact id only where those before it are empty.
+	StandIn bool `yaml:"stand_in"`
 
 	// Timestamp of a memory, RFC 3339, or the column it stands in.
 	Timestamp       string `yaml:"timestamp"`
@@ -259,7 +266,7 @@ func defaultField(name string) *target {
 
 // fieldTypes are the types that a mapping may give to a default field, by its kind.
 var fieldTypes = map[kind]string{
-	text: "text, email, phone or date", email: "text, email, phone or date", whole: "number", boolean: "bool",
+	text: "text, email, phone or date", birthday: "text, email, phone or date", email: "text, email, phone or date", whole: "number", boolean: "bool",
 	list: "list", object: "json", memories: "memory or json",
 }
 

@@ -18,6 +18,7 @@ func TestMappingErrors(t *testing.T) {
 		{"type", "fields:\n  age:\n    column: Age\n    type: integer", []string{`"integer"`, "want text, email", ">  5 |"}},
 		{"type of a default field", "fields:\n  accepted_gdpr: {column: Age, type: number}", []string{"takes bool", ">  3 |"}},
 		{"option without use", "fields:\n  firstname: {column: A, layouts: [YYYY]}", []string{"layouts: does nothing", ">  3 |"}},
+		{"valid_only without use", "fields:\n  x: {column: A, type: email, valid_only: true}", []string{"valid_only: does nothing", ">  3 |"}},
 		{"layout", "fields:\n  d: {column: A, type: date, layouts: [DD.MM.YYYY, mm/dd]}", []string{`"mm/dd"`, "DD.MM.YYYY, or one of", ">  3 |"}},
 		{"constant", "fields:\n  age: {value: old}", []string{"constant", "whole number", ">  3 |"}},
 		{"field name", "fields:\n  shoe size: A", []string{`"shoe size"`, "letters, digits", "shoe size: A"}},

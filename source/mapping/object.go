@@ -25,7 +25,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(targets)+len(m.plan.members))
+	m.cells = make([]cell, len(targets)+len(m.plan.members)+len(formerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -38,8 +38,11 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
 		return m.takeExact(all, all[i].json())
 	}
+	has := func(plain string) bool {
+		return slices.ContainsFunc(all, func(x member) bool { return plainName(x.name) == plain })
+	}
 	for _, x := range all {
-		if f := m.takeFlat(x); f != nil {
+		if f := m.takeFlat(x, has); f != nil {
 			return f
 		}
 	}
@@ -83,6 +86,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		switch {
 		case x.name == "contactIds":
 			m.set(toContactIDs, x)
+			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
 			m.set(toActive, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
@@ -95,10 +99,13 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		case t == nil:
 			m.custom = append(m.custom, x.field(x.name))
 		case !m.plan.maps(x.name):
-			m.set(byName[plainName(x.name)], x)
+			m.set(byName[plainName(x.name)].target, x)
+			if x.name == "email" {
+				m.set(m.plan.formerSlot(formerEmail), x)
+			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
-			v, f := valueOf(x.cell, t.kind, &options{}, "")
+			v, f := exactValue(x.cell, t.kind)
 			if f != nil {
 				f.Field = x.name
 				return f
@@ -111,11 +118,17 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 	return nil
 }
 
-// takeFlat puts a member of a flat object where it goes by its name, if anywhere.
-func (m *Mapper) takeFlat(x member) *Fault {
+// takeFlat puts a member of a flat object where it goes by its name, if anywhere; has
+// tells whether there is one of a plain name beside it.
+func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	slot, named := m.plan.members[x.name]
-	taken := func(target int) bool { return m.names[target] != "" }
-	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), taken)
+	taken := func(target int) bool {
+		return m.names[target] != "" && !(givesIDs(target) && m.blankID(m.cells[target]))
+	}
+	if t := m.formerTarget(x.name); t >= 0 && m.names[m.plan.formerSlot(t)] == "" && m.plan.formerTakes(t, named && m.plan.used[slot]) {
+		m.set(m.plan.formerSlot(t), x)
+	}
+	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), has, taken)
 	switch way {
 	case wayTarget:
 		m.set(target, x)
@@ -131,11 +144,28 @@ func (m *Mapper) takeFlat(x member) *Fault {
 	case wayRefused:
 		return &Fault{Field: x.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
 	case waySecond:
-		m.ignored.add(x.name, m.names[target])
+		first := member{m.names[target], m.cells[target]}
+		if m.better(x, first, target, has) {
+			m.set(target, x)
+			x, first = first, x
+		}
+		if !givesIDs(target) || !x.empty() && !first.empty() {
+			m.ignored.add(x.name, first.name)
+		}
 	case wayUnknown:
 		m.ignored.add(x.name, "")
 	}
 	return nil
+}
+
+// better tells whether a member should go to a target rather than the one that is there.
+func (m *Mapper) better(x, first member, target int, has func(plain string) bool) bool {
+	if givesIDs(target) && x.empty() != first.empty() {
+		return first.empty()
+	}
+	a, _ := goalOf(x.name, has)
+	b, _ := goalOf(first.name, has)
+	return a.rank < b.rank
 }
 
 const objectForm = "each line, or each element of the array, has to be one whole object, from { to }"

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"importer/source/mapping/dates"
 )
 
 // An output is one value of the profile: where it comes from and what it has to
@@ -21,6 +23,10 @@ type output struct {
 	kind  kind
 	options
 	fallback *cell // a constant, or the default
+	standIn  bool  // a contact id only where those before it are empty
+	// lenient says that its columns give contact ids: what is wrong with one of their
+	// values refuses no row that has another id.
+	lenient bool
 }
 
 // options refine a kind. The zero value is what holds without a mapping.
@@ -30,9 +36,14 @@ type options struct {
 	words        map[string]bool // spellings of yes and no; nil: the usual ones
 	separator    string
 	comma        bool // the decimal sign is a comma
+	commas       bool // separate items, where nothing else does
 	layouts      []string
 	layout       string // in which a date is written
+	past         bool   // a date has to lie behind us
+	forms        dates.Forms
 	region       string
+	asIs         bool   // a number that is not complete stays as it is
+	validOnly    bool   // of phones
 	timestamp    string // of memories
 	timestampAt  []int  // its slot
 }
@@ -101,7 +112,8 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	}
 	out.keepSpace = v.Trim != nil && !*v.Trim
 	out.lower, out.upper, out.separator, out.comma = v.Lower, v.Upper, v.Separator, v.Decimal == ","
-	out.region = cmp.Or(v.Region, region)
+	out.commas, out.past = out.name == "tasks", out.name == "birthday"
+	out.region, out.asIs, out.standIn, out.validOnly = cmp.Or(v.Region, region), v.KeepIncomplete, v.StandIn, v.ValidOnly
 	if err := checkRegion(out.path+".region", out.region); err != nil {
 		return err
 	}
@@ -109,7 +121,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 		return err
 	}
 	for i, l := range v.Layouts {
-		layout, err := goLayout(l)
+		layout, err := dates.Layout(l)
 		if err != nil {
 			return mappingError(fmt.Sprintf("%s.layouts[%d]", out.path, i), "%s", err)
 		}
@@ -117,7 +129,7 @@ func (v *Value) compileOptions(out *output, region string, find resolver) (err e
 	}
 	out.layout = time.DateOnly
 	if v.Output != "" {
-		if out.layout, err = outputLayout(v.Output); err != nil {
+		if out.layout, err = dates.OutputLayout(v.Output); err != nil {
 			return mappingError(out.path+".output", "%s", err)
 		}
 	}
@@ -140,9 +152,12 @@ func (v *Value) checkOptions(out *output) error {
 		{"false_values", len(v.False) > 0, []kind{boolean}},
 		{"separator", v.Separator != "", []kind{list}},
 		{"decimal", v.Decimal != "", []kind{number, whole}},
-		{"layouts", len(v.Layouts) > 0, []kind{date, memory}},
-		{"output", v.Output != "", []kind{date}},
+		{"layouts", len(v.Layouts) > 0, []kind{date, birthday, memory}},
+		{"output", v.Output != "", []kind{date, birthday}},
 		{"region", v.Region != "", []kind{phone}},
+		{"keep_incomplete", v.KeepIncomplete, []kind{phone}},
+		{"stand_in", v.StandIn && out.name != "contactIds", nil},
+		{"valid_only", v.ValidOnly, []kind{phone}},
 		{"timestamp", v.Timestamp != "", []kind{memory}},
 		{"timestamp_column", v.TimestampColumn != "", []kind{memory}},
 	} {

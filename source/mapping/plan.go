@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -25,6 +26,9 @@ type Plan struct {
 	active *output
 	fields []*output // sorted by name
 
+	former   []*output // as ids, by rule 1
+	otherIDs bool      // those are from other columns
+
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes
 	members map[string]int // JSON only: slots of the members that the mapping names
@@ -38,20 +42,34 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", missingColumn(err, header)
 	}
 	p.header = header
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
+	former := noFormer
 	var names ignoredNames
 	var unnamed []string
+	has := namesIn(header)
+	best := p.bestColumns(header, has)
 	for i, name := range header {
-		way, to := p.mapping.way(name, p.used[i], p.named[i], func(target int) bool { _, taken := auto[target]; return taken })
+		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
+			former[t] = i
+		}
+		way, to := p.mapping.way(name, p.used[i], p.named[i], has, func(target int) bool { return len(best[target]) > 0 && best[target][0] != i })
 		switch way {
 		case wayTarget:
-			auto[to] = i
+			auto[to] = best[to][:1]
+			if givesIDs(to) {
+				auto[to] = best[to]
+			}
 		case wayCustom:
 			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, ColumnName(header, i))
 		case waySecond:
-			names.add(ColumnName(header, i), ColumnName(header, auto[to]))
+			first := ColumnName(header, best[to][0])
+			if givesIDs(to) && len(names.further) < maxIgnored {
+				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", ColumnName(header, i), first))
+			} else {
+				names.add(ColumnName(header, i), first)
+			}
 		case wayUnknown:
 			names.add(ColumnName(header, i), "")
 		}
@@ -60,6 +78,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
 	}
 	p.addTargets(auto)
+	p.planFormer(former)
 	for i := 1; i < len(p.fields); i++ {
 		if a, b := p.fields[i-1], p.fields[i]; a.name == b.name {
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
@@ -81,15 +100,16 @@ const (
 )
 
 // way decides it, and finds the target of the name. The column is used where a field
-// of the mapping takes it, and named where it stands anywhere in the mapping; taken
-// says whether another one goes to a target.
-func (m *Mapping) way(name string, used, named bool, taken func(target int) bool) (way, int) {
-	to, known := byName[plainName(name)]
-	isID := known && to >= toContactIDs && to != toActive
+// of the mapping takes it, and named where it stands anywhere in the mapping; has says
+// whether there is one of a plain name beside it, and taken whether another one goes to
+// a target.
+func (m *Mapping) way(name string, used, named bool, has func(plain string) bool, taken func(target int) bool) (way, int) {
+	g, known := goalOf(name, has)
+	to := g.target
 	switch {
-	case strings.HasPrefix(name, "_"), used && !isID:
+	case strings.HasPrefix(name, "_"), used && !(known && isID(to)):
 		return wayMapped, to
-	case known && !taken(to) && (isID || m.Unnamed != "ignore" && m.Unnamed != "error"):
+	case known && !taken(to) && m.goesByName(to):
 		return wayTarget, to
 	case named:
 		return wayMapped, to
@@ -101,6 +121,31 @@ func (m *Mapping) way(name string, used, named bool, taken func(target int) bool
 		return waySecond, to
 	}
 	return wayUnknown, to
+}
+
+// isID tells whether a target gives contact ids only.
+func isID(target int) bool { return target >= toContactIDs && target != toActive }
+
+// goesByName tells whether columns go to a target though the mapping does not name them.
+func (m *Mapping) goesByName(target int) bool {
+	return isID(target) || m.Unnamed != "ignore" && m.Unnamed != "error"
+}
+
+// bestColumns are the columns that may go to each target by their names, those with the
+// best names first.
+func (p *Plan) bestColumns(header []string, has func(plain string) bool) map[int][]int {
+	best, rank := make(map[int][]int), make(map[int]int)
+	for i, name := range header {
+		g, known := goalOf(name, has)
+		if !known || strings.HasPrefix(name, "_") || p.used[i] && !isID(g.target) || !p.mapping.goesByName(g.target) {
+			continue
+		}
+		best[g.target], rank[i] = append(best[g.target], i), g.rank
+	}
+	for _, columns := range best {
+		slices.SortStableFunc(columns, func(a, b int) int { return rank[a] - rank[b] })
+	}
+	return best
 }
 
 // PlanJSON makes the plan for JSON objects.
@@ -116,20 +161,28 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 		return nil, err
 	}
 	p.members = members
-	auto := make(map[int]int)
+	auto := make(map[int][]int)
 	for i := range targets {
-		auto[i] = i
+		auto[i] = []int{i}
 	}
 	p.addTargets(auto)
+	former := noFormer
+	for i := range former {
+		former[i] = p.formerSlot(i)
+	}
+	p.planFormer(former)
+	p.otherIDs = false // each object has its own members
 	return p, nil
 }
 
 // addTargets adds what goes to a target by its name alone, where the mapping says
 // nothing else; auto are the slots by target.
-func (p *Plan) addTargets(auto map[int]int) {
+func (p *Plan) addTargets(auto map[int][]int) {
 	direct := make(map[int]*output)
-	for to, slot := range auto {
-		direct[to] = &output{name: targets[to].name, slots: []int{slot}, kind: targets[to].kind}
+	for to, slots := range auto {
+		o := &output{name: targets[to].name, slots: slots, kind: targets[to].kind}
+		o.layout, o.commas = time.DateOnly, o.name == "tasks"
+		direct[to] = o
 	}
 	if p.active == nil {
 		p.active = direct[toActive]
@@ -140,15 +193,30 @@ func (p *Plan) addTargets(auto map[int]int) {
 		}
 	}
 	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
-	if p.allIDs {
-		return
-	}
-	for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
-		if o != nil {
-			p.ids = append(p.ids, o)
+	if !p.allIDs {
+		for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+			if o != nil {
+				p.ids = append(p.ids, o)
+			}
 		}
 	}
+	for _, f := range p.fields {
+		f.lenient = f.kind.identifies() && slices.ContainsFunc(p.ids, func(o *output) bool { return o == f || o.sharesSlot(f) })
+	}
 }
+
+func (o *output) sharesSlot(other *output) bool {
+	return slices.ContainsFunc(o.slots, func(slot int) bool { return slices.Contains(other.slots, slot) })
+}
+
+// givesIDs tells whether the columns of a target give contact ids by name. Such a
+// target may have several columns: of each row the first counts that has any.
+func givesIDs(target int) bool {
+	return target == toEmail || target == toContactIDs || target == toMobile || target == toPhone
+}
+
+// toEmail is the index of the field that gives contact ids by name.
+var toEmail = byName["email"].target
 
 func (p *Plan) field(name string) *output {
 	for _, o := range p.fields {
@@ -251,6 +319,16 @@ func (p *Plan) usable() error {
 	if len(p.ids) > 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s; is the first line the header? Other columns can be named in the mapping",
-		ErrNoContactID, QuoteNames(p.header, 12))
+	var records []string
+	for _, column := range p.header {
+		if slices.Contains(recordIDs, plainName(column)) {
+			records = append(records, column)
+		}
+	}
+	hint := ""
+	if len(records) > 0 {
+		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", QuoteNames(records, 3))
+	}
+	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s%s; is the first line the header? Other columns can be named in contact_ids in the mapping",
+		ErrNoContactID, QuoteNames(p.header, 12), hint)
 }

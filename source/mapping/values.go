@@ -1,8 +1,8 @@
 package mapping
 
 import (
-	"cmp"
 	"crypto/sha256"
+	"encoding/csv"
 	"fmt"
 	"regexp"
 	"slices"
@@ -87,17 +87,15 @@ func textsOf(c cell, k kind, o *options) ([]string, *Fault) {
 	if f != nil {
 		return nil, f
 	}
-	switch k {
-	case email:
-		f = checkEmail(s)
-	case plainPhone:
-		f = checkPhone(s)
-	case phone:
-		s, f = phoneOf(s, o)
-	case date:
+	switch {
+	case k.identifies():
+		s, f = oneOf(s, k, o)
+	case k == date:
 		var t time.Time
-		t, f = dateOf(s, o)
+		t, f = dateOf(s, c.kind == '0', o)
 		s = t.Format(o.layout)
+	case k == birthday:
+		s, f = birthdayOf(s, c.kind == '0', o)
 	}
 	return []string{s}, f
 }
@@ -126,30 +124,6 @@ func textOf(c cell, o *options) (string, *Fault) {
 		s = strings.ToUpper(s)
 	}
 	return s, nil
-}
-
-// checkEmail refuses what cannot be an address: a placeholder such as n/a would make
-// one contact of many people.
-func checkEmail(s string) *Fault {
-	ats := strings.Count(s, "@")
-	if ats == 1 && !strings.ContainsAny(s, " \t\r\n,;<>") && s[0] != '@' && s[len(s)-1] != '@' {
-		return nil
-	}
-	hint := "correct the address, or leave the field empty"
-	if ats > 1 {
-		hint = "give one address; further ones can stand in a contactIds column"
-	}
-	return &Fault{Reason: fmt.Sprintf("%s is not an e-mail address", Show(s)), Hint: hint}
-}
-
-var threeDigits = regexp.MustCompile(`(?s)\d.*\d.*\d`)
-
-// checkPhone wants some digits, for the same reason.
-func checkPhone(s string) *Fault {
-	if threeDigits.MatchString(s) {
-		return nil
-	}
-	return &Fault{Reason: fmt.Sprintf("%s is not a phone number", Show(s)), Hint: "correct the number, or leave the field empty"}
 }
 
 // notJSON matches what a number may begin with and JSON does not have: a plus sign,
@@ -218,8 +192,8 @@ func boolOf(c cell, o *options) (jsontext.Value, *Fault) {
 	return strconv.AppendBool(nil, b), nil
 }
 
-// itemsOf splits a text on ; and | or on the separator, or takes the texts of a
-// JSON array. Empty items are left out.
+// itemsOf splits a text on its separators, or takes the texts of a JSON array. Empty
+// items are left out.
 func itemsOf(c cell, o *options) ([]string, *Fault) {
 	array := strings.TrimSpace(c.text)
 	switch {
@@ -243,15 +217,45 @@ func itemsOf(c cell, o *options) ([]string, *Fault) {
 	return items, nil
 }
 
+// listSeparators separate the items of a list where the mapping names none.
+var listSeparators = strings.NewReplacer("|", ";", " ::: ", ";", "\r\n", ";", "\n", ";", "\r", ";")
+
+// splitList splits a text on the separator, else on those that are usual. A comma is one
+// where there is no other, and the list is of words. Mailchimp writes a line of CSV into
+// the cell: "VIP","Blog".
 func splitList(s string, o *options) []string {
-	if o.separator == "" {
-		s = strings.ReplaceAll(s, "|", ";")
+	texts := []string{s}
+	switch quoted := quotedItems(s, o.separator); {
+	case quoted != nil:
+		texts = quoted
+	case o.separator != "":
+		texts = strings.Split(s, o.separator)
+	default:
+		separated := listSeparators.Replace(s)
+		if o.commas && !strings.Contains(separated, ";") {
+			separated = strings.ReplaceAll(s, ",", ";")
+		}
+		texts = strings.Split(separated, ";")
 	}
 	var items []string
-	for item := range strings.SplitSeq(s, cmp.Or(o.separator, ";")) {
+	for _, item := range texts {
 		if item, _ = textOf(cell{text: strings.TrimSpace(item)}, o); item != "" {
 			items = append(items, item)
 		}
+	}
+	return items
+}
+
+// quotedItems are the items of a line of CSV that begins with a quote; nil where s is
+// none.
+func quotedItems(s, separator string) []string {
+	if !strings.HasPrefix(s, `"`) || separator != "" && separator != "," {
+		return nil
+	}
+	r := csv.NewReader(strings.NewReader(s))
+	items, err := r.Read()
+	if err != nil || r.InputOffset() < int64(len(s)) {
+		return nil
 	}
 	return items
 }

@@ -1,34 +1,40 @@
 package mapping
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 )
 
 // Columns find their fields whatever the spelling of the header.
 func TestHeaderNames(t *testing.T) {
 	tests := map[string][]string{
-		"accepted_gdpr":           {"accepted_gdpr", "Accepted GDPR", "GDPR", "Consent", "DSGVO", "opt-in"},
-		"age":                     {"AGE", "Alter"},
-		"birthday":                {"Birth Date", "date_of_birth", "DOB", "Geburtsdatum"},
-		"email":                   {"E-Mail", "email address", "EMAIL", "e mail", "Mail"},
-		"firstname":               {"First Name", "first_name", "FIRSTNAME", "Given Name", "Vorname", "Prénom"},
+		"accepted_gdpr": {"accepted_gdpr", "Accepted GDPR", "GDPR", "Consent", "DSGVO", "opt-in"},
+		"age":           {"AGE", "Alter"},
+		"birthday": {"Birth Date", "date_of_birth", "DOB", "Geburtsdatum", "Date de naissance", "Fecha de nacimiento", "Cumpleaños", "Data di nascita",
+			"Compleanno", "Geboortedatum", "Verjaardag", "Data de nascimento", "Aniversário"},
+		"email": {"E-Mail", "email address", "EMAIL", "e mail", "Mail", "E-MAİL", "Ｅｍａｉｌ", "Adresse e-mail", "Courriel", "Correo electrónico",
+			"Correo electronico", "Indirizzo e-mail", "E-mailadres", "Endereço de e-mail", "E-Mail-Adresse", "Primary Email", "E-mail 1 - Value", "email_address"},
+		"firstname":               {"First Name", "first_name", "FIRSTNAME", "Given Name", "Vorname", "Prénom", "Pre\u0301nom", "PRENOM", "Voornaam", "Primeiro nome", "FNAME"},
 		"gender":                  {"Gender", "sex", "Geschlecht"},
-		"lastname":                {"last-name", "Surname", "Family Name", "Nachname"},
-		"location":                {"Location", "City", "Ort"},
+		"lastname":                {"last-name", "Surname", "Family Name", "Nachname", "Nom de famille", "Apellidos", "Cognome", "Achternaam", "Sobrenome", "LNAME"},
+		"location":                {"Location", "City", "Ort", "Ville", "Ciudad", "Población", "Città", "Citta", "Plaats", "Woonplaats", "Cidade", "City - Home", "Default Address City"},
 		"memories":                {"Memories"},
 		"prevent_data_collection": {"Prevent Data Collection"},
 		"privacy_policy":          {"privacy-policy"},
 		"profilepic":              {"Profile Pic", "Profile Picture", "avatar"},
-		"tasks":                   {"Tasks", "goals", "Tags", "Labels"},
-		"contactIds":              {"contactIds", "Contact IDs", "contact_id"},
+		"tasks":                   {"Tasks", "goals", "Tags", "Labels", "Étiquettes", "Etiquetas", "Etichette", "Categories"},
+		"contactIds":              {"contactIds", "Contact IDs", "contact_ids"},
 		"active":                  {"Active", "is active"},
-		"mobile":                  {"Mobile", "Mobile Phone", "Cell", "Handy"},
-		"phone":                   {"Phone", "Phone Number", "Telephone", "Tel."},
+		"mobile":                  {"Mobile", "Mobile Phone", "Cell", "Handy", "Téléphone portable", "Móvil", "Teléfono móvil", "Cellulare", "Mobiel", "Telemóvel", "Celular", "SMS"},
+		"phone":                   {"Phone", "Phone Number", "Telephone", "Tel.", "Téléphone", "Téléphone fixe", "Teléfono", "Telefono", "Telefoonnummer", "Telefone", "Phone - work"},
 	}
 	for want, names := range tests {
 		for _, name := range names {
-			if to, ok := byName[plainName(name)]; !ok || targets[to].name != want {
-				t.Errorf("%q goes to target %d (%v), want %s", name, to, ok, want)
+			if to, ok := byName[plainName(name)]; !ok || targets[to.target].name != want {
+				t.Errorf("%q goes to target %d (%v), want %s", name, to.target, ok, want)
 			}
 		}
 	}
@@ -37,9 +43,14 @@ func TestHeaderNames(t *testing.T) {
 			t.Errorf("targets are out of order: %s, %s", targets[i-1].name, targets[i].name)
 		}
 	}
+	for name, g := range byName { // with or without its accents a name means the same
+		if bare, ok := byName[withoutAccents(name)]; !ok || bare.target != g.target {
+			t.Errorf("without its accents %q goes elsewhere", name)
+		}
+	}
 	seen := map[string]string{}
 	for _, target := range targets {
-		for _, name := range append([]string{plainName(target.name)}, target.names...) {
+		for _, name := range append([]string{plainName(target.name)}, strings.Fields(target.names)...) {
 			if seen[name] != "" || plainName(name) != name {
 				t.Errorf("name %q of %s: it belongs to %q, or is not plain", name, target.name, seen[name])
 			}
@@ -60,7 +71,7 @@ func TestValues(t *testing.T) {
 		{email, " a@example.com\n", `"a@example.com"`},
 		{email, "n/a", `!"n/a" is not an e-mail address`},
 		{email, "a@b@c", `!"a@b@c" is not an e-mail address`},
-		{email, "a@example.com; b@example.com", `!"a@example.com; b@example.com" is not an e-mail address`},
+		{email, "a@example.com; b@example.com", `!"a@example.com; b@example.com" is not one e-mail address`},
 		{whole, "42", "42"},
 		{whole, "042", "42"},
 		{whole, " 42.0 ", "42"},
@@ -77,6 +88,11 @@ func TestValues(t *testing.T) {
 		{boolean, "maybe", `!"maybe" is neither yes nor no`},
 		{list, "a; b|c ;;", `["a","b","c"]`},
 		{list, "a, b", `["a, b"]`},
+		{list, "a ::: b\r\nc", `["a","b","c"]`},
+		{list, `"VIP","Blog, weekly"`, `["VIP","Blog, weekly"]`},
+		{list, `"VIP"`, `["VIP"]`},
+		{list, `"VIP" and more`, `["\"VIP\" and more"]`},
+		{list, `"a";"b"`, `["\"a\"","\"b\""]`},
 		{list, ` ["a;b", 1, ""]`, `["a;b","1"]`},
 		{list, ";", ``},
 		{list, "[]", ``},
@@ -98,6 +114,91 @@ func TestValues(t *testing.T) {
 		}
 		if f != nil && ("!"+f.Reason != tt.want || f.Hint == "" || len(got) > 0) {
 			t.Errorf("%q as kind %d: %+v, want %s", tt.in, tt.kind, f, tt.want)
+		}
+	}
+}
+
+// Commas separate tags where nothing else does.
+func TestTags(t *testing.T) {
+	for in, want := range map[string]string{
+		"newsletter, vip": `["newsletter","vip"]`, "Smith, Inc; vip": `["Smith, Inc","vip"]`, "a,,b,": `["a","b"]`, `["a,b"]`: `["a,b"]`,
+		`"a,b"`: `["a,b"]`, ",": ``, "a": `["a"]`, "a, b\nc": `["a, b","c"]`, "* myContacts ::: Kunden, alte": `["* myContacts","Kunden, alte"]`,
+	} {
+		if got, f := valueOf(cell{text: in}, list, &options{commas: true}, ""); f != nil || string(got) != want {
+			t.Errorf("%q: %s %v, want %s", in, got, f, want)
+		}
+	}
+}
+
+// What a name means can depend on the columns beside it, and the better name wins: in
+// CSV and in JSON alike.
+func TestNamesBesideOthers(t *testing.T) {
+	for _, tt := range []struct{ header, first, last, location string }{
+		{"Nom;Prénom;E-mail", "Prénom", "Nom", ""},
+		{"NOM;PRENOM;EMAIL", "PRENOM", "NOM", ""},
+		{"Nom;E-mail", "", "", ""},
+		{"Nombre;Apellidos;Email", "Nombre", "Apellidos", ""},
+		{"Nombre;Email", "", "", ""},
+		{"Nome;Cognome;Email", "Nome", "Cognome", ""},
+		{"Nome;Sobrenome;Email", "Nome", "Sobrenome", ""},
+		{"Nome;Apelido;E-mail", "Nome", "Apelido", ""},
+		{"Name;Vorname;E-Mail", "Vorname", "Name", ""},
+		{"Name;Vorname;Nachname;E-Mail", "Vorname", "Nachname", ""},
+		{"Naam;Voornaam;E-mail", "Voornaam", "Naam", ""},
+		{"Name;First Name;Last Name;Email", "First Name", "Last Name", ""},
+		{"Other City;City;Secondary Email;Email", "", "", "City"},
+		{"Birth Year;Birth Month;Birth Day;Primary Email", "", "", ""},
+	} {
+		columns := strings.Split(tt.header, ";")
+		csv, _, err := PlanColumns(columns, nil)
+		if err != nil {
+			t.Errorf("%s: %v", tt.header, err)
+			continue
+		}
+		json, err := PlanJSON(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cells, members []string
+		for _, column := range columns {
+			value := column
+			if strings.Contains(strings.ToLower(column), "mail") {
+				value = plainName(column) + "@example.com"
+			}
+			cells, members = append(cells, value), append(members, fmt.Sprintf("%q:%q", column, value))
+		}
+		for _, m := range []*Mapper{NewMapper("x.csv", csv, nil), NewMapper("x.ndjson", json, nil)} {
+			r := &Record{Cells: cells}
+			if m.plan == json {
+				r = &Record{JSON: []byte("{" + strings.Join(members, ",") + "}")}
+			}
+			row, err := m.Row(r, 1)
+			if err != nil {
+				t.Errorf("%s: %v", tt.header, err)
+			}
+			for field, want := range map[string]string{"firstname": tt.first, "lastname": tt.last, "location": tt.location, "birthday": ""} {
+				if got := string(row.Profile.Field(field)); got != "" && got != fmt.Sprintf("%q", want) || got == "" && want != "" {
+					t.Errorf("%s, of %s: %s is %s, want %q", tt.header, m.source, field, got, want)
+				}
+			}
+			if id := row.Profile.ContactIDs; strings.Contains(tt.header, "Secondary") && !slices.Equal(id, []string{"email@example.com"}) {
+				t.Errorf("%s, of %s: known by %q", tt.header, m.source, id)
+			}
+		}
+	}
+}
+
+// The id of a record in a CRM is none of a contact, by whatever name.
+func TestRecordIDsAreNoContactIDs(t *testing.T) {
+	for _, name := range []string{"Contact ID", "contactId", "Lead ID", "Account ID", "Record ID", "Record ID - Contact", "Record Id", "Customer ID", "Subscriber ID"} {
+		_, _, err := PlanColumns([]string{name, "Shoe size"}, nil)
+		if !errors.Is(err, ErrNoContactID) || !strings.Contains(err.Error(), "by the id of a record in a CRM") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"contactIds", "contact_ids", "Contact IDs"} {
+		if _, _, err := PlanColumns([]string{name}, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

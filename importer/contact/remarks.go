@@ -1,0 +1,81 @@
+package contact
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// A RemarkKind is what a person should know of rows that are in.
+type RemarkKind uint8
+
+const (
+	Differ      RemarkKind = iota // duplicates that say something else about the contact
+	Twin                          // contact ids that may be another's in another spelling
+	remarkKinds                   // number of values
+)
+
+// what says it of some rows.
+var what = [remarkKinds][2]string{
+	Differ: {"duplicate says something else about the contact than the row that went in; correct the source, or choose with duplicates: first, last, error", "duplicates say something else about the contact than the row that went in; correct the source, or choose with duplicates: first, last, error"},
+	Twin:   {"contact id is another row's in another spelling: two profiles, and perhaps one person", "contact ids are other rows' in another spelling: two profiles each, and perhaps one person"},
+}
+
+// Remarks are what a person should know of rows that are in or repeat one that is, with
+// the first few of each kind. The zero value is ready; its methods may be called from
+// several goroutines.
+type Remarks struct {
+	mu    sync.Mutex
+	kinds [remarkKinds]Remark
+}
+
+// A Remark is one kind of them.
+type Remark struct {
+	Count    int64
+	Examples []RemarkExample // the first few
+}
+
+// A RemarkExample is one row, and the one that it is compared with.
+type RemarkExample struct {
+	Place, Other Place
+	ContactIDs   []string
+}
+
+func (r *Remarks) add(kind RemarkKind, row *Row, other Place) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	remark := &r.kinds[kind]
+	remark.Count++
+	if len(remark.Examples) < maxExamples {
+		remark.Examples = append(remark.Examples, RemarkExample{Place{Source: row.Source, Line: row.Line}, other, row.Profile.ContactIDs})
+	}
+}
+
+// Of returns the remarks of a kind so far.
+func (r *Remarks) Of(kind RemarkKind) Remark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.kinds[kind]
+}
+
+// Text is the remarks for people: how many rows each is about, and the first lines of
+// them. Redacted it names no contact id. It is empty where there are none.
+func (r *Remarks) Text(redact bool) string {
+	var b strings.Builder
+	for kind := range remarkKinds {
+		remark := r.Of(kind)
+		if remark.Count == 0 {
+			continue
+		}
+		text := what[kind][min(remark.Count, 2)-1]
+		fmt.Fprintf(&b, "  %7d  %s\n", remark.Count, text)
+		for _, e := range remark.Examples {
+			fmt.Fprintf(&b, "           %s", Printable(e.Place.String()+" and "+e.Other.String()))
+			if !redact {
+				fmt.Fprintf(&b, ": %s", Printable(strings.Join(e.ContactIDs, ", ")))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}

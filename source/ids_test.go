@@ -1,0 +1,69 @@
+package source
+
+import (
+	"testing"
+
+	"importer/source/mapping"
+)
+
+// A value that cannot be a contact id refuses no row that has another one, and what is
+// left out is told.
+func TestLeftOutIDs(t *testing.T) {
+	tests := []struct {
+		name, yaml, file, content string
+		want, notices             []string
+	}{
+		{"the field goes with the id", "", "x.csv", "email,mobile,firstname\nn/a,+49 151 23456789,Ada\nb@x.deb@y.de,,Bob\n", []string{
+			`2 ["+49 151 23456789"],"profile":{"firstname":"Ada"}}`,
+			`3 email: "b@x.deb@y.de" is not an e-mail address ["b@x.deb@y.de" "" "Bob"]`}, []string{
+			`1 row: what stands in "email" was left out, because it cannot be a contact id (line 2: "n/a")`}},
+		{"the first of several addresses is the field", "", "x.csv", "email\n\"a@example.com, b@example.com\"\na@example.org;n/a\n", []string{
+			`2 ["a@example.com","b@example.com"],"profile":{"email":"a@example.com"}}`,
+			`3 ["a@example.org"],"profile":{"email":"a@example.org"}}`}, []string{
+			`1 row: of several values in "email" the first went to the field email (line 2: "a@example.com, b@example.com")`,
+			`1 row: what stands in "email" was left out, because it cannot be a contact id (line 3: "a@example.org;n/a")`}},
+		{"the next column", "contact_ids: [{columns: [Work, Home], type: email}]\nfields: {email: [Work, Home]}", "x.csv", "Work,Home\nnone,b@example.com\na@example.com,b@example.com\nnone,nil\n", []string{
+			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
+			`3 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
+			`4 Work: "none" is not an e-mail address ["none" "nil"]`}, []string{
+			`1 row: what stands in "Work" was left out, because it cannot be a contact id (line 2: "none")`}},
+		{"a column that gives no id", "contact_ids: [id]\nfields: {billing: {column: Billing, type: email}}", "x.csv", "id,Billing\na,x@example.com;y@example.com\nb,\" 'b@example.com' \"\n", []string{
+			`2 Billing: "x@example.com;y@example.com" is not one e-mail address ["a" "x@example.com;y@example.com"]`,
+			`3 ["b"],"profile":{"billing":"b@example.com"}}`}, nil},
+		{"numbers that nobody has", "region: GB\ncontact_ids: [{column: A, type: phone}]\nfields: {tel: {column: A, type: phone}, strict: {column: B, type: phone, valid_only: true}}", "x.csv",
+			"A,B\n07700 900123,\n020 7946 0018,07700 900123\n020 7946 0018,\n", []string{
+				`2 ["+447700900123"],"profile":{"tel":"+447700900123"}}`,
+				`3 B: "07700 900123" is a phone number that nobody can have ["020 7946 0018" "07700 900123"]`,
+				`4 ["+442079460018"],"profile":{"tel":"+442079460018"}}`}, []string{
+				`1 row: the phone number in "A" is possible, but not one of those that its country gives out (line 2: "07700 900123")`}},
+		{"columns of one name", "", "x.csv", "Email,Email,Mobile,Cell\n,b@example.com,,\na@example.com,c@example.com,,\n,,,+49 151 23456789\n\u200b,d@example.com,,\nnone,e@example.com,,\n", []string{
+			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
+			`3 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
+			`4 ["+49 151 23456789"],"profile":{}}`,
+			`5 ["d@example.com"],"profile":{"email":"d@example.com"}}`,
+			`6 ["e@example.com"],"profile":{"email":"e@example.com"}}`}, []string{
+			`taken only where another column for the same is empty: "Email" ("Email" comes first), "Cell" ("Mobile" comes first)`,
+			`1 row: what stands in "Email" was left out, because it cannot be a contact id (line 6: "none")`}},
+		{"members of one meaning", "", "x.ndjson", `{"email":null,"E-Mail":"a@example.com"}` + "\n" + `{"phone":" ","Tel":"030 1234567"}` + "\n", []string{
+			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
+			`2 ["030 1234567"],"profile":{}}`}, nil},
+		{"members that are no texts", "", "x.ndjson", `{"contactIds":[null],"email":"a@example.com"}` + "\n" + `{"contactIds":{"a":1},"email":["b@example.com"],"phone":491512345678}` + "\n" +
+			`{"contactIds":"[a@example.com, b@example.com]"}` + "\n", []string{
+			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
+			`2 ["491512345678"],"profile":{}}`,
+			`3 ["a@example.com","b@example.com"],"profile":{}}`}, []string{
+			`2 rows: what stands in "contactIds" was left out, because it cannot be a contact id (line 1: "[null]", line 2: "{\"a\":1}")`,
+			`1 row: what stands in "email" was left out, because it cannot be a contact id (line 2: "[\"b@example.com\"]")`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var m *mapping.Mapping
+			if tt.yaml != "" {
+				m = mappingOf(t, tt.yaml)
+			}
+			rows, in := read(t, Options{Paths: []string{writeFile(t, tt.file, tt.content)}, Mapping: m})
+			diff(t, rows, tt.want)
+			diff(t, noticesOf(in), tt.notices)
+		})
+	}
+}

@@ -1,0 +1,243 @@
+package mapping
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/nyaruka/phonenumbers"
+)
+
+// This file keeps rule 1 of contact ids (see contact.IDRule) as it was, its names of
+// columns included: reports and states that were made by it hold its ids. It is not
+// to be improved.
+
+// formerTargets are the columns that gave contact ids by name, in the order in which
+// they were looked at, with names as formerPlainName makes them.
+var formerTargets = [...]struct {
+	to    int // the target of today
+	kind  kind
+	names []string
+}{
+	{toContactIDs, list, []string{"contactids", "contactid"}},
+	{toEmail, email, []string{"email", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
+	{toMobile, plainPhone, []string{"mobile", "mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
+	{toPhone, plainPhone, []string{"phone", "phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+}
+
+const formerEmail = 1 // its index in formerTargets
+
+var noFormer = [len(formerTargets)]int{-1, -1, -1, -1}
+
+// formerTarget is the index in formerTargets of the column of a name, or -1.
+func formerTarget(column string) int {
+	if strings.HasPrefix(column, "_") {
+		return -1
+	}
+	plain := formerPlainName(column)
+	for i, t := range formerTargets {
+		if slices.Contains(t.names, plain) {
+			return i
+		}
+	}
+	return -1
+}
+
+func formerPlainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+// formerTakes tells whether a column went where its name says. The field email may
+// have been mapped, and columns without a mapping may have been left out.
+func (p *Plan) formerTakes(target int, used bool) bool {
+	return target != formerEmail || !used && p.mapping.Unnamed != "ignore" && p.mapping.Unnamed != "error"
+}
+
+// planFormer plans where the contact ids came from by rule 1; slots are those of
+// formerTargets, -1 where there is none.
+func (p *Plan) planFormer(slots [len(formerTargets)]int) {
+	if p.allIDs {
+		p.former = p.ids
+		return
+	}
+	for i, t := range formerTargets {
+		o := &output{name: targets[t.to].name, kind: t.kind, slots: []int{slots[i]}}
+		if mapped := p.field("email"); i == formerEmail && mapped != nil && mapped.path != "" {
+			o = mapped
+		} else if slots[i] < 0 {
+			continue
+		}
+		p.former = append(p.former, o)
+	}
+	same := func(a, b *output) bool { return a == b || a.kind == b.kind && slices.Equal(a.slots, b.slots) }
+	p.otherIDs = !slices.EqualFunc(p.former, p.ids, same)
+}
+
+// formerIDs are the contact ids of the record by rule 1, nil where they are these, or
+// rule 1 refused the record.
+func (m *Mapper) formerIDs(ids []string) []string {
+	if !m.odd && !m.plan.otherIDs && !m.membersMoved() {
+		return nil
+	}
+	var former []string
+	for _, o := range m.plan.former {
+		if o.standIn && len(former) > 0 {
+			continue
+		}
+		texts, ok := m.formerOutput(o)
+		if !ok {
+			return nil
+		}
+		for _, id := range texts {
+			if id != "" && !slices.Contains(former, id) {
+				former = append(former, id)
+			}
+			if len(former) > maxFormer {
+				return nil
+			}
+		}
+		if len(former) > 0 && !m.plan.allIDs {
+			break
+		}
+	}
+	if slices.Equal(former, ids) {
+		return nil
+	}
+	return former
+}
+
+// maxFormer bounds the contact ids by rule 1, which had no bound itself: a row of more
+// is not looked for by them.
+const maxFormer = 1000
+
+// formerTarget is formerTarget of a member, which most objects have in common.
+func (m *Mapper) formerTarget(name string) int {
+	t, known := m.former[name]
+	if !known {
+		if t = formerTarget(name); len(m.former) < MaxColumns {
+			if m.former == nil {
+				m.former = make(map[string]int)
+			}
+			m.former[name] = t
+		}
+	}
+	return t
+}
+
+// membersMoved tells whether a member of the object goes elsewhere than by rule 1.
+func (m *Mapper) membersMoved() bool {
+	if m.names == nil || m.plan.allIDs {
+		return false
+	}
+	for i, t := range formerTargets {
+		if m.cells[m.plan.formerSlot(i)] != m.cells[t.to] {
+			return true
+		}
+	}
+	return false
+}
+
+// formerSlot is where an object's member for a former target is kept.
+func (p *Plan) formerSlot(target int) int { return len(targets) + len(p.members) + target }
+
+func (m *Mapper) formerOutput(o *output) (ids []string, ok bool) {
+	all := o.kind == list || o.kind == memory
+	var cells []cell
+	add := func(c cell) {
+		if (all || len(cells) == 0) && !c.empty() {
+			cells = append(cells, c)
+		}
+	}
+	if o.prog != nil {
+		c, f := o.prog.cell(m.cells)
+		if f != nil {
+			return nil, false
+		}
+		add(c)
+	}
+	for _, slot := range o.slots {
+		add(m.cells[slot])
+	}
+	if len(cells) == 0 && o.fallback != nil {
+		cells = []cell{*o.fallback}
+	}
+	for _, c := range cells {
+		texts, ok := formerTexts(c, o.kind, &o.options)
+		if !ok {
+			return nil, false
+		}
+		ids = append(ids, texts...)
+	}
+	return ids, true
+}
+
+func formerTexts(c cell, k kind, o *options) ([]string, bool) {
+	if k == list {
+		return formerItems(c, o)
+	}
+	s, ok := formerText(c, o)
+	switch {
+	case !ok:
+	case k == email:
+		ok = strings.Count(s, "@") == 1 && !strings.ContainsAny(s, " \t\r\n,;<>") && s[0] != '@' && s[len(s)-1] != '@'
+	case k == plainPhone:
+		ok = threeDigits.MatchString(s)
+	case k == phone:
+		n, err := phonenumbers.Parse(s, o.region)
+		if ok = err == nil && phonenumbers.IsPossibleNumber(n); ok {
+			s = phonenumbers.Format(n, phonenumbers.E164)
+		}
+	}
+	return []string{s}, ok
+}
+
+var threeDigits = regexp.MustCompile(`(?s)\d.*\d.*\d`)
+
+func formerText(c cell, o *options) (string, bool) {
+	s := c.text
+	if !o.keepSpace {
+		s = strings.TrimSpace(s)
+	}
+	switch {
+	case o.lower:
+		s = strings.ToLower(s)
+	case o.upper:
+		s = strings.ToUpper(s)
+	}
+	return s, c.isText() || c.kind == '0'
+}
+
+func formerItems(c cell, o *options) (items []string, ok bool) {
+	array := strings.TrimSpace(c.text)
+	switch {
+	case c.isText() && !strings.HasPrefix(array, "["):
+		separator := o.separator
+		if separator == "" {
+			separator, array = ";", strings.ReplaceAll(array, "|", ";")
+		}
+		for item := range strings.SplitSeq(array, separator) {
+			item, _ = formerText(cell{text: strings.TrimSpace(item)}, o)
+			items = append(items, item)
+		}
+		return items, true
+	case c.kind == '0':
+		return []string{array}, true
+	case !c.isText() && c.kind != '[':
+		return nil, false
+	}
+	for item, err := range elements(jsontext.Value(array)) {
+		s, ok := formerText(item, o)
+		if err != nil || !ok {
+			return nil, false
+		}
+		items = append(items, s)
+	}
+	return items, true
+}

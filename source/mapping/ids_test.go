@@ -1,0 +1,97 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"importer/importer/contact"
+)
+
+// Of what a workbook keeps as a number all digits have to be sure.
+func TestNumbersOfWorkbooks(t *testing.T) {
+	p, _, err := PlanColumns([]string{"contactIds", "phone"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMapper("x.xlsx", p, nil)
+	for _, tt := range []struct {
+		id, phone string
+		number    bool
+		want      string
+	}{
+		{"123456789012345", "", true, "[123456789012345]"},
+		{"1234567890123456", "", true, `"1234567890123456" has more than 15 digits, and the workbook keeps it as a number`},
+		{"1234567890123456", "", false, "[1234567890123456]"},
+		{"1.23456789012345E+17", "", true, `"1.23456789012345E+17" is a number with an exponent, which has lost its last digits`},
+		{"17", "", true, "[17]"},
+		{"17.5", "", true, `"17.5" is a number with decimals`},
+		{"17.5", "", false, "[17.5]"},
+		{"0", "491512345678", true, "[491512345678]"},
+	} {
+		row, err := m.Row(&Record{Line: 2, Cells: []string{tt.id, tt.phone}, Numbers: []bool{tt.number, true}}, 1)
+		got := fmt.Sprint(row.Profile.ContactIDs)
+		if err != nil {
+			got = err.(*contact.RowError).Reason
+		}
+		if got != tt.want {
+			t.Errorf("%s (a number: %v): %s, want %s", tt.id, tt.number, got, tt.want)
+		}
+	}
+}
+
+// Many ids in one row are refused, and cost little.
+func TestManyIDs(t *testing.T) {
+	p, err := PlanJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMapper("x.ndjson", p, nil)
+	var ids []string
+	for i := range 100_000 {
+		ids = append(ids, fmt.Sprintf(`"id%d"`, i))
+	}
+	start := time.Now()
+	_, err = m.Row(&Record{Line: 1, JSON: []byte(`{"contactIds":[` + strings.Join(ids, ",") + `]}`)}, 1)
+	if err == nil || !strings.Contains(err.Error(), "more than 50 contact ids") {
+		t.Errorf("%.200v", err)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %s", took)
+	}
+	row, err := m.Row(&Record{Line: 1, JSON: []byte(`{"contactIds":[` + strings.Join(ids[:contact.MaxIDs], ",") + `]}`)}, 1)
+	if err != nil || len(row.Profile.ContactIDs) != contact.MaxIDs || slices.Contains(row.Profile.ContactIDs, "") {
+		t.Errorf("%d ids, %v", len(row.Profile.ContactIDs), err)
+	}
+}
+
+// A column that rule 1 took for contact ids, and today's names do not, still gives the
+// former ones.
+func TestFormerNames(t *testing.T) {
+	if to, known := byName["contactid"]; known {
+		delete(byName, "contactid")
+		defer func() { byName["contactid"] = to }()
+	}
+	columns, _, err := PlanColumns([]string{"Contact ID", "Email"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := PlanJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		plan   *Plan
+		record Record
+	}{
+		{columns, Record{Line: 2, Cells: []string{"003A", "a@example.com"}}},
+		{objects, Record{Line: 1, JSON: []byte(`{"Contact ID":"003A","Email":"a@example.com"}`)}},
+	} {
+		row, err := NewMapper("x", tt.plan, nil).Row(&tt.record, 1)
+		if err != nil || !slices.Equal(row.Profile.ContactIDs, []string{"a@example.com"}) || !slices.Equal(row.Former, []string{"003A"}) {
+			t.Errorf("%q was %q, %v", row.Profile.ContactIDs, row.Former, err)
+		}
+	}
+}
