@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"importer/importer/contact"
+	"importer/source/decode"
 	"importer/source/mapping"
 )
 
@@ -177,7 +178,7 @@ func TestGuessIsNeverWorse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range append(paths, hubspot) {
-		if _, err := Guess(Options{Paths: []string{path}}); errors.Is(err, ErrEncoding) {
+		if _, err := Guess(Options{Paths: []string{path}}); errors.Is(err, decode.ErrEncoding) {
 			continue // an import does not start either
 		}
 		o, text := guessed(t, path)

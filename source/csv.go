@@ -17,6 +17,7 @@ import (
 	"github.com/gocarina/gocsv"
 
 	"importer/internal/rejectfile"
+	"importer/source/decode"
 	"importer/source/mapping"
 )
 
@@ -207,7 +208,7 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 		if raw, err = c.lines(); err != nil {
 			return nil, nil, err
 		}
-		body := bytes.TrimPrefix(raw, []byte(utf8BOM)) // of a file that was put behind another
+		body := bytes.TrimPrefix(raw, []byte(decode.BOM)) // of a file that was put behind another
 		c.parsed.Reset(bytes.NewReader(body))
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
@@ -289,7 +290,7 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		c.file.finish(rec)
 		c.fitHeader(rec, last)
 		if last && endsWithin(raw) {
-			c.end = errHalf
+			c.end = decode.ErrHalf
 		}
 		return nil
 	}
@@ -314,7 +315,7 @@ func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault
 	what, hint := fmt.Sprintf("byte 0x%02X is not UTF-8", raw[at]), "save the file as UTF-8"
 	if raw[at] == 0 {
 		what, hint = "a NUL byte", "remove it; a file with many of them is often UTF-16"
-	} else if e := c.file.Encoding; e != utf8Name {
+	} else if e := c.file.Encoding; e != decode.UTF8 {
 		what, hint = "a character that "+e+" does not have", "save the file as UTF-8, or say another --encoding"
 	}
 	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}

@@ -14,6 +14,8 @@ import (
 	"golang.org/x/text/encoding/traditionalchinese"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
+
+	"importer/source/decode"
 )
 
 // What is not written in Western Europe is not read as if it were: the error names the
@@ -46,7 +48,7 @@ func TestNotWestern(t *testing.T) {
 		words := strings.Fields(tt.words)
 		text := encoded(t, tt.encoding, "email,firstname\na@example.com,"+strings.Join(words, "\nb@example.com,")+"\n")
 		in, err := Open(Options{Paths: []string{writeFile(t, "x.csv", text)}})
-		if !errors.Is(err, ErrEncoding) || !strings.Contains(err.Error(), tt.name+" (") || !strings.Contains(err.Error(), "--encoding") {
+		if !errors.Is(err, decode.ErrEncoding) || !strings.Contains(err.Error(), tt.name+" (") || !strings.Contains(err.Error(), "--encoding") {
 			t.Errorf("%s, %s: %v, %v", tt.name, tt.words, in, err)
 			continue
 		}
@@ -106,7 +108,7 @@ func TestEncodingDoesNotFit(t *testing.T) {
 		"half a character":     {head + "b@example.com,\x91", "shift_jis", "middle of a character"},
 		"unassigned":           {head + "b@example.com,J\x81rgen\n", "", "0x81"},
 		"UTF-16 behind a lot":  {strings.Repeat("#\n", 4<<10) + encoded(t, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "email\nJürgen\n"), "", "utf-16le"},
-		"unassigned and large": {head + "b@example.com,Ren\xe9\n" + strings.Repeat("c@example.com,Cyd\n", 30_000) + "d@example.com,\x8d\n" + strings.Repeat("c@example.com,Cyd\n", 60_000), "", ErrEncoding.Error()},
+		"unassigned and large": {head + "b@example.com,Ren\xe9\n" + strings.Repeat("c@example.com,Cyd\n", 30_000) + "d@example.com,\x8d\n" + strings.Repeat("c@example.com,Cyd\n", 60_000), "", decode.ErrEncoding.Error()},
 	} {
 		if _, err := Open(Options{Paths: []string{writeFile(t, "x.csv", tt.content)}, Encoding: tt.encoding}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
@@ -125,7 +127,7 @@ func TestEncodingDoesNotFit(t *testing.T) {
 			good++
 		}
 	}
-	if good < n || !errors.Is(last, ErrEncoding) {
+	if good < n || !errors.Is(last, decode.ErrEncoding) {
 		t.Errorf("%d rows, then %v", good, last)
 	}
 }

@@ -96,7 +96,7 @@ func TestCompressedEndings(t *testing.T) {
 				if len(parts) == 1 || i != len(parts[0]) {
 					check("cut", i, whole[:i])
 				}
-				for _, bits := range []byte{1, 0x10, 0x80, 0xff} {
+				for _, bits := range []byte{1, 0x80} {
 					changed := []byte(whole)
 					changed[i] ^= bits
 					check("changed", i, string(changed))

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"importer/source/decode"
 )
 
 // How the files of some families begin.
@@ -70,7 +72,7 @@ const (
 // and its name. It is empty for all else.
 func foreign(head []byte, name string) string {
 	name = strings.ToLower(name)
-	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(utf8BOM)), " \t\r\n")
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(decode.BOM)), " \t\r\n")
 	text = bytes.ToLower(text[:min(64, len(text))])
 	i := slices.IndexFunc(foreigners, func(f foreigner) bool {
 		lacks := func(part string) bool { return !bytes.Contains(head, []byte(part)) }

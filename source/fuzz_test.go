@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/decode"
 	"importer/source/mapping"
 )
 
@@ -84,7 +85,7 @@ func check(t *testing.T, row contact.Row) {
 }
 
 func packed(content []byte) bool {
-	r, done, err := decompress(bufio.NewReader(bytes.NewReader(content)))
+	r, done, err := decode.Decompress(bufio.NewReader(bytes.NewReader(content)))
 	defer done()
 	_, plain := r.(*bufio.Reader)
 	return err != nil || !plain
@@ -92,7 +93,7 @@ func packed(content []byte) bool {
 
 // textLines are the lines of a text in which something stands, by number.
 func textLines(content []byte, something func([]byte) bool) map[int]bool {
-	content = bytes.TrimPrefix(content, []byte(utf8BOM))
+	content = bytes.TrimPrefix(content, []byte(decode.BOM))
 	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 	content = bytes.ReplaceAll(content, []byte("\r"), []byte("\n"))
 	lines := make(map[int]bool)
@@ -139,7 +140,7 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		fuzz(t, content, Options{Format: CSV, LazyQuotes: true})
 		fuzz(t, content, Options{Format: CSV, Mapping: fuzzMapping})
-		lines, in := fuzz(t, content, Options{Format: CSV, Encoding: utf8Name})
+		lines, in := fuzz(t, content, Options{Format: CSV, Encoding: decode.UTF8})
 		if in == nil || bytes.ContainsRune(content, '"') {
 			return
 		}
@@ -149,7 +150,7 @@ func FuzzCSV(f *testing.F) {
 			return
 		}
 		want := textLines(content, func(line []byte) bool {
-			cells := strings.Split(strings.TrimPrefix(string(line), utf8BOM), string(file.Delimiter))
+			cells := strings.Split(strings.TrimPrefix(string(line), decode.BOM), string(file.Delimiter))
 			return !isBlank(cells) && !slices.Equal(cells, file.header)
 		})
 		for line := range want {
@@ -174,7 +175,7 @@ func FuzzNDJSON(f *testing.F) {
 	f.Add([]byte(`{"phone":123,"privacy_policy":{"a":{}},"x":null,"birthday":1e3,"tel":"030 12345678"}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		fuzz(t, content, Options{Format: NDJSON, Mapping: fuzzMapping})
-		lines, in := fuzz(t, content, Options{Format: NDJSON, Encoding: utf8Name})
+		lines, in := fuzz(t, content, Options{Format: NDJSON, Encoding: decode.UTF8})
 		if in == nil {
 			return
 		}

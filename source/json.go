@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"importer/source/decode"
 	"importer/source/mapping"
 )
 
@@ -334,7 +335,7 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 		}
 		line := r.text.take(end)
 		last := line[len(line)-1] != '\n'
-		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(utf8BOM)))
+		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(decode.BOM)))
 		if last {
 			line = bytes.TrimRight(line, "\x1a") // the end of a text of DOS
 		}

@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
+	"importer/source/decode"
 	"importer/source/mapping"
 )
 
@@ -159,7 +161,7 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 	defer done()
 	text, err = io.ReadAll(io.LimitReader(r, sampleBytes))
 	switch {
-	case err != nil && (whole || errors.Is(err, ErrEncoding)):
+	case err != nil && (whole || errors.Is(err, decode.ErrEncoding)):
 		return nil, false, err
 	case err != nil: // the head ends within a compressed block
 		return text, false, nil
@@ -170,7 +172,7 @@ func (f *file) sample(head []byte, whole bool) (text []byte, end bool, err error
 // decided records the encoding that was found, and gives notice of one that is not
 // certain, with a word that depends on it.
 func (f *file) decided(name, word string) {
-	if f.Encoding == "" && word != "" {
+	if word != "" {
 		such := ""
 		if !f.options.Redact {
 			such = ", such as in " + mapping.Show(word)
@@ -186,18 +188,20 @@ func (f *file) note(text string) {
 	}
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
-	f.in.notices = append(f.in.notices, Notice{f.Name, text})
+	if n := (Notice{f.Name, text}); !slices.Contains(f.in.notices, n) { // a file is read more than once
+		f.in.notices = append(f.in.notices, n)
+	}
 }
 
 func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
-	r, done, err := decompress(raw)
+	r, done, err := decode.Decompress(raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := newTextReader(r, f.options.Encoding, f.options.Redact, f.decided)
+	t, err := decode.NewReader(r, f.options.Encoding, f.options.Redact, f.decided)
 	if err == nil {
-		head, _ := t.src.Peek(512) // an error comes again with the first read
-		if _, compressed := r.(unpacked); compressed && packedTwice(head) {
+		head := t.Peek(512)
+		if r != io.Reader(raw) && decode.IsPacked(head) {
 			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
 		} else if what := wrongText(head); what != "" {
 			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
@@ -244,8 +248,6 @@ func (f *file) close() error {
 	}
 	return f.closer.Close()
 }
-
-const utf8BOM = "\ufeff"
 
 // A counter counts the bytes that are written to it.
 type counter struct{ *atomic.Int64 }

@@ -107,7 +107,7 @@ type Input struct {
 
 // Open finds the files of o and looks at the beginning of each, so that what cannot
 // be read is known before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrWrongKind, ErrEncoding, mapping.ErrNoContactID, *mapping.Error, or
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrWrongKind, decode.ErrEncoding, mapping.ErrNoContactID, *mapping.Error, or
 // those of the package os. The caller closes the input.
 func Open(o Options) (*Input, error) {
 	paths, notices, err := find(o.Paths)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"importer/source/decode"
 )
 
 // Files as people have them end in exact rows, or in an error that says what to do.
@@ -51,7 +53,7 @@ func TestTextCases(t *testing.T) {
 			if redact {
 				want, _, _ = strings.Cut(want, " ")
 			}
-			if !errors.Is(err, ErrEncoding) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `"`) == redact {
+			if !errors.Is(err, decode.ErrEncoding) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), `"`) == redact {
 				t.Errorf("%s: %v, want %s", name, err, want)
 			}
 		}

@@ -1,4 +1,4 @@
-package source
+package decode
 
 import (
 	"bytes"
@@ -25,7 +25,12 @@ import (
 // ErrEncoding says that the encoding of a text cannot be told, or is not what was said.
 var ErrEncoding = errors.New("the encoding is not clear")
 
-const utf8Name = "utf-8"
+// UTF8 is the name of the encoding that everything is turned into, and BOM the mark that
+// a text may begin with.
+const (
+	UTF8 = "utf-8"
+	BOM  = "\ufeff"
+)
 
 // These are the byte orders without a BOM. A BOM goes over them, and is taken away.
 var (
@@ -36,7 +41,7 @@ var (
 // encodings are those that need no decoding, which are nil, and those by names that
 // the IANA registry does not have, or where it knows no BOM.
 var encodings = map[string]encoding.Encoding{
-	"": nil, "auto": nil, utf8Name: nil, "utf8": nil,
+	"": nil, "auto": nil, UTF8: nil, "utf8": nil,
 	"utf-16": utf16LE, "utf16": utf16LE, "utf-16le": utf16LE, "utf16le": utf16LE, "utf-16be": utf16BE, "utf16be": utf16BE,
 	"ansi": charmap.Windows1252, "windows1252": charmap.Windows1252,
 	"cp1250": charmap.Windows1250, "cp1251": charmap.Windows1251, "cp1252": charmap.Windows1252, "cp1253": charmap.Windows1253, "cp1254": charmap.Windows1254,

@@ -1,4 +1,9 @@
-package source
+// Package decode makes text of the bytes of a file: it unpacks what is compressed, and
+// turns every encoding into UTF-8. It guesses no encoding against the evidence, and puts
+// nothing in the place of what it cannot read.
+//
+//	bytes ──► Decompress ──► NewReader ──► UTF-8
+package decode
 
 import (
 	"bufio"
@@ -18,13 +23,13 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// decompress unpacks what is compressed, going by its first bytes and not by
+// Decompress unpacks what is compressed, going by its first bytes and not by
 // its name. The caller calls done when it has read enough.
 //
 // All four formats are read to their checksums. What they cannot show is a file that
 // was cut between two members, frames or streams of a concatenation, and a change in a
 // zstd frame or an xz stream that was written without a checksum.
-func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
+func Decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	head, _ := b.Peek(6) // an error comes again with the first read
 	begins := func(with string) bool { return bytes.HasPrefix(head, []byte(with)) }
 	done = func() {}
@@ -51,8 +56,8 @@ func decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 	return unpacked{r}, done, nil
 }
 
-// packedTwice tells whether what was unpacked is packed again.
-func packedTwice(head []byte) bool {
+// IsPacked tells whether a file begins as one that is compressed, or a zip archive.
+func IsPacked(head []byte) bool {
 	return slices.ContainsFunc([]string{"\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zXZ\x00", "PK\x03\x04"},
 		func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) })
 }
@@ -69,12 +74,12 @@ func (u unpacked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A textReader turns a file into UTF-8 without a BOM.
+// A Reader turns a file into UTF-8 without a BOM.
 //
 // Without a name for the encoding it goes by the BOM, then by the pattern of NUL
 // bytes that UTF-16 has. Else it lets ASCII through and decides at the first
 // other byte, from what stands there: that may be far into the file.
-type textReader struct {
+type Reader struct {
 	src     *bufio.Reader
 	r       io.Reader // once it is decided
 	redact  bool      // errors hold no words of the text
@@ -85,10 +90,10 @@ type textReader struct {
 // window is how much of the file the encoding is decided from.
 const window = 256 << 10
 
-// newTextReader reads src in the encoding of that name. It calls decided when the
+// NewReader reads src in the encoding of that name. It calls decided when the
 // encoding is known, with the first word that depends on it where it was guessed.
-func newTextReader(src io.Reader, name string, redact bool, decided func(encoding, word string)) (*textReader, error) {
-	t := &textReader{src: bufio.NewReaderSize(src, window), redact: redact, decided: decided}
+func NewReader(src io.Reader, name string, redact bool, decided func(encoding, word string)) (*Reader, error) {
+	t := &Reader{src: bufio.NewReaderSize(src, window), redact: redact, decided: decided}
 	e, err := encodingNamed(name)
 	if err != nil {
 		return nil, err
@@ -98,15 +103,15 @@ func newTextReader(src io.Reader, name string, redact bool, decided func(encodin
 	switch {
 	case begins("\xff\xfe\x00\x00"), begins("\x00\x00\xfe\xff"):
 		return nil, fmt.Errorf("%w: it is UTF-32; save it as UTF-8", ErrEncoding)
-	case e != nil && begins(utf8BOM):
+	case e != nil && begins(BOM):
 		return nil, fmt.Errorf("%w: it begins with the mark of UTF-8, and --encoding says %s", ErrEncoding, name)
 	case e != nil:
 		t.decide(strings.ToLower(name), e, nil)
-	case begins(utf8BOM):
-		t.src.Discard(len(utf8BOM)) // cannot fail: it was peeked
-		t.decide(utf8Name, nil, nil)
+	case begins(BOM):
+		t.src.Discard(len(BOM)) // cannot fail: it was peeked
+		t.decide(UTF8, nil, nil)
 	case !isAuto(name):
-		t.decide(utf8Name, nil, nil)
+		t.decide(UTF8, nil, nil)
 	case begins("\xff\xfe"), looksUTF16(head, 1):
 		t.decide("utf-16le", utf16LE, nil)
 	case begins("\xfe\xff"), looksUTF16(head, 0):
@@ -119,7 +124,7 @@ func isAuto(encoding string) bool { return encoding == "" || strings.EqualFold(e
 
 // decide reads on in an encoding; nil is UTF-8. Where what follows does not fit it,
 // the input ends with the error unfit; nil refuses only the row.
-func (t *textReader) decide(name string, e encoding.Encoding, unfit error) {
+func (t *Reader) decide(name string, e encoding.Encoding, unfit error) {
 	t.r = t.src
 	if e != nil {
 		t.r = transform.NewReader(t.src, strict{e.NewDecoder(), unfit})
@@ -129,7 +134,7 @@ func (t *textReader) decide(name string, e encoding.Encoding, unfit error) {
 	}
 }
 
-func (t *textReader) Read(p []byte) (int, error) {
+func (t *Reader) Read(p []byte) (int, error) {
 	if t.r != nil {
 		return t.r.Read(p)
 	}
@@ -151,6 +156,13 @@ func (t *textReader) Read(p []byte) (int, error) {
 	return t.src.Discard(copy(p, b))
 }
 
+// Peek returns the next n bytes without reading them, as they stand in the file; fewer
+// where it ends before. It may be called before the first read.
+func (t *Reader) Peek(n int) []byte {
+	head, _ := t.src.Peek(n) // an error comes again with the first read
+	return head
+}
+
 // maxWord is how much of a word is shown, in bytes.
 const maxWord = 40
 
@@ -160,12 +172,12 @@ func lastLetters(b []byte) int {
 }
 
 // guess decides at a byte beyond ASCII.
-func (t *textReader) guess() error {
+func (t *Reader) guess() error {
 	b, _ := t.src.Peek(window)
 	g := guessEncoding(append(t.before, b...), t.redact)
 	if g.encoding == nil {
 		if g.unfit == nil {
-			t.decide(utf8Name, nil, nil)
+			t.decide(UTF8, nil, nil)
 		}
 		return g.unfit
 	}
@@ -182,7 +194,8 @@ type strict struct {
 	unfit error
 }
 
-var errHalf = errors.New("the file ends in the middle of a character: it is cut off, or it has another encoding")
+// ErrHalf says that a text ends in the middle of a character.
+var ErrHalf = errors.New("the file ends in the middle of a character: it is cut off, or it has another encoding")
 
 func (s strict) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
 	nDst, nSrc, err = s.Decoder.Transform(dst, src, false)
@@ -198,7 +211,7 @@ func (s strict) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err erro
 		at += copy(dst[at:], "\xff\xff\xff")
 	}
 	if atEOF && err == transform.ErrShortSrc {
-		err = errHalf
+		err = ErrHalf
 	}
 	return nDst, nSrc, err
 }
