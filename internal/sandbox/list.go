@@ -44,7 +44,7 @@ func (s *Sandbox) list(c *call) answer {
 		return failure(p)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	found, err := s.store.List(q, c.at)
 	if err != nil {

@@ -28,7 +28,7 @@ func (s *Sandbox) create(c *call) answer {
 		return failure(foreignProject(projectID))
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	fields, err := s.store.Check(fields, s.rules())
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Sandbox) owner(contactIDs []string, except string, at time.Time) *store
 
 // get reads a profile.
 func (s *Sandbox) get(c *call) answer {
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Read(c.id, c.at)
 	if p == nil {
@@ -83,7 +83,7 @@ func (s *Sandbox) update(c *call) answer {
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	if p == nil {
@@ -139,7 +139,7 @@ func union(a, b []string) []string {
 
 // delete removes a profile and its conversations.
 func (s *Sandbox) delete(c *call) answer {
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	switch {
@@ -166,7 +166,7 @@ func (s *Sandbox) merge(c *call) answer {
 		return failure(foreignProject(projectID))
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	if p == nil {
@@ -220,7 +220,7 @@ func (s *Sandbox) withoutContactID(c *call, then func(p *store.Profile, contactI
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	switch {
@@ -243,7 +243,7 @@ func (s *Sandbox) exportData(c *call) answer {
 	if p := noBody(c); p != nil {
 		return failure(p)
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Read(c.id, c.at)
 	if p == nil {
@@ -259,7 +259,7 @@ func (s *Sandbox) deleteData(c *call) answer {
 	if p := noBody(c); p != nil {
 		return failure(p)
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Change(c.id, c.at, func(p *store.Profile) { p.Sessions = nil })
 	if p == nil {

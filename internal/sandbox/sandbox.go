@@ -82,7 +82,8 @@ type call struct {
 	operation *operation
 	id        string // {profileId} or {projectId}
 	body      []byte
-	at        time.Time
+	at        time.Time // when it arrived
+	handled   time.Time // when its operation began; zero until then
 }
 
 // An answer is what an operation answers, or something on the way in its place.
@@ -96,6 +97,13 @@ type answer struct {
 	// id and contactIDs are of the profile that the call was about.
 	id         string
 	contactIDs []string
+}
+
+// begin locks the mutex for the operation of a call: nothing that others write comes
+// between.
+func (s *Sandbox) begin(c *call) {
+	s.mu.Lock()
+	c.handled = s.options.Clock()
 }
 
 func failure(p *problem) answer { return answer{status: p.status(), problem: p} }
@@ -235,7 +243,7 @@ func clientAddress(r *http.Request) string {
 // remember records a call, and logs it. a is what the operation answered, and
 // status that of the answer that the client gets.
 func (s *Sandbox) remember(c *call, a answer, status int, fault *Fault) {
-	q := Request{At: c.at, Status: status, ProfileID: a.id}
+	q := Request{At: c.at, Handled: c.handled, Status: status, ProfileID: a.id}
 	if c.operation != nil {
 		q.Operation = c.operation.name
 	}

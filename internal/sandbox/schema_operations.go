@@ -14,7 +14,7 @@ func (s *Sandbox) getSchema(c *call) answer {
 	if c.id != s.options.ProjectID {
 		return failure(foreignProject(c.id))
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	return answer{status: 200, entity: schemaEntity(s.store.Schema())}
 }
@@ -44,7 +44,7 @@ func (s *Sandbox) setSchema(c *call) answer {
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	if err := s.store.SetSchema(custom, c.at); err != nil {
 		return failure(invalid("%v", err))

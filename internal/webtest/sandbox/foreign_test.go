@@ -164,20 +164,24 @@ func TestForeignWritesAreBounded(t *testing.T) {
 	}
 }
 
-// Each request tells which profile it was about, so that a test can see what a write
-// fell between.
+// Each request tells which profile it was about, and when it was handled, so that a test
+// can see between which two a write fell.
 func TestRequestsTellTheProfile(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Faults: faults(t, "write-after-get:1"), Latency: 20 * time.Millisecond})
 	id := s.create("a")
 	s.want(200, "GET", "/"+id, "")
 	s.want(204, "PATCH", "/"+id, `{"active":false}`)
 	s.want(200, "GET", "", "")
 	s.want(400, "PATCH", "/"+id, `{"active":1}`)
 	var about []string
-	for _, r := range s.Requests() {
+	all := s.Requests()
+	for _, r := range all {
 		about = append(about, r.ProfileID)
 	}
 	if want := []string{id, id, id, "", ""}; !slices.Equal(about, want) {
 		t.Errorf("about %q, want %q", about, want)
+	}
+	if w := s.ForeignWrites()[0]; w.At.Before(all[1].Handled) || w.At.After(all[2].Handled) || all[1].Handled.Sub(all[1].At) < 20*time.Millisecond || !all[4].Handled.IsZero() {
+		t.Errorf("written at %v, requests %+v", w.At, all)
 	}
 }
