@@ -43,7 +43,11 @@ Faults (--fault, repeatable; P is the probability for a request):
   gateway404:P      a gateway answers its own 404, unprocessed
   waf403:P          a firewall answers its 403, unprocessed
   maintenance503:P  processes and stores, then answers 503 with a maintenance page
-  read-lag:TIME     hides a write from list and get for that long: read-lag:5s
+  write:P           a conversation adds a memory to a random profile and withdraws a
+                    consent that it gave, before the request is handled
+  write-after-get:P the same to the profile that a get showed last
+  read-lag:TIME     hides a write from list and get for that long: read-lag:5s;
+                    list-lag:TIME from list alone, get-lag:TIME from get alone
   short-list        ends every list of several pages before its own total
   mixed-cache       shows the profile of another in one of ten gets`,
 		Example: `  importer sandbox
@@ -74,17 +78,14 @@ Faults (--fault, repeatable; P is the probability for a request):
 	f.StringVar(&o.APIKey, "api-key", sandbox.DefaultAPIKey, "the key it accepts; not a real one, because it is printed")
 	f.StringVar(&o.ProjectID, "project-id", sandbox.DefaultProjectID, "the project it holds, 24 characters")
 	f.StringVar(&rate, "rate", "off", "quota of a client address: off, or as in 1000/5m")
-	f.StringVar(&o.RetryAfter, "retry-after", sandbox.RetryAfterSeconds, "header of a 429 or an injected 503: seconds, date or none")
 	f.DurationVar(&o.Latency, "latency", 0, "time added to each request")
 	f.StringArrayVar(&faults, "fault", nil, "fault to inject (repeatable), see above")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of the faults: the same seed loses the same answers")
-	f.StringVar(&o.OnDuplicate, "on-duplicate", sandbox.DuplicateConflict, "create with a contact id that is taken: allow, conflict or return")
-	f.StringVar(&o.Patch, "patch", sandbox.PatchMerge, "what an update does to the profile: merge or replace")
 	f.IntVar(&o.CreateStatus, "create-status", 201, "status of a create: 201 or 200")
-	f.StringVar(&o.UnknownMembers, "unknown-members", sandbox.UnknownReject, "unknown members of a body: reject or ignore")
-	f.StringVar(&o.UnknownFields, "unknown-fields", sandbox.FieldsKeep, "fields outside the schema: keep, drop or reject")
-	f.StringVar(&o.LimitAbove, "limit-above", sandbox.LimitClamp, "a list limit above 100: clamp or reject")
-	f.StringVar(&o.DefaultMedia, "default-media", sandbox.MediaJSON, "media type without Accept: json or hal")
+	f.IntVar(&o.UpdateStatus, "update-status", 204, "status of an update: 204 without a body, or 200 with the profile")
+	for _, w := range o.Switches() {
+		f.StringVar(w.Value, w.Name, w.Values[0], w.Usage+": "+strings.Join(w.Values, ", "))
+	}
 	f.StringVar(&ttl, "ttl", "720h", "life time of a profile after its last read or change, or off")
 	f.IntVar(&o.MaxBody, "max-body", sandbox.DefaultMaxBody, "largest request body in bytes")
 	f.StringVar(&log.Level, "log-level", log.Level, "level of the log on standard error; debug tells of each request")

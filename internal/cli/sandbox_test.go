@@ -3,14 +3,19 @@ package cli_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"importer/internal/cli"
+	"importer/internal/sandbox"
 )
 
 // A running `importer sandbox`.
@@ -108,6 +113,58 @@ func TestSandboxCommandFlags(t *testing.T) {
 	}
 }
 
+// Each switch is a flag that takes each of its values, and stands in the document with
+// them, the default first. So do the other flags and the faults.
+func TestSandboxCommandSwitches(t *testing.T) {
+	data, err := os.ReadFile("../../docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := string(data)
+	var o sandbox.Options
+	for _, w := range o.Switches() {
+		row := fmt.Sprintf("\n| `--%s` | `%s` | ", w.Name, strings.Join(w.Values, "`, `"))
+		if !strings.Contains(document, row) {
+			t.Errorf("docs/sandbox.md has no %q", row)
+		}
+		for _, value := range append(w.Values, "else") {
+			cmd := cli.NewSandboxCommand(io.Discard)
+			cmd.SetArgs([]string{"--addr", "127.0.0.1:0", "--rate", "1000/5m", "--" + w.Name, value})
+			cmd.SetOut(io.Discard)
+			cmd.SetErr(io.Discard)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // it starts, and ends at once
+			if err := cmd.ExecuteContext(ctx); (err == nil) == (value == "else") {
+				t.Errorf("--%s %s: %v", w.Name, value, err)
+			}
+		}
+	}
+	cmd := cli.NewSandboxCommand(io.Discard)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(document, "`--"+f.Name) {
+			t.Errorf("docs/sandbox.md does not have --%s", f.Name)
+		}
+	})
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z][a-z0-9-]+)[: ]`).FindAllStringSubmatch(cmd.Long, -1) {
+		if !strings.Contains(document, "\n| `"+m[1]) {
+			t.Errorf("docs/sandbox.md does not have the fault %s", m[1])
+		}
+	}
+}
+
+func TestSandboxCommandTellsWhatOthersWrote(t *testing.T) {
+	s := startSandbox(t, "--fault", "write:1", "--patch", "replace")
+	_, body := s.do(t, "POST", "/new/v2.0/profiles", "sandbox", sandboxCreate)
+	id := regexp.MustCompile(`"_id":"(\w+)"`).FindStringSubmatch(body)[1]
+	s.do(t, "PATCH", "/new/v2.0/profiles/"+id, "sandbox", `{"profile":{"firstname":"Jane"}}`)
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if log := s.stderr.String(); strings.Count(log, `"memories":1,"memories_lost":1,"consents_withdrawn":0`) != 1 || !strings.Contains(log, `"level":"warn"`) {
+		t.Errorf("it logged %s", log)
+	}
+}
+
 func TestSandboxCommandLogsLostAnswers(t *testing.T) {
 	s := startSandbox(t, "--fault", "drop-after:1", "--seed", "7")
 	if status, _ := s.do(t, "POST", "/new/v2.0/profiles", "sandbox", sandboxCreate); status != 0 {
@@ -142,7 +199,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestSandboxCommandRefusesWrongFlags(t *testing.T) {
 	for _, args := range []string{"--rate 5", "--fault 500", "--fault drop:0.1", "--ttl 0s", "--ttl 30d", "--on-duplicate maybe", "--patch x", "--create-status 204",
 		"--project-id x", "--latency -1s", "--max-body -1", "--seed -1", "--limit-above x", "--unknown-members x", "--unknown-fields x", "--default-media x",
-		"--retry-after x", "--log-level x", "argument"} {
+		"--retry-after x", "--update-status 201", "--rate-headers ratelimit", "--fault write", "--fault get-lag:0.1", "--log-level x", "argument"} {
 		cmd := cli.NewSandboxCommand(io.Discard)
 		cmd.SetArgs(append([]string{"--addr", "127.0.0.1:0"}, strings.Fields(args)...))
 		cmd.SetOut(io.Discard)

@@ -57,19 +57,25 @@ func (s *session) checkSchema(ctx context.Context) error {
 }
 
 // missingFields are those of the fields that a schema does not have. One that it has
-// with another type is an error.
+// with another type is an error, and so is a default field with its name in another
+// case: the API would take that for a field outside the schema.
 func missingFields(schema cognigy.Schema, fields []mapping.CustomField) (missing []mapping.CustomField, err error) {
-	var wrong []string
+	var wrong, renamed []string
 	for _, f := range fields {
 		typ, ok := schema.Lookup(f.Name)
-		switch {
-		case !ok:
-			missing = append(missing, f)
-		case typ != f.Type:
+		switch d := cognigy.DefaultField(f.Name); {
+		case d != "" && d != f.Name:
+			renamed = append(renamed, fmt.Sprintf("%s is %s", f.Name, d))
+		case ok && typ != f.Type:
 			wrong = append(wrong, fmt.Sprintf("%s is %s in the project, and %s in this import", f.Name, typ, f.Type))
+		case !ok && d == "":
+			missing = append(missing, f)
 		}
 	}
-	if len(wrong) > 0 {
+	switch {
+	case len(renamed) > 0:
+		return nil, usage(fmt.Errorf("the mapping spells default fields in another way than the API: %s; spell them so", strings.Join(renamed, "; ")))
+	case len(wrong) > 0:
 		return nil, usage(fmt.Errorf("custom fields of another type than the project's: %s; give them that type in the mapping", strings.Join(wrong, "; ")))
 	}
 	return missing, nil

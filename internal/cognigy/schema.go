@@ -50,6 +50,16 @@ var defaultFields = []string{
 	"accepted_gdpr", "privacy_policy", "tasks", "goals", "memories", "profileId",
 }
 
+// DefaultField returns the default field that has a name, whatever its case; empty
+// where none has.
+func DefaultField(name string) string {
+	i := slices.IndexFunc(defaultFields, func(d string) bool { return strings.EqualFold(d, name) })
+	if i < 0 {
+		return ""
+	}
+	return defaultFields[i]
+}
+
 // GetSchema reads the project's schema. A key may not have the right to: that is
 // Fatal like all that is forbidden, and says nothing about creates.
 func (c *Client) GetSchema(ctx context.Context) (Schema, error) {

@@ -63,6 +63,14 @@ func TestSchemaLookup(t *testing.T) {
 	}
 }
 
+func TestDefaultField(t *testing.T) {
+	for name, want := range map[string]string{"firstname": "firstname", "firstName": "firstname", "PROFILEID": "profileId", "first_name": "", "": ""} {
+		if got := DefaultField(name); got != want {
+			t.Errorf("DefaultField(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 // A field that is left out is deleted with its data in every profile.
 func TestSetSchemaNeverDropsAField(t *testing.T) {
 	var requests atomic.Int64

@@ -17,6 +17,7 @@ import (
 // the way answers in HTML, whatever is preferred.
 func (s *Sandbox) write(w http.ResponseWriter, c *call, a answer) {
 	header := w.Header()
+	s.rateHeaders(header, c)
 	if p := a.problem; p != nil {
 		a.entity = p.object(c.path)
 		if p.allow != "" {
@@ -75,11 +76,19 @@ func cursorValue(id string) jsontext.Value {
 	return jsonvalue.String(id)
 }
 
+// fields are what a profile shows of its fields.
+func (s *Sandbox) fields(p *store.Profile) jsonvalue.Object {
+	if s.options.Defaults == DefaultsSent {
+		return p.Fields
+	}
+	return store.WithDefaults(p.Fields)
+}
+
 // entity is a profile as create, get and merge answer it.
-func entity(p *store.Profile) jsonvalue.Object {
+func (s *Sandbox) entity(p *store.Profile) jsonvalue.Object {
 	return jsonvalue.Object{
 		{Name: "_id", Value: jsonvalue.String(p.ID)},
-		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "profile", Value: s.fields(p).Value()},
 		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
 		{Name: "active", Value: jsonvalue.Bool(p.Active)},
 		{Name: "createdAt", Value: jsonvalue.Int(p.CreatedAt)},
@@ -90,13 +99,13 @@ func entity(p *store.Profile) jsonvalue.Object {
 }
 
 // item is a profile as list answers it.
-func item(p *store.Profile, projectID string) jsonvalue.Object {
+func (s *Sandbox) item(p *store.Profile) jsonvalue.Object {
 	return jsonvalue.Object{
 		{Name: "_id", Value: jsonvalue.String(p.ID)},
-		{Name: "profile", Value: p.Fields.Value()},
+		{Name: "profile", Value: s.fields(p).Value()},
 		{Name: "active", Value: jsonvalue.Bool(p.Active)},
 		{Name: "contactIds", Value: jsonvalue.Strings(p.ContactIDs)},
 		{Name: "lastChanged", Value: jsonvalue.Int(p.LastChanged)},
-		{Name: "projectId", Value: jsonvalue.String(projectID)},
+		{Name: "projectId", Value: jsonvalue.String(s.options.ProjectID)},
 	}
 }

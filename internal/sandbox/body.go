@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/internal/sandbox/jsonvalue"
+	"importer/internal/sandbox/store"
 )
 
 // A body is the JSON body of a request. Its methods take members out of it; the
@@ -135,6 +136,12 @@ func (b *body) object(name string) jsonvalue.Object {
 		b.fail(invalid("field '%s': %v", name, err))
 	}
 	return o
+}
+
+// rules are what becomes of fields that are no values of the schema's.
+func (s *Sandbox) rules() store.Rules {
+	o := s.options
+	return store.Rules{Unknown: o.UnknownFields, WrongTypes: o.WrongTypes, Null: o.Null, EmptyText: o.EmptyText}
 }
 
 // contactIDs are the strings of the member contactIds, without repeats; nil

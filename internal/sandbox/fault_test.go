@@ -24,6 +24,10 @@ func TestParseFault(t *testing.T) {
 		{"short-list", Fault{Kind: FaultShortList}},
 		{"mixed-cache", Fault{Kind: FaultMixedCache}},
 		{"read-lag:5s", Fault{Kind: FaultReadLag, Lag: 5 * time.Second}},
+		{"list-lag:5s", Fault{Kind: FaultListLag, Lag: 5 * time.Second}},
+		{"get-lag:1m0s", Fault{Kind: FaultGetLag, Lag: time.Minute}},
+		{"write:0.05", Fault{Kind: FaultWrite, Probability: 0.05}},
+		{"write-after-get:1", Fault{Kind: FaultWriteAfterGet, Probability: 1}},
 	} {
 		got, err := ParseFault(tt.spec)
 		if err != nil || got != tt.want {
@@ -35,7 +39,8 @@ func TestParseFault(t *testing.T) {
 	}
 	for _, spec := range []string{"", "500", "500:", "500:0", "500:1.1", "500:NaN", "500:-1", "200:0.1", "418:0.1", "drop:0.1",
 		"read-lag:0s", "read-lag:5", "read-lag:-1s", "drop-after-after:0.1", ":0.1",
-		"page", "page:0", "gateway:0.1", "waf403-after:0.1", "maintenance503:2", "short-list:", "short-list:0.1", "mixed-cache:0.1"} {
+		"page", "page:0", "gateway:0.1", "waf403-after:0.1", "maintenance503:2", "short-list:", "short-list:0.1", "mixed-cache:0.1",
+		"list-lag", "get-lag:0", "write", "write:0", "write:1.5", "write-after:0.1", "writes:0.1"} {
 		if f, err := ParseFault(spec); err == nil {
 			t.Errorf("ParseFault(%q) = %+v, want an error", spec, f)
 		}

@@ -21,7 +21,7 @@ func FuzzCreate(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s, err := sandbox.New(sandbox.Options{})
+		s, err := sandbox.New(sandbox.Options{Defaults: sandbox.DefaultsSent})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,7 @@ func (s *Sandbox) list(c *call) answer {
 		return failure(p)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	found, err := s.store.List(q, c.at)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Sandbox) list(c *call) answer {
 	}
 	list := &page{items: make([]jsonvalue.Object, len(found.Profiles)), total: found.Total, next: found.Next, previous: found.Previous}
 	for i, p := range found.Profiles {
-		list.items[i] = item(p, s.options.ProjectID)
+		list.items[i] = s.item(p)
 	}
 	return answer{status: 200, list: list}
 }
@@ -97,11 +97,17 @@ func (s *Sandbox) parseListQuery(parameters url.Values) (store.Query, *problem) 
 				q.Previous = value
 			}
 		case "filter":
-			q.Filter = value
+			q.Filter, p = s.parseFilter(value)
 		case "sort":
 			q.Sort, p = parseSort(strings.Join(values, ","))
 		case "projectId", "api_key":
 		case "contactIds":
+			switch s.options.ContactIDsQuery {
+			case QueryIgnore:
+				continue
+			case QueryReject:
+				return q, invalid("query parameter 'contactIds' is not allowed")
+			}
 			q.ContactIDs = strings.Split(strings.Join(values, ","), ",")
 		case "_id", "active", "lastChanged":
 			var holds func(*store.Profile) bool
@@ -118,6 +124,31 @@ func (s *Sandbox) parseListQuery(parameters url.Values) (store.Query, *problem) 
 		return q, invalid("query parameters 'next' and 'previous' do not go together")
 	}
 	return q, nil
+}
+
+// parseFilter is what a filter holds for; nil where it is empty.
+func (s *Sandbox) parseFilter(text string) (func(contactID string) bool, *problem) {
+	ignoreCase := s.options.FilterCase == CaseIgnore
+	pattern := regexp.QuoteMeta(text)
+	switch s.options.Filter {
+	case FilterWhole:
+		pattern = "^(?:" + pattern + ")$"
+	case FilterPattern:
+		pattern = text
+	}
+	switch {
+	case text == "":
+		return nil, nil
+	case s.options.Filter == FilterPart && !ignoreCase:
+		return func(c string) bool { return strings.Contains(c, text) }, nil
+	case ignoreCase:
+		pattern = "(?i)" + pattern
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, invalid("query parameter 'filter' should be a pattern: %v", err)
+	}
+	return re.MatchString, nil
 }
 
 func parseInt(name, value string, empty, least int) (int, *problem) {

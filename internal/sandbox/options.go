@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -44,14 +45,30 @@ type Options struct {
 	Faults []Fault
 	Seed   uint64 // of the faults and of the ids; the same seed gives the same
 
-	// The switches. Each has the first of its values where it is empty.
-	OnDuplicate    string // create with a contact id that is taken: DuplicateConflict, DuplicateAllow or DuplicateReturn
-	Patch          string // member "profile" of an update: PatchMerge or PatchReplace
-	CreateStatus   int    // 201 or 200
-	UnknownMembers string // unknown members of a body: UnknownReject or UnknownIgnore
-	UnknownFields  string // fields outside the schema: FieldsKeep, FieldsDrop or FieldsReject
-	LimitAbove     string // a list limit above 100: LimitClamp or LimitReject
-	DefaultMedia   string // without Accept: MediaJSON or MediaHAL
+	CreateStatus int // of a create: 201 (where it is 0) or 200
+	UpdateStatus int // of an update: 204 (where it is 0) without a body, or 200 with the profile
+
+	// The switches; Switches says what each is for. Each has the first of its values
+	// where it is empty.
+	OnDuplicate       string // DuplicateConflict, DuplicateConflictSameSet, DuplicateAllow or DuplicateReturn
+	Patch             string // PatchMerge or PatchReplace
+	PatchIDs          string // PatchIDsReplace or PatchIDsAdd
+	Defaults          string // DefaultsAll or DefaultsSent
+	DefaultActive     string // ActiveTrue or ActiveFalse
+	MissingContactIDs string // MissingReject or MissingAccept
+	UnknownMembers    string // UnknownReject or UnknownIgnore
+	UnknownFields     string // FieldsKeep, FieldsDrop or FieldsReject
+	WrongTypes        string // TypesReject, TypesKeep or TypesDrop
+	Null              string // NullReject, NullClear, NullKeep or NullDrop
+	EmptyText         string // EmptyKeep or EmptyDrop
+	Filter            string // FilterPart, FilterWhole or FilterPattern
+	FilterCase        string // CaseExact or CaseIgnore
+	ContactIDsQuery   string // QueryMatch, QueryIgnore or QueryReject
+	LimitAbove        string // LimitClamp or LimitReject
+	DeleteTwice       string // TwiceReject or TwiceAccept
+	RateHeaders       string // HeadersNone, HeadersRateLimit or HeadersXRateLimit, which need a Rate
+	OpenAPI           string // OpenAPIServe or OpenAPINone
+	DefaultMedia      string // MediaJSON or MediaHAL
 
 	// Clock is read for times, the quota and the life time of profiles; time.Now
 	// where it is nil. It is called from several goroutines at once. Latency and
@@ -64,22 +81,68 @@ type Options struct {
 
 // The values of the switches.
 const (
-	DuplicateConflict = "conflict" // 409
-	DuplicateAllow    = "allow"    // a second profile
-	DuplicateReturn   = "return"   // the profile that is there
+	DuplicateConflict        = "conflict"          // 409 where one of the ids is taken
+	DuplicateConflictSameSet = "conflict-same-set" // 409 where another profile has the same ids and no other
+	DuplicateAllow           = "allow"             // a second profile
+	DuplicateReturn          = "return"            // the profile that is there
 
 	PatchMerge   = "merge"   // field by field
 	PatchReplace = "replace" // the whole of it
 
+	PatchIDsReplace = "replace"
+	PatchIDsAdd     = "add"
+
+	DefaultsAll  = "all"  // each profile shows every default field
+	DefaultsSent = "sent" // it shows what was sent
+
+	ActiveTrue  = "true"
+	ActiveFalse = "false"
+
+	MissingReject = "reject"
+	MissingAccept = "accept"
+
 	UnknownReject = "reject"
 	UnknownIgnore = "ignore"
 
-	FieldsKeep   = store.KeepUnknown
-	FieldsDrop   = store.DropUnknown
-	FieldsReject = store.RejectUnknown
+	FieldsKeep   = store.Keep
+	FieldsDrop   = store.Drop
+	FieldsReject = store.Reject
+
+	TypesReject = store.Reject
+	TypesKeep   = store.Keep
+	TypesDrop   = store.Drop
+
+	NullReject = store.Reject
+	NullClear  = store.Clear
+	NullKeep   = store.Keep
+	NullDrop   = store.Drop
+
+	EmptyKeep = store.Keep
+	EmptyDrop = store.Drop
+
+	FilterPart    = "part"
+	FilterWhole   = "whole"
+	FilterPattern = "pattern"
+
+	CaseExact  = "exact"
+	CaseIgnore = "ignore"
+
+	QueryMatch  = "match"
+	QueryIgnore = "ignore"
+	QueryReject = "reject"
 
 	LimitClamp  = "clamp"
 	LimitReject = "reject"
+
+	TwiceReject = "reject"
+	TwiceAccept = "accept"
+
+	HeadersNone       = "none"
+	HeadersRateLimit  = "ratelimit"
+	HeadersXRateLimit = "x-ratelimit"
+
+	OpenAPIServe = "serve"
+	OpenAPINone  = "none"
 
 	MediaJSON = "json"
 	MediaHAL  = "hal"
@@ -89,22 +152,37 @@ const (
 	RetryAfterNone    = "none"
 )
 
-// A choice is an option with a few named values. The first is the default.
-type choice struct {
-	name   string
-	value  *string
-	values []string
+// A Switch is an option with a few named values. The first is the default.
+type Switch struct {
+	Name   string // of the flag
+	Value  *string
+	Values []string
+	Usage  string // what is decided
 }
 
-func (o *Options) choices() []choice {
-	return []choice{
-		{"on-duplicate", &o.OnDuplicate, []string{DuplicateConflict, DuplicateAllow, DuplicateReturn}},
-		{"patch", &o.Patch, []string{PatchMerge, PatchReplace}},
-		{"unknown-members", &o.UnknownMembers, []string{UnknownReject, UnknownIgnore}},
-		{"unknown-fields", &o.UnknownFields, []string{FieldsKeep, FieldsDrop, FieldsReject}},
-		{"limit-above", &o.LimitAbove, []string{LimitClamp, LimitReject}},
-		{"default-media", &o.DefaultMedia, []string{MediaJSON, MediaHAL}},
-		{"retry-after", &o.RetryAfter, []string{RetryAfterSeconds, RetryAfterDate, RetryAfterNone}},
+// Switches are the switches of these options.
+func (o *Options) Switches() []Switch {
+	return []Switch{
+		{"on-duplicate", &o.OnDuplicate, []string{DuplicateConflict, DuplicateConflictSameSet, DuplicateAllow, DuplicateReturn}, "a contact id that is taken, in a create or an update"},
+		{"patch", &o.Patch, []string{PatchMerge, PatchReplace}, "what an update does to the fields that it does not name"},
+		{"patch-ids", &o.PatchIDs, []string{PatchIDsReplace, PatchIDsAdd}, "what an update does to the contact ids that it does not name"},
+		{"defaults", &o.Defaults, []string{DefaultsAll, DefaultsSent}, "default fields that a profile shows"},
+		{"default-active", &o.DefaultActive, []string{ActiveTrue, ActiveFalse}, "whether a profile is active where a create does not say"},
+		{"missing-contact-ids", &o.MissingContactIDs, []string{MissingReject, MissingAccept}, "a create without contactIds"},
+		{"unknown-members", &o.UnknownMembers, []string{UnknownReject, UnknownIgnore}, "members of a body that the API does not have"},
+		{"unknown-fields", &o.UnknownFields, []string{FieldsKeep, FieldsDrop, FieldsReject}, "fields outside the schema"},
+		{"wrong-types", &o.WrongTypes, []string{TypesReject, TypesKeep, TypesDrop}, "a value of another type than its field's"},
+		{"null", &o.Null, []string{NullReject, NullClear, NullKeep, NullDrop}, "null as the value of a field"},
+		{"empty-text", &o.EmptyText, []string{EmptyKeep, EmptyDrop}, "an empty text as the value of a field"},
+		{"filter", &o.Filter, []string{FilterPart, FilterWhole, FilterPattern}, "what the filter of a list has to be of a contact id"},
+		{"filter-case", &o.FilterCase, []string{CaseExact, CaseIgnore}, "upper and lower case in a filter"},
+		{"contact-ids-query", &o.ContactIDsQuery, []string{QueryMatch, QueryIgnore, QueryReject}, "the parameter contactIds of a list"},
+		{"limit-above", &o.LimitAbove, []string{LimitClamp, LimitReject}, "a list limit above 100"},
+		{"delete-twice", &o.DeleteTwice, []string{TwiceReject, TwiceAccept}, "a delete of a profile that is not there"},
+		{"rate-headers", &o.RateHeaders, []string{HeadersNone, HeadersRateLimit, HeadersXRateLimit}, "headers that tell of the quota, with --rate"},
+		{"openapi", &o.OpenAPI, []string{OpenAPIServe, OpenAPINone}, "the OpenAPI document"},
+		{"default-media", &o.DefaultMedia, []string{MediaJSON, MediaHAL}, "media type without Accept"},
+		{"retry-after", &o.RetryAfter, []string{RetryAfterSeconds, RetryAfterDate, RetryAfterNone}, "header of a 429 or an injected 503"},
 	}
 }
 
@@ -119,12 +197,10 @@ func (o Options) Validate() error {
 
 // withDefaults fills in what is empty, and refuses what makes no sense.
 func (o Options) withDefaults() (Options, error) {
-	for _, c := range o.choices() {
-		if *c.value == "" {
-			*c.value = c.values[0]
-		}
-		if _, err := words.Choice(*c.value, c.values...); err != nil {
-			return o, fmt.Errorf("%s %w", c.name, err)
+	for _, w := range o.Switches() {
+		*w.Value = cmp.Or(*w.Value, w.Values[0])
+		if _, err := words.Choice(*w.Value, w.Values...); err != nil {
+			return o, fmt.Errorf("%s %w", w.Name, err)
 		}
 	}
 	if o.APIKey == "" {
@@ -136,11 +212,12 @@ func (o Options) withDefaults() (Options, error) {
 	if !id24.MatchString(o.ProjectID) {
 		return o, fmt.Errorf("project id %q: want 24 characters of a–z and 0–9", o.ProjectID)
 	}
-	if o.CreateStatus == 0 {
-		o.CreateStatus = 201
-	}
+	o.CreateStatus, o.UpdateStatus = cmp.Or(o.CreateStatus, 201), cmp.Or(o.UpdateStatus, 204)
 	if o.CreateStatus != 200 && o.CreateStatus != 201 {
 		return o, fmt.Errorf("create status %d: want 200 or 201", o.CreateStatus)
+	}
+	if o.UpdateStatus != 200 && o.UpdateStatus != 204 {
+		return o, fmt.Errorf("update status %d: want 200 or 204", o.UpdateStatus)
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
@@ -156,6 +233,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if r := o.Rate; (r != Rate{}) && (r.Requests < 1 || r.Requests > maxQuota || r.Window <= 0) {
 		return o, fmt.Errorf("rate %v: want 1 to %d requests in a time above 0", r, maxQuota)
+	}
+	if o.RateHeaders != HeadersNone && o.Rate == (Rate{}) {
+		return o, fmt.Errorf("rate headers %s: there is no rate that they could tell of", o.RateHeaders)
 	}
 	for _, f := range o.Faults {
 		if _, err := ParseFault(f.String()); err != nil {

@@ -140,19 +140,19 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	}
 	for _, f := range o.Faults {
 		injected := "into every write"
-		if f.Kind != FaultReadLag {
+		if f.Lag == 0 {
 			injected = strconv.Itoa(s.record.faults[f.name()])
 		}
 		d.Faults = append(d.Faults, pageFault{f.String(), injected})
 	}
-	for _, c := range o.choices() {
-		d.Switches = append(d.Switches, pageSwitch{c.name, *c.value})
+	for _, w := range o.Switches() {
+		d.Switches = append(d.Switches, pageSwitch{w.Name, *w.Value})
 	}
 	ttl := "off"
 	if o.TTL > 0 {
 		ttl = o.TTL.String()
 	}
-	d.Switches = append(d.Switches, pageSwitch{"create-status", strconv.Itoa(o.CreateStatus)}, pageSwitch{"ttl", ttl},
+	d.Switches = append(d.Switches, pageSwitch{"create-status", strconv.Itoa(o.CreateStatus)}, pageSwitch{"update-status", strconv.Itoa(o.UpdateStatus)}, pageSwitch{"ttl", ttl},
 		pageSwitch{"max-body", strconv.Itoa(o.MaxBody)}, pageSwitch{"latency", o.Latency.String()}, pageSwitch{"seed", strconv.FormatUint(o.Seed, 10)})
 	injections := s.record.injections.all()
 	d.Injections = injections[max(0, len(injections)-shownFaults):]

@@ -4,19 +4,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"importer/internal/sandbox/jsonvalue"
 	"importer/internal/sandbox/store"
 )
 
-// create adds a profile, unless one of its contact ids is taken.
+// create adds a profile, unless its contact ids are taken.
 func (s *Sandbox) create(c *call) answer {
 	b := s.body(c, "projectId", "contactIds", "profile", "active")
 	projectID := b.id("projectId")
 	contactIDs := b.contactIDs()
 	fields := b.object("profile")
 	active, given := b.boolean("active")
-	b.require("projectId", "contactIds")
+	b.require("projectId")
+	if s.options.MissingContactIDs == MissingReject {
+		b.require("contactIds")
+	}
 	if b.problem != nil {
 		return failure(b.problem)
 	}
@@ -24,38 +28,52 @@ func (s *Sandbox) create(c *call) answer {
 		return failure(foreignProject(projectID))
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
-	fields, err := s.store.Check(fields, s.options.UnknownFields)
+	fields, err := s.store.Check(fields, s.rules())
 	if err != nil {
 		return failure(invalid("%v", err))
 	}
-	if owner := s.store.Owner(contactIDs, "", c.at); owner != nil {
-		switch s.options.OnDuplicate {
-		case DuplicateConflict:
-			return failure(taken())
-		case DuplicateReturn:
-			return profileAnswer(s.options.CreateStatus, owner)
+	if owner := s.owner(contactIDs, "", c.at); owner != nil {
+		if s.options.OnDuplicate == DuplicateReturn {
+			return s.profileAnswer(s.options.CreateStatus, owner)
 		}
+		return failure(taken())
 	}
-	p := &store.Profile{Fields: fields, ContactIDs: contactIDs, Active: active || !given}
+	if !given {
+		active = s.options.DefaultActive == ActiveTrue
+	}
+	p := &store.Profile{Fields: s.rules().Put(nil, fields), ContactIDs: contactIDs, Active: active}
 	s.store.Create(p, c.at)
-	return profileAnswer(s.options.CreateStatus, p)
+	return s.profileAnswer(s.options.CreateStatus, p)
+}
+
+// owner is the profile that keeps another one from having these contact ids; nil
+// where none does. except is the id of that other one.
+func (s *Sandbox) owner(contactIDs []string, except string, at time.Time) *store.Profile {
+	switch s.options.OnDuplicate {
+	case DuplicateAllow:
+		return nil
+	case DuplicateConflictSameSet:
+		return s.store.OwnerOfSet(contactIDs, except, at)
+	}
+	return s.store.Owner(contactIDs, except, at)
 }
 
 // get reads a profile.
 func (s *Sandbox) get(c *call) answer {
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Read(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
-	return profileAnswer(200, p)
+	s.lastGot = p.ID
+	return s.profileAnswer(200, p)
 }
 
-// update changes the members that are in its body. contactIds takes the place of
-// the list there was; what profile does, the sandbox is told.
+// update changes the members that are in its body. What becomes of the fields and
+// contact ids that it does not name, the sandbox is told.
 func (s *Sandbox) update(c *call) answer {
 	b := s.body(c, "profile", "active", "contactIds")
 	contactIDs := b.contactIDs()
@@ -65,7 +83,7 @@ func (s *Sandbox) update(c *call) answer {
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	if p == nil {
@@ -73,24 +91,27 @@ func (s *Sandbox) update(c *call) answer {
 	}
 	fields := p.Fields
 	if b.members.Get("profile") != nil {
-		patch, err := s.store.Check(patch, s.options.UnknownFields)
+		patch, err := s.store.Check(patch, s.rules())
 		if err != nil {
 			return failure(invalid("%v", err))
 		}
 		if s.options.Patch == PatchReplace {
 			fields = nil
 		}
-		for _, m := range patch {
-			fields = fields.Set(m.Name, m.Value)
-		}
+		fields = s.rules().Put(fields, patch)
 		if p := checkSize(fields); p != nil {
 			return failure(p)
 		}
 	}
-	if s.options.OnDuplicate != DuplicateAllow && s.store.Owner(contactIDs, p.ID, c.at) != nil {
+	if contactIDs != nil && s.options.PatchIDs == PatchIDsAdd {
+		if contactIDs = union(p.ContactIDs, contactIDs); len(contactIDs) > maxContactIDs {
+			return failure(invalid("the profile would have more than %d contact ids", maxContactIDs))
+		}
+	}
+	if s.owner(contactIDs, p.ID, c.at) != nil {
 		return failure(taken())
 	}
-	return nothing(s.store.Change(p.ID, c.at, func(p *store.Profile) {
+	p = s.store.Change(p.ID, c.at, func(p *store.Profile) {
 		p.Fields = fields
 		if activeGiven {
 			p.Active = active
@@ -98,15 +119,33 @@ func (s *Sandbox) update(c *call) answer {
 		if contactIDs != nil {
 			p.ContactIDs = contactIDs
 		}
-	}))
+	})
+	if s.options.UpdateStatus == 200 {
+		return s.profileAnswer(200, p)
+	}
+	return nothing(p)
+}
+
+// union are the contact ids of a, and behind them those of b that a does not have.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, id := range b {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
 }
 
 // delete removes a profile and its conversations.
 func (s *Sandbox) delete(c *call) answer {
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
-	if p == nil {
+	switch {
+	case p == nil && s.options.DeleteTwice == TwiceAccept:
+		return answer{status: 204}
+	case p == nil:
 		return failure(noProfile(c.id))
 	}
 	s.store.Delete(p.ID, c.at)
@@ -127,28 +166,23 @@ func (s *Sandbox) merge(c *call) answer {
 		return failure(foreignProject(projectID))
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
 	if slices.Contains(p.ContactIDs, contactID) {
-		return profileAnswer(200, p)
+		return s.profileAnswer(200, p)
 	}
 	from := s.store.Owner([]string{contactID}, p.ID, c.at)
 	if from == nil {
 		return failure(notFound("no profile has the contact id '%s'", contactID))
 	}
-	fields, contactIDs := p.Fields, slices.Clone(p.ContactIDs)
+	fields, contactIDs := p.Fields, union(p.ContactIDs, from.ContactIDs)
 	for _, m := range from.Fields {
 		if fields.Get(m.Name) == nil {
 			fields = fields.Set(m.Name, m.Value)
-		}
-	}
-	for _, id := range from.ContactIDs {
-		if !slices.Contains(contactIDs, id) {
-			contactIDs = append(contactIDs, id)
 		}
 	}
 	if p := checkSize(fields); p != nil {
@@ -158,7 +192,7 @@ func (s *Sandbox) merge(c *call) answer {
 		return failure(invalid("the merged profile would have more than %d contact ids", maxContactIDs))
 	}
 	s.store.Delete(from.ID, c.at)
-	return profileAnswer(200, s.store.Change(p.ID, c.at, func(p *store.Profile) {
+	return s.profileAnswer(200, s.store.Change(p.ID, c.at, func(p *store.Profile) {
 		p.Fields, p.ContactIDs = fields, contactIDs
 		p.Sessions = slices.Concat(p.Sessions, from.Sessions)
 	}))
@@ -186,7 +220,7 @@ func (s *Sandbox) withoutContactID(c *call, then func(p *store.Profile, contactI
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Find(c.id, c.at)
 	switch {
@@ -209,13 +243,13 @@ func (s *Sandbox) exportData(c *call) answer {
 	if p := noBody(c); p != nil {
 		return failure(p)
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Read(c.id, c.at)
 	if p == nil {
 		return failure(noProfile(c.id))
 	}
-	a := profileAnswer(200, p)
+	a := s.profileAnswer(200, p)
 	a.entity = a.entity.Set("sessions", jsonvalue.Objects(p.Sessions))
 	return a
 }
@@ -225,7 +259,7 @@ func (s *Sandbox) deleteData(c *call) answer {
 	if p := noBody(c); p != nil {
 		return failure(p)
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	p := s.store.Change(c.id, c.at, func(p *store.Profile) { p.Sessions = nil })
 	if p == nil {
@@ -234,8 +268,8 @@ func (s *Sandbox) deleteData(c *call) answer {
 	return nothing(p)
 }
 
-func profileAnswer(status int, p *store.Profile) answer {
-	return answer{status: status, entity: entity(p), id: p.ID, contactIDs: p.ContactIDs}
+func (s *Sandbox) profileAnswer(status int, p *store.Profile) answer {
+	return answer{status: status, entity: s.entity(p), id: p.ID, contactIDs: p.ContactIDs}
 }
 
 // nothing is the answer without a body of what was done to a profile.

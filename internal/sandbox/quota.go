@@ -1,6 +1,12 @@
 package sandbox
 
-import "time"
+import (
+	"math"
+	"net/http"
+	"sort"
+	"strconv"
+	"time"
+)
 
 // quotas hold, for each client address, the times of the requests that the last
 // window let through. The Sandbox's mutex guards them.
@@ -55,4 +61,33 @@ func (q *quotas) sweep(now time.Time) {
 			delete(q.clients, name)
 		}
 	}
+}
+
+// left is how many requests of a client's quota are left, and how long it is until the
+// oldest of those that were let through no longer counts.
+func (q *quotas) left(client string, now time.Time) (n int, reset time.Duration) {
+	c := q.clients[client]
+	if c == nil {
+		return q.rate.Requests, 0
+	}
+	nth := func(i int) time.Time { return time.Unix(0, c.times[(c.next+i)%len(c.times)]).Add(q.rate.Window) }
+	past := sort.Search(len(c.times), func(i int) bool { return nth(i).After(now) })
+	if past < len(c.times) {
+		reset = nth(past).Sub(now)
+	}
+	return q.rate.Requests - len(c.times) + past, reset
+}
+
+// rateHeaders tells a client of its quota, where the sandbox is to do that.
+func (s *Sandbox) rateHeaders(header http.Header, c *call) {
+	prefix := map[string]string{HeadersRateLimit: "RateLimit-", HeadersXRateLimit: "X-RateLimit-"}[s.options.RateHeaders]
+	if prefix == "" {
+		return
+	}
+	s.mu.Lock()
+	left, reset := s.quotas.left(clientAddress(c.r), c.at)
+	s.mu.Unlock()
+	header.Set(prefix+"Limit", strconv.Itoa(s.options.Rate.Requests))
+	header.Set(prefix+"Remaining", strconv.Itoa(left))
+	header.Set(prefix+"Reset", strconv.FormatInt(int64(math.Ceil(reset.Seconds())), 10))
 }

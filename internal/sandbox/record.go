@@ -14,7 +14,9 @@ import (
 // A Request is what the sandbox remembers of a request to the API.
 type Request struct {
 	At        time.Time // by Options.Clock, when it arrived
+	Handled   time.Time // when its operation began, before or after every ForeignWrite; zero where it did not
 	Operation string    // one of Operations; empty where the path is none of the API
+	ProfileID string    // of the profile that it was about; empty where it was refused or about none
 	Status    int       // of the answer, also of one that was lost; 0 where the request was dropped unprocessed
 	Fault     string    // the fault that befell it, as in "drop-after"; empty where none did
 }
@@ -132,7 +134,7 @@ func (s *Sandbox) Profiles() []Profile {
 	profiles := s.store.All(s.options.Clock())
 	list := make([]Profile, len(profiles))
 	for i, p := range profiles {
-		list[i] = Profile{ID: p.ID, ContactIDs: slices.Clone(p.ContactIDs), Body: entity(p).Value()}
+		list[i] = Profile{ID: p.ID, ContactIDs: slices.Clone(p.ContactIDs), Body: s.entity(p).Value()}
 	}
 	return list
 }

@@ -2,10 +2,10 @@
 // http.Handler that does what the API is known to do, plays either side where
 // its behaviour is unknown, and goes wrong on purpose when it is told to.
 //
-//	request ─► quota ─► key ─► route ─► fault? ─► operation ─► commit ─► fault? ─► answer
-//	                                                 │            │
-//	                                               store  ────► file
-//	                                             (in memory)   (SQLite)
+//	request ─► quota ─► key ─► route ─► others? ─► fault? ─► operation ─► commit ─► fault? ─► answer
+//	                                      │                     │            │
+//	                                      └─────────────────► store  ────► file
+//	                                                        (in memory)   (SQLite)
 //
 // It shares no types with the client, so that a wrong name cannot pass on both sides.
 package sandbox
@@ -34,11 +34,16 @@ import (
 type Sandbox struct {
 	options Options
 
-	mu     sync.Mutex // guards what follows, but for the store's Wait and Close
-	store  *store.Store
-	quotas *quotas
-	dice   *dice
-	record *record
+	told sync.Once // what others wrote
+
+	mu      sync.Mutex // guards what follows, but for the store's Wait and Close
+	store   *store.Store
+	quotas  *quotas
+	dice    *dice  // of faults that befall a request
+	writers *dice  // of others who write before it
+	lastGot string // id of the profile that a get showed last
+	foreign foreign
+	record  *record
 }
 
 // New makes a sandbox. With a data file it has to be closed; it fails where the
@@ -50,20 +55,25 @@ func New(options Options) (*Sandbox, error) {
 		return nil, err
 	}
 	o.Faults = slices.Clone(o.Faults)
-	kept, err := store.Open(store.Options{File: o.DataFile, ProjectID: o.ProjectID, TTL: o.TTL, ReadLag: readLag(o.Faults), Seed: o.Seed})
+	kept, err := store.Open(store.Options{File: o.DataFile, ProjectID: o.ProjectID, TTL: o.TTL,
+		ReadLag: longestLag(o.Faults, FaultReadLag, FaultGetLag), ListLag: longestLag(o.Faults, FaultReadLag, FaultListLag), Seed: o.Seed})
 	if err != nil {
 		return nil, err
 	}
-	return &Sandbox{options: o, store: kept, quotas: newQuotas(o.Rate), dice: newDice(o.Seed, o.Faults), record: newRecord()}, nil
+	return &Sandbox{options: o, store: kept, quotas: newQuotas(o.Rate), record: newRecord(),
+		dice: newDice(o.Seed, o.Faults, Fault.befalls), writers: newDice(^o.Seed, o.Faults, Fault.writes)}, nil
 }
 
 // APIKey and ProjectID are those that the sandbox accepts.
 func (s *Sandbox) APIKey() string    { return s.options.APIKey }
 func (s *Sandbox) ProjectID() string { return s.options.ProjectID }
 
-// Close writes what is not on disk yet and closes the data file. Requests after
-// that fail where they need it.
-func (s *Sandbox) Close() error { return s.store.Close() }
+// Close writes what is not on disk yet and closes the data file, and logs what became
+// of what others wrote. Requests after that fail where they need the file.
+func (s *Sandbox) Close() error {
+	s.told.Do(s.logForeign)
+	return s.store.Close()
+}
 
 // A call is a request on its way through the sandbox.
 type call struct {
@@ -72,7 +82,8 @@ type call struct {
 	operation *operation
 	id        string // {profileId} or {projectId}
 	body      []byte
-	at        time.Time
+	at        time.Time // when it arrived
+	handled   time.Time // when its operation began; zero until then
 }
 
 // An answer is what an operation answers, or something on the way in its place.
@@ -88,16 +99,23 @@ type answer struct {
 	contactIDs []string
 }
 
+// begin locks the mutex for the operation of a call: nothing that others write comes
+// between.
+func (s *Sandbox) begin(c *call) {
+	s.mu.Lock()
+	c.handled = s.options.Clock()
+}
+
 func failure(p *problem) answer { return answer{status: p.status(), problem: p} }
 
 // ServeHTTP serves the API under /new/v2.0 and /v2.0, its OpenAPI document under
 // /openapi/openapi-viewer.json, and a page for people under /.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/":
+	switch path := r.URL.Path; {
+	case path == "/":
 		s.servePage(w, r)
 		return
-	case openAPIPath:
+	case path == openAPIPath && s.options.OpenAPI == OpenAPIServe:
 		s.serveOpenAPI(w, r)
 		return
 	}
@@ -164,7 +182,8 @@ func (s *Sandbox) answer(c *call) (answer, *Fault) {
 		return failure(&problem{code: 400, detail: "the body could not be read"}), nil
 	}
 	s.mu.Lock()
-	fault := s.dice.throw(c.operation.name, c.r.Method, c.r.URL.RequestURI(), c.body)
+	s.disturb(c)
+	fault, _ := s.dice.throw(s.store, c)
 	s.mu.Unlock()
 	if fault != nil && !fault.processed() {
 		return answer{}, fault
@@ -224,7 +243,7 @@ func clientAddress(r *http.Request) string {
 // remember records a call, and logs it. a is what the operation answered, and
 // status that of the answer that the client gets.
 func (s *Sandbox) remember(c *call, a answer, status int, fault *Fault) {
-	q := Request{At: c.at, Status: status}
+	q := Request{At: c.at, Handled: c.handled, Status: status, ProfileID: a.id}
 	if c.operation != nil {
 		q.Operation = c.operation.name
 	}

@@ -9,12 +9,12 @@ import (
 	"importer/internal/sandbox/store"
 )
 
-// getSchema reads the custom fields of the project.
+// getSchema reads the fields of the project.
 func (s *Sandbox) getSchema(c *call) answer {
 	if c.id != s.options.ProjectID {
 		return failure(foreignProject(c.id))
 	}
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	return answer{status: 200, entity: schemaEntity(s.store.Schema())}
 }
@@ -44,7 +44,7 @@ func (s *Sandbox) setSchema(c *call) answer {
 		return failure(b.problem)
 	}
 
-	s.mu.Lock()
+	s.begin(c)
 	defer s.mu.Unlock()
 	if err := s.store.SetSchema(custom, c.at); err != nil {
 		return failure(invalid("%v", err))
@@ -78,11 +78,17 @@ func (s *Sandbox) parseField(v jsontext.Value, i int) (f store.Field, p *problem
 	return f, nil
 }
 
-// schemaEntity is the schema as get schema answers it.
+// schemaEntity is the schema as get schema answers it: the types of the default fields
+// and of the custom ones, and the details of the custom ones alone.
 func schemaEntity(custom []store.Field) jsonvalue.Object {
-	types, details := make(jsonvalue.Object, len(custom)), make([]jsonvalue.Object, len(custom))
+	types, details := make(jsonvalue.Object, 0, len(store.DefaultFields)+len(custom)), make([]jsonvalue.Object, len(custom))
+	for _, d := range store.DefaultFields {
+		if d.Type != "" {
+			types = append(types, jsonvalue.Member{Name: d.Name, Value: jsonvalue.String(d.Type)})
+		}
+	}
 	for i, f := range custom {
-		types[i] = jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)}
+		types = append(types, jsonvalue.Member{Name: f.Internal, Value: jsonvalue.String(f.Type)})
 		details[i] = jsonvalue.Object{
 			{Name: "field", Value: jsonvalue.String(f.Field)},
 			{Name: "internal", Value: jsonvalue.String(f.Internal)},

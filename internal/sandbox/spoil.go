@@ -53,7 +53,7 @@ func (s *Sandbox) spoil(c *call, a answer, fault *Fault) (answer, *Fault) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if other := s.store.Other(c.id, c.at); other != nil && a.status == 200 {
-			return profileAnswer(200, other), fault
+			return s.profileAnswer(200, other), fault
 		}
 		return a, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -81,6 +82,15 @@ func (o Object) Set(name string, value jsontext.Value) Object {
 		}
 	}
 	return append(o[:len(o):len(o)], Member{name, value})
+}
+
+// Without returns o without a member. o is not changed.
+func (o Object) Without(name string) Object {
+	i := slices.IndexFunc(o, func(m Member) bool { return m.Name == name })
+	if i < 0 {
+		return o
+	}
+	return slices.Concat(o[:i], o[i+1:])
 }
 
 // AppendJSON appends o as JSON.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,7 +13,7 @@ import (
 // cursor is the id of the last profile of a page or, going back, of the first.
 type Query struct {
 	ContactIDs     []string              // of which a profile has one; nil: any
-	Filter         string                // a part of one of its contact ids; empty: any
+	Filter         func(string) bool     // holds for one of its contact ids; nil: any
 	Where          []func(*Profile) bool // all of them hold
 	Sort           []SortKey             // behind the last key by id, which is the order of creation
 	Limit, Skip    int                   // of profiles on the page, and before the first page
@@ -45,7 +44,7 @@ func (s *Store) List(q Query, now time.Time) (Page, error) {
 	}
 	page := Page{Total: len(matches), Profiles: make([]*Profile, 0, to-from)}
 	for _, e := range matches[from:to] {
-		page.Profiles = append(page.Profiles, e.visible(now))
+		page.Profiles = append(page.Profiles, e.visible(now, s.listLag))
 	}
 	if from > 0 && from < len(matches) {
 		page.Previous = matches[from].id
@@ -60,10 +59,10 @@ func (s *Store) List(q Query, now time.Time) (Page, error) {
 // slice may be the store's own: do not change it.
 func (s *Store) matches(q Query, now time.Time) []*entry {
 	candidates := s.order
-	if s.readLag == 0 && q.ContactIDs == nil && q.Filter == "" && len(q.Where) == 0 && len(q.Sort) == 0 {
+	if s.lag() == 0 && q.ContactIDs == nil && q.Filter == nil && len(q.Where) == 0 && len(q.Sort) == 0 {
 		return candidates
 	}
-	if s.readLag == 0 && q.ContactIDs != nil {
+	if s.listLag == 0 && q.ContactIDs != nil {
 		// The index knows what writes see, which is what reads see without a lag.
 		candidates = nil
 		for _, c := range q.ContactIDs {
@@ -74,12 +73,12 @@ func (s *Store) matches(q Query, now time.Time) []*entry {
 	}
 	var found []*entry
 	for _, e := range candidates {
-		if p := e.visible(now); p != nil && q.matches(p) {
+		if p := e.visible(now, s.listLag); p != nil && q.matches(p) {
 			found = append(found, e)
 		}
 	}
 	if len(q.Sort) > 0 {
-		slices.SortFunc(found, func(a, b *entry) int { return q.compare(a.visible(now), b.visible(now)) })
+		slices.SortFunc(found, func(a, b *entry) int { return q.compare(a.visible(now, s.listLag), b.visible(now, s.listLag)) })
 	}
 	return found
 }
@@ -88,7 +87,7 @@ func (q *Query) matches(p *Profile) bool {
 	if q.ContactIDs != nil && !slices.ContainsFunc(p.ContactIDs, func(c string) bool { return slices.Contains(q.ContactIDs, c) }) {
 		return false
 	}
-	if q.Filter != "" && !slices.ContainsFunc(p.ContactIDs, func(c string) bool { return strings.Contains(c, q.Filter) }) {
+	if q.Filter != nil && !slices.ContainsFunc(p.ContactIDs, q.Filter) {
 		return false
 	}
 	for _, holds := range q.Where {

@@ -25,25 +25,64 @@ var fieldTypes = []string{"string", "number", "boolean", "object"}
 
 var internalName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
-// What Check does with fields that are not in the schema.
+// Rules say what becomes of what is sent and is no value of a field of the schema.
+type Rules struct {
+	Unknown    string // fields outside the schema: Keep, Drop or Reject
+	WrongTypes string // a value of another type than its field's: Reject, Keep or Drop
+	Null       string // null: Reject it where the schema has the field, Keep, Drop, or Clear the field, which Put does
+	EmptyText  string // an empty text: Keep or Drop
+}
+
+// The values of Rules. What is dropped leaves the field as it was.
 const (
-	KeepUnknown   = "keep"
-	DropUnknown   = "drop"
-	RejectUnknown = "reject"
+	Keep   = "keep"
+	Drop   = "drop"
+	Reject = "reject"
+	Clear  = "clear"
 )
 
 // maxFields bounds the schema.
 const maxFields = 1000
 
-// defaultFields are the fields that every project has, and what they hold.
-var defaultFields = map[string]func(jsontext.Value) error{
-	"firstname": wantString, "lastname": wantString, "email": wantString, "birthday": wantString, "gender": wantString,
-	"location": wantString, "profilepic": wantString, "profileId": wantString,
-	"age":                     wantNumber,
-	"prevent_data_collection": wantBoolean, "accepted_gdpr": wantBoolean,
-	"privacy_policy": wantPrivacyPolicy,
-	"tasks":          wantStrings, "goals": wantStrings, // goals: the name of tasks before 4.98
-	"memories": wantMemories,
+// A DefaultField is a field that every project has.
+type DefaultField struct {
+	Name  string
+	Type  string         // in the schema; empty where the schema does not list it
+	Value jsontext.Value // of a profile to which nobody gave another; nil where there is none
+	want  func(jsontext.Value) error
+}
+
+// DefaultFields are the fields that every project has, in the order of the schema.
+// They are for reading.
+var DefaultFields = []DefaultField{
+	{"firstname", "string", jsontext.Value(`""`), wantString},
+	{"lastname", "string", jsontext.Value(`""`), wantString},
+	{"email", "string", jsontext.Value(`""`), wantString},
+	{"age", "number", jsontext.Value(`0`), wantNumber},
+	{"birthday", "string", jsontext.Value(`""`), wantString},
+	{"gender", "string", jsontext.Value(`""`), wantString},
+	{"location", "string", jsontext.Value(`""`), wantString},
+	{"profilepic", "string", jsontext.Value(`""`), wantString},
+	{"prevent_data_collection", "boolean", jsontext.Value(`false`), wantBoolean},
+	{"accepted_gdpr", "boolean", jsontext.Value(`false`), wantBoolean},
+	{"privacy_policy", "object", jsontext.Value(`{"accepted":false}`), wantPrivacyPolicy},
+	{"tasks", "object", jsontext.Value(`[]`), wantStrings},
+	{"goals", "", nil, wantStrings}, // the name of tasks before 4.98
+	{"memories", "", nil, wantMemories},
+	{"profileId", "", nil, wantString},
+}
+
+// WithDefaults is what a profile shows of its fields where it shows every default
+// field. fields is not changed.
+func WithDefaults(fields jsonvalue.Object) jsonvalue.Object {
+	shown := make(jsonvalue.Object, len(fields), len(fields)+len(DefaultFields))
+	copy(shown, fields)
+	for _, d := range DefaultFields {
+		if d.Value != nil && fields.Get(d.Name) == nil {
+			shown = append(shown, jsonvalue.Member{Name: d.Name, Value: d.Value})
+		}
+	}
+	return shown
 }
 
 var customTypes = map[string]func(jsontext.Value) error{
@@ -54,36 +93,76 @@ var customTypes = map[string]func(jsontext.Value) error{
 func (s *Store) Schema() []Field { return s.custom }
 
 // Check looks at the fields of a profile that somebody sends, and returns what is to
-// be kept of them. unknown is KeepUnknown, DropUnknown or RejectUnknown. Its error says
-// which field is invalid and why.
-func (s *Store) Check(fields jsonvalue.Object, unknown string) (jsonvalue.Object, error) {
+// be kept of them. Its error says which field is invalid and why.
+func (s *Store) Check(fields jsonvalue.Object, rules Rules) (jsonvalue.Object, error) {
 	kept := make(jsonvalue.Object, 0, len(fields))
 	for _, m := range fields {
-		want := defaultFields[m.Name]
-		if want == nil {
-			for _, f := range s.custom {
-				if strings.EqualFold(f.Internal, m.Name) {
-					want, m.Name = customTypes[f.Type], f.Internal
-					break
-				}
-			}
-		}
-		switch {
-		case want == nil && unknown == RejectUnknown:
+		name, want := s.field(m.Name)
+		if want == nil && rules.Unknown == Reject {
 			return nil, fmt.Errorf("field 'profile.%s' is not allowed", m.Name)
-		case want == nil && unknown == DropUnknown:
+		}
+		if want == nil && rules.Unknown == Drop {
 			continue
-		case want != nil:
-			if err := want(m.Value); err != nil {
-				return nil, fmt.Errorf("field 'profile.%s' %w", m.Name, err)
-			}
 		}
-		if kept.Get(m.Name) != nil {
-			return nil, fmt.Errorf("field 'profile.%s' is there twice", m.Name)
+		keep, err := rules.keeps(m.Value, want)
+		if err != nil {
+			return nil, fmt.Errorf("field 'profile.%s' %w", name, err)
 		}
-		kept = append(kept, m)
+		if kept.Get(name) != nil {
+			return nil, fmt.Errorf("field 'profile.%s' is there twice", name)
+		}
+		if keep {
+			kept = append(kept, jsonvalue.Member{Name: name, Value: m.Value})
+		}
 	}
 	return kept, nil
+}
+
+// field is the name of a field as the schema has it, and what it holds; nil where the
+// schema does not have it. Case counts for default fields, and not for custom ones.
+func (s *Store) field(name string) (string, func(jsontext.Value) error) {
+	for i := range DefaultFields {
+		if DefaultFields[i].Name == name {
+			return name, DefaultFields[i].want
+		}
+	}
+	for _, f := range s.custom {
+		if strings.EqualFold(f.Internal, name) {
+			return f.Internal, customTypes[f.Type]
+		}
+	}
+	return name, nil
+}
+
+// keeps tells whether a value is kept; its error says why it is refused. want is nil
+// where the schema does not have the field.
+func (r Rules) keeps(v jsontext.Value, want func(jsontext.Value) error) (bool, error) {
+	switch {
+	case v.Kind() == 'n' && r.Null != Reject:
+		return r.Null != Drop, nil
+	case string(v) == `""` && r.EmptyText == Drop:
+		return false, nil
+	case want == nil:
+		return true, nil
+	}
+	err := want(v)
+	if err == nil || r.WrongTypes == Reject || v.Kind() == 'n' {
+		return err == nil, err
+	}
+	return r.WrongTypes == Keep, nil
+}
+
+// Put is a profile's fields with those of Check in their places. Where the rules are
+// to clear, null takes a field away. fields is not changed.
+func (r Rules) Put(fields, checked jsonvalue.Object) jsonvalue.Object {
+	for _, m := range checked {
+		if m.Value.Kind() == 'n' && r.Null == Clear {
+			fields = fields.Without(m.Name)
+		} else {
+			fields = fields.Set(m.Name, m.Value)
+		}
+	}
+	return fields
 }
 
 // SetSchema puts other custom fields in the place of those there are. A field that
@@ -94,8 +173,8 @@ func (s *Store) SetSchema(custom []Field, now time.Time) error {
 		return fmt.Errorf("field 'details' has more than %d entries", maxFields)
 	}
 	seen := make(map[string]bool)
-	for name := range defaultFields {
-		seen[strings.ToLower(name)] = true
+	for _, d := range DefaultFields {
+		seen[strings.ToLower(d.Name)] = true
 	}
 	for i, f := range custom {
 		lower := strings.ToLower(f.Internal)

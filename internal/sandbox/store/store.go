@@ -36,8 +36,8 @@ type entry struct {
 	id  string
 	now *Profile // as writes see it; nil where it is deleted
 	// While the last write is hidden by a read lag, seen are the earlier states
-	// with the time until which reads see them, oldest first. A nil profile is
-	// the time before it was created.
+	// with the time at which another took their place, oldest first. A nil profile
+	// is the time before it was created.
 	seen []seen
 	used int64 // Unix seconds of the last read or change
 	lru  *list.Element
@@ -45,16 +45,15 @@ type entry struct {
 
 type seen struct {
 	profile *Profile
-	until   time.Time
+	until   time.Time // without the lag
 }
 
-// visible is what a read sees of the profile; nil where it sees none.
-func (e *entry) visible(now time.Time) *Profile {
-	for len(e.seen) > 0 {
-		if now.Before(e.seen[0].until) {
-			return e.seen[0].profile
+// visible is what a read with that lag sees of the profile; nil where it sees none.
+func (e *entry) visible(now time.Time, lag time.Duration) *Profile {
+	for _, s := range e.seen {
+		if now.Before(s.until.Add(lag)) {
+			return s.profile
 		}
-		e.seen = e.seen[1:]
 	}
 	return e.now
 }
@@ -66,7 +65,8 @@ type Options struct {
 	File      string        // SQLite; empty: in memory only
 	ProjectID string        // of which the file has to be
 	TTL       time.Duration // after the last read or change; negative: for ever
-	ReadLag   time.Duration // how long reads do not see a write
+	ReadLag   time.Duration // how long a read of one profile does not see a write
+	ListLag   time.Duration // how long a list does not see it
 	Seed      uint64        // of the ids
 }
 
@@ -76,9 +76,10 @@ type Options struct {
 // Its methods are not safe for concurrent use, but for Wait and Close. Those that
 // are given the time first remove the profiles whose life time is over.
 type Store struct {
-	ttl, readLag time.Duration
-	file         *file   // nil: in memory only
-	custom       []Field // the schema
+	ttl              time.Duration
+	readLag, listLag time.Duration
+	file             *file   // nil: in memory only
+	custom           []Field // the schema
 
 	byID      map[string]*entry
 	byContact map[string][]*entry // by the contact ids that writes see
@@ -94,7 +95,7 @@ type Store struct {
 // Open makes a store, and reads what its file has. It fails where the file is
 // in use, is of another project or is no sandbox's. With a file it has to be closed.
 func Open(o Options) (*Store, error) {
-	s := &Store{ttl: o.TTL, readLag: o.ReadLag, byID: make(map[string]*entry), byContact: make(map[string][]*entry), lru: list.New()}
+	s := &Store{ttl: o.TTL, readLag: o.ReadLag, listLag: o.ListLag, byID: make(map[string]*entry), byContact: make(map[string][]*entry), lru: list.New()}
 	r := rand.New(rand.NewPCG(o.Seed, 0))
 	for i := range s.idMachine {
 		s.idMachine[i] = byte(r.Uint32())
@@ -156,7 +157,7 @@ func (s *Store) Read(id string, now time.Time) *Profile {
 	if e == nil {
 		return nil
 	}
-	p := e.visible(now)
+	p := e.visible(now, s.readLag)
 	if p != nil && e.now != nil && e.used < now.Unix() {
 		e.used = now.Unix()
 		s.lru.MoveToBack(e.lru)
@@ -188,6 +189,35 @@ func (s *Store) Owner(contactIDs []string, except string, now time.Time) *Profil
 	return nil
 }
 
+// OwnerOfSet is a profile other than except, an id, that has these contact ids and no
+// others, as writes see it; nil where none has. The ids differ from each other.
+func (s *Store) OwnerOfSet(contactIDs []string, except string, now time.Time) *Profile {
+	s.expire(now)
+	if len(contactIDs) == 0 {
+		return nil
+	}
+	set := slices.Sorted(slices.Values(contactIDs))
+	for _, e := range s.byContact[contactIDs[0]] {
+		if e.id != except && len(e.now.ContactIDs) == len(set) && slices.Equal(slices.Sorted(slices.Values(e.now.ContactIDs)), set) {
+			return e.now
+		}
+	}
+	return nil
+}
+
+// Any is one of the profiles as writes see it, by a number of any size; nil where
+// there is none.
+func (s *Store) Any(number uint64, now time.Time) *Profile {
+	s.expire(now)
+	n := uint64(len(s.order))
+	for k := range n {
+		if p := s.order[(number%n+k)%n].now; p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 // Other is a profile other than the one of that id, as reads see it: the one made
 // before it, or the last. It is nil where reads see no other.
 func (s *Store) Other(id string, now time.Time) *Profile {
@@ -195,7 +225,7 @@ func (s *Store) Other(id string, now time.Time) *Profile {
 	n := len(s.order)
 	i, _ := slices.BinarySearchFunc(s.order, id, compareID)
 	for k := 1; k <= n; k++ {
-		if p := s.order[(i-k+n)%n].visible(now); p != nil && p.ID != id {
+		if p := s.order[(i-k+n)%n].visible(now, s.readLag); p != nil && p.ID != id {
 			return p
 		}
 	}
@@ -239,16 +269,16 @@ func (s *Store) Create(p *Profile, now time.Time) {
 }
 
 // Change puts a new state of a profile in place of the last one, and returns it.
-// change gets a copy of the last one, and replaces whole members only. Where there
-// is no such profile, it does nothing and returns nil.
+// change gets a copy of the last one, with its times set, and replaces whole members
+// only. Where there is no such profile, it does nothing and returns nil.
 func (s *Store) Change(id string, now time.Time, change func(p *Profile)) *Profile {
 	if s.Find(id, now) == nil {
 		return nil
 	}
 	e := s.byID[id]
 	p := *e.now
-	change(&p)
 	p.LastChanged, p.LastChangedBy = now.Unix(), userID
+	change(&p)
 	s.unindex(e)
 	s.hide(e, now)
 	e.now = &p
@@ -268,7 +298,7 @@ func (s *Store) Delete(id string, now time.Time) {
 	s.unindex(e)
 	s.lru.Remove(e.lru)
 	s.file.remove(e)
-	if s.readLag == 0 {
+	if s.lag() == 0 {
 		s.forget(e)
 		return
 	}
@@ -295,17 +325,22 @@ func (s *Store) eraseFields(names []string, now time.Time) {
 	}
 }
 
+// lag is how long some read may not see a write.
+func (s *Store) lag() time.Duration { return max(s.readLag, s.listLag) }
+
 // hide makes reads see the state of now for a while yet.
 func (s *Store) hide(e *entry, now time.Time) {
-	if s.readLag > 0 {
-		e.seen = append(slices.Clone(e.seen), seen{e.now, now.Add(s.readLag)})
+	if s.lag() == 0 {
+		return
 	}
+	over := func(x seen) bool { return !now.Before(x.until.Add(s.lag())) }
+	e.seen = append(slices.DeleteFunc(slices.Clone(e.seen), over), seen{e.now, now})
 }
 
 // expire removes the profiles whose life time is over, and those deleted ones
 // that no read sees any more.
 func (s *Store) expire(now time.Time) {
-	for len(s.graves) > 0 && s.graves[0].visible(now) == nil {
+	for len(s.graves) > 0 && s.graves[0].visible(now, s.lag()) == nil {
 		s.forget(s.graves[0])
 		s.graves = s.graves[1:]
 	}

@@ -137,7 +137,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	for _, o := range []sandbox.Options{
 		{ProjectID: "short"}, {OnDuplicate: "ignore"}, {Patch: "x"}, {CreateStatus: 202}, {UnknownMembers: "x"}, {UnknownFields: "x"},
 		{LimitAbove: "x"}, {DefaultMedia: "xml"}, {RetryAfter: "x"}, {MaxBody: -1}, {Latency: -1}, {Rate: sandbox.Rate{Requests: -1}},
-		{Rate: sandbox.Rate{Requests: 1}}, {Faults: []sandbox.Fault{{Kind: "x"}}},
+		{Rate: sandbox.Rate{Requests: 1}}, {Faults: []sandbox.Fault{{Kind: "x"}}}, {Faults: []sandbox.Fault{{Kind: sandbox.FaultWrite}}},
+		{UpdateStatus: 201}, {RateHeaders: sandbox.HeadersRateLimit}, {Defaults: "none"}, {PatchIDs: "merge"}, {DefaultActive: "yes"}, {Null: "ignore"},
 	} {
 		if _, err := sandbox.New(o); err == nil {
 			t.Errorf("%+v was taken", o)

@@ -168,6 +168,52 @@ func TestListRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// What a filter has to be of a contact id.
+func TestFilter(t *testing.T) {
+	ids := []string{"Jane@example.com", "+49 30 1", "49 30 12", "a.c", "abc"}
+	type filters map[string][]string // nil: refused
+	for _, tt := range []struct {
+		o    sandbox.Options
+		want filters
+	}{
+		{sandbox.Options{}, filters{"jane": {}, "Jane": {ids[0]}, "+49 30": {ids[1]}, "49 30 1": {ids[1], ids[2]}, "a.c": {"a.c"}, "": ids}},
+		{sandbox.Options{FilterCase: sandbox.CaseIgnore}, filters{"jANE": {ids[0]}, "+49 30": {ids[1]}, "A.C": {"a.c"}, "": ids}},
+		{sandbox.Options{Filter: sandbox.FilterWhole}, filters{"Jane": {}, ids[0]: {ids[0]}, "jane@example.com": {}, "+49 30 1": {ids[1]}, "49 30 1": {}, "": ids}},
+		{sandbox.Options{Filter: sandbox.FilterWhole, FilterCase: sandbox.CaseIgnore}, filters{"JANE@example.com": {ids[0]}, "JANE": {}}},
+		{sandbox.Options{Filter: sandbox.FilterPattern}, filters{"+49": nil, "jane": {}, "^49": {ids[2]}, "a.c": {"a.c", "abc"}, "(": nil, "": ids}},
+		{sandbox.Options{Filter: sandbox.FilterPattern, FilterCase: sandbox.CaseIgnore}, filters{"A.C": {"a.c", "abc"}, "jane|12$": {ids[0], ids[2]}}},
+	} {
+		s := start(t, tt.o)
+		for _, id := range ids {
+			s.create(id)
+		}
+		for filter, want := range tt.want {
+			query := "?filter=" + url.QueryEscape(filter)
+			if want == nil {
+				s.wantProblem(400, 1005, "GET", query, "")
+			} else if got := s.want(200, "GET", query, "").contacts(); !slices.Equal(got, want) {
+				t.Errorf("%s, %s: %q finds %v, want %v", tt.o.Filter, tt.o.FilterCase, filter, got, want)
+			}
+		}
+	}
+}
+
+// What becomes of contactIds as a query.
+func TestContactIDsQuery(t *testing.T) {
+	for mode, want := range map[string][]string{"": {"b"}, sandbox.QueryMatch: {"b"}, sandbox.QueryIgnore: {"a", "b"}, sandbox.QueryReject: nil} {
+		s := start(t, sandbox.Options{ContactIDsQuery: mode})
+		s.create("a")
+		s.create("b")
+		for _, query := range []string{"?contactIds=b", "?contactIds[]=b"} {
+			if want == nil {
+				s.wantProblem(400, 1005, "GET", query, "")
+			} else if got := s.want(200, "GET", query, "").contacts(); !slices.Equal(got, want) {
+				t.Errorf("%q: %s finds %v, want %v", mode, query, got, want)
+			}
+		}
+	}
+}
+
 func TestLimitAbove100(t *testing.T) {
 	for _, mode := range []string{"", sandbox.LimitClamp, sandbox.LimitReject} {
 		s := start(t, sandbox.Options{LimitAbove: mode})

@@ -33,6 +33,12 @@ func TestOpenAPIDocumentIsServed(t *testing.T) {
 	if status, data := get(s.APIKey()); status != 200 || !bytes.Equal(data, file) {
 		t.Errorf("with the key: %d, %d bytes", status, len(data))
 	}
+	serves := s
+	s = start(t, sandbox.Options{OpenAPI: sandbox.OpenAPINone})
+	if status, data := get(s.APIKey()); status != 404 || bytes.Contains(data, []byte("paths")) {
+		t.Errorf("told not to serve it: %d %s", status, data)
+	}
+	s = serves
 	if status, data := get("wrong"); status != 401 || bytes.Contains(data, []byte("openapi\"")) {
 		t.Errorf("with a wrong key: %d %s", status, data)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 func TestCreateAndGet(t *testing.T) {
 	c := newClock()
-	s := start(t, sandbox.Options{Clock: c.Now})
+	s := start(t, sandbox.Options{Clock: c.Now, Defaults: sandbox.DefaultsSent})
 	body := `{"projectId":"` + s.ProjectID() + `","contactIds":["jane@example.com","+49 30 1234"],"active":false,
 		"profile":{"firstname":"Jané","age":41,"accepted_gdpr":true,"privacy_policy":{"accepted":true,"meta":{"v1":{"timestamp":1700000000}}},
 		"tasks":["call"],"memories":[{"id":"1","timestamp":"2026-01-02T03:04:05Z","text":"likes tea"}]}}`
@@ -54,12 +55,44 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// Without them, a profile has no fields and is active.
-func TestCreateDefaults(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	r := s.want(201, "POST", "", s.createBody([]string{"a", "b", "a"}, nil)).json()
-	if r["active"] != true || len(r["profile"].(map[string]any)) != 0 || fmt.Sprint(r["contactIds"]) != "[a b]" {
-		t.Errorf("created %v", r)
+// defaults are the default fields of a profile to which nobody gave a value.
+func defaults() map[string]any {
+	return map[string]any{"firstname": "", "lastname": "", "email": "", "age": 0.0, "birthday": "", "gender": "", "location": "", "profilepic": "",
+		"prevent_data_collection": false, "accepted_gdpr": false, "privacy_policy": map[string]any{"accepted": false}, "tasks": []any{}}
+}
+
+// A profile shows every default field wherever it is shown, or only what was sent; it
+// is active, or not, where a create does not say.
+func TestDefaults(t *testing.T) {
+	for _, tt := range []struct{ mode, active string }{{"", ""}, {sandbox.DefaultsAll, sandbox.ActiveTrue}, {sandbox.DefaultsSent, sandbox.ActiveFalse}} {
+		s := start(t, sandbox.Options{Defaults: tt.mode, DefaultActive: tt.active, Patch: sandbox.PatchReplace})
+		want := map[string]any{}
+		if tt.mode != sandbox.DefaultsSent {
+			want = defaults()
+		}
+		created := s.want(201, "POST", "", s.createBody([]string{"a", "b", "a"}, nil))
+		if r := created.json(); r["active"] != (tt.active != sandbox.ActiveFalse) || fmt.Sprint(r["contactIds"]) != "[a b]" {
+			t.Errorf("%s: created %v", tt.mode, r)
+		}
+		shown := func(when string) {
+			t.Helper()
+			for from, p := range map[string]any{
+				"get":    s.want(200, "GET", "/"+created.id(), "").json()["profile"],
+				"list":   s.want(200, "GET", "?filter=a", "").json()["items"].([]any)[0].(map[string]any)["profile"],
+				"export": s.want(200, "POST", "/"+created.id()+"/data/export", "").json()["profile"],
+			} {
+				if !reflect.DeepEqual(p, want) {
+					t.Errorf("%s: %s shows %v %s, want %v", tt.mode, from, p, when, want)
+				}
+			}
+		}
+		if p := created.json()["profile"]; !reflect.DeepEqual(p, want) {
+			t.Errorf("%s: create answers %v, want %v", tt.mode, p, want)
+		}
+		shown("after the create")
+		want["lastname"], want["tasks"] = "Roe", []any{"call"}
+		s.want(204, "PATCH", "/"+created.id(), `{"profile":{"lastname":"Roe","tasks":["call"]}}`)
+		shown("after an update that replaces")
 	}
 }
 
@@ -82,16 +115,16 @@ func TestOnDuplicate(t *testing.T) {
 	for _, tt := range []struct {
 		mode     string
 		profiles int
-	}{{"", 1}, {sandbox.DuplicateConflict, 1}, {sandbox.DuplicateAllow, 2}, {sandbox.DuplicateReturn, 1}} {
+	}{{"", 1}, {sandbox.DuplicateConflict, 1}, {sandbox.DuplicateConflictSameSet, 2}, {sandbox.DuplicateAllow, 2}, {sandbox.DuplicateReturn, 1}} {
 		s := start(t, sandbox.Options{OnDuplicate: tt.mode})
 		id := s.create("a", "b")
 		body := s.createBody([]string{"b", "c"}, map[string]any{"firstname": "New"})
 		switch tt.mode {
 		case "", sandbox.DuplicateConflict:
 			s.wantProblem(409, 1004, "POST", "", body)
-		case sandbox.DuplicateAllow:
+		case sandbox.DuplicateAllow, sandbox.DuplicateConflictSameSet:
 			if s.want(201, "POST", "", body).id() == id {
-				t.Error("allow: the same profile again")
+				t.Errorf("%s: the same profile again", tt.mode)
 			}
 		case sandbox.DuplicateReturn:
 			if r := s.want(201, "POST", "", body); r.id() != id || strings.Contains(string(r.Body), "New") {
@@ -104,6 +137,56 @@ func TestOnDuplicate(t *testing.T) {
 	}
 }
 
+// Of two profiles with the same set of contact ids the second is refused, whatever the
+// order; one that overlaps, or is a part, is not.
+func TestConflictOfSets(t *testing.T) {
+	s := start(t, sandbox.Options{OnDuplicate: sandbox.DuplicateConflictSameSet})
+	create := func(ids ...string) string { return s.createBody(ids, nil) }
+	s.create("a", "b")
+	s.wantProblem(409, 1004, "POST", "", create("b", "a"))
+	s.wantProblem(409, 1004, "POST", "", create("a", "b", "a"))
+	s.create("a")
+	s.create("b", "c")
+	id := s.create("a", "b", "c")
+	s.wantProblem(409, 1004, "PATCH", "/"+id, `{"contactIds":["c","b"]}`)
+	s.wantProblem(409, 1004, "PATCH", "/"+id, `{"contactIds":["a"]}`)
+	s.want(204, "PATCH", "/"+id, `{"contactIds":["c","b","a"]}`) // its own
+	s.want(204, "PATCH", "/"+id, `{"contactIds":["c","a"]}`)
+	s.create("c", "b", "a") // is free again
+}
+
+// What becomes of the contact ids that an update does not name.
+func TestPatchIDs(t *testing.T) {
+	for mode, want := range map[string]string{"": "[b c]", sandbox.PatchIDsReplace: "[b c]", sandbox.PatchIDsAdd: "[a b c]"} {
+		s := start(t, sandbox.Options{PatchIDs: mode})
+		id := s.create("a", "b")
+		s.create("d")
+		s.want(204, "PATCH", "/"+id, `{"contactIds":["b","c"]}`)
+		if got := s.want(200, "GET", "/"+id, "").json(); fmt.Sprint(got["contactIds"]) != want {
+			t.Errorf("%q: contact ids %v, want %s", mode, got["contactIds"], want)
+		}
+		s.wantProblem(409, 1004, "PATCH", "/"+id, `{"contactIds":["d"]}`)
+	}
+	s := start(t, sandbox.Options{PatchIDs: sandbox.PatchIDsAdd, MaxBody: 1_000_000})
+	ids := make([]string, 1000)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i)
+	}
+	id := s.create(ids...)
+	s.want(204, "PATCH", "/"+id, `{"contactIds":["7"]}`)
+	s.wantProblem(400, 1005, "PATCH", "/"+id, `{"contactIds":["one more"]}`)
+}
+
+// An update answers with nothing, or with the profile as it is now.
+func TestUpdateStatus(t *testing.T) {
+	s := start(t, sandbox.Options{UpdateStatus: 200})
+	id := s.create("a")
+	r := s.want(200, "PATCH", "/"+id, `{"profile":{"firstname":"Jane"}}`)
+	if got := s.want(200, "GET", "/"+id, ""); string(got.Body) != string(r.Body) || !strings.Contains(string(r.Body), `"firstname":"Jane"`) {
+		t.Errorf("update %s, get %s", r.Body, got.Body)
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	for _, tt := range []struct {
 		mode, want string
@@ -113,7 +196,7 @@ func TestUpdate(t *testing.T) {
 		{sandbox.PatchReplace, `{"lastname":"Roe","age":2}`},
 	} {
 		c := newClock()
-		s := start(t, sandbox.Options{Patch: tt.mode, Clock: c.Now})
+		s := start(t, sandbox.Options{Patch: tt.mode, Clock: c.Now, Defaults: sandbox.DefaultsSent})
 		id := s.want(201, "POST", "", s.createBody([]string{"a", "b"}, map[string]any{"firstname": "Jane", "age": 1})).id()
 		c.Advance(time.Minute)
 		if r := s.want(204, "PATCH", "/"+id, `{"profile":{"lastname":"Roe","age":2}}`); len(r.Body) != 0 {
@@ -161,10 +244,31 @@ func TestDelete(t *testing.T) {
 	if again := s.create("a"); again == id {
 		t.Error("the id was given again")
 	}
+	s = start(t, sandbox.Options{DeleteTwice: sandbox.TwiceAccept})
+	id = s.create("a")
+	s.want(204, "DELETE", "/"+id, "")
+	s.want(204, "DELETE", "/"+id, "")
+	s.wantProblem(400, 1005, "DELETE", "/short", "")
+}
+
+func TestMissingContactIDs(t *testing.T) {
+	body := `{"projectId":"` + sandbox.DefaultProjectID + `","profile":{"firstname":"Jane"}}`
+	s := start(t, sandbox.Options{})
+	s.wantProblem(400, 1000, "POST", "", body)
+	s = start(t, sandbox.Options{MissingContactIDs: sandbox.MissingAccept, DataFile: filepath.Join(t.TempDir(), "sandbox.db")})
+	s.router = nil // the OpenAPI document has the other side of the switch
+	id := s.want(201, "POST", "", body).id()
+	if s.want(201, "POST", "", body).id() == id {
+		t.Error("two contacts without contact ids are one profile")
+	}
+	if got := s.want(200, "GET", "/"+id, "").json(); fmt.Sprint(got["contactIds"]) != "[]" {
+		t.Errorf("stored %v", got)
+	}
+	s.wantProblem(400, 1005, "POST", "", strings.Replace(body, `"profile"`, `"contactIds":[],"profile"`, 1))
 }
 
 func TestMerge(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Defaults: sandbox.DefaultsSent})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Stays"})).id()
 	other := s.want(201, "POST", "", s.createBody([]string{"b", "c"}, map[string]any{"firstname": "Goes", "lastname": "Comes"})).id()
 	s.AddSession(other, jsontext.Value(`{"text":"hello"}`))
@@ -183,7 +287,7 @@ func TestMerge(t *testing.T) {
 }
 
 func TestUnmerge(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Defaults: sandbox.DefaultsSent})
 	id := s.want(201, "POST", "", s.createBody([]string{"a", "b"}, map[string]any{"firstname": "Jane"})).id()
 	if r := s.want(204, "POST", "/"+id+"/unmerge", `{"contactId":"b"}`); len(r.Body) != 0 {
 		t.Errorf("answer %s, want none", r.Body)
@@ -214,7 +318,7 @@ func TestRemoveContactID(t *testing.T) {
 }
 
 func TestExportAndDeleteData(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Defaults: sandbox.DefaultsSent})
 	id := s.want(201, "POST", "", s.createBody([]string{"a"}, map[string]any{"firstname": "Jane"})).id()
 	if ok, err := s.AddSession(id, jsontext.Value(`{"text":"hello"}`)); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -233,17 +337,21 @@ func TestExportAndDeleteData(t *testing.T) {
 	s.wantProblem(400, 1005, "POST", "/"+id+"/data/remove", `{"a":1}`)
 }
 
+// The schema lists the types of the default fields, too; its details are the custom
+// fields alone.
 func TestSchema(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := start(t, sandbox.Options{Defaults: sandbox.DefaultsSent})
+	const types = `"firstname":"string","lastname":"string","email":"string","age":"number","birthday":"string","gender":"string","location":"string",` +
+		`"profilepic":"string","prevent_data_collection":"boolean","accepted_gdpr":"boolean","privacy_policy":"object","tasks":"object"`
 	path := "/schema/" + s.ProjectID()
-	if r := s.want(200, "GET", path, ""); string(r.Body) != `{"schema":{},"details":[]}` {
+	if r := s.want(200, "GET", path, ""); string(r.Body) != `{"schema":{`+types+`},"details":[]}` {
 		t.Errorf("at first %s", r.Body)
 	}
 	tier, points := `{"field":"Tier","internal":"Tier","type":"string"}`, `{"field":"Points","internal":"points","type":"number"}`
 	if r := s.want(204, "PUT", path, `{"details":[`+tier+`,`+points+`]}`); len(r.Body) != 0 {
 		t.Errorf("answer %s, want none", r.Body)
 	}
-	if r := s.want(200, "GET", path, ""); string(r.Body) != `{"schema":{"Tier":"string","points":"number"},"details":[`+tier+`,`+points+`]}` {
+	if r := s.want(200, "GET", path, ""); string(r.Body) != `{"schema":{`+types+`,"Tier":"string","points":"number"},"details":[`+tier+`,`+points+`]}` {
 		t.Errorf("then %s", r.Body)
 	}
 	// Names of custom fields are compared without case, and kept as in the schema.
@@ -317,9 +425,59 @@ func TestFieldTypesAreChecked(t *testing.T) {
 	}
 }
 
+// What becomes of null, of an empty text and of a value of another type, in a create and
+// in an update of {"lastname":"Roe","age":41}.
+func TestValuesThatAreNone(t *testing.T) {
+	const was = `{"lastname":"Roe","age":41,"custom":1}`
+	for _, tt := range []struct {
+		o                            sandbox.Options
+		send, created, updated, what string // created empty: both are refused
+	}{
+		{sandbox.Options{}, `{"lastname":null}`, ``, ``, "null is refused"},
+		{sandbox.Options{}, `{"custom":null}`, `{"custom":null}`, `{"lastname":"Roe","age":41,"custom":null}`, "null in a field outside the schema has no type"},
+		{sandbox.Options{Null: sandbox.NullClear}, `{"lastname":null}`, `{}`, `{"age":41,"custom":1}`, "null clears"},
+		{sandbox.Options{Null: sandbox.NullClear}, `{"gender":null}`, `{}`, was, "null clears what is not there"},
+		{sandbox.Options{Null: sandbox.NullKeep}, `{"lastname":null}`, `{"lastname":null}`, `{"lastname":null,"age":41,"custom":1}`, "null is kept"},
+		{sandbox.Options{Null: sandbox.NullDrop}, `{"lastname":null}`, `{}`, was, "null is left out"},
+		{sandbox.Options{}, `{"lastname":""}`, `{"lastname":""}`, `{"lastname":"","age":41,"custom":1}`, "an empty text is a text"},
+		{sandbox.Options{EmptyText: sandbox.EmptyDrop}, `{"lastname":"","age":42}`, `{"age":42}`, `{"lastname":"Roe","age":42,"custom":1}`, "an empty text is left out"},
+		{sandbox.Options{}, `{"age":"42"}`, ``, ``, "another type is refused"},
+		{sandbox.Options{WrongTypes: sandbox.TypesKeep}, `{"age":"42"}`, `{"age":"42"}`, `{"lastname":"Roe","age":"42","custom":1}`, "another type is kept"},
+		{sandbox.Options{WrongTypes: sandbox.TypesDrop}, `{"age":"42"}`, `{}`, was, "another type is left out"},
+		{sandbox.Options{WrongTypes: sandbox.TypesDrop}, `{"age":null}`, ``, ``, "null is not another type"},
+	} {
+		tt.o.Defaults = sandbox.DefaultsSent
+		s := start(t, tt.o)
+		s.router = nil // the OpenAPI document has no wrong types
+		body := func(contact, fields string) string {
+			return `{"projectId":"` + s.ProjectID() + `","contactIds":["` + contact + `"],"profile":` + fields + `}`
+		}
+		stored := func(r *reply, want string) {
+			t.Helper()
+			var fields any
+			if err := json.Unmarshal([]byte(want), &fields); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.want(200, "GET", "/"+r.id(), "").json()["profile"]; !reflect.DeepEqual(got, fields) {
+				t.Errorf("%s: %v is stored for %s, want %s", tt.what, got, tt.send, want)
+			}
+		}
+		old := s.want(201, "POST", "", body("old", was))
+		if tt.created == "" {
+			s.wantProblem(400, 1005, "POST", "", body("new", tt.send))
+			s.wantProblem(400, 1005, "PATCH", "/"+old.id(), `{"profile":`+tt.send+`}`)
+			stored(old, was)
+			continue
+		}
+		stored(s.want(201, "POST", "", body("new", tt.send)), tt.created)
+		s.want(204, "PATCH", "/"+old.id(), `{"profile":`+tt.send+`}`)
+		stored(old, tt.updated)
+	}
+}
+
 func TestUnknownFields(t *testing.T) {
 	for mode, want := range map[string]string{"": "map[age:1 shoe_size:43]", sandbox.FieldsKeep: "map[age:1 shoe_size:43]", sandbox.FieldsDrop: "map[age:1]", sandbox.FieldsReject: ""} {
-		s := start(t, sandbox.Options{UnknownFields: mode})
+		s := start(t, sandbox.Options{UnknownFields: mode, Defaults: sandbox.DefaultsSent})
 		body := s.createBody([]string{"a"}, map[string]any{"shoe_size": 43, "age": 1})
 		if mode == sandbox.FieldsReject {
 			s.wantProblem(400, 1005, "POST", "", body)

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -165,5 +166,57 @@ func TestReadLag(t *testing.T) {
 	see("")
 	if s.Counts().Profiles != 0 {
 		t.Error("the deleted profile is counted")
+	}
+}
+
+// A list and a get may lag behind writes by times of their own.
+func TestListAndGetLagApart(t *testing.T) {
+	c := newClock()
+	s := start(t, sandbox.Options{Clock: c.Now, Faults: faults(t, "list-lag:5s", "get-lag:2s")})
+	id := s.create("a")
+	see := func(get, list bool) {
+		t.Helper()
+		if r := s.send("GET", "/"+id, ""); (r.Status == 200) != get {
+			t.Errorf("get answers %d, want it seen: %v", r.Status, get)
+		}
+		for _, query := range []string{"", "?filter=a", "?contactIds=a"} {
+			if got := s.want(200, "GET", query, "").contacts(); (len(got) == 1) != list {
+				t.Errorf("list%s sees %v, want it seen: %v", query, got, list)
+			}
+		}
+	}
+	see(false, false)
+	c.Advance(2 * time.Second)
+	see(true, false)
+	c.Advance(3 * time.Second)
+	see(true, true)
+	s.want(204, "DELETE", "/"+id, "")
+	see(true, true)
+	c.Advance(2 * time.Second)
+	see(false, true)
+	c.Advance(3 * time.Second)
+	see(false, false)
+	s = start(t, sandbox.Options{Clock: c.Now, Faults: faults(t, "get-lag:2s")})
+	id = s.create("a")
+	see(false, true)
+	s.want(204, "DELETE", "/"+id, "")
+	see(false, false)
+}
+
+// A client is told of its quota in headers of either name, also when it is used up.
+func TestRateHeaders(t *testing.T) {
+	for mode, prefix := range map[string]string{"": "", sandbox.HeadersRateLimit: "RateLimit-", sandbox.HeadersXRateLimit: "X-RateLimit-"} {
+		c := newClock()
+		s := start(t, sandbox.Options{Clock: c.Now, Rate: sandbox.Rate{Requests: 2, Window: 10 * time.Second}, RateHeaders: mode})
+		for _, want := range []struct{ after, status, left, reset int }{{0, 200, 1, 10}, {4, 200, 0, 6}, {1, 429, 0, 5}, {5, 200, 0, 4}, {4, 200, 0, 6}} {
+			c.Advance(time.Duration(want.after) * time.Second)
+			r := s.want(want.status, "GET", "", "")
+			got := [3]string{r.Header.Get(prefix + "Limit"), r.Header.Get(prefix + "Remaining"), r.Header.Get(prefix + "Reset")}
+			if mode == "" && (r.Header.Get("RateLimit-Limit") != "" || r.Header.Get("X-RateLimit-Limit") != "") {
+				t.Errorf("headers that nobody asked for: %v", r.Header)
+			} else if mode != "" && got != [3]string{"2", strconv.Itoa(want.left), strconv.Itoa(want.reset)} {
+				t.Errorf("%s: %v, want 2, %d and %d", mode, got, want.left, want.reset)
+			}
+		}
 	}
 }

@@ -20,6 +20,12 @@ function connect(baseUrl, apiKey = key) {
 }
 
 const client = connect(url);
+// What a profile shows of the default fields that nobody sent, and their types.
+const defaults = {
+	firstname: "", lastname: "", email: "", age: 0, birthday: "", gender: "", location: "", profilepic: "",
+	prevent_data_collection: false, accepted_gdpr: false, privacy_policy: { accepted: false }, tasks: [],
+};
+const types = Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, typeof value]));
 const hex24 = /^[a-z0-9]{24}$/;
 
 function rejectsWith(promise, name, status) {
@@ -35,20 +41,20 @@ test("the twelve operations", async () => {
 	const details = [{ field: "Tier", internal: "tier", type: "string" }, { field: "Points", internal: "points", type: "number" }];
 	await client.setProfileSchema({ projectId, details });
 	const schema = await client.getProfileSchema({ projectId });
-	assert.deepEqual(schema, { schema: { tier: "string", points: "number" }, details });
+	assert.deepEqual(schema, { schema: { ...types, tier: "string", points: "number" }, details });
 
 	// create, get
 	const profile = { firstname: "Jané", age: 41, accepted_gdpr: true, tier: "gold", points: 7 };
 	const created = await client.createProfile({ projectId, contactIds: ["jane@example.com", "+49 30 1"], profile, active: true });
 	assert.match(created._id, hex24);
-	assert.deepEqual(created.profile, profile);
+	assert.deepEqual(created.profile, { ...defaults, ...profile });
 	const profileId = created._id;
 	assert.deepEqual(await client.readProfile({ profileId }), created);
 
 	// update
 	assert.equal(await client.updateProfile({ profileId, profile: { lastname: "Roe" }, active: false }), "");
 	let now = await client.readProfile({ profileId });
-	assert.deepEqual(now.profile, { ...profile, lastname: "Roe" });
+	assert.deepEqual(now.profile, { ...defaults, ...profile, lastname: "Roe" });
 	assert.equal(now.active, false);
 
 	// merge
