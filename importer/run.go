@@ -13,6 +13,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/whose"
 )
 
 // Options are what a run needs. Unless said otherwise every field must be set.
@@ -120,7 +121,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		inputErr: make(chan error, 1),
 		started:  time.Now(),
 	}
-	e.clocks.gateway = o.API.ClockSkew
+	e.clocks.Gateway = o.API.ClockSkew
 	e.health = pace.NewHealth(e.stop, e.logFailure, cmp.Or(o.GiveUpAtStart, o.GiveUpAfter), o.GiveUpAfter)
 	e.lastLine.Store(int64(-maxSilence))
 	return e, func(cause error) {
@@ -155,8 +156,8 @@ type engine struct {
 
 	presence presence
 	spelling contact.Spelling
-	clocks   clocks
-	made     made
+	clocks   whose.Clocks
+	made     whose.Made
 
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before

@@ -69,15 +69,15 @@ func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) 
 		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create shows the profile %s, which is of other contacts", created.ID)}}
 		t.ID = ""
 		return strange
-	case !e.made.add(created.ID):
+	case !e.made.Add(created.ID):
 		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create names the profile %s, which is another row's", created.ID)}}
 		t.ID = ""
 		return strange
-	case !t.absent && e.clocks.isOlder(created.CreatedAt, sent):
+	case !t.absent && e.clocks.IsOlder(created.CreatedAt, sent):
 		t.Found, t.touched = true, created.CreatedAt
 		return somebody
 	}
-	e.clocks.learn(created.CreatedAt, sent)
+	e.clocks.Learn(created.CreatedAt, sent)
 	return ok
 }
 

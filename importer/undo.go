@@ -11,6 +11,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // UndoRows undoes what was written for these rows, which come in parts: deletes
@@ -111,6 +112,6 @@ func (e *engine) readUndo(t *task, f contact.Found) answer {
 // changedSince tells whether somebody changed a profile after our last write, as
 // far as whole seconds and two clocks can tell.
 func (e *engine) changedSince(f contact.Found, wrote time.Time) bool {
-	latest := wrote.Add(clockMargin + e.clocks.skew())
+	latest := wrote.Add(whose.Margin + e.clocks.Skew())
 	return f.LastChanged.After(latest)
 }
