@@ -108,7 +108,7 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 				return slices.Concat(left, batch[i:]), err
 			}
 			t.unmet, t.absent = e.presence.partial && len(found) == 0, len(found) == 0
-			if len(found) > 0 {
+			if len(found) > 0 || e.UpdateOnly && !t.unmet {
 				t.did, t.got = find, e.recognize(t, found)
 				if e.runLocal(t) {
 					continue
@@ -280,5 +280,5 @@ func (e *engine) recognize(t *task, found []contact.Found) answer {
 
 // adopt makes a profile that holds the contact of a row the row's own.
 func (t *task) adopt(f contact.Found) {
-	t.ID, t.found, t.Found, t.touched = f.ID, f, true, f.LastChanged
+	t.ID, t.found, t.Found, t.touched, t.entry = f.ID, f, true, f.LastChanged, change.Entry{}
 }

@@ -167,8 +167,8 @@ func (f *fakeAPI) change(what, id string, change func(i int)) error {
 	return nil
 }
 
-func (f *fakeAPI) Update(_ context.Context, id string, p contact.Profile) error {
-	return f.change("update", id, func(i int) {
+func (f *fakeAPI) Update(_ context.Context, id string, p contact.Profile) (contact.Found, error) {
+	return contact.Found{}, f.change("update", id, func(i int) {
 		to := &f.profiles[i]
 		if p.ContactIDs != nil {
 			to.p.ContactIDs = p.ContactIDs

@@ -45,6 +45,11 @@ type Options struct {
 	// State is what the last sync left: rows are compared with it, and it is told
 	// of each outcome. Nil creates, and changes nothing that is there.
 	State change.State
+	// UpdateOnly creates nobody: who is not there is Absent. With State only, and not
+	// with DiscoverNobody.
+	UpdateOnly bool
+	// Behaviour is what is known of the API; the zero value works either way.
+	Behaviour contact.Behaviour
 	// RefreshAfter is how long after its last change a profile is touched, so that
 	// it does not expire. With State only.
 	RefreshAfter time.Duration
@@ -174,7 +179,9 @@ type engine struct {
 	inputEnded error         // what inputFailed found
 	undone     change.Undone // of an undo
 
-	force bool // undo what was changed since as well
+	// Of an undo.
+	force  bool         // undo what was changed since as well
+	partly atomic.Int64 // profiles that keep what was added to them
 }
 
 // stop ends the run: nothing new is sent. The first cause holds.
