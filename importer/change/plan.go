@@ -57,8 +57,8 @@ type PlannedRow struct {
 	Action Action
 	Row    contact.Row // without a place where it is not in the source
 	Entry  Entry       // where it is known and something is to be done
-	// Status is what would become of it where all goes well. Of a row that needs
-	// nothing it is Unchanged, Duplicate, Invalid, Rejected, or Created where the
+	// Status is what would become of it where all goes well; Absent where that takes a
+	// look-up which creates nobody. Of a row that needs nothing it is Unchanged, Duplicate, Invalid, Rejected, or Created where the
 	// journal has it in.
 	Status  contact.Status
 	Failure *contact.Failure
@@ -209,7 +209,7 @@ func (p *planner) row(row *contact.Row) error {
 	case need == NeedsUpdate:
 		return p.update(r)
 	case p.UpdateOnly:
-		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookedUp, 1)
+		return p.add(r, ActLookUp, contact.Absent, &p.plan.LookedUp, 1)
 	}
 	return p.add(r, ActCreate, contact.Created, &p.plan.Created, 1)
 }

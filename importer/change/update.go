@@ -12,7 +12,8 @@ import (
 
 // An Update is what a row asks of the profile of its contact: those of its values that
 // were not sent before. What a run sent and others changed since stays as they left it,
-// until the row says something new about it.
+// until the row says something new about it; a field that is not there any more comes
+// back.
 type Update struct {
 	Row contact.Profile
 	// Sent are the values that were sent last. Where they are not known, all are wanted.
@@ -36,7 +37,7 @@ func (u Update) Unread() (want contact.Profile, ok bool) {
 	if u.API.Patch != contact.PatchMerges || !u.Sent.Known() || !u.SameIDs {
 		return want, false
 	}
-	return contact.Profile{Active: u.active(), Fields: u.fields()}, true
+	return contact.Profile{Active: u.active(), Fields: u.fields(nil)}, true
 }
 
 // Requests is how many requests the update takes, where the profile is there and
@@ -73,7 +74,7 @@ func (u Update) Of(f contact.Found) (want contact.Profile, differs bool) {
 	if active := u.active(); active != nil && *active != f.Active {
 		want.Active = active
 	}
-	for _, field := range u.fields() {
+	for _, field := range u.fields(&f) {
 		if was := f.Field(field.Name); was == nil || !sameValue(was, field.Value) {
 			want.Fields = append(want.Fields, field)
 		}
@@ -85,11 +86,13 @@ func (u Update) Of(f contact.Found) (want contact.Profile, differs bool) {
 	return want, differs
 }
 
-// fields are those of the row that are to be as it says.
-func (u Update) fields() (fields []contact.Field) {
+// fields are those of the row that are to be as it says: the new ones, and those that
+// the profile lacks, where that was read.
+func (u Update) fields(f *contact.Found) (fields []contact.Field) {
 	sent := u.Sent.set()
 	for _, field := range u.Row.Fields {
-		if !sent[markOf(field.Name, field.Value)] && !contact.OfServer(field.Name) {
+		lacks := f != nil && f.Field(field.Name) == nil
+		if (lacks || !sent[markOf(field.Name, field.Value)]) && !contact.OfServer(field.Name) {
 			fields = append(fields, field)
 		}
 	}

@@ -57,6 +57,8 @@ func TestWhatAnUpdateSends(t *testing.T) {
 		{name: "deactivated by both", row: contact.Profile{ContactIDs: []string{"a"}, Active: &no}, found: func(f *contact.Found) { f.Active = false }, revive: true},
 		{name: "changed by others since it was sent", row: contact.Profile{Fields: fields("age", "43", "firstname", `"B"`)}, sent: contact.Profile{Fields: fields("firstname", `"B"`)},
 			want: `{"profile":{"age":43,"firstname":"A","privacy_policy":{"b":1,"a":2}}}`},
+		{name: "lost since it was sent", row: contact.Profile{Fields: fields("city", `"X"`, "firstname", `"B"`)}, sent: contact.Profile{Fields: fields("city", `"X"`, "firstname", `"B"`)}, api: merges,
+			want: `{"profile":{"city":"X"}}`},
 		{name: "changed by others since it was sent, and not by the row", row: contact.Profile{Fields: fields("firstname", `"B"`)}, sent: contact.Profile{Fields: fields("age", "1", "firstname", `"B"`)}},
 	} {
 		f := found
