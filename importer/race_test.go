@@ -258,3 +258,31 @@ func TestAStopBetweenReadAndUpdate(t *testing.T) {
 		}
 	})
 }
+
+// A profile of which nothing was to be sent was not touched by that.
+func TestARowThatSaysLessTouchesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s := newSyncRig()
+		r.o.Behaviour.Patch = contact.PatchMerges
+		r.night(t, consenting(3, "first"))
+		created := time.Now()
+		time.Sleep(20 * 24 * time.Hour)
+		less := func(yield func(contact.Row, error) bool) {
+			for row := range consenting(3, "first") {
+				row.Profile.Fields = row.Profile.Fields[:1]
+				row.Digest, row.Bytes = row.Profile.Measure()
+				if !yield(row, nil) {
+					return
+				}
+			}
+		}
+		if sum := r.night(t, less); sum.Unchanged != 3 || sum.Requests != 0 {
+			t.Errorf("%+v", sum)
+		}
+		for _, e := range s.entries {
+			if e.Touched.After(created) {
+				t.Errorf("%+v was not touched since %v", e, created)
+			}
+		}
+	})
+}

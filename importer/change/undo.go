@@ -29,7 +29,8 @@ type Undo uint8
 const (
 	UndoNothing    Undo = iota // nothing was changed
 	UndoNameless               // it was written, and its profile is not known
-	UndoImpossible             // what was there before is not known
+	UndoGone                   // it was deleted, which no operation takes back
+	UndoImpossible             // it was updated, and what was there before is not known
 	UndoDelete                 // it was created
 	UndoRestore                // it was updated
 	UndoActivate               // it was deactivated
@@ -45,7 +46,7 @@ func (r *WrittenRow) Undo() Undo {
 	case r.Status == contact.Deleted && r.Created:
 		return UndoNothing
 	case r.Status == contact.Deleted:
-		return UndoImpossible
+		return UndoGone
 	case r.Created:
 		return UndoDelete
 	case r.Previous != nil:
