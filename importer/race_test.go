@@ -286,3 +286,29 @@ func TestARowThatSaysLessTouchesNothing(t *testing.T) {
 		}
 	})
 }
+
+// An API that takes no two requests within a second gets each update in the end.
+func TestAnAPIThatTakesNoTwoRequestsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := newSyncRig()
+		r.night(t, testRows(5))
+		last := time.Time{}
+		tooSoon := func() error {
+			defer func() { last = time.Now() }()
+			if time.Since(last) < 900*time.Millisecond {
+				return &contact.APIError{Author: contact.API, Class: contact.Throttled, RetryAfter: time.Second, Failure: contact.Failure{HTTP: 429}}
+			}
+			return nil
+		}
+		r.api.onGet = func(string) { last = time.Now() }
+		r.api.changeFault = func(string, string, func()) (error, bool) {
+			err := tooSoon()
+			return err, err != nil
+		}
+		r.o.Pacer = pace.NewPacer(must(pace.ParseRate("1/s")), pace.PacerOptions{})
+		r.o.Workers = 1
+		if s := r.night(t, changedRows(5)); s.Updated != 5 || s.Requests > 5*2*(maxTurned+1) {
+			t.Errorf("%+v", s)
+		}
+	})
+}

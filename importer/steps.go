@@ -197,11 +197,20 @@ func (e *engine) read(t *task) answer {
 	return differs
 }
 
+// maxTurned is how often an update is made anew that the API refused because it came too
+// soon after its read. An API that takes no two requests so close to each other would
+// refuse it for ever: then it waits for a token of its own.
+const maxTurned = 3
+
 // readProfile reads the profile of a row, with what its update needs to follow at once.
 // One that was touched a moment ago and is not there may only not be shown yet.
 func (e *engine) readProfile(t *task) (f contact.Found, err error) {
+	requests := 2
+	if t.turned >= maxTurned {
+		requests = 1
+	}
 	get := func() error {
-		return e.callFor(t, 2, pace.Read, func(ctx context.Context) (err error) {
+		return e.callFor(t, requests, pace.Read, func(ctx context.Context) (err error) {
 			t.Reads++
 			f, err = e.API.Get(ctx, t.ID)
 			return err
@@ -231,6 +240,8 @@ func (e *engine) write(t *task) answer {
 		t.wary = true
 		return again
 	case t.unread:
+	case got == again:
+		t.turned++
 	case got == ok:
 		t.sent = t.want
 		e.remarkRace(t, t.found, shown)

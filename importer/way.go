@@ -42,6 +42,7 @@ type task struct {
 	entry   change.Entry    // of the state; zero where it is not that of this profile
 	unread  bool            // want was made without reading the profile
 	wary    bool            // it is read before it is updated, whatever is known
+	turned  int             // how often the API asked to slow down when its update followed a read at once
 	found   contact.Found   // as it was found or read last
 	sent    contact.Profile // by the last update, until its answer came
 	made    bool            // by a run of this journal, as the look-up tells

@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -430,5 +432,102 @@ func TestAnUndoOnAnAPIThatMerges(t *testing.T) {
 	}
 	if got := j.profiles()["a@example.com"].Profile; got["age"] != 7.0 || got["firstname"] != "Ada" {
 		t.Errorf("%v", got)
+	}
+}
+
+// converse adds a memory to a profile and withdraws the consent, through the API, as a
+// flow does.
+func (j *job) converse(id string) {
+	j.t.Helper()
+	client := j.client()
+	f, err := client.Get(j.t.Context(), id)
+	if err != nil {
+		j.t.Error(err)
+		return
+	}
+	f.Fields = slices.DeleteFunc(f.Fields, func(f contact.Field) bool { return f.Name == "accepted_gdpr" || f.Name == "memories" })
+	f.Fields = append(f.Fields, contact.Field{Name: "accepted_gdpr", Value: []byte("false")}, contact.Field{Name: "memories", Value: []byte(`[{"id":"m","text":"hello"}]`)})
+	contact.SortFields(f.Fields)
+	if _, err := client.Update(j.t.Context(), id, contact.Profile{Fields: f.Fields}); err != nil {
+		j.t.Error(err)
+	}
+}
+
+// Over the API as it is spoken: a conversation writes to each profile, before its update,
+// after it, or between the read and the update. Only the last is lost, and only where
+// the API replaces fields.
+func TestAConversationBesideAnUpdate(t *testing.T) {
+	const rows = 60
+	for _, c := range []struct{ name, patch, config string }{
+		{"merging, and known to", sandbox.PatchMerge, "sync: {patch: merge}"},
+		{"merging", sandbox.PatchMerge, "sync: {patch: auto}"},
+		{"replacing", sandbox.PatchReplace, "sync: {patch: auto}"},
+	} {
+		j := newJob(t, "upsert", sandbox.Options{Patch: c.patch})
+		config := j.config(c.config + "\nmapping:\n  contact_ids: [email]\n  fields: {firstname: first name, accepted_gdpr: {value: true}}\n")
+		between, talking := 0, false
+		var mu sync.Mutex
+		turns := map[string]int{}
+		j.front().Transport = through(func(r *http.Request) (*http.Response, error) {
+			id := r.URL.Path[max(0, len(r.URL.Path)-24):]
+			write := r.Method == http.MethodPatch
+			if !write && (r.Method != http.MethodGet || strings.HasSuffix(r.URL.Path, "profiles") || strings.Contains(r.URL.Path, "schema")) {
+				return http.DefaultTransport.RoundTrip(r)
+			}
+			mu.Lock()
+			if _, seen := turns[id]; !seen && talking {
+				turns[id] = len(turns) % 3
+			}
+			turn, any := turns[id]
+			if !any {
+				turn = -1
+			} else {
+				turns[id] = -1
+			}
+			mu.Unlock()
+			if turn == 0 {
+				j.converse(id)
+			}
+			answer, err := http.DefaultTransport.RoundTrip(r)
+			switch {
+			case turn == 1 && !write:
+				mu.Lock()
+				between++
+				mu.Unlock()
+				fallthrough
+			case turn == 1:
+				j.converse(id)
+			case turn == 2 && !write:
+				mu.Lock()
+				turns[id] = 3
+				mu.Unlock()
+			case turn == 2, turn == 3:
+				j.converse(id)
+			}
+			return answer, err
+		})
+		j.contacts(rows)
+		j.must("--config", config)
+		for i := range j.rows {
+			j.rows[i] = contactRow(i, "Changed")
+		}
+		mu.Lock()
+		talking = true
+		mu.Unlock()
+		if r := j.must("--config", config, "--rate", "50/100ms"); r.Updated != rows {
+			t.Fatalf("%s: %s", c.name, r)
+		}
+		lost := 0
+		for id, p := range j.profiles() {
+			if p.Profile["firstname"] != "Changed" {
+				t.Errorf("%s: %s was not updated: %v", c.name, id, p)
+			}
+			if p.Profile["accepted_gdpr"] != false || p.Profile["memories"] == nil {
+				lost++
+			}
+		}
+		if want := map[bool]int{true: between}[c.config == "sync: {patch: auto}"]; lost != want || lost > rows/3 || len(turns) != rows {
+			t.Errorf("%s: what a conversation wrote was lost %d times, and fell between a read and its update %d times", c.name, lost, between)
+		}
 	}
 }

@@ -122,6 +122,9 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, i.mirror(), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
 		o.UpdateOnly, o.Behaviour = i.c.Mode == "update", i.behaviour()
 	}
+	if patch := o.Behaviour.Patch; patch != "" {
+		i.log.Info().Str("patch", string(patch)).Msg("updates are made for an API that is known to do this with the fields that they do not name (sync.patch)")
+	}
 	if i.env.Getenv("GOGC") == "" {
 		// How much garbage may wait, in percent of what is in use. With Go's own 100 an
 		// import would take 2% less CPU time and 3 MiB more.
