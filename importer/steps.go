@@ -144,10 +144,6 @@ func (e *engine) updateOf(t *task) change.Update {
 // read reads the profile of a row, and works out what an update has to send. Where that
 // is known without, nothing is read. The update follows without a wait.
 func (e *engine) read(t *task) answer {
-	if t.touch && t.Row.Profile.Active != nil {
-		t.want = contact.Profile{Active: t.Row.Profile.Active}
-		return differs
-	}
 	if want, known := e.updateOf(t).Unread(); known && !t.touch && !t.wary && !e.KeepPrevious && t.written == nil {
 		if want.IsEmpty() {
 			t.Changed = t.touched
@@ -167,8 +163,8 @@ func (e *engine) read(t *task) answer {
 	case t.touch:
 		// Of the members of an update, active is the only one that can be sent alone:
 		// fields that are left out of profile may be lost, and contact ids that others
-		// added as well. It is read first where the mapping does not name it, because
-		// somebody may have deactivated the profile. An update is known to count as a
+		// added as well. It is read first, whatever the row says of it, because somebody
+		// may have deactivated the profile since the row said so. An update is known to count as a
 		// change, so that the profile lives another 30 days; whether a read counts is
 		// not documented.
 		t.want = contact.Profile{Active: &f.Active}

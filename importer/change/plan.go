@@ -197,7 +197,7 @@ func (p *planner) row(row *contact.Row) error {
 	case NeedsNothing:
 		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged, 0)
 	case NeedsTouch:
-		return p.add(r, ActTouch, contact.Updated, &p.plan.Touched, TouchRequests(row.Profile))
+		return p.add(r, ActTouch, contact.Updated, &p.plan.Touched, touchRequests)
 	}
 	var err error
 	if r.Failure, err = p.refused(row, status); err != nil {

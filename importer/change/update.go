@@ -53,15 +53,9 @@ func (u Update) Requests(keepPrevious bool) int64 {
 	return 1
 }
 
-// TouchRequests is how many requests it takes to touch the profile of a row: of the
-// members of an update, active is the only one that can be sent alone, and where the
-// row does not name it, it is read first.
-func TouchRequests(row contact.Profile) int64 {
-	if row.Active != nil {
-		return 1
-	}
-	return 2
-}
+// touchRequests is what it takes to touch a profile: it is read, and updated with a
+// member as it is.
+const touchRequests = 2
 
 // Of is what is to be sent so that a profile that was just read is as the row says, and
 // whether that is anything. Where the API merges, these are the fields that differ;

@@ -338,6 +338,25 @@ func TestAMappedFieldThatOthersChangedStays(t *testing.T) {
 	}
 }
 
+// A profile that somebody deactivated stays so when it is touched, although its row says
+// that it is active, until the row says something new about that.
+func TestATouchDoesNotActivate(t *testing.T) {
+	j := newJob(t, "upsert", sandbox.Options{})
+	config := j.config("sync: {refresh_after: 0s}\nmapping:\n  contact_ids: [email]\n  active: {value: true}\n  fields: {firstname: first name}\n")
+	j.contacts(3)
+	j.must("--config", config)
+	no := false
+	j.edit(j.profiles()["c000001@example.com"].ID, contact.Profile{Active: &no})
+	j.rows[2] = contactRow(2, "Changed")
+	want(t, func() map[string]any { j.write(); return j.plan(exitOK, "--config", config) }(), map[string]int{"touched": 2, "updated": 3, "requests": 6})
+	if r := j.must("--config", config); r.Updated != 3 || r.of("get") != 3 || r.all() != 6 {
+		t.Errorf("%s", r)
+	}
+	if got := j.profiles(); got["c000001@example.com"].Active || !got["c000000@example.com"].Active || got["c000002@example.com"].Profile["firstname"] != "Changed" {
+		t.Errorf("%v", got)
+	}
+}
+
 // --mode update changes who is there, and creates nobody.
 func TestModeUpdate(t *testing.T) {
 	j := newJob(t, "update", sandbox.Options{})
