@@ -21,8 +21,9 @@ type API interface {
 	// Get reads one profile. Unlike a list, it tells when the profile was created.
 	Get(ctx context.Context, id string) (contact.Found, error)
 	// Update changes the members of a profile that are not nil in p. Whether the
-	// fields of p are merged into those of the profile or replace them is not known.
-	Update(ctx context.Context, id string, p contact.Profile) error
+	// fields of p are merged into those of the profile or replace them is not known. It
+	// returns the profile as the answer shows it; the zero value where it shows none.
+	Update(ctx context.Context, id string, p contact.Profile) (contact.Found, error)
 	// Delete deletes a profile.
 	Delete(ctx context.Context, id string) error
 	// Merge merges the profile that holds a contact id into another, and returns the

@@ -17,9 +17,8 @@
 //	step.go      the policy: what follows on what is known of a row
 //	way.go       a row from step to step
 //	steps.go     what each step does: create, read, update, delete
-//	lookup.go    who holds a contact id, and whether we made that profile
+//	lookup.go    who holds a contact id, and whether we made that profile; package whose judges
 //	presence.go  who is in the project before anybody is created
-//	whose.go     whether a profile that was found is the one we made
 //	request.go   when one request may leave, and the reads that are asked again
 //	reader.go    reads by the rules of a run, for the commands that look back
 //	doubt.go     the lane of doubt

@@ -277,11 +277,7 @@ func (e *engine) admit(it *item) *task {
 
 // resumeDoubt gives a row that an earlier run left in doubt to the lane.
 func (e *engine) resumeDoubt(row *contact.Row) {
-	way := creating
-	if e.State != nil {
-		way = upserting
-	}
-	t := e.newTask(row, way)
+	t := e.newTask(row, e.unknownRow())
 	t.announced, t.lost, t.doubt = e.Journal.AnnouncedAt(row.Key), true, earlierRun
 	// It was announced, so it was not too large then; if a stamp makes it so now,
 	// the API says so.
@@ -309,6 +305,11 @@ func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
 	if err != nil {
 		return e.notAdmitted(err)
 	}
+	if entry.Nameless {
+		if err := e.State.Identify(entry.Key, row.Profile.ContactIDs); err != nil {
+			return e.notAdmitted(err)
+		}
+	}
 	if need == change.NeedsNothing {
 		if before.In() {
 			e.Progress.DoneBefore.Add(1)
@@ -317,14 +318,14 @@ func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
 		}
 		return nil
 	}
-	t := e.newTask(row, upserting)
-	t.ID, t.touched = entry.ID, entry.Touched
+	t := e.newTask(row, e.unknownRow())
+	t.ID, t.touched, t.entry = entry.ID, entry.Touched, entry
 	switch need {
 	case change.NeedsTouch:
 		t.table, t.touch = touching, true
 		return t
 	case change.NeedsUpdate:
-		t.table, t.revive = updating, entry.Inactive
+		t.table = updating
 	}
 	if !e.RetryRejected {
 		digest, why, err := e.State.Refused(t.Row.Key)
@@ -337,6 +338,17 @@ func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
 		}
 	}
 	return e.stamped(t)
+}
+
+// unknownRow is the table of a row of which the state knows nothing.
+func (e *engine) unknownRow() table {
+	switch {
+	case e.State == nil:
+		return creating
+	case e.UpdateOnly:
+		return searching
+	}
+	return upserting
 }
 
 func (e *engine) notAdmitted(err error) *task {
@@ -362,7 +374,7 @@ func (e *engine) announce(tasks []*task) error {
 	now := time.Now()
 	for _, t := range tasks {
 		t.announced = now
-		if t.creates() {
+		if t.creates() && !e.UpdateOnly {
 			creates = append(creates, t.Row.Key)
 		} else {
 			changes = append(changes, t.Row.Key)

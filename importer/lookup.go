@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // look looks a row in doubt up, by its first contact id: a create that succeeded
@@ -61,7 +61,7 @@ func (e *engine) lookUp(t *task) (answer, error) {
 	}
 	if len(found) == 0 {
 		for _, f := range alike {
-			if !e.clocks.isOlder(f.LastChanged, t.announced) {
+			if !e.clocks.IsOlder(f.LastChanged, t.announced) {
 				return resembling, nil
 			}
 		}
@@ -81,7 +81,7 @@ func (e *engine) lookUp(t *task) (answer, error) {
 		if mine {
 			t.adopt(f)
 			if t.made = t.doubt != conflicted; t.made {
-				e.made.add(f.ID)
+				e.made.Add(f.ID)
 				return ours, nil
 			}
 			return somebody, nil
@@ -101,11 +101,11 @@ func (e *engine) lookUp(t *task) (answer, error) {
 // filter with the longest plain part of the id. Where the API refuses to filter
 // at all, the whole list is read.
 func (e *engine) findExactly(contactID string) (found, alike []contact.Found, err error) {
-	plain := longestPlain(contactID)
+	plain := whose.LongestPlain(contactID)
 	queries := []contact.ListQuery{{Filter: contactID}}
 	if plain != contactID {
 		queries = append(queries, contact.ListQuery{ContactID: contactID})
-		if len(plain) >= shortestFilter {
+		if len(plain) >= whose.MinFilter {
 			queries = append(queries, contact.ListQuery{Filter: plain})
 		}
 	}
@@ -123,11 +123,11 @@ func (e *engine) findExactly(contactID string) (found, alike []contact.Found, er
 			answered = answered || matches
 			continue
 		}
-		if !refusesQuery(err, plain == contactID) {
+		if !whose.RefusesQuery(err, plain == contactID) {
 			return nil, nil, err
 		}
 	}
-	if answered && (plain == contactID || len(plain) >= shortestFilter) {
+	if answered && (plain == contactID || len(plain) >= whose.MinFilter) {
 		return nil, alike, nil
 	}
 	found, alike, _, err = e.listAll(contact.ListQuery{}, contactID)
@@ -152,32 +152,6 @@ func (e *engine) lookUpEach(contactIDs []string) (found []contact.Found, err err
 	return found, nil
 }
 
-// shortestFilter is the least plain part of a contact id that is worth a
-// filter: with less nearly everything matches.
-const shortestFilter = 4
-
-// refusesQuery tells an error that is about the query from one that a repeat may
-// fix. Filters that crashed the server are known of older versions, but not
-// plain ones.
-func refusesQuery(err error, plain bool) bool {
-	var problem *contact.APIError
-	return errors.As(err, &problem) && (problem.Class == contact.Permanent || problem.Class == contact.Conflict || problem.HTTP == 500 && !plain)
-}
-
-// longestPlain is the longest part of a contact id that means the same as a
-// substring and as a regular expression, as far as it matches the id at all.
-func longestPlain(contactID string) string {
-	longest := ""
-	for part := range strings.FieldsFuncSeq(contactID, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@._-", r))
-	}) {
-		if len(part) > len(longest) {
-			longest = part
-		}
-	}
-	return longest
-}
-
 // listAll follows the pages of a query and keeps what holds the contact id, and
 // what holds it in another spelling. A profile that shows up on two pages counts
 // once. Where something was listed and nothing of it matches the query, that was
@@ -194,7 +168,7 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 		}
 		listed, total = listed+len(page.Profiles), page.Total
 		if len(page.Profiles) > 0 {
-			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return isMatch(f, q) })
+			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return whose.IsMatch(f, q) })
 		}
 		for _, f := range page.Profiles {
 			f.ContactIDs = e.spelling.Respell(f.ContactIDs, []string{contactID})
@@ -208,7 +182,7 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 			}
 		}
 	}
-	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.before(time.Now().Add(-e.Settle))) {
+	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.Before(time.Now().Add(-e.Settle))) {
 		return nil, nil, false, &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
 			Detail: fmt.Sprintf("a list of %d profiles is not whole: it shows %d", total, listed),
 			Hint:   "a cache on the way to the API may be behind; the next run looks again",
@@ -217,11 +191,38 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 	return found, alike, matches, nil
 }
 
-// isMatch tells whether a query can have found a profile. Which fields a filter
-// looks at is not documented.
-func isMatch(f contact.Found, q contact.ListQuery) bool {
-	text := strings.ToLower(q.Filter + q.ContactID)
-	holds := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
-	return slices.ContainsFunc(f.ContactIDs, holds) ||
-		slices.ContainsFunc(f.Fields, func(field contact.Field) bool { return holds(string(field.Value)) })
+// isOurs tells whether a profile that holds the row's contact was made by a run of
+// this journal: by its stamp where there is one, else because it holds all of the
+// row's contact ids, is no older than the announcement, and is no other row's.
+func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
+	if e.StampField != "" {
+		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
+	}
+	for _, id := range t.Row.KnownIDs() {
+		if !slices.Contains(f.ContactIDs, id) {
+			return false, nil
+		}
+	}
+	if e.made.Has(f.ID) {
+		return false, nil
+	}
+	if f.CreatedAt.IsZero() {
+		if e.clocks.IsOlder(f.LastChanged, t.announced) {
+			return false, nil
+		}
+		// A list does not tell when a profile was created.
+		whole, err := e.get(f.ID)
+		if err != nil {
+			return false, err
+		}
+		f.CreatedAt = whole.CreatedAt
+	}
+	return !e.clocks.IsOlder(f.CreatedAt, t.announced), nil
+}
+
+// learnSpelling notes how the API shows the contact ids of a create.
+func (e *engine) learnSpelling(sent, shown []string) {
+	if shown != nil && e.spelling.Learn(sent, shown) {
+		e.Log.Warn().Strs("sent", sent).Strs("shown", shown).Msg("the API shows contact ids in another spelling than they were sent in; they are compared in that spelling")
+	}
 }

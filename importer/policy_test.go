@@ -30,18 +30,3 @@ func TestNextLook(t *testing.T) {
 		t.Errorf("without a settling time the next look is %s, want at once", got.Sub(since))
 	}
 }
-
-func TestLongestPlain(t *testing.T) {
-	for id, want := range map[string]string{
-		"ada@example.com":       "ada@example.com",
-		"+4915112345":           "4915112345",
-		"ada+crm@example.com":   "crm@example.com",
-		"(030) 1234-567":        "1234-567",
-		"名前":                    "",
-		"user:名@example.org(x)": "@example.org",
-	} {
-		if got := longestPlain(id); got != want {
-			t.Errorf("longestPlain(%q) = %q, want %q", id, got, want)
-		}
-	}
-}

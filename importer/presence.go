@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 	"importer/internal/words"
 )
 
@@ -107,7 +108,7 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 				return slices.Concat(left, batch[i:]), err
 			}
 			t.unmet, t.absent = e.presence.partial && len(found) == 0, len(found) == 0
-			if len(found) > 0 {
+			if len(found) > 0 || e.UpdateOnly && !t.unmet {
 				t.did, t.got = find, e.recognize(t, found)
 				if e.runLocal(t) {
 					continue
@@ -254,7 +255,7 @@ func (e *engine) holdersOf(contactIDs []string) (found []contact.Found, err erro
 		}
 	}
 	for _, id := range contactIDs {
-		e.presence.spent.Add(lookUpCost(id))
+		e.presence.spent.Add(whose.LookUpCost(id))
 	}
 	return e.lookUpEach(contactIDs)
 }
@@ -265,13 +266,13 @@ func (e *engine) recognize(t *task, found []contact.Found) answer {
 	if len(found) == 0 {
 		return nobody
 	}
-	holder, others := holderOf(t.Row.Profile.ContactIDs, found)
+	holder, others := whose.HolderOf(t.Row.Profile.ContactIDs, found)
 	if len(others) > 0 && e.OnConflict == ConflictReport {
-		t.problem = &contact.APIError{Class: contact.Permanent, Failure: conflictOf(holder, others)}
+		t.problem = &contact.APIError{Class: contact.Permanent, Failure: whose.ConflictOf(holder, others)}
 		return several
 	}
 	if e.OnConflict == ConflictMerge {
-		t.merging = toMerge(t.Row.Profile.ContactIDs, holder, others)
+		t.merging = whose.ToMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
 	t.adopt(holder)
 	return somebody
@@ -279,61 +280,5 @@ func (e *engine) recognize(t *task, found []contact.Found) answer {
 
 // adopt makes a profile that holds the contact of a row the row's own.
 func (t *task) adopt(f contact.Found) {
-	t.ID, t.found, t.Found, t.touched = f.ID, f, true, f.LastChanged
-}
-
-// holderOf picks the profile that a row with these contact ids is about, of
-// those that hold at least one of them: the oldest that holds the first of them
-// that anybody holds. The others are those that hold contact ids of the row which
-// it does not hold.
-func holderOf(contactIDs []string, found []contact.Found) (holder contact.Found, others []contact.Found) {
-	slices.SortStableFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
-	picked := false
-	for _, id := range contactIDs {
-		holds := func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }
-		i := slices.IndexFunc(found, holds)
-		switch {
-		case i < 0 || picked && holds(holder):
-		case !picked:
-			holder, picked = found[i], true
-		case !slices.ContainsFunc(others, holds):
-			others = append(others, found[i])
-		}
-	}
-	return holder, others
-}
-
-// toMerge names each of the other profiles by a contact id of the row.
-func toMerge(contactIDs []string, holder contact.Found, others []contact.Found) (merge []string) {
-	for _, f := range others {
-		i := slices.IndexFunc(contactIDs, func(id string) bool {
-			return slices.Contains(f.ContactIDs, id) && !slices.Contains(holder.ContactIDs, id)
-		})
-		merge = append(merge, contactIDs[i])
-	}
-	return merge
-}
-
-func conflictOf(holder contact.Found, others []contact.Found) contact.Failure {
-	ids := holder.ID
-	for _, f := range others {
-		ids += ", " + f.ID
-	}
-	return contact.Failure{
-		Field:  "contactIds",
-		Detail: fmt.Sprintf("the contact ids of this row belong to %d profiles: %s", len(others)+1, ids),
-		Hint:   "merge the profiles or take contact ids out of the row; on_conflict: first takes the profile with the first of them, merge (with --mode upsert or mirror) merges them",
-	}
-}
-
-// lookUpCost is how many requests it takes to find nobody with a contact id.
-func lookUpCost(contactID string) int64 {
-	plain := longestPlain(contactID)
-	switch {
-	case plain == contactID:
-		return 1
-	case len(plain) >= shortestFilter:
-		return 3
-	}
-	return 2
+	t.ID, t.found, t.Found, t.touched, t.entry = f.ID, f, true, f.LastChanged, change.Entry{}
 }

@@ -14,51 +14,106 @@ import (
 // stopping.
 var errNotSent = errors.New("not sent: the run is stopping")
 
-// call sends one request as soon as the breaker, the limit of requests in flight
-// and the pacer allow it, after a last word to the journal where before is not
-// nil; an error of that stops the run. It returns errNotSent where the run stopped
-// before the request, or while a read was waiting for its answer; a write is not
-// cut short by a stop. Every other error is an *APIError.
-func (e *engine) call(k pace.Kind, before func(now time.Time) error, request func(context.Context) error) error {
+// A permit lets requests leave that follow each other: the breaker was asked, and a
+// place in flight and the tokens were waited for, when it was given. Whoever asks for
+// one gives it back.
+type permit struct {
+	e        *engine
+	pass     pace.Pass // of the first request; the others need none, because that one was answered
+	bought   time.Time
+	tokens   int           // not used yet
+	latency  time.Duration // of the last request; 0: none was sent
+	answered bool          // it was, as it should be
+}
+
+// permit waits until requests may leave, so many or at least the first of them: see
+// pace.Pacer.WaitFor. The only error is errNotSent.
+func (e *engine) permit(requests int) (*permit, error) {
 	pass, err := e.breaker.Wait(e.ctx)
 	if err != nil {
-		return errNotSent
+		return nil, errNotSent
 	}
+	p := &permit{e: e, pass: pass}
 	if err := e.limit.Acquire(e.ctx); err != nil {
 		e.breaker.Unused(pass)
-		return errNotSent
+		return nil, errNotSent
 	}
-	var latency time.Duration // 0: not sent
-	answered := false
-	defer func() { e.limit.Release(latency, answered) }()
-	bought, err := e.Pacer.Wait(e.ctx)
-	if err != nil {
-		e.breaker.Unused(pass)
-		return errNotSent
+	if p.bought, p.tokens, err = e.Pacer.WaitFor(e.ctx, requests); err != nil {
+		p.giveBack()
+		return nil, errNotSent
 	}
+	return p, nil
+}
+
+// giveBack gives back what was not used.
+func (p *permit) giveBack() {
+	for range p.tokens {
+		p.e.Pacer.Done(p.bought, context.Canceled)
+	}
+	p.tokens = 0
+	p.e.breaker.Unused(p.pass)
+	p.e.limit.Release(p.latency, p.answered)
+}
+
+// send sends one request, after a last word to the journal where before is not nil; an
+// error of that stops the run. It returns errNotSent where the run stopped before the
+// request, or while a read was waiting for its answer; a write is not cut short by a
+// stop. Every other error is an *APIError.
+func (p *permit) send(k pace.Kind, before func(now time.Time) error, request func(context.Context) error) error {
+	e := p.e
 	if before != nil && !e.stopping() {
-		if err := before(bought); err != nil {
+		if err := before(p.bought); err != nil {
 			e.stop(err)
 		}
 	}
 	if e.stopping() {
-		e.Pacer.Done(bought, context.Canceled)
-		e.breaker.Unused(pass)
 		return errNotSent
 	}
-
+	p.tokens--
+	pass := p.pass
+	p.pass = pace.Pass{}
 	e.Progress.Requests.Add(1)
 	e.Progress.InFlight.Add(1)
 	sent := time.Now()
-	err = request(e.contextOf(k))
+	err := request(e.contextOf(k))
 	e.Progress.InFlight.Add(-1)
-	latency = e.Pacer.Done(bought, err).Sub(sent)
+	p.latency, p.answered = e.Pacer.Done(p.bought, err).Sub(sent), false
 	if err != nil && k == pace.Read && e.stopping() {
 		e.breaker.Unused(pass)
 		return errNotSent
 	}
-	answered, err = e.judgeWay(k, pass, sent, err)
+	p.answered, err = e.judgeWay(k, pass, sent, err)
 	return err
+}
+
+// call sends one request as soon as it may leave: see permit.
+func (e *engine) call(k pace.Kind, before func(now time.Time) error, request func(context.Context) error) error {
+	p, err := e.permit(1)
+	if err != nil {
+		return err
+	}
+	defer p.giveBack()
+	return p.send(k, before, request)
+}
+
+// callFor sends a request about a row, by the permit that the row has already, or by
+// one for it and those that follow it, so many in all.
+func (e *engine) callFor(t *task, requests int, k pace.Kind, request func(context.Context) error) (err error) {
+	if t.permit == nil || t.permit.tokens == 0 {
+		t.giveBack()
+		if t.permit, err = e.permit(requests); err != nil {
+			return err
+		}
+	}
+	return t.permit.send(k, nil, request)
+}
+
+// giveBack gives back the permit of a row, if it has one.
+func (t *task) giveBack() {
+	if t.permit != nil {
+		t.permit.giveBack()
+		t.permit = nil
+	}
 }
 
 // judgeWay tells the breaker and the health of the run how a request ended. It

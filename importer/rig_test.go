@@ -27,7 +27,10 @@ type fakeAPI struct {
 	shortList int
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
-	fault func(id string, attempt int, process func() string) (contact.CreateResult, error, bool)
+	fault  func(id string, attempt int, process func() string) (contact.CreateResult, error, bool)
+	merges bool            // an update leaves the fields that it does not name
+	shows  bool            // the answer to an update shows the profile
+	onGet  func(id string) // told of each get that is answered, under the lock
 	// listFault is asked about each list.
 	listFault func(q contact.ListQuery) error
 
@@ -141,6 +144,9 @@ func (f *fakeAPI) Get(_ context.Context, id string) (contact.Found, error) {
 		if p.id == id && time.Since(p.created) >= f.readLag {
 			found := f.found(p)
 			found.CreatedAt = p.created.Truncate(time.Second)
+			if f.onGet != nil {
+				f.onGet(id)
+			}
 			return found, nil
 		}
 	}
@@ -167,20 +173,29 @@ func (f *fakeAPI) change(what, id string, change func(i int)) error {
 	return nil
 }
 
-func (f *fakeAPI) Update(_ context.Context, id string, p contact.Profile) error {
-	return f.change("update", id, func(i int) {
+func (f *fakeAPI) Update(_ context.Context, id string, p contact.Profile) (contact.Found, error) {
+	var shown contact.Found
+	err := f.change("update", id, func(i int) {
 		to := &f.profiles[i]
 		if p.ContactIDs != nil {
 			to.p.ContactIDs = p.ContactIDs
 		}
-		if p.Fields != nil {
+		if p.Fields != nil && f.merges {
+			kept := slices.DeleteFunc(slices.Clone(to.p.Fields), func(old contact.Field) bool { return p.Field(old.Name) != nil })
+			to.p.Fields = slices.Concat(kept, p.Fields)
+			contact.SortFields(to.p.Fields)
+		} else if p.Fields != nil {
 			to.p.Fields = p.Fields
 		}
 		if p.Active != nil {
 			to.inactive = !*p.Active
 		}
 		to.changed = time.Now()
+		if f.shows {
+			shown = f.found(*to)
+		}
 	})
+	return shown, err
 }
 
 func (f *fakeAPI) Delete(_ context.Context, id string) error {
@@ -353,6 +368,8 @@ type rig struct {
 	rejects *memoryRejects
 	o       Options
 	keys    *contact.Keys // of the next run; nil: those of the report
+	// progress is that of the last run.
+	progress *contact.Progress
 }
 
 func newRig() *rig {
@@ -364,7 +381,7 @@ func newRig() *rig {
 
 func (r *rig) run(ctx context.Context, t *testing.T, rows contact.Rows) (contact.Summary, error) {
 	t.Helper()
-	r.rejects = &memoryRejects{}
+	r.rejects, r.progress = &memoryRejects{}, &contact.Progress{}
 	rate, err := pace.ParseRate("unlimited")
 	if err != nil {
 		t.Fatal(err)
@@ -376,7 +393,7 @@ func (r *rig) run(ctx context.Context, t *testing.T, rows contact.Rows) (contact
 	if r.keys == nil {
 		r.keys = r.report.keys()
 	}
-	o.API, o.Journal, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, &contact.Progress{}, zerolog.Nop()
+	o.API, o.Journal, o.Rejects, o.Keys, o.Progress, o.Log = r.api, r.report, r.rejects, r.keys, r.progress, zerolog.Nop()
 	r.keys = nil
 	s, err := Run(ctx, rows, o)
 	if err := s.Check(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/whose"
 )
 
 // Options are what a run needs. Unless said otherwise every field must be set.
@@ -44,6 +45,11 @@ type Options struct {
 	// State is what the last sync left: rows are compared with it, and it is told
 	// of each outcome. Nil creates, and changes nothing that is there.
 	State change.State
+	// UpdateOnly creates nobody: who is not there is Absent. With State only, and not
+	// with DiscoverNobody.
+	UpdateOnly bool
+	// Behaviour is what is known of the API; the zero value works either way.
+	Behaviour contact.Behaviour
 	// RefreshAfter is how long after its last change a profile is touched, so that
 	// it does not expire. With State only.
 	RefreshAfter time.Duration
@@ -120,7 +126,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		inputErr: make(chan error, 1),
 		started:  time.Now(),
 	}
-	e.clocks.gateway = o.API.ClockSkew
+	e.clocks.Gateway = o.API.ClockSkew
 	e.health = pace.NewHealth(e.stop, e.logFailure, cmp.Or(o.GiveUpAtStart, o.GiveUpAfter), o.GiveUpAfter)
 	e.lastLine.Store(int64(-maxSilence))
 	return e, func(cause error) {
@@ -155,8 +161,8 @@ type engine struct {
 
 	presence presence
 	spelling contact.Spelling
-	clocks   clocks
-	made     made
+	clocks   whose.Clocks
+	made     whose.Made
 
 	started  time.Time
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
@@ -173,7 +179,9 @@ type engine struct {
 	inputEnded error         // what inputFailed found
 	undone     change.Undone // of an undo
 
-	force bool // undo what was changed since as well
+	// Of an undo.
+	force  bool         // undo what was changed since as well
+	partly atomic.Int64 // profiles that keep what was added to them
 }
 
 // stop ends the run: nothing new is sent. The first cause holds.

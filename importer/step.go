@@ -218,6 +218,16 @@ var changes = table{
 // somebody has its contact ids.
 var upserting = slices.Concat(table{{begin, ok, undoubted, do(find)}}, updating)
 
+// searching is the table of a row of which the state knows nothing, where nobody is to
+// be created.
+var searching = slices.Concat(
+	table{
+		{begin, ok, undoubted, do(find)},
+		{find | look, nobody, undoubted, settleAs(contact.Absent)},
+	},
+	updating,
+)
+
 // touching changes nothing of a profile, so that it does not expire.
 var touching = slices.Concat(
 	table{

@@ -10,7 +10,7 @@ import (
 
 var (
 	allTables = map[string]table{
-		"creating": creating, "updating": updating, "upserting": upserting, "touching": touching,
+		"creating": creating, "updating": updating, "upserting": upserting, "searching": searching, "touching": touching,
 		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
 	}
 	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "confirm", "renew", "hold", "finish"}
@@ -185,6 +185,14 @@ func TestMoves(t *testing.T) {
 		{"updating", park, ok, suspectChange, "hold"},
 		{"upserting", park, ok, answerLost, "look"},
 		{"updating", renew, ok, undoubted, "find"},
+		// A run that only updates.
+		{"searching", begin, ok, undoubted, "find"},
+		{"searching", find, nobody, undoubted, "absent"},
+		{"searching", find, somebody, undoubted, "compare"},
+		{"searching", find, several, undoubted, "invalid"},
+		{"searching", find, stopped, undoubted, "given back"},
+		{"searching", look, nobody, answerLost, "absent"},
+		{"searching", read, gone, undoubted, "confirm"},
 		{"touching", begin, ok, undoubted, "read"},
 		{"touching", write, ok, undoubted, "updated"},
 		{"touching", read, gone, undoubted, "confirm"},

@@ -69,15 +69,15 @@ func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) 
 		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create shows the profile %s, which is of other contacts", created.ID)}}
 		t.ID = ""
 		return strange
-	case !e.made.add(created.ID):
+	case !e.made.Add(created.ID):
 		t.problem = &contact.APIError{Author: contact.Way, Failure: contact.Failure{Detail: fmt.Sprintf("the answer to the create names the profile %s, which is another row's", created.ID)}}
 		t.ID = ""
 		return strange
-	case !t.absent && e.clocks.isOlder(created.CreatedAt, sent):
+	case !t.absent && e.clocks.IsOlder(created.CreatedAt, sent):
 		t.Found, t.touched = true, created.CreatedAt
 		return somebody
 	}
-	e.clocks.learn(created.CreatedAt, sent)
+	e.clocks.Learn(created.CreatedAt, sent)
 	return ok
 }
 
@@ -103,7 +103,7 @@ func (e *engine) compare(t *task) answer {
 		// Not any more. What it holds may be of an earlier version of the row.
 		t.doubt = adopted
 	}
-	if _, change := change.Wanted(t.found, t.Row.Profile, false); change || len(t.merging) > 0 {
+	if _, change := e.updateOf(t).Of(t.found); change || len(t.merging) > 0 {
 		return differs
 	}
 	t.Changed = t.found.LastChanged
@@ -131,27 +131,40 @@ func (e *engine) merge(t *task) answer {
 		if survivor != "" {
 			t.ID = survivor
 		}
-		t.merging, t.merged = t.merging[1:], true
+		t.merging, t.merged, t.Merged, t.wary = t.merging[1:], true, true, true
 	}
 	return ok
 }
 
-// read reads the profile of a row, and works out what an update has to send.
+// updateOf is what a row asks of its profile.
+func (e *engine) updateOf(t *task) change.Update {
+	return change.UpdateOf(t.entry, &t.Row, e.Behaviour)
+}
+
+// read reads the profile of a row, and works out what an update has to send. Where that
+// is known without, nothing is read. The update follows without a wait.
 func (e *engine) read(t *task) answer {
-	if t.touch && t.Row.Profile.Active != nil {
-		t.want = contact.Profile{Active: t.Row.Profile.Active}
+	if want, known := e.updateOf(t).Unread(); known && !t.touch && !t.wary && !e.KeepPrevious && t.written == nil {
+		if want.IsEmpty() {
+			t.Changed = t.touched
+			return same
+		}
+		t.want, t.unread = want, true
 		return differs
 	}
+	before := t.found
 	f, err := e.readProfile(t)
 	if got := e.judgeChange(t, err); got != ok {
 		return got
 	}
+	e.remarkRace(t, before, f)
+	t.unread, t.found = false, f
 	switch {
 	case t.touch:
 		// Of the members of an update, active is the only one that can be sent alone:
 		// fields that are left out of profile may be lost, and contact ids that others
-		// added as well. It is read first where the mapping does not name it, because
-		// somebody may have deactivated the profile. An update is known to count as a
+		// added as well. It is read first, whatever the row says of it, because somebody
+		// may have deactivated the profile since the row said so. An update is known to count as a
 		// change, so that the profile lives another 30 days; whether a read counts is
 		// not documented.
 		t.want = contact.Profile{Active: &f.Active}
@@ -160,7 +173,7 @@ func (e *engine) read(t *task) answer {
 		return e.readUndo(t, f)
 	}
 	var differ bool
-	if t.want, differ = change.Wanted(f, t.Row.Profile, t.revive); !differ {
+	if t.want, differ = e.updateOf(t).Of(f); !differ {
 		t.Changed = f.LastChanged
 		if t.lost || t.merged {
 			return ok
@@ -180,24 +193,72 @@ func (e *engine) read(t *task) answer {
 	return differs
 }
 
-// readProfile reads the profile of a row. One that was touched a moment ago and is
-// not there may only not be shown yet.
-func (e *engine) readProfile(t *task) (contact.Found, error) {
-	t.Reads++
-	f, err := e.get(t.ID)
+// maxTurned is how often an update is made anew that the API refused because it came too
+// soon after its read. An API that takes no two requests so close to each other would
+// refuse it for ever: then it waits for a token of its own.
+const maxTurned = 3
+
+// readProfile reads the profile of a row, with what its update needs to follow at once.
+// One that was touched a moment ago and is not there may only not be shown yet.
+func (e *engine) readProfile(t *task) (f contact.Found, err error) {
+	requests := 2
+	if t.turned >= maxTurned {
+		requests = 1
+	}
+	get := func() error {
+		return e.callFor(t, requests, pace.Read, func(ctx context.Context) (err error) {
+			t.Reads++
+			f, err = e.API.Get(ctx, t.ID)
+			return err
+		})
+	}
+	err = get()
 	if lag := e.Settle - max(0, time.Since(t.touched)); contact.IsGone(err) && lag > 0 {
+		t.giveBack()
 		if !pace.Sleep(e.ctx.Done(), lag) {
 			return f, errNotSent
 		}
-		t.Reads++
-		f, err = e.get(t.ID)
+		err = get()
 	}
 	return f, err
 }
 
+// write updates the profile of a row. One that was not read, and is not there, may only
+// not be shown yet, or be gone: that is found out as if nothing were known of it.
+func (e *engine) write(t *task) answer {
+	var shown contact.Found
+	got := e.change(t, func(ctx context.Context) (err error) {
+		shown, err = e.API.Update(ctx, t.ID, t.want)
+		return err
+	})
+	switch {
+	case got == gone && t.unread:
+		t.wary = true
+		return again
+	case t.unread:
+	case got == again:
+		t.turned++
+	case got == ok:
+		t.sent = t.want
+		e.remarkRace(t, t.found, shown)
+	case got == later && t.problem.Class == contact.Ambiguous:
+		t.sent = t.want // perhaps; the next read tells
+	}
+	return got
+}
+
+// remarkRace remarks that somebody else changed a profile between two looks at it, with
+// an update of ours between them, as far as both are known.
+func (e *engine) remarkRace(t *task, before, after contact.Found) {
+	if before.ID == after.ID && !t.sent.IsEmpty() && change.Raced(before, after, t.sent) {
+		e.Progress.Remarks.Race(&t.Row)
+	}
+	t.sent = contact.Profile{}
+}
+
 // change sends one request that changes the profile of a row.
 func (e *engine) change(t *task, request func(context.Context) error) answer {
-	return e.judgeChange(t, e.call(pace.Change, nil, func(ctx context.Context) error {
+	return e.judgeChange(t, e.callFor(t, 1, pace.Change, func(ctx context.Context) error {
 		t.Attempts++
 		return request(ctx)
 	}))
@@ -252,17 +313,21 @@ func (e *engine) confirm(t *task) answer {
 // renew makes a create of a row whose profile is not there any more: it has
 // expired, or somebody deleted it. The journal is told first that it is gone, so
 // that a create whose answer is lost is in doubt like any other. Where the contact
-// has come back by itself, that profile is taken.
+// has come back by itself, that profile is taken; a run that creates nobody takes no
+// other.
 func (e *engine) renew(t *task) answer {
 	keys := []contact.Key{t.Row.Key}
 	if got := e.recorded(e.Journal.Gone(keys)); got != ok {
 		return got
 	}
 	t.announced = time.Now()
-	if got := e.recorded(e.sending(t.announced, keys)); got != ok {
-		return got
+	if !e.UpdateOnly {
+		if got := e.recorded(e.sending(t.announced, keys)); got != ok {
+			return got
+		}
 	}
-	t.table, t.ID, t.touch, t.absent = upserting, "", false, len(t.holders) == 0
+	t.table, t.ID, t.touch, t.absent = e.unknownRow(), "", false, len(t.holders) == 0
+	t.entry, t.unread, t.wary = change.Entry{}, false, false
 	t.lost, t.Found, t.doubt, t.made, t.merging, t.merged, t.Previous = false, false, undoubted, false, nil, false, nil
 	t.retry, t.problem = pace.Retry{Max: e.Retries}, nil
 	return ok

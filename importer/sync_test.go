@@ -44,6 +44,15 @@ func (s *memoryState) Entries(after contact.Key, most int) (all []change.Entry, 
 	return all[:min(most, len(all))], nil
 }
 
+func (s *memoryState) Identify(k contact.Key, contactIDs []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[k]
+	e.ContactIDs, e.Nameless = contactIDs, false
+	s.entries[k] = e
+	return nil
+}
+
 func (s *memoryState) Record(outcomes ...*contact.Outcome) error {
 	for _, o := range outcomes {
 		s.record(o)
@@ -60,12 +69,13 @@ func (s *memoryState) record(o *contact.Outcome) {
 		if !o.Changed.IsZero() {
 			touched = o.Changed
 		}
-		s.entries[o.Row.Key] = change.Entry{Key: o.Row.Key, ID: o.ID, ContactIDs: o.Row.Profile.ContactIDs, Digest: o.Row.Digest, Touched: touched}
+		s.entries[o.Row.Key] = change.Entry{Key: o.Row.Key, ID: o.ID, ContactIDs: o.Row.Profile.ContactIDs, Digest: o.Row.Digest, Touched: touched,
+			Made: o.Status == contact.Created || s.entries[o.Row.Key].Made, Sent: change.MarksOf(o.Row.Profile)}
 	case contact.Deactivated:
 		e := s.entries[o.Row.Key]
 		e.Inactive = true
 		s.entries[o.Row.Key] = e
-	case contact.Deleted:
+	case contact.Deleted, contact.Absent:
 		delete(s.entries, o.Row.Key)
 	}
 }
@@ -323,41 +333,6 @@ func TestWhatARowNeeds(t *testing.T) {
 	} {
 		if got := change.Compare(c.entry, c.known, c.digest, now, 25*24*time.Hour); got != c.want {
 			t.Errorf("%+v with %v: %d, want %d", c.entry, c.digest, got, c.want)
-		}
-	}
-}
-
-func TestWhatIsWanted(t *testing.T) {
-	yes, no := true, false
-	found := contact.Found{ContactIDs: []string{"a", "z"}, Active: true, Fields: []contact.Field{
-		{Name: "age", Value: []byte("42")}, {Name: "firstname", Value: []byte(`"A"`)}, {Name: "privacy_policy", Value: []byte(`{"b":1,"a":2}`)},
-	}}
-	for _, c := range []struct {
-		row    contact.Profile
-		found  func(*contact.Found)
-		revive bool
-		want   string // empty: nothing
-	}{
-		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"A"`)}}}},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"\u0041"`)}, {Name: "age", Value: []byte("4.2e1")}, {Name: "privacy_policy", Value: []byte(`{"a":2,"b":1}`)}}}},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "firstname", Value: []byte(`"B"`)}}},
-			want: `{"profile":{"age":42,"firstname":"B","privacy_policy":{"b":1,"a":2}}}`},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Fields: []contact.Field{{Name: "city", Value: []byte(`"X"`)}}},
-			want: `{"profile":{"age":42,"city":"X","firstname":"A","privacy_policy":{"b":1,"a":2}}}`},
-		{row: contact.Profile{ContactIDs: []string{"b", "a"}}, want: `{"contactIds":["a","z","b"]}`},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &no}, want: `{"active":false}`},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &yes}},
-		{row: contact.Profile{ContactIDs: []string{"a"}}, found: func(f *contact.Found) { f.Active = false }},
-		{row: contact.Profile{ContactIDs: []string{"a"}}, found: func(f *contact.Found) { f.Active = false }, revive: true, want: `{"active":true}`},
-		{row: contact.Profile{ContactIDs: []string{"a"}, Active: &no}, found: func(f *contact.Found) { f.Active = false }, revive: true},
-	} {
-		f := found
-		if c.found != nil {
-			c.found(&f)
-		}
-		want, differs := change.Wanted(f, c.row, c.revive)
-		if differs != (c.want != "") || differs && string(want.AppendUpdateBody(nil)) != c.want {
-			t.Errorf("%+v: %s, want %s", c.row, want.AppendUpdateBody(nil), c.want)
 		}
 	}
 }

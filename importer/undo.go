@@ -11,6 +11,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // UndoRows undoes what was written for these rows, which come in parts: deletes
@@ -40,7 +41,7 @@ func UndoRows(ctx context.Context, parts iter.Seq2[[]change.WrittenRow, error], 
 	}()
 	e.record()
 	counts := e.undone
-	counts.Failed = e.notRemoved
+	counts.Failed, counts.Partly = e.notRemoved, e.partly.Load()
 	snapshot := e.Progress.Snapshot()
 	counts.Deleted, counts.Restored = snapshot.Deleted-counts.Gone, snapshot.Updated
 	err := context.Cause(e.ctx)
@@ -81,7 +82,9 @@ func (e *engine) undo(rows []change.WrittenRow) error {
 				Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: contact.Profile{ContactIDs: r.ContactIDs},
 			}, way)
 			t.ID, t.touched, t.written, t.Undone = r.ID, r.At, &r, true
-			e.run(t)
+			if e.run(t); t.partly && t.Status == contact.Updated {
+				e.partly.Add(1)
+			}
 			return nil
 		})
 	}
@@ -97,7 +100,7 @@ func (e *engine) readUndo(t *task, f contact.Found) answer {
 	differ := true
 	switch t.written.Undo() {
 	case change.UndoRestore:
-		t.want, differ = change.Restored(f, *t.written)
+		t.want, differ, t.partly = change.Restored(f, *t.written, e.Behaviour)
 	case change.UndoActivate:
 		yes := true
 		t.want = contact.Profile{Active: &yes}
@@ -111,6 +114,6 @@ func (e *engine) readUndo(t *task, f contact.Found) answer {
 // changedSince tells whether somebody changed a profile after our last write, as
 // far as whole seconds and two clocks can tell.
 func (e *engine) changedSince(f contact.Found, wrote time.Time) bool {
-	latest := wrote.Add(clockMargin + e.clocks.skew())
+	latest := wrote.Add(whose.Margin + e.clocks.Skew())
 	return f.LastChanged.After(latest)
 }

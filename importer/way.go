@@ -38,16 +38,22 @@ type task struct {
 	nextAt time.Time // of the next one
 
 	// Of a row whose profile is there.
-	found   contact.Found
+	permit  *permit         // of the update that follows a read without a wait; nil in all other steps
+	entry   change.Entry    // of the state; zero where it is not that of this profile
+	unread  bool            // want was made without reading the profile
+	wary    bool            // it is read before it is updated, whatever is known
+	turned  int             // how often the API asked to slow down when its update followed a read at once
+	found   contact.Found   // as it was found or read last
+	sent    contact.Profile // by the last update, until its answer came
 	made    bool            // by a run of this journal, as the look-up tells
 	touched time.Time       // when it was changed last, as far as is known
-	revive  bool            // a mirror had deactivated it
 	merging []string        // contact ids whose profiles are to be merged into it first
 	merged  bool            // some were
 	touch   bool            // it is as it was, and only its profile is to live on
 	want    contact.Profile // what the next update sends
 	holders []contact.Found // of its contact ids, where they were looked for already
 	written *change.WrittenRow
+	partly  bool // what was added to the profile cannot be taken away again
 }
 
 // newTask is a row at the beginning of its way.
@@ -55,7 +61,8 @@ func (e *engine) newTask(row *contact.Row, way table) *task {
 	return &task{Outcome: contact.Outcome{Row: *row}, table: way, did: begin, got: ok, retry: pace.Retry{Max: e.Retries}}
 }
 
-// creates tells whether a task that has not begun is to be created.
+// creates tells whether a task that has not begun is to be created, where nobody has
+// its contact ids.
 func (t *task) creates() bool { return t.next().do == find }
 
 func (t *task) next() move { return t.table.next(t.did, t.got, t.doubt) }
@@ -77,6 +84,9 @@ func (e *engine) run(t *task) (parked bool) {
 			continue
 		}
 		t.did, t.got = m.do, e.take(t, m.do)
+		if t.did != read || t.got != differs { // else its update follows
+			t.giveBack()
+		}
 	}
 }
 
@@ -114,7 +124,7 @@ func (e *engine) take(t *task, s step) answer {
 	case read:
 		return e.read(t)
 	case write:
-		return e.change(t, func(ctx context.Context) error { return e.API.Update(ctx, t.ID, t.want) })
+		return e.write(t)
 	case remove:
 		return e.change(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case confirm:

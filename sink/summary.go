@@ -103,6 +103,10 @@ func headline(s contact.Summary) string {
 		return fmt.Sprintf("Stopped by an error after %v.", took)
 	case s.NotIn() > 0:
 		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
+	case s.FoundNobody():
+		return fmt.Sprintf("Complete after %v: nobody was found.", took)
+	case s.Absent > 0:
+		return fmt.Sprintf("Complete after %v: who is there is up to date, and %s not there.", took, words.Plural(s.Absent, "row is", "rows are"))
 	case s.Read == 0:
 		return "Complete: there were no rows to import."
 	case s.Requests == 0:
@@ -133,6 +137,10 @@ func nextSteps(s contact.Summary, d Details) []string {
 	const same = "Run the same command again"
 	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
 	var steps []string
+	if s.FoundNobody() {
+		steps = append(steps, fmt.Sprintf("No profile in the project has a contact id of these %s. Are the contact ids right? Compare one with that of a profile: look at the columns of mapping.contact_ids, at the country code of phone numbers, and at the project. --mode upsert creates who is not there.",
+			words.Plural(s.Absent, "row", "rows")))
+	}
 	if s.Unknown != 0 {
 		steps = append(steps, fmt.Sprintf("%s may be in or not: no answer of the API and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			words.Plural(s.Unknown, "row", "rows")))

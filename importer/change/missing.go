@@ -32,8 +32,12 @@ func (m Missing) String() string { return missingNames[m] }
 // touched.
 type Mirror struct {
 	Missing Missing
-	Guard   Guard
-	// AllowRemovals lets this run pass the guard.
+	// RemoveAdopted removes profiles as well that were there before this program, and
+	// that the source once held.
+	RemoveAdopted bool
+	Guard         Guard
+	// AllowRemovals lets this run pass the guard, and the hold where refused rows do not
+	// tell whose they are. It does not let an input without rows remove anybody.
 	AllowRemovals bool
 }
 
@@ -41,7 +45,7 @@ type Mirror struct {
 // nothing be removed where more are missing than that.
 type Guard struct {
 	Max     int64   // so many at most
-	Percent float64 // of the contacts that the state knows
+	Percent float64 // of the contacts that a mirror may remove
 }
 
 // Blocks tells whether so many missing of so many known are too many.
@@ -49,22 +53,39 @@ func (g Guard) Blocks(missing, known int64) bool {
 	return missing > g.Max || float64(missing) > float64(known)*g.Percent/100
 }
 
+// A Tally counts the contacts of a state.
+type Tally struct {
+	Known   int64 // that a mirror may remove
+	Missing int64 // of those, that the source no longer holds
+	// Held are missing, and stay: they are known by their keys alone, and may be those
+	// of rows that were refused.
+	Held int64
+	// Adopted are missing, and stay: this program did not create them.
+	Adopted int64
+}
+
 // A GuardError says why nothing was removed. All else was done.
 type GuardError struct {
-	Missing, Known int64
-	Read           int64 // rows of the input
-	Nameless       int64 // of those, rows that are invalid and do not tell whose they are
-	Guard          Guard
-	Do             Missing
+	Tally
+	Read     int64 // rows of the input
+	Nameless int64 // of those, rows that are refused and do not tell whose they are
+	Guard    Guard
+	Do       Missing
 }
 
 // blocks tells whether it is an error at all.
 func (e *GuardError) blocks(m *Mirror) bool {
-	return !m.AllowRemovals && (e.Read == 0 || e.Nameless > 0 || e.Guard.Blocks(e.Missing, e.Known))
+	switch {
+	case e.Missing == 0:
+		return false
+	case e.Read == 0:
+		return true
+	}
+	return !m.AllowRemovals && (e.Nameless > 0 || e.Guard.Blocks(e.Missing+e.Held, e.Known))
 }
 
 func (e *GuardError) Error() string {
-	return fmt.Sprintf("nothing was removed: %s; all else was done. Look at the source; where it is right, --allow-removals lets the next run %s them", e.Reason(), e.Do)
+	return fmt.Sprintf("nothing was removed: %s; all else was done. Look at the source; %s", e.Reason(), e.WayOut())
 }
 
 // Reason is what the guard does not like, with its numbers.
@@ -74,12 +95,21 @@ func (e *GuardError) Reason() string {
 	case e.Read == 0:
 		why = "the input had no rows"
 	case e.Nameless > 0:
-		why = fmt.Sprintf("%d rows of the input are invalid and do not tell whose they are", e.Nameless)
+		why = fmt.Sprintf("%s of the input refused and do not tell whose they are", words.Plural(e.Nameless, "row is", "rows are"))
 	default:
 		why = fmt.Sprintf("sync.guard allows %d, and %g%%", e.Guard.Max, e.Guard.Percent)
 	}
+	missing := e.Missing + e.Held
 	return fmt.Sprintf("%d of %d known contacts are missing from the source (%.1f%%), and %s",
-		e.Missing, e.Known, 100*float64(e.Missing)/float64(max(e.Known, 1)), why)
+		missing, e.Known, 100*float64(missing)/float64(max(e.Known, 1)), why)
+}
+
+// WayOut is what a person can do about it.
+func (e *GuardError) WayOut() string {
+	if e.Read == 0 {
+		return "not even --allow-removals lets an input without rows remove anybody"
+	}
+	return fmt.Sprintf("where it is right, --allow-removals lets the next run %s them", e.Do)
 }
 
 // A Census finds the contacts of a state that the source no longer holds. It has
@@ -89,25 +119,30 @@ type Census struct {
 	State  State
 	Keys   *contact.Keys // where each contact stands in this input
 
-	spared   map[contact.Key]struct{} // contact ids of rows that are not in, each as a key
-	nameless int64                    // rows that are invalid and do not tell whose they are
+	spared   map[contact.Key]struct{} // contact ids of rows that are not in, each as a key, and their own keys
+	refused  int64                    // rows that a person has to act on
+	nameless int64                    // of those, that do not tell whose they are
 }
 
 // Spare keeps the contacts that a row is about from being removed, where it is not
-// in as it should be: they may be known under another key.
+// in as it should be: they may be known under another key, and by their key alone.
 func (c *Census) Spare(o *contact.Outcome) {
 	if c.Mirror == nil || o.Status.In() {
 		return
 	}
-	ids := o.Row.Profile.ContactIDs
-	if len(ids)+len(o.Row.Former) == 0 {
+	if o.Status.Refused() {
+		c.refused++
+	}
+	if len(o.Row.Profile.ContactIDs)+len(o.Row.Former) == 0 {
 		c.nameless++
 	}
-	for _, id := range slices.Concat(ids, o.Row.Former) {
-		c.spare(contact.KeyOf([]string{id}))
-	}
-	if o.Row.Former != nil { // it may be known by these alone
-		c.spare(contact.KeyOf(o.Row.Former))
+	for _, ids := range [][]string{o.Row.Profile.ContactIDs, o.Row.Former} {
+		if len(ids) > 1 {
+			c.spare(contact.KeyOf(ids))
+		}
+		for _, id := range ids {
+			c.spare(contact.KeyOf([]string{id}))
+		}
 	}
 }
 
@@ -121,28 +156,22 @@ func (c *Census) spare(k contact.Key) {
 // Count walks through the state and counts what is known and what of it is missing
 // from an input of so many rows. The error it returns in why is nil where all of
 // that may be removed.
-func (c *Census) Count(read int64) (missing int64, why *GuardError, err error) {
-	g := &GuardError{Guard: c.Mirror.Guard, Do: c.Mirror.Missing, Read: read, Nameless: c.nameless}
-	err = c.each(func(missing []Entry, known int) error {
-		g.Known += int64(known)
-		g.Missing += int64(len(missing))
-		return nil
-	})
-	if err != nil || g.Missing == 0 || !g.blocks(c.Mirror) {
-		return g.Missing, nil, err
+func (c *Census) Count(read int64) (t Tally, why *GuardError, err error) {
+	err = c.each(&t, func([]Entry) error { return nil })
+	g := &GuardError{Tally: t, Guard: c.Mirror.Guard, Do: c.Mirror.Missing, Read: read, Nameless: c.nameless}
+	if err != nil || !g.blocks(c.Mirror) {
+		return t, nil, err
 	}
-	return g.Missing, g, nil
+	return t, g, nil
 }
 
-// Each passes on the contacts that are missing, in parts.
-func (c *Census) Each(f func(missing []Entry) error) error {
-	return c.each(func(missing []Entry, _ int) error { return f(missing) })
-}
+// Each passes on the contacts that are missing and may be removed, in parts.
+func (c *Census) Each(f func(missing []Entry) error) error { return c.each(&Tally{}, f) }
 
 // censusPart is how many entries of the state are looked at together.
 const censusPart = 512
 
-func (c *Census) each(f func(missing []Entry, known int) error) error {
+func (c *Census) each(t *Tally, f func(missing []Entry) error) error {
 	var after contact.Key
 	for {
 		entries, err := c.State.Entries(after, censusPart)
@@ -150,14 +179,32 @@ func (c *Census) each(f func(missing []Entry, known int) error) error {
 			return err
 		}
 		after = entries[len(entries)-1].Key
-		// What is deactivated already is no part of it, unless it is to be deleted.
-		entries = slices.DeleteFunc(entries, func(n Entry) bool { return n.Inactive && c.Mirror.Missing == MissingDeactivate })
-		known := len(entries)
-		missing := slices.DeleteFunc(entries, func(n Entry) bool { return c.Keys.Holds(n.Key, n.ContactIDs) || c.isSpared(n) })
-		if err := f(missing, known); err != nil {
+		if err := f(slices.DeleteFunc(entries, func(n Entry) bool { return !c.goes(n, t) })); err != nil {
 			return err
 		}
 	}
+}
+
+// goes counts a contact, and tells whether it is missing and may be removed.
+func (c *Census) goes(n Entry, t *Tally) bool {
+	if n.Inactive && c.Mirror.Missing == MissingDeactivate {
+		return false // it is deactivated already
+	}
+	missing := !c.Keys.Holds(n.Key, n.ContactIDs) && !c.isSpared(n)
+	switch {
+	case !n.Made && !c.Mirror.RemoveAdopted:
+		if missing {
+			t.Adopted++
+		}
+		return false
+	case missing && c.refused > 0 && len(n.ContactIDs) == 0:
+		t.Held++
+		missing = false
+	case missing:
+		t.Missing++
+	}
+	t.Known++
+	return missing
 }
 
 // isSpared tells whether a contact is that of a row that is not in.

@@ -3,7 +3,7 @@ package change
 import (
 	"context"
 	"errors"
-	"slices"
+	"strconv"
 	"time"
 
 	"importer/importer/contact"
@@ -20,6 +20,10 @@ type PlanOptions struct {
 	State        State
 	RefreshAfter time.Duration
 	Mirror       *Mirror // nil: contacts that are missing from the source are kept
+	// UpdateOnly, Behaviour and KeepPrevious are as of the run.
+	UpdateOnly   bool
+	Behaviour    contact.Behaviour
+	KeepPrevious bool
 	// Each is told of every row and what would become of it, and of every contact
 	// that would be removed; its error ends the plan. May be nil.
 	Each func(PlannedRow) error
@@ -34,16 +38,16 @@ type Journal interface {
 	Before(k contact.Key) (*contact.Outcome, error)
 }
 
-// An Action is what a run would do about a row.
+// An Action is what a run would do about a row, in the words of its summary.
 type Action string
 
 const (
-	ActCreate     Action = "create"
-	ActPatch      Action = "patch" // if it differs from what the API holds
-	ActTouch      Action = "touch"
-	ActLookUp     Action = "look up" // it is in doubt
-	ActDeactivate Action = "deactivate"
-	ActDelete     Action = "delete"
+	ActCreate     Action = "created"
+	ActUpdate     Action = "updated" // if it differs from what the API holds
+	ActTouch      Action = "touched"
+	ActLookUp     Action = "looked up" // it is in doubt; or the state does not know it, and nobody is to be created
+	ActDeactivate Action = "deactivated"
+	ActDelete     Action = "deleted"
 	ActNothing    Action = "nothing" // it is in, or would be refused
 )
 
@@ -53,32 +57,36 @@ type PlannedRow struct {
 	Action Action
 	Row    contact.Row // without a place where it is not in the source
 	Entry  Entry       // where it is known and something is to be done
-	// Status is what would become of it where all goes well. Of a row that needs
-	// nothing it is Unchanged, Duplicate, Invalid, Rejected, or Created where the
+	// Status is what would become of it where all goes well; Absent where that takes a
+	// look-up which creates nobody. Of a row that needs nothing it is Unchanged, Duplicate, Invalid, Rejected, or Created where the
 	// journal has it in.
 	Status  contact.Status
 	Failure *contact.Failure
 }
 
-// A Plan is what a run would do, as far as can be told without asking the API.
+// A Plan is what a run would do, as far as can be told without asking the API. Its
+// counts have the names of the summary's.
 type Plan struct {
-	Read       int64 `json:"read"`
-	Create     int64 `json:"create"`
-	Patch      int64 `json:"patch"`
-	Touch      int64 `json:"touch"`
-	LookUp     int64 `json:"look_up"` // in doubt
-	Deactivate int64 `json:"deactivate"`
-	Delete     int64 `json:"delete"`
-	Unchanged  int64 `json:"unchanged"`
-	DoneBefore int64 `json:"done_before"`
-	Duplicate  int64 `json:"duplicate"`
-	Invalid    int64 `json:"invalid"`
-	Rejected   int64 `json:"rejected"` // refused by the API before, and not changed since
+	Read        int64 `json:"read"`
+	Created     int64 `json:"created"`
+	Updated     int64 `json:"updated"`
+	Touched     int64 `json:"touched"`   // of those updated
+	LookedUp    int64 `json:"looked_up"` // in doubt; in the mode update those that the state does not know as well
+	Deactivated int64 `json:"deactivated"`
+	Deleted     int64 `json:"deleted"`
+	Unchanged   int64 `json:"unchanged"`
+	DoneBefore  int64 `json:"done_before"`
+	Duplicate   int64 `json:"duplicate"`
+	Invalid     int64 `json:"invalid"`
+	Rejected    int64 `json:"rejected"` // refused by the API before, and not changed since
+	// Kept and Held are missing from the source and would stay: see Tally.
+	Kept int64 `json:"kept_adopted"`
+	Held int64 `json:"held"`
 	// LargestBody is the length of the longest create request in bytes.
 	LargestBody int `json:"largest_body"`
-	// Requests are how many a run would send at least: what it costs to learn who is
-	// in a project that is not empty is not known, nor which changed rows differ from
-	// what the API holds.
+	// Requests are how many a run would send, where each changed row differs from what
+	// the API holds, and but for what it costs to learn who is in a project that is not
+	// empty.
 	Requests int64 `json:"requests"`
 	// Blocked is why nothing would be removed; nil where that is not so.
 	Blocked *GuardError `json:"-"`
@@ -124,7 +132,7 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 		return p.plan, err
 	}
 	plan.DuplicatesDiffer = plan.Remarks.Of(contact.Differ).Count
-	p.plan.Requests = p.plan.Create + 2*p.plan.Patch + 2*p.plan.Touch + p.plan.LookUp + p.plan.Deactivate + p.plan.Delete
+	plan.Updated += plan.Touched
 	return p.plan, nil
 }
 
@@ -135,10 +143,11 @@ type planner struct {
 	census   Census
 }
 
-// add counts what would become of a row, or of a contact that is missing, and tells
-// of it.
-func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int64) error {
+// add counts what would become of a row, or of a contact that is missing, with what it
+// costs, and tells of it.
+func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int64, requests int64) error {
 	*n++
+	p.plan.Requests += requests
 	if r.Row.Number > 0 {
 		p.plan.Read++
 		if p.Progress != nil {
@@ -156,7 +165,7 @@ func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int
 func (p *planner) invalid(o *contact.Outcome) error {
 	p.plan.Invalids.Add(o)
 	p.census.Spare(o)
-	return p.add(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid)
+	return p.add(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid, 0)
 }
 
 func (p *planner) row(row *contact.Row) error {
@@ -165,7 +174,7 @@ func (p *planner) row(row *contact.Row) error {
 		if o.Status == contact.Invalid {
 			return p.invalid(o)
 		}
-		return p.add(r, ActNothing, o.Status, &p.plan.Duplicate)
+		return p.add(r, ActNothing, o.Status, &p.plan.Duplicate, 0)
 	}
 	p.plan.LargestBody = max(p.plan.LargestBody, row.Bytes)
 	if err := Recognize(row, p.Keys, p.State); err != nil {
@@ -173,7 +182,7 @@ func (p *planner) row(row *contact.Row) error {
 	}
 	status := p.Keys.Status(row.Key)
 	if status == contact.InDoubt || status == contact.Unknown {
-		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookUp)
+		return p.add(r, ActLookUp, contact.Unknown, &p.plan.LookedUp, 1)
 	}
 	need := NeedsCreate
 	if p.State != nil {
@@ -182,13 +191,13 @@ func (p *planner) row(row *contact.Row) error {
 			return err
 		}
 	} else if status.In() && status != contact.Deleted {
-		return p.add(r, ActNothing, contact.Created, &p.plan.DoneBefore)
+		return p.add(r, ActNothing, contact.Created, &p.plan.DoneBefore, 0)
 	}
 	switch need {
 	case NeedsNothing:
-		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged)
+		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged, 0)
 	case NeedsTouch:
-		return p.add(r, ActTouch, contact.Updated, &p.plan.Touch)
+		return p.add(r, ActTouch, contact.Updated, &p.plan.Touched, touchRequests)
 	}
 	var err error
 	if r.Failure, err = p.refused(row, status); err != nil {
@@ -196,11 +205,23 @@ func (p *planner) row(row *contact.Row) error {
 	}
 	switch {
 	case r.Failure != nil:
-		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected)
+		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected, 0)
 	case need == NeedsUpdate:
-		return p.add(r, ActPatch, contact.Updated, &p.plan.Patch)
+		return p.update(r)
+	case p.UpdateOnly:
+		return p.add(r, ActLookUp, contact.Absent, &p.plan.LookedUp, 1)
 	}
-	return p.add(r, ActCreate, contact.Created, &p.plan.Create)
+	return p.add(r, ActCreate, contact.Created, &p.plan.Created, 1)
+}
+
+// update plans the update of a row that has changed. Where what changed is nothing that
+// is sent, such as a field that the row does not have any more, it is unchanged.
+func (p *planner) update(r PlannedRow) error {
+	requests := UpdateOf(r.Entry, &r.Row, p.Behaviour).Requests(p.KeepPrevious)
+	if requests == 0 {
+		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged, 0)
+	}
+	return p.add(r, ActUpdate, contact.Updated, &p.plan.Updated, requests)
 }
 
 // refused is why the API refused this very row before; nil where it did not, or
@@ -234,19 +255,20 @@ func (p *planner) missing() error {
 	if p.Mirror == nil || p.State == nil || p.Mirror.Missing == MissingKeep {
 		return nil
 	}
-	_, guard, err := p.census.Count(p.plan.Read)
+	tally, guard, err := p.census.Count(p.plan.Read)
+	p.plan.Kept, p.plan.Held = tally.Adopted, tally.Held
 	if err != nil || guard != nil {
 		p.plan.Blocked = guard
 		return err
 	}
-	action, status, n := ActDeactivate, contact.Deactivated, &p.plan.Deactivate
+	action, status, n := ActDeactivate, contact.Deactivated, &p.plan.Deactivated
 	if p.Mirror.Missing == MissingDelete {
-		action, status, n = ActDelete, contact.Deleted, &p.plan.Delete
+		action, status, n = ActDelete, contact.Deleted, &p.plan.Deleted
 	}
 	return p.census.Each(func(missing []Entry) error {
 		for _, entry := range missing {
 			r := PlannedRow{Row: contact.Row{Key: entry.Key, Profile: contact.Profile{ContactIDs: entry.ContactIDs}}, Entry: entry}
-			if err := p.add(r, action, status, n); err != nil {
+			if err := p.add(r, action, status, n, 1); err != nil {
 				return err
 			}
 		}
@@ -254,22 +276,21 @@ func (p *planner) missing() error {
 	})
 }
 
-// Differences names what of a profile an update for this row would change:
-// fields, "active" and "contactIds". Empty where it is as wanted.
-func Differences(f contact.Found, e Entry, row contact.Profile) []string {
-	want, _ := Wanted(f, row, e.Inactive)
-	var names []string
+// Differences are what of a profile an update for this row would change: fields,
+// "active" and "contactIds", with the new value as the one expected. None where it is as
+// wanted.
+func Differences(f contact.Found, e Entry, row *contact.Row) (all []Difference) {
+	want, _ := UpdateOf(e, row, contact.Behaviour{}).Of(f)
 	if want.ContactIDs != nil {
-		names = append(names, "contactIds")
+		all = append(all, Difference{"contactIds", string(contact.AppendStrings(nil, want.ContactIDs)), string(contact.AppendStrings(nil, f.ContactIDs))})
 	}
 	if want.Active != nil {
-		names = append(names, "active")
+		all = append(all, Difference{"active", strconv.FormatBool(*want.Active), strconv.FormatBool(f.Active)})
 	}
 	for _, field := range want.Fields {
 		if was := f.Field(field.Name); was == nil || !sameValue(was, field.Value) {
-			names = append(names, field.Name)
+			all = append(all, Difference{field.Name, string(field.Value), string(was)})
 		}
 	}
-	slices.Sort(names)
-	return names
+	return all
 }

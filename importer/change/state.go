@@ -9,8 +9,11 @@ import (
 // State is what the last sync left in the API. Implemented by state.State. Its
 // methods may be called from several goroutines, Record from one.
 type State interface {
-	// Entry is what is known of a key; its contact ids may be missing.
+	// Entry is what is known of a key, but for its contact ids.
 	Entry(k contact.Key) (Entry, bool, error)
+	// Identify gives a contact that has none the contact ids of its row. It may be called
+	// beside Record.
+	Identify(k contact.Key, contactIDs []string) error
 	// Refused is why the API refused a row of that key for good, and the digest of
 	// that row; nil where it did not.
 	Refused(k contact.Key) (contact.Digest, *contact.Failure, error)
@@ -31,6 +34,9 @@ type Entry struct {
 	Digest     contact.Digest // of the row that was sent last
 	Touched    time.Time      // when the API last changed it, as far as is known; whole seconds
 	Inactive   bool           // a mirror deactivated it, because it was missing from the source
+	Made       bool           // this program created the profile, and it holds nobody else's
+	Nameless   bool           // its contact ids are not known: it came from a redacted or purged report
+	Sent       Marks          // of the values that were sent last
 }
 
 // A Need is what has to be sent for a row, as far as the state tells.

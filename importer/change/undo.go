@@ -1,6 +1,7 @@
 package change
 
 import (
+	"slices"
 	"time"
 
 	"importer/importer/contact"
@@ -28,7 +29,8 @@ type Undo uint8
 const (
 	UndoNothing    Undo = iota // nothing was changed
 	UndoNameless               // it was written, and its profile is not known
-	UndoImpossible             // what was there before is not known
+	UndoGone                   // it was deleted, which no operation takes back
+	UndoImpossible             // it was updated, and what was there before is not known
 	UndoDelete                 // it was created
 	UndoRestore                // it was updated
 	UndoActivate               // it was deactivated
@@ -44,7 +46,7 @@ func (r *WrittenRow) Undo() Undo {
 	case r.Status == contact.Deleted && r.Created:
 		return UndoNothing
 	case r.Status == contact.Deleted:
-		return UndoImpossible
+		return UndoGone
 	case r.Created:
 		return UndoDelete
 	case r.Previous != nil:
@@ -61,45 +63,68 @@ func (r *WrittenRow) Undo() Undo {
 type Undone struct {
 	Deleted  int64 `json:"deleted"`
 	Restored int64 `json:"restored"`
-	Kept     int64 `json:"kept"`   // changed since, and kept
-	Gone     int64 `json:"gone"`   // was not there any more
-	Failed   int64 `json:"failed"` // by the API; the next undo tries it again
-	Left     int64 `json:"left"`   // not tried, because the undo was stopped
+	// Partly are profiles among those that keep a field or contact id that was not there
+	// before, because the API merges.
+	Partly int64 `json:"partly"`
+	Kept   int64 `json:"kept"`   // changed since, and kept
+	Gone   int64 `json:"gone"`   // was not there any more
+	Failed int64 `json:"failed"` // by the API; the next undo tries it again
+	Left   int64 `json:"left"`   // not tried, because the undo was stopped
 }
 
 // Restored is what has to be sent so that a profile is again as it was before
-// updates. A field that was not there before is left out: a server that replaces
-// fields drops it so, and how to take one away from a server that merges them is
-// not documented.
-func Restored(f contact.Found, r WrittenRow) (want contact.Profile, differs bool) {
+// updates. A field or contact id that was not there before is left out: an API that
+// replaces drops it so. On one that is known to merge it stays, which left tells.
+func Restored(f contact.Found, r WrittenRow, api contact.Behaviour) (want contact.Profile, differs, left bool) {
 	was := r.Previous
-	want.ContactIDs, want.Active = was.ContactIDs, was.Active
-	if r.Status == contact.Deactivated && want.Active == nil {
+	if ids := withoutAdded(f, r); ids != nil && api.PatchIDs == contact.PatchMerges {
+		left = true
+	} else {
+		want.ContactIDs = ids
+	}
+	active := was.Active
+	if r.Status == contact.Deactivated && active == nil {
 		yes := true
-		want.Active = &yes
+		active = &yes
 	}
-	changed := false
-	for _, field := range f.Fields {
-		switch old := was.Field(field.Name); {
-		case old == nil:
-			want.Fields = append(want.Fields, field)
-		case string(old) == "null":
-			changed = true
-		default:
-			changed = changed || !sameValue(old, field.Value)
-			want.Fields = append(want.Fields, contact.Field{Name: field.Name, Value: old})
-		}
+	if active != nil && *active != f.Active {
+		want.Active = active
 	}
+	dropped := false
+	var changed []contact.Field
 	for _, field := range was.Fields {
-		if f.Field(field.Name) == nil && string(field.Value) != "null" {
-			want.Fields, changed = append(want.Fields, field), true
+		switch is := f.Field(field.Name); {
+		case string(field.Value) != "null":
+			if is == nil || !sameValue(is, field.Value) {
+				changed = append(changed, field)
+			}
+		case is == nil || string(is) == "null":
+		case api.Patch == contact.PatchMerges:
+			left = true
+		default:
+			dropped = true
+			f.Fields = slices.DeleteFunc(slices.Clone(f.Fields), func(other contact.Field) bool { return other.Name == field.Name })
 		}
 	}
-	contact.SortFields(want.Fields)
-	if !changed {
-		want.Fields = nil
-	} else if want.Fields == nil {
-		want.Fields = []contact.Field{}
+	if changed != nil || dropped {
+		if want.Fields = whole(f, changed, api); want.Fields == nil {
+			want.Fields = []contact.Field{}
+		}
 	}
-	return want, changed || want.ContactIDs != nil || want.Active != nil && *want.Active != f.Active
+	return want, !want.IsEmpty(), left
+}
+
+// withoutAdded are the contact ids of a profile without those that an update added; nil
+// where that changes nothing.
+func withoutAdded(f contact.Found, r WrittenRow) []string {
+	if r.Previous.ContactIDs == nil {
+		return nil
+	}
+	ids := slices.DeleteFunc(slices.Clone(f.ContactIDs), func(id string) bool {
+		return slices.Contains(r.ContactIDs, id) && !slices.Contains(r.Previous.ContactIDs, id)
+	})
+	if len(ids) == len(f.ContactIDs) || len(ids) == 0 {
+		return nil
+	}
+	return ids
 }

@@ -142,6 +142,9 @@ func (k *Keys) Place(key Key) (at Place, number int64) {
 // Keep notes contact ids that this input holds, and that are no row's that can go in:
 // those of a row that the mapping leaves out, or that is refused.
 func (k *Keys) Keep(contactIDs []string) {
+	if len(contactIDs) > 1 { // the contact may be known by its key alone
+		k.keep(KeyOf(contactIDs))
+	}
 	for _, id := range contactIDs {
 		k.keep(KeyOf([]string{id}))
 	}

@@ -137,3 +137,21 @@ func BenchmarkKeys(b *testing.B) {
 		}
 	})
 }
+
+// A contact that is left out is held by each of its ids, and by its key alone.
+func TestKeptContactsAreHeld(t *testing.T) {
+	keys := NewKeys()
+	keys.Keep([]string{"a", "b"})
+	for _, c := range []struct {
+		key  []string
+		ids  []string
+		held bool
+	}{
+		{[]string{"a", "b"}, nil, true}, {[]string{"a"}, nil, true}, {[]string{"b", "c"}, []string{"b", "c"}, true},
+		{[]string{"b", "c"}, nil, false}, {[]string{"c"}, []string{"c"}, false},
+	} {
+		if got := keys.Holds(KeyOf(c.key), c.ids); got != c.held {
+			t.Errorf("%v with %v: %t", c.key, c.ids, got)
+		}
+	}
+}

@@ -15,6 +15,7 @@ const (
 	Updated            // patched
 	Unchanged          // nothing to send
 	Existing           // the contact was there before, and the mode does not change it
+	Absent             // mode update only: nobody has its contact ids, and nothing was sent
 	Duplicate          // the same key earlier in this input
 	Deactivated        // mirror only
 	Deleted            // mirror only
@@ -27,7 +28,7 @@ const (
 )
 
 var statusNames = [statuses]string{
-	Created: "created", Updated: "updated", Unchanged: "unchanged", Existing: "existing", Duplicate: "duplicate",
+	Created: "created", Updated: "updated", Unchanged: "unchanged", Existing: "existing", Absent: "absent", Duplicate: "duplicate",
 	Deactivated: "deactivated", Deleted: "deleted", Invalid: "invalid", Rejected: "rejected", Failed: "failed",
 	Unknown: "unknown", InDoubt: "in doubt",
 }
@@ -55,7 +56,8 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return fmt.Errorf("unknown status %q", text)
 }
 
-// In tells whether a row of this status is in the API, as it should be.
+// In tells whether a row of this status is in the API, as it should be, or is rightly
+// not.
 func (s Status) In() bool { return s >= Created && s <= Deleted }
 
 // Refused tells whether a person has to act on a row of this status. Such rows
@@ -76,6 +78,7 @@ type Outcome struct {
 	Reads    int      // requests that read the profile before it was changed
 	Touched  bool     // Updated only: nothing of it changed, so that it does not expire
 	Undone   bool     // what the report says of it was undone
+	Merged   bool     // other profiles were merged into its own, which is therefore not only ours
 	// Changed is when the API last changed the profile, as it says; zero where At
 	// is as good.
 	Changed time.Time

@@ -41,6 +41,13 @@ type Field struct {
 	Value jsontext.Value
 }
 
+// IsEmpty tells whether an update with these members would say nothing.
+func (p Profile) IsEmpty() bool { return p.ContactIDs == nil && p.Active == nil && p.Fields == nil }
+
+// OfServer tells whether a member of a profile is the server's own, which it shows and
+// nobody writes.
+func OfServer(field string) bool { return field == "profileId" || field == "_id" }
+
 // SortFields brings fields into the order that Profile.Fields wants.
 func SortFields(fields []Field) {
 	slices.SortFunc(fields, func(a, b Field) int { return cmp.Compare(a.Name, b.Name) })
@@ -57,7 +64,8 @@ func (p Profile) Field(name string) jsontext.Value {
 
 // AppendCreateBody appends the JSON body of a create request: projectId,
 // contactIds, active where it is set, and profile. Nothing else may stand in it:
-// the API is expected to refuse members it does not know.
+// the API is expected to refuse members it does not know. What is the server's own is
+// left out.
 func (p Profile) AppendCreateBody(dst []byte, projectID string) []byte {
 	dst = append(dst, `{"projectId":`...)
 	dst = append(AppendString(dst, projectID), ',')
@@ -84,6 +92,9 @@ func (p Profile) appendMembers(dst []byte, whole bool) []byte {
 	if whole || p.Fields != nil {
 		dst = append(dst, `"profile":{`...)
 		for _, f := range p.Fields {
+			if OfServer(f.Name) {
+				continue
+			}
 			dst = append(AppendString(dst, f.Name), ':')
 			dst = append(append(dst, f.Value...), ',')
 		}

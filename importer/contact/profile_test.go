@@ -125,7 +125,7 @@ func TestSummaryMembers(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{"run": "", "status": "", "reason": "", "report": "", "rejects": "", "duration_s": 1.235}
-	for _, n := range []string{"read", "created", "updated", "unchanged", "existing", "duplicate", "deactivated", "deleted", "invalid",
+	for _, n := range []string{"read", "created", "updated", "unchanged", "existing", "absent", "duplicate", "deactivated", "deleted", "invalid",
 		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up", "left_out", "duplicates_differ"} {
 		want[n] = 0.0
 	}

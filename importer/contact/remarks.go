@@ -12,13 +12,18 @@ type RemarkKind uint8
 const (
 	Differ      RemarkKind = iota // duplicates that say something else about the contact
 	Twin                          // contact ids that may be another's in another spelling
+	Raced                         // profiles that somebody else changed between their read and our update
 	remarkKinds                   // number of values
 )
 
 // what says it of some rows.
 var what = [remarkKinds][2]string{
 	Differ: {"duplicate says something else about the contact than the row that went in; correct the source, or choose with duplicates: first, last, error", "duplicates say something else about the contact than the row that went in; correct the source, or choose with duplicates: first, last, error"},
-	Twin:   {"contact id is another row's in another spelling: two profiles, and perhaps one person", "contact ids are other rows' in another spelling: two profiles each, and perhaps one person"},
+	Raced: {
+		"profile was changed by somebody else in the moment between its read and our update; where the API replaces fields, that change may be lost: look at it, and see sync.patch",
+		"profiles were changed by somebody else in the moment between their read and our update; where the API replaces fields, such a change may be lost: look at them, and see sync.patch",
+	},
+	Twin: {"contact id is another row's in another spelling: two profiles, and perhaps one person", "contact ids are other rows' in another spelling: two profiles each, and perhaps one person"},
 }
 
 // Remarks are what a person should know of rows that are in or repeat one that is, with
@@ -51,6 +56,9 @@ func (r *Remarks) add(kind RemarkKind, row *Row, other Place) {
 	}
 }
 
+// Race remarks a row whose profile somebody else changed while it was updated.
+func (r *Remarks) Race(row *Row) { r.add(Raced, row, Place{}) }
+
 // Of returns the remarks of a kind so far.
 func (r *Remarks) Of(kind RemarkKind) Remark {
 	r.mu.Lock()
@@ -70,7 +78,11 @@ func (r *Remarks) Text(redact bool) string {
 		text := what[kind][min(remark.Count, 2)-1]
 		fmt.Fprintf(&b, "  %7d  %s\n", remark.Count, text)
 		for _, e := range remark.Examples {
-			fmt.Fprintf(&b, "           %s", Printable(e.Place.String()+" and "+e.Other.String()))
+			where := e.Place.String()
+			if e.Other != (Place{}) {
+				where += " and " + e.Other.String()
+			}
+			fmt.Fprintf(&b, "           %s", Printable(where))
 			if !redact {
 				fmt.Fprintf(&b, ": %s", Printable(strings.Join(e.ContactIDs, ", ")))
 			}

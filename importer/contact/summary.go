@@ -23,6 +23,7 @@ type Counts struct {
 	Updated     int64 `json:"updated"`
 	Unchanged   int64 `json:"unchanged"`
 	Existing    int64 `json:"existing"`
+	Absent      int64 `json:"absent"` // mode update: nobody has its contact ids
 	Duplicate   int64 `json:"duplicate"`
 	Deactivated int64 `json:"deactivated"`
 	Deleted     int64 `json:"deleted"`
@@ -37,7 +38,7 @@ type Counts struct {
 // of returns the counter of a status; nil where rows have no such status.
 func (c *Counts) of(s Status) *int64 {
 	return [statuses]*int64{
-		Created: &c.Created, Updated: &c.Updated, Unchanged: &c.Unchanged, Existing: &c.Existing, Duplicate: &c.Duplicate,
+		Created: &c.Created, Updated: &c.Updated, Unchanged: &c.Unchanged, Existing: &c.Existing, Absent: &c.Absent, Duplicate: &c.Duplicate,
 		Deactivated: &c.Deactivated, Deleted: &c.Deleted, Invalid: &c.Invalid, Rejected: &c.Rejected, Failed: &c.Failed, Unknown: &c.Unknown,
 	}[s]
 }
@@ -51,7 +52,7 @@ type Count struct {
 // Outcomes are the accounts, in the order in which people are told.
 func (c Counts) Outcomes() []Count {
 	return []Count{
-		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"duplicate", c.Duplicate},
+		{"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"existing", c.Existing}, {"absent", c.Absent}, {"duplicate", c.Duplicate},
 		{"done before", c.DoneBefore}, {"invalid", c.Invalid}, {"rejected", c.Rejected}, {"failed", c.Failed}, {"unknown", c.Unknown},
 		{"pending", c.Pending}, {"deactivated", c.Deactivated}, {"deleted", c.Deleted},
 	}
@@ -61,12 +62,18 @@ func (c Counts) Outcomes() []Count {
 // Deactivated and deleted are no part of it: those contacts were in no row that
 // was read.
 func (c Counts) Settled() int64 {
-	return c.Created + c.Updated + c.Unchanged + c.Existing + c.Duplicate + c.Invalid + c.Rejected + c.Failed +
+	return c.Created + c.Updated + c.Unchanged + c.Existing + c.Absent + c.Duplicate + c.Invalid + c.Rejected + c.Failed +
 		c.Unknown + c.DoneBefore + c.Pending
 }
 
 // NotIn counts the rows that were read and are not in the API.
 func (c Counts) NotIn() int64 { return c.Invalid + c.Rejected + c.Failed + c.Unknown + c.Pending }
+
+// FoundNobody tells whether a run that creates nobody found none of its contacts: then
+// the contact ids are of another kind than those in the project.
+func (c Counts) FoundNobody() bool {
+	return c.Absent > 0 && c.Created+c.Updated+c.Unchanged+c.Existing+c.DoneBefore+c.Rejected == 0
+}
 
 // Check tells whether every row that was read is accounted for.
 func (c Counts) Check() error {

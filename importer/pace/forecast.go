@@ -110,7 +110,7 @@ func (p *Pacer) State() PacerState {
 	defer p.mu.Unlock()
 	now := time.Now()
 	s := PacerState{Waiting: p.waiting, Throttled: p.throttle.closedFor(now) > 0}
-	if d := p.until(now); d > 0 && d != unknown {
+	if d := p.until(now, 1); d > 0 && d != unknown {
 		s.Until = now.Add(d)
 	} else if p.askAgain.After(now) {
 		s.Until = p.askAgain

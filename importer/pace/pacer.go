@@ -18,7 +18,8 @@ import (
 
 // A Pacer says when a request may be sent. Every request buys one token with
 // Wait and reports its end with Done: creates, updates, pages, look-ups and
-// retries alike. Its methods may be called from many goroutines; it has no
+// retries alike. A read and the write that may follow it buy both tokens at once
+// with WaitFor, so that no wait lies between them. Its methods may be called from many goroutines; it has no
 // goroutine of its own.
 //
 // # The quota
@@ -71,10 +72,11 @@ type Pacer struct {
 // ledger.Ledger. Its methods may be called from many goroutines, and most calls
 // are cheap; without a quota only Runs is called.
 type Ledger interface {
-	// Take takes one token of the shared quota, or returns how long to wait before
-	// asking again. After an error nothing can be shared any more.
-	Take() (wait time.Duration, err error)
-	// Done ends what Take began: the request was answered now, or never sent.
+	// Take takes so many tokens of the shared quota, or none, and then returns how long
+	// to wait before asking again. After an error nothing can be shared any more.
+	Take(n int) (wait time.Duration, err error)
+	// Done ends what Take began for one token: its request was answered now, or never
+	// sent.
 	Done(sent bool)
 	// Available returns how many tokens could be taken from now until within has
 	// passed, if no other run took any.
@@ -152,30 +154,40 @@ func (p *Pacer) Preload(answered iter.Seq2[time.Time, int]) {
 // The context should end with the run, not with the request: give the request
 // its own timeout after Wait.
 func (p *Pacer) Wait(ctx context.Context) (time.Time, error) {
+	bought, _, err := p.WaitFor(ctx, 1)
+	return bought, err
+}
+
+// WaitFor is Wait for n requests that follow each other without another wait. It buys
+// all of their tokens at once, or as many as the quota ever gives, which it returns: at
+// least 1. Each of them needs its own Done. A smooth pace lets them go together and
+// makes the next caller wait for as long as they should have taken.
+func (p *Pacer) WaitFor(ctx context.Context, n int) (bought time.Time, got int, err error) {
 	if err := ctx.Err(); err != nil {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
 	p.mu.Lock()
-	if now := time.Now(); p.waiting == 0 && p.tryBuy(now) == 0 {
-		p.mu.Unlock()
-		return now, nil
+	if now := time.Now(); p.waiting == 0 {
+		if got, wait := p.tryBuy(now, n); wait == 0 {
+			p.mu.Unlock()
+			return now, got, nil
+		}
 	}
 	p.waiting++
 	p.mu.Unlock()
 
-	var bought time.Time
-	err := p.turn.Acquire(ctx, 1)
-	if err == nil {
-		err = p.sleep(ctx, func(now time.Time) time.Duration {
+	if err = p.turn.Acquire(ctx, 1); err == nil {
+		err = p.sleep(ctx, func(now time.Time) (wait time.Duration) {
 			bought = now
-			return p.tryBuy(now)
+			got, wait = p.tryBuy(now, n)
+			return wait
 		})
 		p.turn.Release(1)
 	}
 	p.mu.Lock()
 	p.waiting--
 	p.mu.Unlock()
-	return bought, err
+	return bought, got, err
 }
 
 // sleep blocks until check, called under the lock, returns 0.
@@ -221,6 +233,9 @@ func (p *Pacer) Done(bought time.Time, err error) (now time.Time) {
 		p.ledger.Done(end != unsent)
 	}
 	if end == unsent {
+		if p.pace != nil && err == context.Canceled { // nobody was called, so that nobody was called too soon
+			p.pace.ReserveN(now, -1)
+		}
 		p.throttle.unsure(bought)
 		p.wake()
 		return now
@@ -284,12 +299,12 @@ func endOf(err error) (end, time.Duration) {
 // for a time. The event wakes it.
 const unknown = time.Hour
 
-// until returns how long it takes until a token can be bought; 0: now. It changes
+// until returns how long it takes until n tokens can be bought; 0: now. It changes
 // nothing: see adapt.
-func (p *Pacer) until(now time.Time) time.Duration {
+func (p *Pacer) until(now time.Time, n int) time.Duration {
 	d := p.throttle.until(now)
 	if p.rate.Quota > 0 {
-		d = max(d, p.untilQuota(now))
+		d = max(d, p.untilQuota(now, n))
 	}
 	if short := p.short(now); short > 0 {
 		d = max(d, 1+time.Duration(short/float64(p.pace.Limit())*float64(time.Second)))
@@ -308,10 +323,10 @@ func (p *Pacer) short(now time.Time) float64 {
 
 // adapt forgets what has left the window, and changes the limits where it is time
 // for that: a request that has to wait for one lets it grow.
-func (p *Pacer) adapt(now time.Time) {
+func (p *Pacer) adapt(now time.Time, n int) {
 	if p.rate.Quota > 0 {
 		p.expire(now)
-		if p.mustLeave() > 0 {
+		if p.mustLeave(n) > 0 {
 			p.learned.grow(now.Sub(p.started))
 		}
 	}
@@ -335,11 +350,11 @@ func (p *Pacer) setPace(now time.Time) {
 	p.pace.SetLimitAt(now, rate.Limit(pace))
 }
 
-// mustLeave is how many requests must leave the window before the next one.
-func (p *Pacer) mustLeave() int { return len(p.sent) + p.inFlight + 1 - p.learned.limit }
+// mustLeave is how many requests must leave the window before the next n.
+func (p *Pacer) mustLeave(n int) int { return len(p.sent) + p.inFlight + n - p.learned.limit }
 
-func (p *Pacer) untilQuota(now time.Time) time.Duration {
-	must := p.mustLeave()
+func (p *Pacer) untilQuota(now time.Time, n int) time.Duration {
+	must := p.mustLeave(n)
 	switch {
 	case must <= 0:
 		return 0
@@ -359,29 +374,35 @@ func (p *Pacer) expire(now time.Time) { p.sent = p.sent[p.left(now):] }
 // left is how many of the requests in sent have left the window.
 func (p *Pacer) left(now time.Time) int { return p.sent.before(now.Sub(p.started) - p.hold()) }
 
-// tryBuy buys one token and returns 0, or returns how long to wait for it.
-func (p *Pacer) tryBuy(now time.Time) time.Duration {
-	p.adapt(now)
-	if d := p.until(now); d > 0 {
-		return d
+// tryBuy buys n tokens, or as many as the quota ever gives, and returns how many; or it
+// buys none, and returns how long to wait.
+func (p *Pacer) tryBuy(now time.Time, n int) (got int, wait time.Duration) {
+	if p.rate.Quota > 0 {
+		n = min(n, p.learned.limit)
+	}
+	p.adapt(now, n)
+	if d := p.until(now, n); d > 0 {
+		return 0, d
 	}
 	if p.ledger != nil && p.rate.Quota > 0 {
-		d, err := p.ledger.Take()
+		d, err := p.ledger.Take(n)
 		if err != nil {
 			if p.ledger = nil; p.unshared != nil {
 				p.unshared(err)
 			}
 		} else if d > 0 {
 			p.askAgain = now.Add(d)
-			return d
+			return 0, d
 		}
 	}
-	p.inFlight++
-	if p.pace != nil {
-		p.pace.AllowN(now, 1)
+	p.inFlight += n
+	for range n {
+		if p.pace != nil {
+			p.pace.ReserveN(now, 1) // of the second one on, a debt
+		}
 	}
 	p.throttle.bought()
-	return 0
+	return n, 0
 }
 
 func (p *Pacer) wake() {

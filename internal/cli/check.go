@@ -28,11 +28,13 @@ func newCheckCommand(env Env) *cobra.Command {
 		Use:   "check --source FILE [flags]",
 		Short: "Read, map and validate every row, and say what an import would do; nothing is written",
 		Long: `Read, map and validate every row, compare it with the report and, in the modes
-upsert and mirror, with the state, and say what an import would do, how many
-requests it would need and how long they would take. It is the same as --dry-run.
+update, upsert and mirror, with the state, and say what an import would do, how
+many requests it would need and how long they would take. It is the same as
+--dry-run.
 
-Nothing is sent, with one exception: --verbose in the modes upsert and mirror
-reads the profiles of the rows that have changed, to say which fields differ.
+Nothing is sent, with one exception: --verbose in these modes reads the profiles
+of the rows that have changed, and prints the old value and the new one of each
+field that differs; with report.redact it prints the names of the fields only.
 Where the project is not empty, an import asks who is in it; what that costs is
 not known here.
 
@@ -112,6 +114,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 	}
 	if k.state != nil {
 		o.State, o.Mirror = k.state, k.mirror()
+		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.c.Mode == "update", k.behaviour(), k.c.Report.KeepPrevious
 	}
 	if k.c.Verbose {
 		o.Each = func(r change.PlannedRow) error { return k.printRow(ctx, r) }
@@ -164,9 +167,11 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		what = r.Status.String()
 	case r.Failure != nil:
 		what = r.Status.String() + ": " + r.Failure.Detail
-	case r.Action == change.ActPatch && k.client != nil:
+	case r.Action == change.ActLookUp && r.Status == contact.Absent:
+		what = "looked up, and updated if it is there"
+	case r.Action == change.ActUpdate && k.client != nil:
 		var err error
-		if what, err = k.patch(ctx, r); err != nil {
+		if what, err = k.update(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -179,7 +184,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		who = quoteAll(ids)
 	}
 	fmt.Fprintf(&k.out, "%s: %s: %s\n", where, who, what)
-	if k.out.Len() < 4096 && r.Action != change.ActPatch { // for that its profile was read, which takes a while
+	if k.out.Len() < 4096 && r.Action != change.ActUpdate { // for that its profile was read, which takes a while
 		return nil
 	}
 	return k.flush()
@@ -191,20 +196,29 @@ func (k *checker) flush() error {
 	return err
 }
 
-// patch says which fields of a profile differ from its row.
-func (k *checker) patch(ctx context.Context, r change.PlannedRow) (string, error) {
+// update says what of a profile would change, old → new.
+func (k *checker) update(ctx context.Context, r change.PlannedRow) (string, error) {
 	f, there, err := k.get(ctx, r.Entry.ID)
 	switch {
 	case err != nil:
 		return "", err
+	case !there && k.c.Mode == "update":
+		return "absent, because its profile is gone, unless a look-up finds another one", nil
 	case !there:
-		return "create, because its profile is gone", nil
+		return "created, because its profile is gone, unless a look-up finds another one", nil
 	}
-	names := change.Differences(f, r.Entry, r.Row.Profile)
-	if len(names) == 0 {
-		return "nothing, because its profile is as the row says", nil
+	var changes []string
+	for _, d := range change.Differences(f, r.Entry, &r.Row) {
+		if k.c.Report.Redact {
+			changes = append(changes, d.Field)
+			continue
+		}
+		changes = append(changes, fmt.Sprintf("%s: %s → %s", d.Field, contact.Printable(cmp.Or(d.Found, "nothing")), contact.Printable(d.Expected)))
 	}
-	return "patch " + strings.Join(names, ", "), nil
+	if len(changes) == 0 {
+		return "unchanged, because its profile is as the row says", nil
+	}
+	return "updated: " + strings.Join(changes, ", "), nil
 }
 
 func (k *checker) printPlan(p *change.Plan) error {
@@ -212,7 +226,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 	took := time.Since(k.began)
 	blocked := ""
 	if p.Blocked != nil {
-		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; where the source is right, --allow-removals lets a run " + p.Blocked.Do.String() + " them"
+		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; look at the source; " + p.Blocked.WayOut()
 	}
 	if k.c.JSON {
 		for _, n := range k.ofRows {
@@ -235,9 +249,9 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
 	sink.WriteCounts(&b, []contact.Count{
-		{Name: "create", N: p.Create}, {Name: "patch", N: p.Patch}, {Name: "touch", N: p.Touch}, {Name: "look up", N: p.LookUp},
-		{Name: "deactivate", N: p.Deactivate}, {Name: "delete", N: p.Delete}, {Name: "unchanged", N: p.Unchanged}, {Name: "done before", N: p.DoneBefore},
-		{Name: "duplicate", N: p.Duplicate}, {Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected},
+		{Name: "created", N: p.Created}, {Name: "updated", N: p.Updated}, {Name: "  touched", N: p.Touched}, {Name: "unchanged", N: p.Unchanged},
+		{Name: "looked up", N: p.LookedUp}, {Name: "duplicate", N: p.Duplicate}, {Name: "done before", N: p.DoneBefore},
+		{Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected}, {Name: "deactivated", N: p.Deactivated}, {Name: "deleted", N: p.Deleted},
 	})
 	fmt.Fprintf(&b, sink.CountLine+"\n", "rows read", p.Read)
 	sink.WriteCounts(&b, []contact.Count{{Name: "left out", N: k.input.Skipped()}})
@@ -255,6 +269,10 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		contact.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
+	b.WriteString(tell([]tally{
+		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},
+		{p.Held, "\n%d contacts may be missing from the source and stay: the state knows them by their keys alone, and rows are refused."},
+	}))
 	if blocked != "" {
 		fmt.Fprintf(&b, "\n%s%s.\n", strings.ToUpper(blocked[:1]), blocked[1:])
 	}

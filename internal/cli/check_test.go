@@ -42,28 +42,28 @@ func TestADryRunSaysWhatARunDoes(t *testing.T) {
 	j := newJob(t, "mirror", sandbox.Options{})
 	j.contacts(200)
 	j.write()
-	want(t, j.plan(exitOK), map[string]int{"read": 200, "create": 200, "requests": 200, "unchanged": 0})
+	want(t, j.plan(exitOK), map[string]int{"read": 200, "created": 200, "requests": 200, "unchanged": 0})
 	if _, err := os.Stat(j.path("s.db")); !os.IsNotExist(err) {
 		t.Errorf("a dry run left a state: %v", err)
 	}
 	if r := j.must(); r.Created != 200 {
 		t.Fatal(r)
 	}
-	want(t, j.plan(exitOK), map[string]int{"read": 200, "create": 0, "requests": 0, "unchanged": 200})
+	want(t, j.plan(exitOK), map[string]int{"read": 200, "created": 0, "requests": 0, "unchanged": 200})
 
 	j.rows[7] = contactRow(7, "Changed")
 	j.rows = append(slices.Delete(j.rows, 20, 22), contactRow(300, "New"), contactRow(300, "New"), contactRow(301, "Bad")+"x")
 	j.write()
 	want(t, j.plan(exitNotAllIn), map[string]int{
-		"read": 201, "create": 1, "patch": 1, "deactivate": 2, "duplicate": 1, "invalid": 1, "unchanged": 197, "requests": 5,
+		"read": 201, "created": 1, "updated": 1, "touched": 0, "deactivated": 2, "duplicate": 1, "invalid": 1, "unchanged": 197, "requests": 5,
 		"largest_body": len(`{"projectId":"65f0000000000000000000aa","contactIds":["c000100@example.com"],` +
 			`"profile":{"age":48,"email":"c000100@example.com","firstname":"Name 100"}}`),
 	})
 	r, text := j.command(append(slices.DeleteFunc(slices.Clone(j.args), func(a string) bool { return a == "--json" }), "--dry-run", "--verbose")...)
 	for _, line := range []string{
-		`c.csv:9: "c000007@example.com": patch firstname`,
-		`"c000300@example.com": create`,
-		`not in the source: "c000020@example.com": deactivate`,
+		`c.csv:9: "c000007@example.com": updated: firstname: "Name 7" → "Changed"`,
+		`"c000300@example.com": created`,
+		`not in the source: "c000020@example.com": deactivated`,
 		`"c000301@example.com": invalid: `,
 	} {
 		if !strings.Contains(text, line) {
@@ -80,11 +80,11 @@ func TestADryRunSaysWhatARunDoes(t *testing.T) {
 	j.rows = j.rows[:20]
 	j.write()
 	p := j.plan(exitNotAllIn)
-	want(t, p, map[string]int{"deactivate": 0, "unchanged": 20})
+	want(t, p, map[string]int{"deactivated": 0, "unchanged": 20})
 	if s := fmt.Sprint(p["blocked"]); !strings.Contains(s, "--allow-removals") {
 		t.Errorf("blocked: %q", s)
 	}
-	want(t, j.plan(exitOK, "--allow-removals"), map[string]int{"deactivate": 179})
+	want(t, j.plan(exitOK, "--allow-removals"), map[string]int{"deactivated": 179})
 }
 
 // In the mode create it needs nothing but a file, and compares with the report
@@ -94,7 +94,7 @@ func TestCheckOfAFile(t *testing.T) {
 	j.contacts(10)
 	j.write()
 	r, text := j.command("check", "--source", j.path("c.csv"), "--report", j.path("r.report.ndjson"), "--rate", "5/1h")
-	if r.code != exitOK || r.all() != 0 || !strings.Contains(text, "create               10") || !strings.Contains(text, "1h0m") {
+	if r.code != exitOK || r.all() != 0 || !strings.Contains(text, "created              10") || !strings.Contains(text, "1h0m") {
 		t.Errorf("%s\n%s", r, text)
 	}
 	j.must()

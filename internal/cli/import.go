@@ -120,6 +120,10 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 	}
 	if i.state != nil {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, i.mirror(), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
+		o.UpdateOnly, o.Behaviour = i.c.Mode == "update", i.behaviour()
+	}
+	if patch := o.Behaviour.Patch; patch != "" {
+		i.log.Info().Str("patch", string(patch)).Msg("updates are made for an API that is known to do this with the fields that they do not name (sync.patch)")
 	}
 	if i.env.Getenv("GOGC") == "" {
 		// How much garbage may wait, in percent of what is in use. With Go's own 100 an
@@ -138,13 +142,14 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
 	summary, err = i.end(summary, also(err, rejectsErr))
-	silent := summary.Status == contact.Complete && summary.NotIn() == 0 && summary.DuplicatesDiffer == 0
+	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
+	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
 	err = also(err, i.print(silent, summary, sink.SummaryText(summary, sink.Details{
 		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 		Remarks: i.remarks(),
 	})))
 	i.watch.Ended(ctx, summary, err == nil)
-	return result(ctx, summary.Status, summary.NotIn() == 0, err)
+	return result(ctx, summary.Status, allIn, err)
 }
 
 // remarks are what a person should know of rows that went in all the same. Where the

@@ -128,7 +128,7 @@ mapping:
 	j.rows = append(j.rows[:9], contactRow(5, "skip"), ",skip,42") // a contact that has another row, and nobody
 	j.write()
 	plan, text := j.command(append([]string{"check", "--config", config}, j.args...)...)
-	if plan.code != exitOK || !strings.Contains(text, `"read":7,`) || !strings.Contains(text, `"delete":1,`) {
+	if plan.code != exitOK || !strings.Contains(text, `"read":7,`) || !strings.Contains(text, `"deleted":1,`) {
 		t.Errorf("%s %s", plan, text)
 	}
 	r := j.must("--config", config)

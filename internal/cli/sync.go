@@ -127,5 +127,19 @@ func (s *session) mirror() *change.Mirror {
 		return nil
 	}
 	guard := change.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent}
-	return &change.Mirror{Missing: s.rules.missing, Guard: guard, AllowRemovals: s.c.AllowRemovals}
+	return &change.Mirror{
+		Missing: s.rules.missing, RemoveAdopted: s.c.Sync.Adopted == "remove", Guard: guard, AllowRemovals: s.c.AllowRemovals,
+	}
+}
+
+// behaviour is what is known of the API: what the settings say of it goes before what
+// was found out.
+func (s *session) behaviour() (b contact.Behaviour) {
+	switch s.c.Sync.Patch {
+	case "merge":
+		b.Patch = contact.PatchMerges
+	case "replace":
+		b.Patch = contact.PatchReplaces
+	}
+	return b
 }

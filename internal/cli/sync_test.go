@@ -169,7 +169,7 @@ func (j *job) profiles() map[string]stored {
 // edit changes a profile through the API, as a colleague would.
 func (j *job) edit(id string, p contact.Profile) {
 	j.t.Helper()
-	if err := j.client().Update(j.t.Context(), id, p); err != nil {
+	if _, err := j.client().Update(j.t.Context(), id, p); err != nil {
 		j.t.Fatal(err)
 	}
 }

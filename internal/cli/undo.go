@@ -25,9 +25,12 @@ func newUndoCommand(env Env) *cobra.Command {
 		Use:   "undo REPORT",
 		Short: "Delete what a report says was created, bring back what it says was changed",
 		Long: `Undo what a report says was written: delete the profiles that were created,
-bring back what updates took away (where report.keep_previous kept it), and
-activate what a mirror deactivated. Profiles that somebody has changed since are
-kept. What was deleted cannot be brought back.
+bring back what updates took away, and activate what a mirror deactivated.
+Profiles that somebody has changed since are kept.
+
+An update can be undone only where report.keep_previous was set when it was made:
+nothing else knows what was there before. What a mirror deleted cannot be brought
+back. What is not undone is counted, with the reason.
 
 Each change is announced and recorded in the report, so that an undo that was
 interrupted goes on where it stopped, and a second one finds nothing to do. An
@@ -118,7 +121,7 @@ func (u *undoing) openState() (err error) {
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	o := importer.Options{
 		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
-		Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter, GiveUpAtStart: u.c.GiveUpAtStart,
+		Behaviour: u.behaviour(), Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter, GiveUpAtStart: u.c.GiveUpAtStart,
 	}
 	if u.state != nil {
 		o.State = u.state
@@ -138,8 +141,11 @@ func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 
 // all reports whether everything is undone.
 func (u *undoing) all() bool {
-	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.plan[change.UndoImpossible]+u.plan[change.UndoNameless]+u.doubtful == 0
+	return u.undone.Kept+u.undone.Failed+u.undone.Left+u.undone.Partly+u.impossible()+u.plan[change.UndoNameless]+u.doubtful == 0
 }
+
+// impossible is how many rows can never be undone.
+func (u *undoing) impossible() int64 { return u.plan[change.UndoImpossible] + u.plan[change.UndoGone] }
 
 func (u *undoing) confirm(yes bool) error {
 	if yes {
@@ -151,7 +157,7 @@ func (u *undoing) confirm(yes bool) error {
 	}
 	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", u.path, u.header.ProjectID, u.header.BaseURL, but) + tell([]tally{
 		{u.plan[change.UndoDelete], "  delete %d profiles"},
-		{u.plan[change.UndoRestore], "  bring back what %d updates took away"},
+		{u.plan[change.UndoRestore], "  bring back what %d updates took away" + u.mayStay()},
 		{u.plan[change.UndoActivate], "  activate %d profiles"},
 	}) + tell(u.notUndone())
 	in, ok := u.env.Stdin.(*os.File)
@@ -171,10 +177,22 @@ func ask(in io.Reader, out io.Writer, text string) error {
 	return nil
 }
 
+// mayStay says what becomes of fields that updates added.
+func (u *undoing) mayStay() string {
+	switch u.behaviour().Patch {
+	case contact.PatchMerges:
+		return "; a field that was not there before stays, because the API merges fields"
+	case contact.PatchReplaces:
+		return ""
+	}
+	return "; a field that was not there before goes away again only where the API replaces fields"
+}
+
 // notUndone is what an undo leaves as it is.
 func (u *undoing) notUndone() []tally {
 	return []tally{
-		{u.plan[change.UndoImpossible], "%d changes cannot be undone: what was there before is not in the report"},
+		{u.plan[change.UndoImpossible], "%d updates cannot be undone: what they took away is not in the report, because report.keep_previous was not set when they were made; set it for the next run, and correct these in the source"},
+		{u.plan[change.UndoGone], "%d profiles were deleted by a mirror: the API has no operation that brings them back; an import creates those that its source holds, without their conversations"},
 		{u.plan[change.UndoNameless], "%d rows were written, and the report does not hold their profile ids: look for them by contact id, and delete them by hand"},
 		{u.doubtful, "%d rows may be in the API or not: run the import again, so that they are looked up, and undo after that"},
 	}
@@ -184,6 +202,7 @@ func (u *undoing) printUndone(summary contact.Summary) error {
 	text := tell(append([]tally{
 		{u.undone.Deleted, "%d profiles were deleted"},
 		{u.undone.Restored, "%d profiles are as they were before"},
+		{u.undone.Partly, "%d of them keep a field or contact id that was not there before, because the API merges: take it away by hand"},
 		{u.undone.Gone, "%d profiles were not there any more"},
 		{u.undone.Kept, "%d profiles were kept, because they were changed since; --force undoes them as well"},
 		{u.undone.Failed, "%d profiles could not be changed; the same command tries them again"},
@@ -201,5 +220,5 @@ func (u *undoing) printUndone(summary contact.Summary) error {
 		InDoubt    int64  `json:"in_doubt"`
 		Requests   int64  `json:"requests"`
 		Report     string `json:"report"`
-	}{summary.Status, summary.Reason, u.undone, u.plan[change.UndoImpossible], u.plan[change.UndoNameless], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
+	}{summary.Status, summary.Reason, u.undone, u.impossible(), u.plan[change.UndoNameless], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
 }

@@ -81,9 +81,13 @@ func (c *Client) Get(ctx context.Context, id string) (contact.Found, error) {
 // Update changes the members of a profile that are not nil in p. Whether the API
 // merges the fields into those it holds or replaces them is not known: send all
 // that are wanted. A profile that is not there is a Permanent error with status 404.
-func (c *Client) Update(ctx context.Context, id string, p contact.Profile) error {
-	_, err := c.do(ctx, opUpdate, id, nil, p.AppendUpdateBody(make([]byte, 0, 512)))
-	return err
+// The profile that is returned is that of the answer, where it shows a whole one.
+func (c *Client) Update(ctx context.Context, id string, p contact.Profile) (contact.Found, error) {
+	got, err := c.do(ctx, opUpdate, id, nil, p.AppendUpdateBody(make([]byte, 0, 512)))
+	if err != nil || len(got.Profile) == 0 || got.show(&got.wireProfile) != nil {
+		return contact.Found{}, err
+	}
+	return got.found[0], nil
 }
 
 // Delete deletes a profile; see Update for one that is not there.

@@ -71,7 +71,8 @@ func TestBadIDsAreNotSent(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "a/b", "a?b", "a b", "%2e%2e", "schema/x", "é", string(make([]byte, 200))} {
 		_, get := c.Get(ctx, id)
 		_, merge := c.Merge(ctx, id, "a")
-		for _, err := range []error{get, merge, c.Update(ctx, id, ada), c.Delete(ctx, id)} {
+		_, update := c.Update(ctx, id, ada)
+		for _, err := range []error{get, merge, update, c.Delete(ctx, id)} {
 			apiError(t, err, contact.Permanent)
 		}
 	}
@@ -91,15 +92,19 @@ func TestChangesOnTheWire(t *testing.T) {
 		}
 	})
 	ctx, active := context.Background(), false
+	update := func(p contact.Profile) error {
+		_, err := c.Update(ctx, profileID, p)
+		return err
+	}
 	const at = "/new/v2.0/profiles/" + profileID
 	tests := []struct {
 		call        func() error
 		method, uri string
 		body        string
 	}{
-		{func() error { return c.Update(ctx, profileID, contact.Profile{Active: &active, Fields: ada.Fields}) }, "PATCH", at,
+		{func() error { return update(contact.Profile{Active: &active, Fields: ada.Fields}) }, "PATCH", at,
 			`{"active":false,"profile":{"firstname":"Ada"}}`},
-		{func() error { return c.Update(ctx, profileID, contact.Profile{ContactIDs: []string{"a"}}) }, "PATCH", at, `{"contactIds":["a"]}`},
+		{func() error { return update(contact.Profile{ContactIDs: []string{"a"}}) }, "PATCH", at, `{"contactIds":["a"]}`},
 		{func() error { return c.Delete(ctx, profileID) }, "DELETE", at, ""},
 		{func() error { _, err := c.Merge(ctx, profileID, `a"b`); return err }, "POST", at + "/merge",
 			`{"contactId":"a\"b","projectId":"` + testProject + `"}`},
@@ -264,7 +269,11 @@ func TestChangesInDoubt(t *testing.T) {
 				w.WriteHeader(tt.status)
 				io.WriteString(w, tt.body)
 			})
-			for _, err := range []error{c.Update(context.Background(), profileID, ada), c.Delete(context.Background(), profileID)} {
+			shown, update := c.Update(context.Background(), profileID, ada)
+			if shows := tt.done && tt.body == anyAnswer; shows != (shown.ID == profileID) {
+				t.Errorf("the answer is taken for %+v", shown)
+			}
+			for _, err := range []error{update, c.Delete(context.Background(), profileID)} {
 				if tt.done {
 					if err != nil {
 						t.Error(err)

@@ -27,7 +27,7 @@ type Config struct {
 	Source        Source        `yaml:"source"`
 	Mapping       any           `yaml:"mapping"` // read by mapping.Decode from Text
 	API           API           `yaml:"api"`
-	Mode          string        `yaml:"mode"` // create, upsert, mirror
+	Mode          string        `yaml:"mode"` // create, update, upsert, mirror
 	Sync          Sync          `yaml:"sync"`
 	Rate          string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
 	Duplicates    string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
@@ -81,11 +81,13 @@ type Source struct {
 	NullValues []string `yaml:"null_values"`
 }
 
-// Sync says what the modes upsert and mirror do.
+// Sync says what the modes update, upsert and mirror do.
 type Sync struct {
 	State        string        `yaml:"state"`
 	RefreshAfter time.Duration `yaml:"refresh_after"` // how long after its last change a profile is touched
 	Missing      string        `yaml:"missing"`       // keep, deactivate, delete
+	Adopted      string        `yaml:"adopted"`       // keep, remove: of those missing, profiles that were there before
+	Patch        string        `yaml:"patch"`         // auto, merge, replace: what an update of the API does
 	Guard        Guard         `yaml:"guard"`
 }
 
@@ -162,7 +164,7 @@ func Default() Config {
 	return Config{
 		Mode: "create",
 		Sync: Sync{
-			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Guard: Guard{Max: 100, Percent: 5},
+			State: "importer.state.db", RefreshAfter: 25 * 24 * time.Hour, Missing: "deactivate", Adopted: "keep", Patch: "auto", Guard: Guard{Max: 100, Percent: 5},
 		},
 		Source:      Source{Format: "auto", Delimiter: "auto", Encoding: "auto", HeaderRow: "auto"},
 		API:         API{Timeout: 30 * time.Second},
@@ -272,8 +274,10 @@ func (c *Config) Validate() error {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
 	for _, err := range []error{
-		choice("--mode (mode)", c.Mode, "create", "upsert", "mirror"),
+		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
 		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
+		choice("sync.adopted", c.Sync.Adopted, "keep", "remove"),
+		choice("sync.patch", c.Sync.Patch, "auto", "merge", "replace"),
 		choice("--existing (existing)", c.Existing, "auto", "list", "lookup", "ignore"),
 		choice("on_conflict", c.OnConflict, "report", "first", "merge"),
 		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
@@ -302,6 +306,8 @@ func (c *Config) Validate() error {
 		return Errorf("--state (sync.state) is empty; --mode %s needs a file for what the last run left", c.Mode)
 	case c.AllowRemovals && c.Mode != "mirror":
 		return Errorf("--allow-removals is for --mode mirror")
+	case c.Mode == "update" && c.Existing == "ignore":
+		return Errorf("--existing (existing) is ignore, and --mode update has to find who is there: use auto, list or lookup")
 	case !sync && c.OnConflict == "merge":
 		return Errorf("on_conflict is merge, and --mode create changes nothing that is there: use report or first")
 	}

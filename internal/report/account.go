@@ -22,8 +22,10 @@ type Account struct {
 	// Of the keys, which is to say of the contacts: the last line of a key holds.
 	keys    *contact.Keys
 	count   map[contact.Status]int64
-	open    map[contact.Key]int // announced so often, and no outcome yet
-	notIn   map[contact.Key]int // the group of the failure of each key that is not in
+	undone  map[contact.Status]int64 // of count, those that undo dealt with last
+	byUndo  map[contact.Key]bool     // them, by key
+	open    map[contact.Key]int      // announced so often, and no outcome yet
+	notIn   map[contact.Key]int      // the group of the failure of each key that is not in
 	groups  contact.FailureGroups
 	doubts  []Doubt
 	endings map[string]int64
@@ -112,6 +114,8 @@ func NewAccount(path string) *Account {
 		Report:   path,
 		keys:     contact.NewKeys(),
 		count:    make(map[contact.Status]int64),
+		undone:   make(map[contact.Status]int64),
+		byUndo:   make(map[contact.Key]bool),
 		open:     make(map[contact.Key]int),
 		notIn:    make(map[contact.Key]int),
 		endings:  make(map[string]int64),
@@ -203,6 +207,14 @@ func (a *Account) row(o *contact.Outcome) {
 	was := a.keys.Status(key)
 	if was != 0 {
 		a.count[was]--
+	}
+	if a.byUndo[key] {
+		a.undone[was]--
+		delete(a.byUndo, key)
+	}
+	if o.Undone {
+		a.undone[status]++
+		a.byUndo[key] = true
 	}
 	if was == contact.Unknown {
 		a.endings[endingOf(was, false, "")]--

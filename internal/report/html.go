@@ -92,7 +92,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	}
 	for _, s := range shown {
 		if n := a.Count(s.Status); n > 0 {
-			v.Tiles = append(v.Tiles, tile{s.String(), words.Comma(n), s.meaning, classOf(s.Status)})
+			v.Tiles = append(v.Tiles, tile{s.String(), words.Comma(n), a.meaning(s.Status, s.meaning), classOf(s.Status)})
 		}
 	}
 	// In memory first: of a template that fails nothing is sent or kept.

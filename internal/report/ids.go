@@ -42,6 +42,8 @@ func WriteIDs(w io.Writer, path string) error {
 		n++
 		switch {
 		case o.Status == contact.Invalid: // which is no contact
+		case o.Status == contact.Absent:
+			delete(holders, o.Row.Key)
 		case o.ID != "", o.Status.In() && o.Status != contact.Duplicate, o.Status == contact.Unknown:
 			holders[o.Row.Key] = holder{n, o.ID != ""}
 		case o.Status != contact.Duplicate && !holders[o.Row.Key].hasID:

@@ -24,8 +24,9 @@ var shown = []struct {
 	{contact.Updated, "changed in the API"},
 	{contact.Unchanged, "in the API as wanted, nothing sent"},
 	{contact.Existing, "were there before, left as they are"},
-	{contact.Deactivated, "switched off, as the source no longer holds them, or by undo"},
-	{contact.Deleted, "removed, as the source no longer holds them, or by undo"},
+	{contact.Absent, "not in the project, and not to be created"},
+	{contact.Deactivated, "switched off by a mirror: the source of that run did not hold them"},
+	{contact.Deleted, "deleted by a mirror: the source of that run did not hold them"},
 	{contact.Duplicate, "rows that repeat an earlier row"},
 	{contact.Invalid, "rows refused before sending"},
 	{contact.Rejected, "refused by the API"},
@@ -50,7 +51,7 @@ func (a *Account) WriteText(w io.Writer) error {
 	between := "\n"
 	for _, s := range shown {
 		if n := a.Count(s.Status); n > 0 {
-			fmt.Fprintf(t, "%s  %s\t%12s\t%s\n", between, s.Status, words.Comma(n), s.meaning)
+			fmt.Fprintf(t, "%s  %s\t%12s\t%s\n", between, s.Status, words.Comma(n), a.meaning(s.Status, s.meaning))
 			between = ""
 		}
 	}
@@ -89,6 +90,19 @@ func (a *Account) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// meaning is what a status tells of the contacts that have it: of those that undo dealt
+// with it is not what it tells of the others.
+func (a *Account) meaning(s contact.Status, text string) string {
+	undone, all := a.undone[s], a.Count(s)
+	switch {
+	case undone == 0:
+		return text
+	case undone == all:
+		return "taken back by undo"
+	}
+	return fmt.Sprintf("%s; %s of them taken back by undo", text, words.Comma(undone))
 }
 
 // An Ending is how rows that were in doubt ended, and how many.

@@ -82,6 +82,10 @@ var migrations = []string{
 		digest  BLOB NOT NULL, -- of the row that the API refused
 		failure TEXT NOT NULL  -- JSON
 	) WITHOUT ROWID;`,
+	// made: this program created the profile, and it holds nobody else's. sent is
+	// change.Marks, empty where they are not known. Of contacts from before neither is.
+	`ALTER TABLE contact ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE contact ADD COLUMN sent BLOB NOT NULL DEFAULT x'';`,
 }
 
 // Open opens or creates the state at path. Its errors are a *LockedError where
@@ -205,32 +209,50 @@ func (s *State) Len() int {
 func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, made, sent, contact_ids IN ('null', '[]') FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
 		e, known = entry(stmt), true
+		e.Sent, e.Nameless = sqlfile.Blob(stmt, 6), stmt.ColumnBool(7)
 		return nil
 	}, k[:])
 	return e, known, s.wrap(err)
 }
 
-// entry is a row of key, id, digest, touched, inactive, and perhaps more.
+// entry is a row of key, id, digest, touched, inactive, made, and perhaps more.
 func entry(stmt *sqlite.Stmt) change.Entry {
-	e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4)}
+	e := change.Entry{ID: stmt.ColumnText(1), Touched: time.Unix(stmt.ColumnInt64(3), 0), Inactive: stmt.ColumnBool(4), Made: stmt.ColumnBool(5)}
 	stmt.ColumnBytes(0, e.Key[:])
 	stmt.ColumnBytes(2, e.Digest[:])
 	return e
 }
 
-// Entries implements change.State.
+// Entries implements change.State. What was sent is not read.
 func (s *State) Entries(after contact.Key, most int) (all []change.Entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, made, contact_ids FROM contact WHERE key > ? ORDER BY key LIMIT ?", func(stmt *sqlite.Stmt) error {
 		e := entry(stmt)
-		err := json.Unmarshal(sqlfile.Blob(stmt, 5), &e.ContactIDs, asEver)
+		err := json.Unmarshal(sqlfile.Blob(stmt, 6), &e.ContactIDs, asEver)
+		e.Nameless = len(e.ContactIDs) == 0
 		all = append(all, e)
 		return err
 	}, after[:], most)
 	return all, s.wrap(err)
+}
+
+// Identify implements change.State. It is committed with what Record takes next: a
+// commit of its own would say that outcomes were recorded which are on their way.
+func (s *State) Identify(k contact.Key, contactIDs []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	ids, err := json.Marshal(contactIDs, asEver)
+	if err == nil {
+		err = s.exec("UPDATE contact SET contact_ids = ? WHERE key = ?", string(ids), k[:])
+	}
+	s.err = s.wrap(err)
+	return s.err
 }
 
 // Refused implements change.State.
@@ -272,28 +294,10 @@ func (s *State) record(o *contact.Outcome) error {
 		if o.ID == "" {
 			return nil // not known which profile it is: the next run finds it
 		}
-		ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
-		if err != nil {
-			return err
-		}
-		touched := o.At
-		if !o.Changed.IsZero() {
-			touched = o.Changed
-		}
-		// A contact whose ids have changed has a new key and its old profile.
-		if err := s.exec("DELETE FROM contact WHERE id = ? OR key = ?", o.ID, key[:]); err != nil {
-			return err
-		}
-		s.n -= s.conn.Changes()
-		if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids) VALUES (?, ?, ?, ?, 0, ?)",
-			key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids)); err != nil {
-			return err
-		}
-		s.n++
-		return s.exec("DELETE FROM refused WHERE key = ?", key[:])
+		return s.put(o)
 	case contact.Deactivated:
 		return s.exec("UPDATE contact SET inactive = 1, touched = ? WHERE key = ?", o.At.Unix(), key[:])
-	case contact.Deleted:
+	case contact.Deleted, contact.Absent:
 		if err := s.exec("DELETE FROM contact WHERE key = ?", key[:]); err != nil {
 			return err
 		}
@@ -306,6 +310,44 @@ func (s *State) record(o *contact.Outcome) error {
 		return s.exec("INSERT OR REPLACE INTO refused VALUES (?, ?, ?)", key[:], o.Row.Digest[:], string(why))
 	}
 	return nil
+}
+
+// put records a contact whose profile is in the API. Who made the profile, and the
+// contact ids where the outcome does not have them, stay as they were.
+func (s *State) put(o *contact.Outcome) error {
+	key, made := o.Row.Key, o.Status == contact.Created
+	ids, err := json.Marshal(o.Row.Profile.ContactIDs, asEver)
+	if err != nil {
+		return err
+	}
+	if err := sqlfile.Run(s.conn, "SELECT made, key = ?, contact_ids FROM contact WHERE id = ?", func(stmt *sqlite.Stmt) error {
+		made = made || stmt.ColumnBool(0) && !o.Merged
+		if stmt.ColumnBool(1) && len(o.Row.Profile.ContactIDs) == 0 { // of a redacted report
+			ids = sqlfile.Blob(stmt, 2)
+		}
+		return nil
+	}, key[:], o.ID); err != nil {
+		return err
+	}
+	touched := o.At
+	if !o.Changed.IsZero() {
+		touched = o.Changed
+	}
+	// A contact whose ids have changed has a new key and its old profile.
+	if err := s.exec("DELETE FROM contact WHERE id = ? OR key = ?", o.ID, key[:]); err != nil {
+		return err
+	}
+	s.n -= s.conn.Changes()
+	sent := change.MarksOf(o.Row.Profile)
+	if !sent.Known() { // the outcome comes from a report, which holds no values
+		sent = change.Marks{}
+	}
+	if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids, made, sent) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+		key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
+		return err
+	}
+	s.n++
+	return s.exec("DELETE FROM refused WHERE key = ?", key[:])
 }
 
 // exec changes the state, within one transaction until the next commit.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -303,5 +304,68 @@ func TestStoredJSON(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Who made a profile, and which values were sent, as far as each kind of outcome tells.
+func TestStateKnowsWhoMadeAProfileAndWhatWasSent(t *testing.T) {
+	full := func(n int, status contact.Status, name string) *contact.Outcome {
+		o := outcome(n, status, 1)
+		o.Row.Profile.Fields = []contact.Field{{Name: "firstname", Value: contact.StringValue(name)}}
+		return o
+	}
+	other := func(o *contact.Outcome, change func(*contact.Outcome)) *contact.Outcome {
+		change(o)
+		return o
+	}
+	for _, c := range []struct {
+		name     string
+		outcomes []*contact.Outcome
+		made     bool
+		sent     string // the first name that is known to have been sent; empty: none
+		nameless bool
+	}{
+		{"created", []*contact.Outcome{full(1, contact.Created, "A")}, true, "A", false},
+		{"adopted", []*contact.Outcome{full(1, contact.Unchanged, "A")}, false, "A", false},
+		{"adopted and updated", []*contact.Outcome{full(1, contact.Unchanged, "A"), full(1, contact.Updated, "B")}, false, "B", false},
+		{"created and updated", []*contact.Outcome{full(1, contact.Created, "A"), full(1, contact.Updated, "B")}, true, "B", false},
+		{"created, and updated as a report tells", []*contact.Outcome{full(1, contact.Created, "A"), outcome(1, contact.Updated, 2)}, true, "", false},
+		{"created, and updated as a redacted report tells", []*contact.Outcome{full(1, contact.Created, "A"),
+			other(outcome(1, contact.Updated, 2), func(o *contact.Outcome) { o.Row.Profile = contact.Profile{} })}, true, "", false},
+		{"as a redacted report tells", []*contact.Outcome{other(outcome(1, contact.Created, 2), func(o *contact.Outcome) { o.Row.Profile = contact.Profile{} })}, true, "", true},
+		{"deactivated", []*contact.Outcome{full(1, contact.Created, "A"), full(1, contact.Deactivated, "")}, true, "A", false},
+		{"gone, and found as another profile", []*contact.Outcome{full(1, contact.Created, "A"), other(full(1, contact.Updated, "B"), func(o *contact.Outcome) { o.ID = "other" })}, false, "B", false},
+		{"gone, and created again", []*contact.Outcome{full(1, contact.Unchanged, "A"), other(full(1, contact.Created, "B"), func(o *contact.Outcome) { o.ID = "other" })}, true, "B", false},
+		{"another's was merged into it", []*contact.Outcome{full(1, contact.Created, "A"), other(full(1, contact.Updated, "B"), func(o *contact.Outcome) { o.Merged = true })}, false, "B", false},
+	} {
+		s := open(t, filepath.Join(t.TempDir(), "s.db"))
+		for _, o := range c.outcomes {
+			if err := s.Record(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		key := outcome(1, 0, 0).Row.Key
+		e, known, err := s.Entry(key)
+		sent := change.Marks{}
+		if c.sent != "" {
+			sent = change.MarksOf(full(1, 0, c.sent).Row.Profile)
+		}
+		if err != nil || !known || e.Made != c.made || !bytes.Equal(e.Sent, sent) || e.Nameless != c.nameless {
+			t.Errorf("%s: %+v, %t, %v", c.name, e, known, err)
+		}
+		// Its row is seen.
+		if err := s.Identify(key, []string{"c1"}); err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.Entries(contact.Key{}, 10)
+		if err != nil || len(all) != 1 || len(all[0].ContactIDs) != 1 || all[0].Made != c.made || all[0].Nameless {
+			t.Errorf("%s: %+v, %v", c.name, all, err)
+		}
+		if err := s.Record(outcome(1, contact.Absent, 1)); err != nil || s.Len() != 0 {
+			t.Errorf("%s: gone, and not created again: %d, %v", c.name, s.Len(), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func (w *Written) Close() error { return w.conn.Close() }
 // Record takes the next outcome of the report.
 func (w *Written) Record(o *contact.Outcome) error {
 	key := o.Row.Key
-	if o.Undone {
+	if o.Undone || o.Status == contact.Absent { // gone
 		return sqlfile.Run(w.conn, "DELETE FROM written WHERE key = ?", nil, key[:])
 	}
 	switch o.Status {

@@ -124,6 +124,7 @@ type Row struct {
 	Reads      int              `json:"reads,omitzero"`
 	Touched    bool             `json:"touched,omitzero"`
 	Undone     bool             `json:"undone,omitzero"`
+	Merged     bool             `json:"merged,omitzero"`
 	Changed    Time             `json:"lastChanged,omitzero"`
 	Previous   *previous        `json:"previous,omitzero"`
 	stamp
@@ -160,7 +161,7 @@ func rowOf(o *contact.Outcome) *Row {
 	l := &Row{
 		Source: o.Row.Source, Line: o.Row.Line, Number: o.Row.Number, ContactIDs: o.Row.Profile.ContactIDs, Status: o.Status,
 		ID: o.ID, Found: o.Found, Doubt: o.Doubt, Error: o.Failure, Attempts: o.Attempts, Reads: o.Reads,
-		Touched: o.Touched, Undone: o.Undone, Changed: Time{o.Changed}, Previous: (*previous)(o.Previous), stamp: stamp{Time{o.At}},
+		Touched: o.Touched, Undone: o.Undone, Merged: o.Merged, Changed: Time{o.Changed}, Previous: (*previous)(o.Previous), stamp: stamp{Time{o.At}},
 	}
 	if o.Status != contact.Invalid {
 		l.Key, l.Digest = o.Row.Key, o.Row.Digest
@@ -178,7 +179,7 @@ func (l *Row) Outcome() *contact.Outcome {
 			Source: l.Source, Line: l.Line, Number: l.Number, Key: l.Key, Digest: l.Digest, Profile: contact.Profile{ContactIDs: l.ContactIDs},
 		},
 		Status: l.Status, ID: l.ID, Found: l.Found, First: l.First, Differs: l.Differs, Failure: l.Error, Doubt: l.Doubt, Attempts: l.Attempts, Reads: l.Reads,
-		Touched: l.Touched, Undone: l.Undone, Changed: l.Changed.Time, Previous: (*contact.Profile)(l.Previous), At: l.At.Time,
+		Touched: l.Touched, Undone: l.Undone, Merged: l.Merged, Changed: l.Changed.Time, Previous: (*contact.Profile)(l.Previous), At: l.At.Time,
 	}
 }
 

@@ -123,22 +123,23 @@ func OpenIn(dir, baseURL string, rate pace.Rate) (_ *Ledger, err error) {
 		return nil, err
 	}
 	// The others learn how long this run wants to look back.
-	_, err = l.update(time.Now(), false)
+	_, err = l.update(time.Now(), 0)
 	return l, err
 }
 
-// Take takes one token, or returns how long to wait before asking again.
-func (l *Ledger) Take() (time.Duration, error) {
+// Take takes n tokens, or none, and then returns how long to wait before asking again.
+// What lies unused meanwhile, because it is not enough, is given back like any other.
+func (l *Ledger) Take(n int) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.free == 0 {
-		wait, err := l.exchange(time.Now(), true)
-		if err != nil || l.free == 0 {
+	if l.free < n {
+		wait, err := l.exchange(time.Now(), n-l.free)
+		if err != nil || l.free < n {
 			return max(wait, lockedAgain), err
 		}
 	}
-	l.free--
-	l.out++
+	l.free -= n
+	l.out += n
 	l.used = true
 	l.flushLater()
 	return 0, nil
@@ -166,7 +167,7 @@ func (l *Ledger) Available(within time.Duration) int {
 	now := time.Now()
 	if now.Sub(l.seenAt) >= flushAfter {
 		// An error will come again from Take, which reports it.
-		_, _ = l.exchange(now, false)
+		_, _ = l.exchange(now, 0)
 	}
 	held := l.free + l.out + l.leased
 	for _, s := range slices.Concat(l.spent, l.done) {
@@ -208,7 +209,7 @@ func (l *Ledger) Close() error {
 	l.free, l.out = 0, 0
 	err := l.lockFile()
 	if err == nil {
-		_, err = l.update(time.Now(), false)
+		_, err = l.update(time.Now(), 0)
 		// While nobody else looks: a lock file without a lock is that of a dead run.
 		err = errors.Join(err, l.alive.Unlock(), os.Remove(l.runFile(l.id)), l.lock.Unlock())
 	}
@@ -256,15 +257,16 @@ func (l *Ledger) flushNow() {
 		l.used = false
 	}
 	// An error will come again from Take, which reports it.
-	_, _ = l.exchange(time.Now(), false)
+	_, _ = l.exchange(time.Now(), 0)
 	if l.locked > 0 || l.out > 0 || l.free > 0 {
 		l.flushLater()
 	}
 }
 
-// exchange tells the file what was done, and leases a block of tokens if that is
-// wanted. Where it gets none, it returns how long to wait before asking again.
-func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
+// exchange tells the file what was done, and leases a block of tokens, where so many
+// are wanted and to be had. Where it gets none, it returns how long to wait before
+// asking again.
+func (l *Ledger) exchange(now time.Time, lease int) (time.Duration, error) {
 	locked, err := l.lock.TryLock()
 	if err != nil {
 		return 0, fmt.Errorf("shared quota: %w", err)
@@ -288,7 +290,7 @@ func (l *Ledger) exchange(now time.Time, lease bool) (time.Duration, error) {
 }
 
 // update is exchange, under the lock of the file.
-func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
+func (l *Ledger) update(now time.Time, lease int) (time.Duration, error) {
 	if l.rate.Quota == 0 {
 		return 0, nil // a pace is divided by the number of runs
 	}
@@ -313,12 +315,12 @@ func (l *Ledger) update(now time.Time, lease bool) (time.Duration, error) {
 			next = min(next, d)
 		}
 	}
-	if lease {
+	if room := l.rate.Quota - held; lease > 0 && room >= lease {
 		block := l.rate.Quota / blocks
 		if len(p.Leases) == 0 {
 			block = l.rate.Quota / blocksAlone
 		}
-		l.free += max(0, min(max(1, block), l.rate.Quota-held))
+		l.free += min(max(lease, block), room)
 	}
 	if !l.closed {
 		p.Leases[l.id] = l.free + l.out

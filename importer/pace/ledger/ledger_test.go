@@ -45,7 +45,7 @@ func die(l *Ledger) {
 
 func take(t *testing.T, l *Ledger) time.Duration {
 	t.Helper()
-	d, err := l.Take()
+	d, err := l.Take(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +495,7 @@ func BenchmarkTake(b *testing.B) {
 	}
 	defer l.Close()
 	for b.Loop() {
-		if d, err := l.Take(); d == 0 && err == nil {
+		if d, err := l.Take(1); d == 0 && err == nil {
 			l.Done(true)
 		}
 	}
@@ -516,4 +516,34 @@ func TestPage(t *testing.T) {
 	if got, err := readPage(name, now, pace.Rate{}); err != nil || !reflect.DeepEqual(got, p) {
 		t.Errorf("read as %+v, %v", got, err)
 	}
+}
+
+// Two runs that each want two tokens of a small quota do not keep the last ones from
+// each other.
+func TestPairsOfTwoRuns(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		small := pace.Rate{Quota: 2, Window: time.Second}
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range 2 {
+			l := openLedger(t, dir, small)
+			p := pace.NewPacer(small, pace.PacerOptions{Ledger: l, Unshared: func(err error) { t.Error(err) }})
+			wg.Go(func() {
+				for range 5 {
+					bought, got, err := p.WaitFor(t.Context(), 2)
+					if err != nil || got != 2 {
+						t.Errorf("%d tokens, %v", got, err)
+						return
+					}
+					p.Done(bought, nil)
+					p.Done(bought, nil)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took < 9*time.Second || took > 15*time.Second {
+			t.Errorf("ten pairs at 2/1s took %v", took)
+		}
+	})
 }
