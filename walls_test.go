@@ -33,6 +33,8 @@ func TestWalls(t *testing.T) {
 		"sink/rejects":          {"importer/contact"},
 		"internal/config":       {},
 		"internal/cognigy":      {"importer/contact"},
+		"internal/probe":        {"importer/contact", "importer/pace", "internal/cognigy"},
+		"internal/doctor":       {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/config"},
 		"internal/state":        {"importer/contact", "importer/change"},
 		"internal/report":       {"importer/contact", "sink/journal"},
 		"internal/metrics":      {"importer/contact", "importer/pace"},

@@ -32,11 +32,13 @@ update, upsert and mirror, with the state, and say what an import would do, how
 many requests it would need and how long they would take. It is the same as
 --dry-run.
 
-Nothing is sent, with one exception: --verbose in these modes reads the profiles
-of the rows that have changed, and prints the old value and the new one of each
-field that differs; with report.redact it prints the names of the fields only.
-Where the project is not empty, an import asks who is in it; what that costs is
-not known here.
+Nothing is written. Where the settings name an API, a project and a key, two
+requests ask whether the API can be reached, takes the key, and has the project
+and the fields of the mapping; without them the file alone is looked at. --verbose
+in these modes also reads the profiles of the rows that have changed, and prints
+the old value and the new one of each field that differs; with report.redact it
+prints the names of the fields only. Where the project is not empty, an import
+asks who is in it; what that costs is not known here.
 
 The exit code is 3 where rows would be refused.`,
 		Example: `  importer check --source contacts.csv
@@ -79,29 +81,20 @@ func (s *session) check(ctx context.Context) error {
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
-	err := k.printPlan(plan)
-	if k.client != nil && !k.c.CreateFields {
-		schemaErr := k.checkSchema(ctx)
-		if unreachable(schemaErr) != nil { // which is no fault of the rows
-			k.log.Warn().Err(schemaErr).Msg("it is not known whether the project has the custom fields of the mapping")
-			schemaErr = nil
-		}
-		err = errors.Join(err, schemaErr)
-	}
+	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
 	return result(ctx, contact.Complete, allIn(plan), err)
 }
 
-// open opens what the check needs: the client only where something is to be asked
-// of the project, and the settings say which one that is.
+// open opens what the check needs: the client only where the settings say which
+// project there is to be asked about.
 func (k *checker) open() error {
 	for _, open := range []func() error{k.openSource, k.readJournal, k.openKnown} {
 		if err := open(); err != nil {
 			return err
 		}
 	}
-	verbose := k.c.Verbose && k.state != nil
-	schema := len(k.customFields()) > 0 && !k.c.CreateFields && k.c.API.Validate() == nil
-	if k.c.Sandbox || !verbose && !schema {
+	reads := k.c.Verbose && k.state != nil
+	if k.c.Sandbox || !reads && k.c.API.Validate() != nil {
 		return nil
 	}
 	return k.connect()

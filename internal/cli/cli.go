@@ -57,7 +57,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 // NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	return root
 }
@@ -70,6 +70,9 @@ func (i *Interrupt) Error() string { return "interrupted by " + i.Signal.String(
 // errNotAllIn is a run that went to its end and left rows out. The summary has
 // said so already.
 var errNotAllIn = errors.New("some rows are not in")
+
+// errNotWell is a check of doctor that failed. It was printed.
+var errNotWell = errors.New("something is not in place")
 
 const (
 	exitOK        = 0
@@ -97,6 +100,8 @@ func ExitCode(err error) (code int, print bool) {
 		return exitStopped, true
 	case errors.Is(err, errNotAllIn):
 		return exitNotAllIn, false
+	case errors.Is(err, errNotWell):
+		return exitStopped, false
 	case errors.As(err, &locked), errors.As(err, &stateLocked):
 		return exitLocked, true
 	case errors.As(err, &wrong):

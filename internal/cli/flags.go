@@ -76,6 +76,15 @@ func importFlags(c *config.Config) *pflag.FlagSet {
 // settings loads the configuration and lays the flags that were given over it. A
 // command may have fewer flags than the import, and others of its own.
 func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
+	c, err := load(given, args, getenv)
+	if err != nil {
+		return config.Config{}, err
+	}
+	return c, c.Validate()
+}
+
+// load is settings before they are checked.
+func load(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
 	c := config.Default()
 	var err error
 	if f := given.Lookup("config"); f != nil { // importer init makes it
@@ -100,7 +109,7 @@ func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 		}
 		c.Source.Paths = append(c.Source.Paths, args...)
 	}
-	return c, c.Validate()
+	return c, nil
 }
 
 // valuesOf are the values that a flag was given, as they would be typed.

@@ -51,7 +51,7 @@ func (s *session) checkSchema(ctx context.Context) error {
 	case len(missing) == 0:
 		return nil
 	case !s.c.CreateFields:
-		return usage(fmt.Errorf("the project has no such custom fields: %s; add them in the project, or let this run add them with --create-fields", strings.Join(texts(missing), ", ")))
+		return lacks(schema, missing)
 	}
 	return s.addFields(ctx, schema, missing)
 }
@@ -79,6 +79,17 @@ func missingFields(schema cognigy.Schema, fields []mapping.CustomField) (missing
 		return nil, usage(fmt.Errorf("custom fields of another type than the project's: %s; give them that type in the mapping", strings.Join(wrong, "; ")))
 	}
 	return missing, nil
+}
+
+// lacks is the error of a project that does not have custom fields.
+func lacks(schema cognigy.Schema, missing []mapping.CustomField) error {
+	all := texts(missing)
+	for i, f := range missing {
+		if nearest := schema.Nearest(f.Name); nearest != "" {
+			all[i] += ", but " + nearest
+		}
+	}
+	return usage(fmt.Errorf("the project has no such custom fields: %s; correct their names in the mapping, add them in the project, or let this run add them with --create-fields", strings.Join(all, ", ")))
 }
 
 // texts are fields for people.

@@ -47,6 +47,8 @@ type session struct {
 	reached  atomic.Bool // a request got as far as the API, or what stands before it
 	baseURL  string      // as reports and states name it: "sandbox" for one inside this process; empty where none is set
 
+	learned contact.Behaviour // of the API, as it was learned; zero: nothing was
+
 	pacer  *pace.Pacer // of this run alone until connect shares it
 	client *cognigy.Client
 	watch  *live.Watch // of the requests of client; nil: nobody watches
@@ -113,10 +115,21 @@ func (s *session) connect() error {
 			return err
 		}
 	}
-	api := &s.c.API
-	if err := api.Validate(); err != nil {
+	if err := s.c.API.Validate(); err != nil {
 		return err
 	}
+	if err := s.openClient(); err != nil {
+		return err
+	}
+	if _, err := s.share(); err != nil {
+		s.log.Warn().Err(err).Msg("this run paces its requests for itself alone")
+	}
+	return nil
+}
+
+// openClient makes the client, which sends nothing yet.
+func (s *session) openClient() error {
+	api := &s.c.API
 	trusted, err := trust(*api)
 	if err != nil {
 		return err
@@ -134,7 +147,6 @@ func (s *session) connect() error {
 		return usage(err)
 	}
 	s.onClose(func() error { s.client.Close(); return nil })
-	s.share()
 	return nil
 }
 
@@ -179,16 +191,15 @@ func (s *session) startSandbox() error {
 }
 
 // share has the requests of this run counted together with those of the other runs
-// on this machine, where that is wanted. Where it is not possible the run goes on
-// alone, and says so.
-func (s *session) share() {
+// on this machine, where that is wanted: else there is no ledger. Where it is not
+// possible the run goes on alone.
+func (s *session) share() (*ledger.Ledger, error) {
 	if s.rules.rate.Unlimited() || !s.c.RateShared || s.c.Sandbox {
-		return
+		return nil, nil
 	}
 	l, err := ledger.Open(s.c.API.BaseURL, s.rules.rate)
 	if err != nil {
-		s.log.Warn().Err(err).Msg("this run paces its requests for itself alone")
-		return
+		return nil, err
 	}
 	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{Ledger: l, Unshared: func(err error) {
 		s.log.Warn().Err(err).Msg("the quota is no longer shared with other runs on this machine")
@@ -199,6 +210,31 @@ func (s *session) share() {
 		}
 		return nil
 	})
+	return l, nil
+}
+
+// recall takes up what doctor --probe found out about the API of this run, and says
+// so. Nothing that it found is nothing to go by.
+func (s *session) recall() error {
+	folder, err := cognigy.StateFolder(s.env.Getenv)
+	if err != nil || s.c.Sandbox {
+		return nil // then nothing was kept
+	}
+	learned, err := cognigy.LoadLearned(folder, s.baseURL, s.c.API.ProjectID)
+	switch {
+	case err != nil:
+		s.log.Warn().Err(err).Msg("what importer doctor --probe found out about this API cannot be used; run it again")
+		return nil
+	case learned.Version == 0:
+		return nil
+	}
+	s.learned = learned.Behaviour
+	s.log.Info().Time("found", learned.At).Str("patch", string(s.learned.Patch)).Str("patch_contact_ids", string(s.learned.PatchIDs)).
+		Stringer("read_lag", time.Duration(s.learned.ReadLag)).Msg("this run goes by what importer doctor --probe found out about this API")
+	if enough := 2 * time.Duration(s.learned.ReadLag); s.c.InDoubt.Settle < enough {
+		s.log.Warn().Stringer("settle", s.c.InDoubt.Settle).Stringer("want", enough).Msg("reads of this API lag behind its writes for longer than --settle allows for: raise it")
+	}
+	return nil
 }
 
 // request makes one request that is about no row.

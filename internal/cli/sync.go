@@ -134,7 +134,8 @@ func (s *session) mirror() *change.Mirror {
 
 // behaviour is what is known of the API: what the settings say of it goes before what
 // was found out.
-func (s *session) behaviour() (b contact.Behaviour) {
+func (s *session) behaviour() contact.Behaviour {
+	b := s.learned
 	switch s.c.Sync.Patch {
 	case "merge":
 		b.Patch = contact.PatchMerges

@@ -12,6 +12,16 @@ const giveAddress = "give the API's address, such as https://api-trial.cognigy.a
 // apiPath is the end of a path that is the API's or its documentation's.
 var apiPath = regexp.MustCompile(`(?:/(?:openapi|new|v2\.0(?:/profiles)?)?)+$`)
 
+// A NotAPIError is a base URL that names the user interface or an endpoint.
+type NotAPIError struct {
+	Host string // that was named
+	API  string // the address that was probably meant
+}
+
+func (e *NotAPIError) Error() string {
+	return fmt.Sprintf("%s is not the host of the API, but of the user interface or an endpoint: the API's is probably %s", e.Host, e.API)
+}
+
 // NormalizeBaseURL brings a base URL as people paste it into the one form that
 // is used: scheme and host, without a slash at the end. What the vendor's
 // documentation prints behind it is taken off: /openapi, /new, /new/v2.0, /v2.0
@@ -48,7 +58,7 @@ func NormalizeBaseURL(raw string) (string, error) {
 	// The user interface of the shared installations lives at app.cognigy.ai, the
 	// API at api-app.cognigy.ai.
 	if name := u.Hostname(); strings.HasSuffix(host, ".cognigy.ai") && !strings.HasPrefix(host, "api") {
-		return "", fmt.Errorf("%s is not the host of the API, but of the user interface or an endpoint: the API's is probably https://api-%s", name, host)
+		return "", &NotAPIError{Host: name, API: "https://api-" + host}
 	}
 	return scheme + "://" + host + apiPath.ReplaceAllString(u.EscapedPath(), ""), nil
 }

@@ -41,6 +41,8 @@ const (
 	maxAnswerBytes  = 8 << 20  // of a success: a page of 100 profiles of 65 kB, and more
 	maxProblemBytes = 64 << 10 // of an error
 	maxDrainBytes   = 256 << 10
+
+	profilesPath = "/new/v2.0/profiles" // behind the base URL
 )
 
 // Options say how to reach the API. BaseURL, APIKey and ProjectID are needed.
@@ -92,7 +94,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(base + "/new/v2.0/profiles")
+	u, err := url.Parse(base + profilesPath)
 	if err != nil {
 		return nil, fmt.Errorf("base URL: %w", err)
 	}
@@ -141,13 +143,21 @@ func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
 // is an error, which is an *contact.APIError. An id that would change the path is
 // refused: an empty one would turn a request about one profile into one about all.
 func (c *Client) do(ctx context.Context, op operation, id string, query url.Values, body []byte) (content, error) {
+	return c.send(ctx, op, id, query, body, nil)
+}
+
+// send is do, and shows the answer to raw as it came; nil: nobody wants to see it.
+func (c *Client) send(ctx context.Context, op operation, id string, query url.Values, body []byte, raw *rawCall) (content, error) {
 	x := exchange{op: op, id: id, key: c.key}
-	if op.path != "" && !validID(id) {
+	if strings.Contains(op.path, "ID") && !validID(id) {
 		return content{}, &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{
 			Detail: "not sent: " + strconv.Quote(clean(x.redact(id))) + " is not the id of a profile", Hint: hintRow,
 		}}
 	}
 	u := *c.profiles
+	if op.atRoot {
+		u.Path, u.RawPath = strings.TrimSuffix(u.Path, profilesPath), strings.TrimSuffix(u.RawPath, profilesPath)
+	}
 	path := strings.Replace(op.path, "ID", id, 1) // which needs no escaping
 	u.Path += path
 	if u.RawPath != "" { // of a base URL with an escaped path
@@ -164,10 +174,11 @@ func (c *Client) do(ctx context.Context, op operation, id string, query url.Valu
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, &timeoutError{c.timeout})
 	defer cancel()
-	resp, sent, err := c.transport.roundTrip(ctx, op.method, &u, body)
+	resp, sent, err := c.transport.roundTrip(ctx, op.method, &u, body, raw != nil && raw.noAccept)
 	x.sent, x.err = sent, err
 	if err == nil {
 		x.take(resp, buf)
+		raw.see(resp.Header, x)
 	}
 	x.now = time.Now()
 	c.clock.learn(x.date, began, x.now)

@@ -22,6 +22,8 @@ type operation struct {
 	mayBeEmpty bool
 	// safe: it changes nothing, so that it is never in doubt.
 	safe bool
+	// atRoot: its path stands behind the base URL, not behind that of the profiles.
+	atRoot bool
 }
 
 var (
@@ -33,6 +35,7 @@ var (
 	opMerge     = operation{name: "merge", method: http.MethodPost, path: "/ID/merge", form: aProfile}
 	opGetSchema = operation{name: "get_schema", method: http.MethodGet, path: "/schema/ID", form: aSchema, safe: true}
 	opSetSchema = operation{name: "set_schema", method: http.MethodPut, path: "/schema/ID", form: aSchema, mayBeEmpty: true}
+	opOpenAPI   = operation{name: "openapi", method: http.MethodGet, path: "/openapi/openapi-viewer.json", form: anObject, safe: true, atRoot: true}
 )
 
 // onProfile: it is about a profile that may be gone, so that 404 says nothing about

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,8 +30,14 @@ type Schema struct {
 }
 
 // Lookup returns the type of a field; false where the schema has none of that
-// name. Case does not count.
+// name. Case does not count, but for the default fields: firstName is not firstname,
+// and nothing that reads the one would find the other.
 func (s Schema) Lookup(internal string) (typ string, ok bool) {
+	for _, name := range defaultFields {
+		if name != internal && strings.EqualFold(name, internal) {
+			return "", false
+		}
+	}
 	for name, typ := range s.Types {
 		if strings.EqualFold(name, internal) {
 			return typ, true
@@ -58,6 +65,53 @@ func DefaultField(name string) string {
 		return ""
 	}
 	return defaultFields[i]
+}
+
+// Nearest is the field whose name is most like that of one which the schema does not
+// have; empty where none is like it.
+func (s Schema) Nearest(internal string) string {
+	names := slices.Clone(defaultFields)
+	for _, f := range s.Details {
+		names = append(names, f.Internal)
+	}
+	names = append(names, slices.Sorted(maps.Keys(s.Types))...)
+	plain := strings.NewReplacer("_", "", "-", "", " ", "")
+	wanted := plain.Replace(strings.ToLower(internal))
+	best, least := "", 1+min(len(wanted)/3, maxDistance)
+	for _, name := range names {
+		if d := distance(wanted, plain.Replace(strings.ToLower(name))); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// maxDistance is how many letters two names that are alike may differ by.
+const maxDistance = 3
+
+// distance is how many bytes have to be added, removed or replaced to make b of a,
+// or more than maxDistance where that is so.
+func distance(a, b string) int {
+	if len(a) > len(b)+maxDistance || len(b) > len(a)+maxDistance {
+		return maxDistance + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // GetSchema reads the project's schema. A key may not have the right to: that is

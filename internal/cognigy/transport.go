@@ -36,7 +36,8 @@ type Trust struct {
 	Certificate *tls.Certificate // shown where a server asks for one; nil: none
 }
 
-func (t Trust) config() *tls.Config {
+// TLS is a configuration with that trust, of the caller's own.
+func (t Trust) TLS() *tls.Config {
 	c := &tls.Config{RootCAs: t.Roots}
 	if t.Certificate != nil {
 		c.Certificates = []tls.Certificate{*t.Certificate}
@@ -53,15 +54,16 @@ type transport struct {
 	// The headers are the same for every request, and never written to.
 	header     http.Header
 	bodyHeader http.Header // with Content-Type
+	bareHeader http.Header // without Accept
 }
 
 func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*http.Request) (*url.URL, error)) *transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	t := &transport{header: header, bodyHeader: header.Clone(), http: &http.Transport{
+	t := &transport{header: header, bodyHeader: header.Clone(), bareHeader: header.Clone(), http: &http.Transport{
 		Proxy:                  proxy,
 		DialContext:            wired((&net.Dialer{Timeout: connectTimeout}).DialContext),
-		TLSClientConfig:        trust.config(),
+		TLSClientConfig:        trust.TLS(),
 		TLSHandshakeTimeout:    connectTimeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxConns,
@@ -76,6 +78,7 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 		},
 	}}
 	t.bodyHeader.Set("Content-Type", "application/json")
+	t.bareHeader.Del("Accept")
 	return t
 }
 
@@ -88,7 +91,7 @@ func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*htt
 // out to be closed: any request as far as it knows that no byte was written, and
 // a GET after that, too. Each time it asks for the body anew, and is refused it
 // once a byte may have left. So a GET has a body for it to ask for, an empty one.
-func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, body []byte) (resp *http.Response, sent bool, err error) {
+func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, body []byte, noAccept bool) (resp *http.Response, sent bool, err error) {
 	var a account
 	trace := &httptrace.ClientTrace{GotConn: a.given, GotFirstResponseByte: a.answered, Got1xxResponse: a.interim}
 	req := (&http.Request{
@@ -108,6 +111,9 @@ func (t *transport) roundTrip(ctx context.Context, method string, u *url.URL, bo
 	req.Body, _ = req.GetBody() // nothing has left yet
 	if body == nil {
 		req.Header = t.header
+		if noAccept {
+			req.Header = t.bareHeader
+		}
 		req.TransferEncoding = []string{"identity"} // else net/http looks for up to 200 ms whether there is a body
 	}
 	roundTripper := t.http

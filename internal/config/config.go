@@ -47,7 +47,9 @@ type Config struct {
 	Notify        Notify        `yaml:"notify"`
 	Log           Log           `yaml:"log"`
 
-	// Text is the file itself; nil where there is none.
+	// File is where the settings were read from, and Text what stands there; empty where
+	// there is no file.
+	File string `yaml:"-"`
 	Text []byte `yaml:"-"`
 
 	// By flag only.
@@ -212,7 +214,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
-		c.Text = text
+		c.File, c.Text = path, text
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}

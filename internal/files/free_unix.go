@@ -1,0 +1,14 @@
+//go:build !windows
+
+package files
+
+import "golang.org/x/sys/unix"
+
+// Free is how many bytes this user may still write to the file system of a folder.
+func Free(dir string) (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, err
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize), nil // their types differ from system to system
+}
