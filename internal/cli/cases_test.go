@@ -154,8 +154,8 @@ func sortedProfiles(t *testing.T, j *job) (lines []string) {
 		}
 		line := fmt.Sprintf("in: %q", p.ContactIDs)
 		for _, name := range slices.Sorted(maps.Keys(s.Profile)) {
-			if v := s.Profile[name]; v != nil && v != "" {
-				line += fmt.Sprintf(" %s=%v", name, v)
+			if v := fmt.Sprint(s.Profile[name]); !slices.Contains(notSet, v) {
+				line += fmt.Sprintf(" %s=%s", name, v)
 			}
 		}
 		lines = append(lines, line)
@@ -163,6 +163,9 @@ func sortedProfiles(t *testing.T, j *job) (lines []string) {
 	slices.Sort(lines)
 	return lines
 }
+
+// notSet are the values of default fields that nobody has set.
+var notSet = []string{"", "0", "false", "[]", "map[accepted:false]"}
 
 // refusedIn are the rows that a report says were refused.
 func refusedIn(t *testing.T, report string) (lines []string) {

@@ -440,7 +440,7 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 		{"a closed port", func(p *patient) { p.env["COGNIGY_BASE_URL"] = "http://127.0.0.1:1" }, exitOK, "the file alone was looked at, because the API cannot be reached"},
 		{"a wrong key", func(p *patient) { p.env["COGNIGY_API_KEY"] = "wrong" }, exitStopped, "an import would not work: key: "},
 		{"a foreign project", func(p *patient) { p.env["COGNIGY_PROJECT_ID"] = "65f0000000000000000000ab" }, exitStopped, "an import would not work: project: "},
-		{"a field that there is not", func(p *patient) { p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n")) }, exitUsage, "but firstname"},
+		{"a field that there is not", func(p *patient) { p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n")) }, exitUsage, "firstName is firstname"},
 	} {
 		p := newPatient(t, sandbox.Options{})
 		p.args = []string{"check", "--report", p.path("r.report.ndjson"), "--rate", "unlimited", "--source", p.write("a.csv", "email,Vorname\na@example.com,Ada\n")}

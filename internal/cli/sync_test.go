@@ -263,7 +263,7 @@ func TestUpdatesKeepWhatTheMappingDoesNotName(t *testing.T) {
 		edited := before["c000003@example.com"]
 		no := false
 		j.edit(edited.ID, contact.Profile{ContactIDs: []string{"c000003@example.com", "chat-3"}, Active: &no, Fields: []contact.Field{
-			{Name: "age", Value: []byte("21")}, {Name: "firstname", Value: []byte(`"Name 3"`)}, {Name: "location", Value: []byte(`"Köln"`)},
+			{Name: "age", Value: []byte("21")}, {Name: "email", Value: []byte(`"c000003@example.com"`)}, {Name: "firstname", Value: []byte(`"Name 3"`)}, {Name: "location", Value: []byte(`"Köln"`)},
 		}})
 		j.rows[3] = contactRow(3, "Renamed")
 		j.rows[4] = contactRow(4, "Renamed too")
