@@ -436,7 +436,7 @@ func TestAnUndoSaysWhyNotTheRest(t *testing.T) {
 // On an API that is known to merge a field that was added cannot be taken away again:
 // that is told.
 func TestAnUndoOnAnAPIThatMerges(t *testing.T) {
-	j := newJob(t, "upsert", sandbox.Options{})
+	j := newJob(t, "upsert", sandbox.Options{Defaults: sandbox.DefaultsSent})
 	config := j.config("sync: {patch: merge}\nreport: {keep_previous: true}")
 	j.rows = []string{"a@example.com,,7"}
 	j.must("--config", config)
