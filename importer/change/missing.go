@@ -68,7 +68,7 @@ type Tally struct {
 type GuardError struct {
 	Tally
 	Read     int64 // rows of the input
-	Nameless int64 // of those, rows that are refused and do not tell whose they are
+	Nameless int64 // of those, rows that do not tell whose they are
 	Guard    Guard
 	Do       Missing
 }
@@ -95,7 +95,7 @@ func (e *GuardError) Reason() string {
 	case e.Read == 0:
 		why = "the input had no rows"
 	case e.Nameless > 0:
-		why = fmt.Sprintf("%s of the input refused and do not tell whose they are", words.Plural(e.Nameless, "row is", "rows are"))
+		why = fmt.Sprintf("%s of the input cannot be read and may be anybody's", words.Plural(e.Nameless, "row", "rows"))
 	default:
 		why = fmt.Sprintf("sync.guard allows %d, and %g%%", e.Guard.Max, e.Guard.Percent)
 	}
@@ -133,7 +133,7 @@ func (c *Census) Spare(o *contact.Outcome) {
 	if o.Status.Refused() {
 		c.refused++
 	}
-	if len(o.Row.Profile.ContactIDs)+len(o.Row.Former) == 0 {
+	if len(o.Row.Profile.ContactIDs) == 0 && !c.knowsFormer(o.Row.Former) {
 		c.nameless++
 	}
 	for _, ids := range [][]string{o.Row.Profile.ContactIDs, o.Row.Former} {
@@ -144,6 +144,16 @@ func (c *Census) Spare(o *contact.Outcome) {
 			c.spare(contact.KeyOf([]string{id}))
 		}
 	}
+}
+
+// knowsFormer tells whether a contact is known by the contact ids that a row had by an
+// earlier rule. Others say nothing: they may be what a spreadsheet made of an id.
+func (c *Census) knowsFormer(ids []string) bool {
+	if ids == nil || c.State == nil {
+		return false
+	}
+	_, known, err := c.State.Entry(contact.KeyOf(ids))
+	return known && err == nil
 }
 
 func (c *Census) spare(k contact.Key) {
@@ -158,7 +168,7 @@ func (c *Census) spare(k contact.Key) {
 // that may be removed.
 func (c *Census) Count(read int64) (t Tally, why *GuardError, err error) {
 	err = c.each(&t, func([]Entry) error { return nil })
-	g := &GuardError{Tally: t, Guard: c.Mirror.Guard, Do: c.Mirror.Missing, Read: read, Nameless: c.nameless}
+	g := &GuardError{Tally: t, Guard: c.Mirror.Guard, Do: c.Mirror.Missing, Read: read, Nameless: c.nameless + c.Keys.Unread()}
 	if err != nil || !g.blocks(c.Mirror) {
 		return t, nil, err
 	}

@@ -170,7 +170,7 @@ func idFlaw(s string, form Form) *Flaw {
 	if flaw := damage(s, form); flaw != nil {
 		return flaw
 	}
-	if isPlaceholder(s) {
+	if IsPlaceholder(s) {
 		return &Flaw{"stands for no contact id", "give the contact id, or leave it empty"}
 	}
 	if flaw := hidden(s); flaw != nil {
@@ -207,9 +207,9 @@ var placeholders = func() map[string]bool {
 	return m
 }()
 
-// isPlaceholder tells whether a text stands for nothing: a word for that, or no
+// IsPlaceholder tells whether a text stands for nothing: a word for that, or no
 // letter and no digit but zeros.
-func isPlaceholder(s string) bool {
+func IsPlaceholder(s string) bool {
 	const longest = 24
 	var word [longest]byte
 	n, nothing := 0, true

@@ -19,6 +19,8 @@ type Keys struct {
 	// kept are contact ids that this input holds although no row of it has them as its
 	// key, each as a key, and keys that rows had by an earlier rule.
 	kept map[Key]struct{}
+	// unread counts the rows of which a value could not be read as a contact id.
+	unread int64
 }
 
 type keySource struct {
@@ -149,6 +151,10 @@ func (k *Keys) Keep(contactIDs []string) {
 		k.keep(KeyOf([]string{id}))
 	}
 }
+
+// Unread is how many rows of this input hold a value that could not be read as a contact
+// id: the contact that it stood for may be anybody.
+func (k *Keys) Unread() int64 { return k.unread }
 
 // KeepFormer notes the key that a row had by an earlier rule.
 func (k *Keys) KeepFormer(row *Row) {

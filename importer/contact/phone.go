@@ -158,7 +158,7 @@ func dial(s string, form Form) (string, *Flaw) {
 	for _, r := range dialled {
 		switch {
 		case isDialled(r):
-		case countDigits(dialled) < minDigits || isPlaceholder(s):
+		case countDigits(dialled) < minDigits || IsPlaceholder(s):
 			return "", notPhone
 		case r == ',' || r == '&':
 			return "", severalNumbers

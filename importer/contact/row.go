@@ -20,6 +20,9 @@ type Row struct {
 	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
 	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
+	// Unread says that a value which should be a contact id could not be read as one, and
+	// was left out because the row has another: whose it was is not known.
+	Unread bool
 	// LeftOut says that the mapping leaves the row out. It is not counted as read and
 	// nothing is sent for it, but the source holds its contact, which therefore is
 	// not missing. Such a row has no Number, and of the profile at most the contact ids.

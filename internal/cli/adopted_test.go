@@ -137,11 +137,45 @@ func TestRefusedRowsThatDoNotTellWhoseTheyAreHoldRemovals(t *testing.T) {
 	j.must("--config", config)
 	j.rows = append(j.rows[:37:37], ",Nobody,42", ",Nobody,43")
 	r := j.run("--config", config)
-	if r.code != exitStopped || r.Deleted != 0 || len(j.profiles()) != 40 || !strings.Contains(r.stderr, "3 of 40") || !strings.Contains(r.stderr, "2 rows are") || !strings.Contains(r.stderr, "--allow-removals") {
+	if r.code != exitStopped || r.Deleted != 0 || len(j.profiles()) != 40 || !strings.Contains(r.stderr, "3 of 40") || !strings.Contains(r.stderr, "2 rows of the input cannot be read and may be anybody's") || !strings.Contains(r.stderr, "--allow-removals") {
 		t.Errorf("%s", r)
 	}
 	if r := j.run("--config", config, "--allow-removals"); r.code != exitNotAllIn || r.Deleted != 3 || len(j.profiles()) != 37 {
 		t.Errorf("allowed: %s", r)
+	}
+}
+
+// A contact id that was damaged since, by a spreadsheet or a person, stood for somebody:
+// whom is not known, so nobody is removed. A word for nothing stands for nobody.
+func TestAMirrorHoldsRemovalsWhereAContactIDCannotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		name, row string
+		code      int
+		removed   int64
+	}{
+		{"an exponent", "4.91512E+11,Ada,,", exitStopped, 0},
+		{"a character that cannot be seen, inside", "a\u200bda@example.com,Ada,,", exitStopped, 0},
+		{"a damaged address beside a number", "ada@example..com,Ada,,+4915123456789", exitStopped, 0},
+		{"an invalid row that tells whose it is", "ada@example.com,Ada,old,", exitNotAllIn, 0},
+		{"a word for nothing beside a number", "n/a,Ada,,+4915123456789", exitOK, 1},
+	} {
+		j := newJob(t, "mirror", sandbox.Options{})
+		config := j.config(removing + "}")
+		source := func(row string) {
+			text := "email,first name,age,mobile\n" + row + "\nbob@example.com,Bob,,\n"
+			if err := os.WriteFile(j.path("c.csv"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		source("ada@example.com,Ada,,")
+		if r, _ := j.command(append(j.args, "--config", config)...); r.code != exitOK {
+			t.Fatal(r)
+		}
+		source(c.row)
+		r, stdout := j.command(append(j.args, "--config", config)...)
+		if _, there := j.profiles()["ada@example.com"]; r.code != c.code || there == (c.removed > 0) {
+			t.Errorf("%s: %s %s", c.name, r, stdout)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func TestTheGuardLetsNothingBeRemovedByASourceThatWasCutShort(t *testing.T) {
 
 	// A row that does not tell whose it is may be anybody's.
 	j.rows = append(slices.Clone(all[:n-1]), ",Nobody,42")
-	if r := j.run("--config", config); r.code != exitStopped || r.of("delete") != 0 || !strings.Contains(r.stderr, "do not tell whose") {
+	if r := j.run("--config", config); r.code != exitStopped || r.of("delete") != 0 || !strings.Contains(r.stderr, "may be anybody") {
 		t.Errorf("a row without identity: %s", r)
 	}
 	// One that does is not missing, however invalid.

@@ -17,7 +17,7 @@ func (k kind) identifies() bool { return k == email || k == plainPhone || k == p
 // mapping names them. A value that cannot be an id is left out where there is
 // another.
 func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
-	m.odd = false
+	m.odd, m.unread = false, false
 	var first *Fault
 	for _, o := range m.plan.ids {
 		if o.standIn && len(p.ContactIDs) > 0 {
@@ -65,6 +65,7 @@ func (m *Mapper) ids(o *output) (ids []string, left, f *Fault) {
 		found, f := m.identify(c, o)
 		if f != nil {
 			m.odd = true
+			m.unread = m.unread || !contact.IsPlaceholder(c.text)
 			m.leaveOut(f, c, o)
 			if left == nil {
 				left = f

@@ -46,9 +46,10 @@ type Mapper struct {
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
 	custom []contact.Field // of JSON: members that go to a custom field of their name
-	// odd says that a value is not what rule 1 of contact ids made of it.
-	odd     bool
-	notices []notice
+	// odd says that a value is not what rule 1 of contact ids made of it, and unread that
+	// one that should be a contact id is none.
+	odd, unread bool
+	notices     []notice
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
@@ -134,7 +135,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
-	row.Key = contact.KeyOf(row.Profile.ContactIDs)
+	row.Key, row.Unread = contact.KeyOf(row.Profile.ContactIDs), m.unread
 	for _, n := range m.notices {
 		m.Notes.add(n.text, row.Line, n.value)
 	}
