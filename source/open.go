@@ -62,6 +62,9 @@ func (in *Input) openFile(path string, o Options) (*file, error) {
 	if bad, ok := errors.AsType[*mapping.Error](err); ok {
 		bad.Source = path
 	} else {
+		if o.Redact && errors.Is(err, mapping.ErrNoContactID) { // what is taken for names may be a row
+			err = fmt.Errorf("%w: none of %d columns is named contactIds, email, phone or mobile; is the first line the header?", mapping.ErrNoContactID, len(f.Header))
+		}
 		err = fmt.Errorf("%s: %w", path, err)
 	}
 	return nil, errors.Join(err, f.close())

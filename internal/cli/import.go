@@ -32,7 +32,13 @@ func newImportCommand(env Env) *cobra.Command {
 
 What was done stands in a report in the working directory. The same command
 run again sends only what is not settled, so an interrupted import resumes. Rows
-that were refused come back in a reject file, with the reason.`,
+that were refused come back in a reject file, with the reason.
+
+A source is CSV, a workbook (.xlsx), one JSON object a line, or a JSON array of
+objects, as it is or compressed with gzip, zstd, bzip2 or xz. The header, the
+delimiter and the encoding are found, and what was guessed is told. Misplaced
+quotes refuse their row; source.lazy_quotes in the configuration takes them as
+text.`,
 		Example: `  importer --source contacts.csv --sandbox
   importer --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…`,
 		Args:          cobra.ArbitraryArgs, // more sources
@@ -162,8 +168,8 @@ func (i *importing) remarks() string {
 	text := i.progress.Remarks.Text(i.c.Report.Redact)
 	if i.c.JSON {
 		i.logNotices(ofRows)
-		if text != "" {
-			i.log.Warn().Msg(contact.Printable(strings.TrimSpace(text)))
+		for line := range strings.Lines(text) {
+			i.log.Warn().Msg(strings.Join(strings.Fields(line), " "))
 		}
 		return ""
 	}

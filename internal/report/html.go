@@ -70,6 +70,8 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Percentiles       []percentile
 		Failures          []contact.FailureGroup
 		MoreFailures      int
+		Differ            int64 // duplicates that say something else about their contact
+		Differing         []Differing
 		Doubts            []Doubt
 		Runs              []Run
 	}{
@@ -77,6 +79,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Timeline: timelineChart(&a.timeline), Latency: latencyChart(a.latency),
 		Percentiles: percentiles(a.latency), Failures: a.Failures(), Runs: slices.Clone(a.Runs), Doubts: slices.Clone(a.doubts),
 	}
+	v.Differ, v.Differing = a.Differing()
 	if more := len(v.Failures) - maxShownFailures; more > 0 {
 		v.Failures, v.MoreFailures = v.Failures[:maxShownFailures], more
 	}
