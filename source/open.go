@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"importer/internal/words"
 	"importer/source/decode"
 	"importer/source/mapping"
 )
@@ -175,7 +176,7 @@ func (f *file) decided(name, word string) {
 	if word != "" {
 		such := ""
 		if !f.options.Redact {
-			such = ", such as in " + mapping.Show(word)
+			such = ", such as in " + words.Show(word)
 		}
 		f.note(fmt.Sprintf("is not UTF-8 and is read as %s%s; if names look wrong, say --encoding", name, such))
 	}

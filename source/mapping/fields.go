@@ -243,15 +243,3 @@ func (n *ignoredNames) text() string {
 	}
 	return strings.Join(parts, "; ")
 }
-
-// QuoteNames lists names for a message, n at most.
-func QuoteNames(names []string, n int) string {
-	var quoted []string
-	for _, name := range names[:min(n, len(names))] {
-		quoted = append(quoted, fmt.Sprintf("%q", name))
-	}
-	if len(names) > n {
-		quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-n))
-	}
-	return strings.Join(quoted, ", ")
-}

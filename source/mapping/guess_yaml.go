@@ -201,7 +201,7 @@ func (g *guesser) told(bad []sampleValue, of int, what string) string {
 func places(values []sampleValue) string {
 	var all []string
 	for _, v := range values[:min(len(values), 5)] {
-		all = append(all, fmt.Sprintf("line %d %s", v.line, Show(v.text)))
+		all = append(all, fmt.Sprintf("line %d %s", v.line, words.Show(v.text)))
 	}
 	if len(values) > 5 {
 		all = append(all, "…")
@@ -451,7 +451,7 @@ func wrapped(start string, names []string) string {
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if s := Show(v.text); !slices.Contains(some, s) && len(some) < 4 {
+		if s := words.Show(v.text); !slices.Contains(some, s) && len(some) < 4 {
 			some = append(some, s)
 		}
 	}

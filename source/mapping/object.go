@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // takeObject puts the members of a JSON object into their slots. It is the body of a
@@ -247,7 +248,7 @@ func jsonReason(err error) string {
 	case !ok:
 		return err.Error()
 	case errors.Is(s.Err, jsontext.ErrDuplicateName):
-		return fmt.Sprintf("the name %s stands in it twice, at byte %d", Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
+		return fmt.Sprintf("the name %s stands in it twice, at byte %d", words.Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	}
 	return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
 }

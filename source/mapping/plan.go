@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"importer/internal/words"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -75,7 +77,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		}
 	}
 	if len(unnamed) > 0 {
-		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
+		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", words.QuoteNames(unnamed, 12))
 	}
 	p.addTargets(auto)
 	p.planFormer(former)
@@ -270,7 +272,7 @@ func missingColumn(err error, header []string) error {
 	if !ok {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, words.QuoteNames(header, 50))
 }
 
 var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
@@ -327,8 +329,8 @@ func (p *Plan) usable() error {
 	}
 	hint := ""
 	if len(records) > 0 {
-		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", QuoteNames(records, 3))
+		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", words.QuoteNames(records, 3))
 	}
 	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s%s; is the first line the header? Other columns can be named in contact_ids in the mapping",
-		ErrNoContactID, QuoteNames(p.header, 12), hint)
+		ErrNoContactID, words.QuoteNames(p.header, 12), hint)
 }
