@@ -14,6 +14,7 @@ import (
 	"importer/internal/words"
 	"importer/source/decode"
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 )
 
 // A jsonShape is how a file holds its objects.
@@ -118,7 +119,7 @@ func (f *file) findWrapped(text []byte) error {
 			break
 		}
 		member := name.String()
-		if mapping.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
+		if columns.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
 			return nil // it is a contact
 		}
 		if listOfObjects.Match(text[dec.InputOffset():]) {

@@ -10,6 +10,7 @@ import (
 
 	"importer/internal/words"
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 	"importer/source/workbook"
 )
 
@@ -228,7 +229,7 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 		return err
 	}
 	if f := row.Flaw; f != nil {
-		rec.Fault = &mapping.Fault{Field: mapping.ColumnName(r.file.header, row.FlawAt), Reason: f.Reason, Hint: f.Hint}
+		rec.Fault = &mapping.Fault{Field: columns.Name(r.file.header, row.FlawAt), Reason: f.Reason, Hint: f.Hint}
 	}
 	width, n := len(r.file.header), len(row.Cells)
 	if n > width && rec.Fault == nil {

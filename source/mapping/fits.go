@@ -1,6 +1,10 @@
 package mapping
 
-import "strings"
+import (
+	"strings"
+
+	"importer/source/mapping/columns"
+)
 
 // Fits tells whether a row can be the header that a mapping was written for: it holds
 // columns that the mapping names, and none is missing.
@@ -8,7 +12,7 @@ func (m *Mapping) Fits(row []string) bool {
 	if m == nil {
 		return false
 	}
-	p, err := m.compile(func(column string) (int, bool) { return findColumn(row, column) })
+	p, err := m.compile(func(column string) (int, bool) { return columns.Find(row, column) })
 	return err == nil && p.names()
 }
 

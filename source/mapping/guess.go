@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 	"importer/source/mapping/region"
 )
@@ -125,7 +126,7 @@ func (s *Sample) addValue(column int, v sampleValue) {
 // A guesser guesses what the columns of a sample are for.
 type guesser struct {
 	*Sample
-	goals     []goal // by column; those that go nowhere have the target -1
+	goals     []columns.Goal // by column; those that go nowhere have the target -1
 	plain     []string
 	used      map[int]bool
 	language  region.Language
@@ -145,16 +146,16 @@ func newGuesser(s *Sample) *guesser {
 	for _, column := range s.Columns {
 		parts = append(parts, lastPart(column))
 	}
-	has := namesIn(slices.Concat(s.Columns, parts))
+	has := columns.NamesIn(slices.Concat(s.Columns, parts))
 	for i, column := range s.Columns {
-		to, ok := goalOf(column, has)
+		to, ok := columns.GoalOf(column, has)
 		if !ok {
-			to, ok = goalOf(parts[i], has)
+			to, ok = columns.GoalOf(parts[i], has)
 		}
 		if !ok || strings.HasPrefix(column, "_") {
-			to.target = -1
+			to.Target = -1
 		}
-		g.goals, g.plain = append(g.goals, to), append(g.plain, plainName(parts[i]))
+		g.goals, g.plain = append(g.goals, to), append(g.plain, columns.Plain(parts[i]))
 	}
 	g.language = region.LanguageOf(g.plain)
 	g.guessRegion()
@@ -166,18 +167,18 @@ func newGuesser(s *Sample) *guesser {
 func (g *guesser) find(target int) []int {
 	var found []int
 	for i, to := range g.goals {
-		if to.target == target && !g.used[i] {
+		if to.Target == target && !g.used[i] {
 			found = append(found, i)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(g.goals[a].rank, g.goals[b].rank) })
+	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(g.goals[a].Rank, g.goals[b].Rank) })
 	return found
 }
 
 // guessRegion lets the first numbers vote for their country.
 func (g *guesser) guessRegion() {
 	var numbers []string
-	for _, i := range slices.Concat(g.find(toMobile), g.find(toPhone)) {
+	for _, i := range slices.Concat(g.find(columns.Mobile), g.find(columns.Phone)) {
 		for _, v := range g.values[i] {
 			if len(numbers) < region.MaxNumbers && isNumber(v.text) {
 				numbers = append(numbers, v.text)

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"importer/internal/words"
+	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 )
 
@@ -86,7 +87,7 @@ func (g *guesser) name(column int) string {
 	if g.JSON {
 		return quoteYAML(g.Columns[column])
 	}
-	return quoteYAML(ColumnRef(g.Columns, column))
+	return quoteYAML(columns.Ref(g.Columns, column))
 }
 
 func (g *guesser) from(columns []int) string {
@@ -116,7 +117,7 @@ func (g *guesser) contactIDs() (lines, others []string) {
 			lines = append(lines, line)
 		}
 	}
-	own, emails, numbers := g.find(toContactIDs), g.find(byName["email"].target), slices.Concat(g.find(toMobile), g.find(toPhone))
+	own, emails, numbers := g.find(columns.ContactIDs), g.find(columns.Email), slices.Concat(g.find(columns.Mobile), g.find(columns.Phone))
 	for _, i := range own {
 		add(g.contactID(i, list, "list", len(lines) > 0, ""))
 	}
@@ -138,7 +139,7 @@ func (g *guesser) contactIDs() (lines, others []string) {
 	}
 	g.use(slices.Concat(own, numbers)...)
 	for i, plain := range g.plain {
-		if slices.Contains(recordIDs, plain) && g.goals[i].target < 0 {
+		if columns.IsRecordID(plain) && g.goals[i].Target < 0 {
 			others = append(others, fmt.Sprintf("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i)))
 			g.use(i)
 		}
@@ -220,30 +221,30 @@ func (g *guesser) fields() (lines []string) {
 
 // field is the entry of a field; empty where there is no column for it.
 func (g *guesser) field(field string) string {
-	t := defaultField(field)
-	columns := g.find(byName[plainName(field)].target)
-	if len(columns) == 0 {
+	target, _ := columns.Field(field)
+	k, found := kinds[field], g.find(target)
+	if len(found) == 0 {
 		return cmp.Or(g.partOfName(field), g.partsOfDate(field))
 	}
-	g.use(columns...)
-	best := columns[max(0, slices.IndexFunc(columns, func(i int) bool { return len(g.values[i]) > 0 }))]
-	name, bad, values := g.name(best), g.misfits(best, t.kind, options{}), len(g.values[best])
+	g.use(found...)
+	best := found[max(0, slices.IndexFunc(found, func(i int) bool { return len(g.values[i]) > 0 }))]
+	name, bad, values := g.name(best), g.misfits(best, k, options{}), len(g.values[best])
 	fits := values == 0 || dates.Mostly(values-len(bad), values)
 	switch {
-	case t.kind == birthday:
+	case k == birthday:
 		return g.birthday(best)
 	case field == "tasks":
 		if g.plain[best] != "tasks" {
 			name += " # unsure: of the default fields, tasks is the only list of texts"
 		}
 		return "tasks: " + name
-	case t.kind == email:
-		return g.email(columns, best)
-	case t.kind == boolean && !fits:
+	case k == email:
+		return g.email(found, best)
+	case k == boolean && !fits:
 		return fmt.Sprintf("# unsure: which of %s is a yes?\n    # %s: {column: %s, true_values: [], false_values: []}", g.examples(best), field, name)
 	case !fits:
 		return fmt.Sprintf("# %s: %s # unsure: not whole numbers: %s", field, name, g.examples(best))
-	case t.kind == boolean || t.kind == whole:
+	case k == boolean || k == whole:
 		return field + ": " + name + behind(g.told(bad, values, "another value, which refuses its row,"))
 	}
 	return field + ": " + name
@@ -269,7 +270,7 @@ func (g *guesser) partOfName(field string) string {
 	parts := map[string]string{"firstname": `split(trim(%s), " ")[0]`, "lastname": `trim(join(split(trim(%s), " ")[1:], " "))`}
 	behindComma := map[string]int{"firstname": 1, "lastname": 0}
 	for i := range g.Columns {
-		if parts[field] == "" || g.goals[i].target >= 0 || !slices.Contains(fullNames, g.plain[i]) || len(g.values[i]) == 0 {
+		if parts[field] == "" || g.goals[i].Target >= 0 || !columns.IsFullName(g.plain[i]) || len(g.values[i]) == 0 {
 			continue
 		}
 		g.use(i)
@@ -417,7 +418,7 @@ func (g *guesser) leftOut() (rest, empty string) {
 	for i, column := range g.Columns {
 		isEmpty := len(g.values[i]) == 0
 		switch {
-		case g.used[i] || strings.HasPrefix(column, "_") || isEmpty && plainName(column) == "":
+		case g.used[i] || strings.HasPrefix(column, "_") || isEmpty && columns.Plain(column) == "":
 		case isEmpty:
 			emptyNames = append(emptyNames, g.name(i))
 		default:

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 )
 
@@ -260,7 +261,7 @@ type place struct {
 func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
 	isDate := o.kind == date || o.kind == birthday && !m.exact
 	blank := func(c cell) bool { return c.empty() || isDate && dates.None(c.text) }
-	if o.kind.identifies() || o.name == targets[toContactIDs].name {
+	if o.kind.identifies() || o.name == columns.Targets[columns.ContactIDs].Name {
 		blank = m.blankID
 	}
 	add := func(c cell, slot int) {
@@ -317,5 +318,5 @@ func (m *Mapper) column(slot int, o *output) string {
 	case m.names != nil:
 		return m.names[slot]
 	}
-	return ColumnName(m.plan.header, slot)
+	return columns.Name(m.plan.header, slot)
 }

@@ -14,6 +14,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/words"
+	"importer/source/mapping/columns"
 )
 
 // takeObject puts the members of a JSON object into their slots. It is the body of a
@@ -26,7 +27,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(targets)+len(m.plan.members)+len(formerTargets))
+	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(formerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -40,7 +41,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 		return m.takeExact(all, all[i].json())
 	}
 	has := func(plain string) bool {
-		return slices.ContainsFunc(all, func(x member) bool { return plainName(x.name) == plain })
+		return slices.ContainsFunc(all, func(x member) bool { return columns.Plain(x.name) == plain })
 	}
 	for _, x := range all {
 		if f := m.takeFlat(x, has); f != nil {
@@ -86,27 +87,27 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		_, named := m.plan.members[x.name]
 		switch {
 		case x.name == "contactIds":
-			m.set(toContactIDs, x)
+			m.set(columns.ContactIDs, x)
 			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
-			m.set(toActive, x)
+			m.set(columns.Active, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
 			m.ignored.add(x.name, "")
 		}
 	}
 	for x := range members(profile) { // valid, as the line is
-		t := defaultField(x.name)
+		target, isDefault := columns.Field(x.name)
 		switch {
-		case t == nil:
+		case !isDefault:
 			m.custom = append(m.custom, x.field(x.name))
 		case !m.plan.maps(x.name):
-			m.set(byName[plainName(x.name)].target, x)
+			m.set(target, x)
 			if x.name == "email" {
 				m.set(m.plan.formerSlot(formerEmail), x)
 			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
-			v, f := exactValue(x.cell, t.kind)
+			v, f := exactValue(x.cell, kinds[x.name])
 			if f != nil {
 				f.Field = x.name
 				return f
@@ -137,7 +138,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 		name := internalNameOf(x.name)
 		switch {
 		case x.empty():
-		case slices.ContainsFunc(m.custom, func(f contact.Field) bool { return f.Name == name }), defaultField(name) != nil, m.plan.maps(name):
+		case slices.ContainsFunc(m.custom, func(f contact.Field) bool { return f.Name == name }), isDefault(name), m.plan.maps(name):
 			return &Fault{Field: x.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
 		default:
 			m.custom = append(m.custom, x.field(name))
@@ -164,9 +165,9 @@ func (m *Mapper) better(x, first member, target int, has func(plain string) bool
 	if givesIDs(target) && x.empty() != first.empty() {
 		return first.empty()
 	}
-	a, _ := goalOf(x.name, has)
-	b, _ := goalOf(first.name, has)
-	return a.rank < b.rank
+	a, _ := columns.GoalOf(x.name, has)
+	b, _ := columns.GoalOf(first.name, has)
+	return a.Rank < b.Rank
 }
 
 const objectForm = "each line, or each element of the array, has to be one whole object, from { to }"
