@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strings"
+	"time"
 
 	"importer/source/mapping/columns"
 )
@@ -34,4 +35,16 @@ func (p *Plan) NamesMember(name string) bool {
 		}
 	}
 	return false
+}
+
+// Takes tells whether a text can go where columns of a name go without a mapping: to
+// "email", or "phone", for which the profile has no field. A workbook, and JSON, may
+// hold it as a number.
+func Takes(name, text string, isNumber bool) bool {
+	c := cell{text: text}
+	if isNumber {
+		c.kind = '0'
+	}
+	_, f := valueOf(c, kinds[name], &options{layout: time.DateOnly}, "")
+	return f == nil
 }

@@ -202,6 +202,14 @@ func members(v jsontext.Value) iter.Seq2[member, error] {
 	}
 }
 
+// Members calls do with each member of a JSON object that is valid, and its value as
+// JSON; of a string that is the text, and the kind is 0.
+func Members(object jsontext.Value, do func(name, value string, kind jsontext.Kind)) {
+	for m := range members(object) {
+		do(m.name, m.text, m.kind)
+	}
+}
+
 // elements yields the elements of one JSON array, as members does.
 func elements(v jsontext.Value) iter.Seq2[cell, error] {
 	return func(yield func(cell, error) bool) { walk(v, readCell, yield) }
