@@ -120,7 +120,7 @@ func (f *file) examine(head []byte, whole bool) error {
 	case foreign(head, f.Name) != "":
 		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongText(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {
@@ -132,8 +132,8 @@ func (f *file) examine(head []byte, whole bool) error {
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
-	case wrongText(text) != "":
-		return fmt.Errorf("%w: %s", ErrWrongKind, wrongText(text))
+	case wrongKind(text) != "":
+		return fmt.Errorf("%w: %s", ErrWrongKind, wrongKind(text))
 	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
@@ -204,7 +204,7 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 		head := t.Peek(512)
 		if r != io.Reader(raw) && decode.IsPacked(head) {
 			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
-		} else if what := wrongText(head); what != "" {
+		} else if what := wrongKind(head); what != "" {
 			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
 		}
 	}

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +16,20 @@ func (m *Mapping) Fits(row []string) bool {
 		return false
 	}
 	p, err := m.compile(func(column string) (int, bool) { return columns.Find(row, column) })
-	return err == nil && p.names()
-}
-
-func (p *Plan) names() bool {
-	for _, named := range p.named {
-		if named {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.Contains(slices.Collect(maps.Values(p.named)), true)
 }
 
 // NamesMember tells whether the mapping of a plan for JSON names a member of the object,
 // or one within it.
 func (p *Plan) NamesMember(name string) bool {
-	for column := range p.members {
-		if column == name || strings.HasPrefix(column, name+".") {
+	_, named := p.members[name]
+	return named || p.leads(name)
+}
+
+// leads tells whether the mapping names a member within the one of this name.
+func (p *Plan) leads(name string) bool {
+	for member := range p.members {
+		if strings.HasPrefix(member, name+".") {
 			return true
 		}
 	}

@@ -47,6 +47,8 @@ type Mapper struct {
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
 	custom []contact.Field // of JSON: members that go to a custom field of their name
+	// customNames are the names of those of a flat object.
+	customNames map[string]bool
 	// odd says that a value is not what rule 1 of contact ids made of it.
 	odd     bool
 	notices []notice

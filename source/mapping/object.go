@@ -40,9 +40,18 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
 		return m.takeExact(all, all[i].json())
 	}
+	var known func(plain string) bool // few objects need it
 	has := func(plain string) bool {
-		return slices.ContainsFunc(all, func(x member) bool { return columns.Plain(x.name) == plain })
+		if known == nil {
+			names := make([]string, len(all))
+			for i, x := range all {
+				names[i] = x.name
+			}
+			known = columns.NamesIn(names)
+		}
+		return known(plain)
 	}
+	m.customNames = make(map[string]bool)
 	for _, x := range all {
 		if f := m.takeFlat(x, has); f != nil {
 			return f
@@ -60,23 +69,13 @@ func (m *Mapper) takeNamed(x member) {
 	if slot, ok := m.plan.members[x.name]; ok {
 		m.set(slot, x)
 	}
-	if x.kind != '{' || !m.leads(x.name) {
+	if x.kind != '{' || !m.plan.leads(x.name) {
 		return
 	}
 	for inner := range members(x.json()) { // valid, as it was read before
 		inner.name = x.name + "." + inner.name
 		m.takeNamed(inner)
 	}
-}
-
-// leads tells whether the mapping names a member within the one of this name.
-func (m *Mapper) leads(name string) bool {
-	for member := range m.plan.members {
-		if strings.HasPrefix(member, name+".") {
-			return true
-		}
-	}
-	return false
 }
 
 // takeExact takes over an object in the API's own shape: its members but for the
@@ -91,7 +90,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
 			m.set(columns.Active, x)
-		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
+		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.plan.leads(x.name):
 			m.ignored.add(x.name, "")
 		}
 	}
@@ -130,7 +129,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	if t := m.formerTarget(x.name); t >= 0 && m.names[m.plan.formerSlot(t)] == "" && m.plan.formerTakes(t, named && m.plan.used[slot]) {
 		m.set(m.plan.formerSlot(t), x)
 	}
-	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), has, taken)
+	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.plan.leads(x.name), has, taken)
 	switch way {
 	case wayTarget:
 		m.set(target, x)
@@ -138,10 +137,10 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 		name := internalNameOf(x.name)
 		switch {
 		case x.empty():
-		case slices.ContainsFunc(m.custom, func(f contact.Field) bool { return f.Name == name }), isDefault(name), m.plan.maps(name):
+		case m.customNames[name], isDefault(name), m.plan.maps(name):
 			return &Fault{Field: x.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
 		default:
-			m.custom = append(m.custom, x.field(name))
+			m.custom, m.customNames[name] = append(m.custom, x.field(name)), true
 		}
 	case wayRefused:
 		return &Fault{Field: x.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}

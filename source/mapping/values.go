@@ -225,7 +225,7 @@ var listSeparators = strings.NewReplacer("|", ";", " ::: ", ";", "\r\n", ";", "\
 // where there is no other, and the list is of words. Mailchimp writes a line of CSV into
 // the cell: "VIP","Blog".
 func splitList(s string, o *options) []string {
-	texts := []string{s}
+	var texts []string
 	switch quoted := quotedItems(s, o.separator); {
 	case quoted != nil:
 		texts = quoted

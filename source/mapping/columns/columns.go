@@ -199,27 +199,32 @@ func Name(header []string, i int) string {
 	if i < len(header) && strings.TrimSpace(header[i]) != "" {
 		return header[i]
 	}
-	return fmt.Sprintf("column %d", i+1)
+	return place(i)
 }
 
 // Ref is what a mapping calls a column: its name, "Phone (2)" where it is the
 // second of that name, or "column 3" where it has none.
 func Ref(header []string, i int) string {
-	name := header[i]
 	before := 0
 	for _, other := range header[:i] {
-		if other == name {
+		if other == header[i] {
 			before++
 		}
 	}
+	return ref(header[i], i, before)
+}
+
+func ref(name string, i, before int) string {
 	switch {
 	case Plain(name) == "":
-		return fmt.Sprintf("column %d", i+1)
+		return place(i)
 	case before > 0:
 		return fmt.Sprintf("%s (%d)", name, before+1)
 	}
 	return name
 }
+
+func place(i int) string { return fmt.Sprintf("column %d", i+1) }
 
 // Find finds a column by its exact name, else by what Ref calls it or by
 // its place, else by its plain name where only one column has it.
@@ -227,10 +232,12 @@ func Find(header []string, name string) (int, bool) {
 	if i := slices.Index(header, name); i >= 0 {
 		return i, true
 	}
-	for i := range header {
-		if ref := Ref(header, i); ref == name || fmt.Sprintf("column %d", i+1) == name {
+	before := make(map[string]int)
+	for i, column := range header {
+		if ref(column, i, before[column]) == name || place(i) == name {
 			return i, true
 		}
+		before[column]++
 	}
 	alike := func(column string) bool { return Plain(column) == Plain(name) }
 	i := slices.IndexFunc(header, alike)
