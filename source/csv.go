@@ -19,6 +19,7 @@ import (
 	"importer/internal/rejectfile"
 	"importer/source/decode"
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 )
 
 // examineCSV finds the delimiter and the header in the beginning of the text.
@@ -320,7 +321,7 @@ func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault
 	}
 	f := &mapping.Fault{Reason: fmt.Sprintf("%s, at line %d, byte %d", what, line, atByte), Hint: hint}
 	if i := slices.IndexFunc(cells, func(cell string) bool { return notText(cell) >= 0 }); i >= 0 {
-		f.Field = mapping.ColumnName(c.file.header, i)
+		f.Field = columns.Name(c.file.header, i)
 	}
 	return f
 }

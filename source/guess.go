@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"importer/source/guess"
 	"importer/source/mapping"
 )
 
@@ -23,7 +24,7 @@ func (f *file) learn(head []byte) {
 }
 
 // Guess looks at the first file of o, its header and a sample, and writes the
-// sections source and mapping of a configuration for it, as mapping.Guess does.
+// sections source and mapping of a configuration for it, as guess.Sample.Config does.
 func Guess(o Options) (string, error) {
 	o.Mapping = &mapping.Mapping{ContactIDs: []mapping.Value{{Value: "guess"}}} // any file will do
 	in, err := Open(o)
@@ -37,7 +38,7 @@ func Guess(o Options) (string, error) {
 		return "", err
 	}
 	defer done()
-	s := &mapping.Sample{
+	s := &guess.Sample{
 		Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
 		Sheet: o.Sheet, HeaderRow: o.HeaderRow, NullValues: o.NullValues, JSON: f.Format == NDJSON, Columns: f.Header,
 	}
@@ -56,5 +57,5 @@ func Guess(o Options) (string, error) {
 	if len(s.Columns) == 0 {
 		return "", errors.New(f.Name + ": there is no row to guess from")
 	}
-	return mapping.Guess(s)
+	return s.Config()
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 )
 
 // ParseHeaderRow reads the value of --header-row: the number of a line, from 1, or
@@ -51,7 +52,7 @@ func findHeader(rows [][]string, m *mapping.Mapping) int {
 
 // isKnown tells whether a row holds a name of a column that goes somewhere.
 func isKnown(row []string, m *mapping.Mapping) bool {
-	return slices.ContainsFunc(row, mapping.IsKnown) || m.Fits(row)
+	return slices.ContainsFunc(row, columns.IsKnown) || m.Fits(row)
 }
 
 // isWide tells whether most of the rows that follow fit below a header.

@@ -11,8 +11,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"importer/internal/words"
 	"importer/source/decode"
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 )
 
 // A jsonShape is how a file holds its objects.
@@ -117,7 +119,7 @@ func (f *file) findWrapped(text []byte) error {
 			break
 		}
 		member := name.String()
-		if mapping.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
+		if columns.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
 			return nil // it is a contact
 		}
 		if listOfObjects.Match(text[dec.InputOffset():]) {
@@ -131,12 +133,12 @@ func (f *file) findWrapped(text []byte) error {
 	}
 	switch {
 	case len(arrays) > 1:
-		return fmt.Errorf("%w: it is one JSON object with several lists in it: %s; save one of them as an array of its own", ErrWrongKind, mapping.QuoteNames(arrays, 12))
+		return fmt.Errorf("%w: it is one JSON object with several lists in it: %s; save one of them as an array of its own", ErrWrongKind, words.QuoteNames(arrays, 12))
 	case len(arrays) == 1:
 		f.shape, f.member = jsonWrapped, arrays[0]
 		note := fmt.Sprintf("the rows are read from the list %q", f.member)
 		if len(others) > 0 {
-			note += "; left out beside it: " + mapping.QuoteNames(others, 12)
+			note += "; left out beside it: " + words.QuoteNames(others, 12)
 		}
 		f.note(note)
 	}
@@ -228,7 +230,7 @@ func (r objectReader) skipMembers(upTo string) error {
 			return err
 		}
 		if listOfObjects.Match(v) {
-			return fmt.Errorf("there is a second list, %s, beside %q: save one of them as an array of its own", mapping.Show(member), r.member)
+			return fmt.Errorf("there is a second list, %s, beside %q: save one of them as an array of its own", words.Show(member), r.member)
 		}
 	}
 	_, err := r.dec.ReadToken()

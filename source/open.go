@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"importer/internal/words"
 	"importer/source/decode"
 	"importer/source/mapping"
 )
@@ -122,7 +123,7 @@ func (f *file) examine(head []byte, whole bool) error {
 	case foreign(head, f.Name) != "":
 		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongText(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {
@@ -134,8 +135,8 @@ func (f *file) examine(head []byte, whole bool) error {
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
-	case wrongText(text) != "":
-		return fmt.Errorf("%w: %s", ErrWrongKind, wrongText(text))
+	case wrongKind(text) != "":
+		return fmt.Errorf("%w: %s", ErrWrongKind, wrongKind(text))
 	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
@@ -178,7 +179,7 @@ func (f *file) decided(name, word string) {
 	if word != "" {
 		such := ""
 		if !f.options.Redact {
-			such = ", such as in " + mapping.Show(word)
+			such = ", such as in " + words.Show(word)
 		}
 		f.note(fmt.Sprintf("is not UTF-8 and is read as %s%s; if names look wrong, say --encoding", name, such))
 	}
@@ -206,7 +207,7 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 		head := t.Peek(512)
 		if r != io.Reader(raw) && decode.IsPacked(head) {
 			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
-		} else if what := wrongText(head); what != "" {
+		} else if what := wrongKind(head); what != "" {
 			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
 		}
 	}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"slices"
 
+	"importer/internal/words"
 	"importer/source/mapping"
+	"importer/source/mapping/columns"
 	"importer/source/workbook"
 )
 
@@ -110,7 +112,7 @@ func (f *file) examineXLSX(head []byte) error {
 	}
 	if err := f.columns(r.header.Cells); err != nil {
 		return fmt.Errorf("%w; the header is taken from row %d of the sheet %s%s; say --header-row if it is another row",
-			err, r.header.Number, mapping.Show(r.sheet.Name), r.whereElse())
+			err, r.header.Number, words.Show(r.sheet.Name), r.whereElse())
 	}
 	r.tell()
 	row, err := r.row()
@@ -137,7 +139,7 @@ func (r *sheetReader) whereElse() string {
 // tell gives notice of what was chosen among several.
 func (r *sheetReader) tell() {
 	if others := r.book.Others(r.sheet); others != "" && r.file.options.Sheet == "" {
-		r.file.note(fmt.Sprintf("the sheet %s is read; the workbook also has %s: --sheet reads another one", mapping.Show(r.sheet.Name), others))
+		r.file.note(fmt.Sprintf("the sheet %s is read; the workbook also has %s: --sheet reads another one", words.Show(r.sheet.Name), others))
 	}
 	if r.skipped && r.file.options.HeaderRow == 0 {
 		r.file.note(fmt.Sprintf("row %d is taken for the header, and the rows above it are left out; if it is another row, say --header-row", r.header.Number))
@@ -168,7 +170,7 @@ func (r *sheetReader) findHeader() error {
 			}
 			last = want
 		}
-		if len(row.Cells) > 0 || row.Fault != nil {
+		if len(row.Cells) > 0 || row.Flaw != nil {
 			rows = append(rows, row)
 		}
 		for len(cells) < row.Number-1 && len(cells) < headerLines {
@@ -188,7 +190,7 @@ func (r *sheetReader) chooseHeader(rows []*workbook.Row, cells [][]string) error
 	number := r.file.options.HeaderRow
 	switch {
 	case number > 0 && (len(rows) == 0 || rows[0].Number != number):
-		return fmt.Errorf("row %d of the sheet %s is empty, and --header-row says that it is the header%s", number, mapping.Show(r.sheet.Name), r.whereElse())
+		return fmt.Errorf("row %d of the sheet %s is empty, and --header-row says that it is the header%s", number, words.Show(r.sheet.Name), r.whereElse())
 	case len(rows) == 0:
 		return io.EOF
 	case number == 0:
@@ -196,7 +198,7 @@ func (r *sheetReader) chooseHeader(rows []*workbook.Row, cells [][]string) error
 	}
 	i := max(0, slices.IndexFunc(rows, func(row *workbook.Row) bool { return row.Number >= number }))
 	r.header, r.read, r.skipped = rows[i], rows[i+1:], i > 0
-	if f := r.header.Fault; f != nil {
+	if f := r.header.Flaw; f != nil {
 		return fmt.Errorf("%s: %s", f.Reason, f.Hint)
 	}
 	r.rows.Narrow(len(r.header.Cells), r.read)
@@ -214,7 +216,7 @@ func (r *sheetReader) row() (*workbook.Row, error) {
 			return nil, err
 		}
 		r.lastLine = row.Number
-		if row.Trim(); len(row.Cells) > 0 || row.Fault != nil {
+		if row.Trim(); len(row.Cells) > 0 || row.Flaw != nil {
 			return row, nil
 		}
 	}
@@ -226,14 +228,14 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 	if err != nil {
 		return err
 	}
-	if rec.Fault = row.Fault; rec.Fault != nil {
-		rec.Fault.Field = mapping.ColumnName(r.file.header, row.FaultAt)
+	if f := row.Flaw; f != nil {
+		rec.Fault = &mapping.Fault{Field: columns.Name(r.file.header, row.FlawAt), Reason: f.Reason, Hint: f.Hint}
 	}
 	width, n := len(r.file.header), len(row.Cells)
 	if n > width && rec.Fault == nil {
 		rec.Fault = &mapping.Fault{
 			Field:  fmt.Sprintf("column %d", row.Last+1),
-			Reason: fmt.Sprintf("%s stands in a column without a heading", mapping.Show(row.Cells[n-1])),
+			Reason: fmt.Sprintf("%s stands in a column without a heading", words.Show(row.Cells[n-1])),
 			Hint:   "give the column a heading, or empty the cell",
 		}
 	}

@@ -22,7 +22,7 @@ const (
 	maxWraps   = 8        // brackets, quotes and prefixes around each other
 )
 
-// A Flaw is why a value, or a part of it, cannot be a contact id.
+// A Flaw is why a value, or a part of it, cannot be taken.
 type Flaw struct {
 	Reason string // goes on behind the value: "is not an e-mail address"
 	Hint   string // what to do about it

@@ -1,5 +1,6 @@
 // Package words is what the program's messages share: numbers as people read them,
-// and the error of a setting that has another value than it may.
+// texts of strangers in quotes, and the error of a setting that has another value than
+// it may.
 package words
 
 import (
@@ -35,4 +36,25 @@ func Choice(s string, of ...string) (int, error) {
 		return 0, fmt.Errorf("is %q; want one of %s", s, strings.Join(of, ", "))
 	}
 	return i, nil
+}
+
+// Show quotes a value for a message and cuts it where it is long.
+func Show(s string) string {
+	const keep = 60
+	if r := []rune(s); len(r) > keep {
+		s = string(r[:keep]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// QuoteNames lists names for a message, n at most.
+func QuoteNames(names []string, n int) string {
+	var quoted []string
+	for _, name := range names[:min(n, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%q", name))
+	}
+	if len(names) > n {
+		quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-n))
+	}
+	return strings.Join(quoted, ", ")
 }

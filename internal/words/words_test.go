@@ -2,6 +2,7 @@ package words
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -30,5 +31,16 @@ func TestChoice(t *testing.T) {
 	}
 	if _, err := Choice("List", "auto", "list"); err == nil || err.Error() != `is "List"; want one of auto, list` {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestShow(t *testing.T) {
+	for s, want := range map[string]string{"": `""`, "a\n\"b\u202e": `"a\n\"b\u202e"`, strings.Repeat("é", 61): `"` + strings.Repeat("é", 60) + `…"`} {
+		if got := Show(s); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if got := QuoteNames([]string{"a", "b\n", "c"}, 2); got != `"a", "b\n", and 1 more` {
+		t.Errorf("got %s", got)
 	}
 }

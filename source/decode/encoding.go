@@ -19,7 +19,7 @@ import (
 	"golang.org/x/text/encoding/traditionalchinese"
 	xunicode "golang.org/x/text/encoding/unicode"
 
-	"importer/source/mapping"
+	"importer/internal/words"
 )
 
 // ErrEncoding says that the encoding of a text cannot be told, or is not what was said.
@@ -194,9 +194,9 @@ func isDoubtful(word []byte, isLatin9 bool) bool {
 func isLetter(c byte) bool { return isASCIILetter(c) || c >= 0xc0 }
 
 // notWestern names the encodings in which the first word in doubt is one, and shows it.
-func notWestern(words [][]byte, why string, redact bool) error {
+func notWestern(doubtful [][]byte, why string, redact bool) error {
 	var in []string
-	for _, word := range words[:min(len(words), 20)] {
+	for _, word := range doubtful[:min(len(doubtful), 20)] {
 		word = word[:min(len(word), maxWord)]
 		for _, c := range candidates {
 			text, err := c.encoding.NewDecoder().Bytes(word)
@@ -206,7 +206,7 @@ func notWestern(words [][]byte, why string, redact bool) error {
 			if redact {
 				in = append(in, c.name)
 			} else {
-				in = append(in, fmt.Sprintf("%s (%s)", c.name, mapping.Show(string(text))))
+				in = append(in, fmt.Sprintf("%s (%s)", c.name, words.Show(string(text))))
 			}
 		}
 		if len(in) > 0 {

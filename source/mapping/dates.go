@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"importer/internal/words"
 	"importer/source/mapping/dates"
 )
 
@@ -21,7 +22,7 @@ func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
 	if ok && o.past {
 		t, ok = dates.LastPast(t, short)
 		if !ok {
-			return t, &Fault{Reason: fmt.Sprintf("%s lies in the future", Show(s)), Hint: "correct the date, or its layouts in the mapping"}
+			return t, &Fault{Reason: fmt.Sprintf("%s lies in the future", words.Show(s)), Hint: "correct the date, or its layouts in the mapping"}
 		}
 	}
 	if ok {
@@ -31,7 +32,7 @@ func dateOf(s string, isNumber bool, o *options) (time.Time, *Fault) {
 	if len(o.layouts) == 0 {
 		hint = "write it as 2026-01-31, or name its pattern in layouts in the mapping"
 	}
-	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", Show(s)), Hint: hint}
+	return time.Time{}, &Fault{Reason: fmt.Sprintf("%s is not a date in the form that is expected", words.Show(s)), Hint: hint}
 }
 
 // birthdayOf reads a birthday. The reason of its fault does not quote the value: it is

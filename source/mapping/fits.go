@@ -1,6 +1,13 @@
 package mapping
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"importer/source/mapping/columns"
+)
 
 // Fits tells whether a row can be the header that a mapping was written for: it holds
 // columns that the mapping names, and none is missing.
@@ -8,26 +15,35 @@ func (m *Mapping) Fits(row []string) bool {
 	if m == nil {
 		return false
 	}
-	p, err := m.compile(func(column string) (int, bool) { return findColumn(row, column) })
-	return err == nil && p.names()
-}
-
-func (p *Plan) names() bool {
-	for _, named := range p.named {
-		if named {
-			return true
-		}
-	}
-	return false
+	p, err := m.compile(func(column string) (int, bool) { return columns.Find(row, column) })
+	return err == nil && slices.Contains(slices.Collect(maps.Values(p.named)), true)
 }
 
 // NamesMember tells whether the mapping of a plan for JSON names a member of the object,
 // or one within it.
 func (p *Plan) NamesMember(name string) bool {
-	for column := range p.members {
-		if column == name || strings.HasPrefix(column, name+".") {
+	_, named := p.members[name]
+	return named || p.leads(name)
+}
+
+// leads tells whether the mapping names a member within the one of this name.
+func (p *Plan) leads(name string) bool {
+	for member := range p.members {
+		if strings.HasPrefix(member, name+".") {
 			return true
 		}
 	}
 	return false
+}
+
+// Takes tells whether a text can go where columns of a name go without a mapping: to
+// "email", or "phone", for which the profile has no field. A workbook, and JSON, may
+// hold it as a number.
+func Takes(name, text string, isNumber bool) bool {
+	c := cell{text: text}
+	if isNumber {
+		c.kind = '0'
+	}
+	_, f := valueOf(c, kinds[name], &options{layout: time.DateOnly}, "")
+	return f == nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nyaruka/phonenumbers"
+
+	"importer/source/mapping/columns"
 )
 
 // This file keeps rule 1 of contact ids (see contact.IDRule) as it was, its names of
@@ -21,10 +23,10 @@ var formerTargets = [...]struct {
 	kind  kind
 	names []string
 }{
-	{toContactIDs, list, []string{"contactids", "contactid"}},
-	{toEmail, email, []string{"email", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
-	{toMobile, plainPhone, []string{"mobile", "mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
-	{toPhone, plainPhone, []string{"phone", "phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
+	{columns.ContactIDs, list, []string{"contactids", "contactid"}},
+	{columns.Email, email, []string{"email", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
+	{columns.Mobile, plainPhone, []string{"mobile", "mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
+	{columns.Phone, plainPhone, []string{"phone", "phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
 }
 
 const formerEmail = 1 // its index in formerTargets
@@ -68,7 +70,7 @@ func (p *Plan) planFormer(slots [len(formerTargets)]int) {
 		return
 	}
 	for i, t := range formerTargets {
-		o := &output{name: targets[t.to].name, kind: t.kind, slots: []int{slots[i]}}
+		o := &output{name: columns.Targets[t.to].Name, kind: t.kind, slots: []int{slots[i]}}
 		if mapped := p.field("email"); i == formerEmail && mapped != nil && mapped.path != "" {
 			o = mapped
 		} else if slots[i] < 0 {
@@ -145,7 +147,7 @@ func (m *Mapper) membersMoved() bool {
 }
 
 // formerSlot is where an object's member for a former target is kept.
-func (p *Plan) formerSlot(target int) int { return len(targets) + len(p.members) + target }
+func (p *Plan) formerSlot(target int) int { return len(columns.Targets) + len(p.members) + target }
 
 func (m *Mapper) formerOutput(o *output) (ids []string, ok bool) {
 	all := o.kind == list || o.kind == memory

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // identifies tells whether a value of the kind is held to the rule of contact ids.
@@ -112,7 +113,7 @@ func faultOf(s string, flaw *contact.Flaw) *Fault {
 	if flaw == nil {
 		return nil
 	}
-	return &Fault{Reason: Show(s) + " " + flaw.Reason, Hint: flaw.Hint}
+	return &Fault{Reason: words.Show(s) + " " + flaw.Reason, Hint: flaw.Hint}
 }
 
 // phones are the numbers of a text, in E.164. A field often repeats a contact id: the
@@ -182,7 +183,7 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 	for _, item := range items {
 		s, itemFault := textOf(item, &o.options)
 		if itemFault != nil {
-			return nil, &Fault{Reason: Show(text) + " is not a JSON array of texts", Hint: `write a;b or ["a","b"]`}
+			return nil, &Fault{Reason: words.Show(text) + " is not a JSON array of texts", Hint: `write a;b or ["a","b"]`}
 		}
 		if s == "" {
 			continue
@@ -193,7 +194,7 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 		}
 		m.odd = m.odd || len(found) != 1 || found[0] != s
 		if ids = append(ids, found...); len(ids) > contact.MaxIDs {
-			return nil, &Fault{Reason: fmt.Sprintf("%s holds more than %d contact ids", Show(text), contact.MaxIDs), Hint: "correct it: one person has a few"}
+			return nil, &Fault{Reason: fmt.Sprintf("%s holds more than %d contact ids", words.Show(text), contact.MaxIDs), Hint: "correct it: one person has a few"}
 		}
 	}
 	return ids, f
@@ -256,9 +257,9 @@ func oneOf(s string, k kind, o *options) (string, *Fault) {
 
 func severalFault(s string, k kind) *Fault {
 	if k == email {
-		return &Fault{Reason: Show(s) + " is not one e-mail address", Hint: "give one address; further ones can stand in a contactIds column"}
+		return &Fault{Reason: words.Show(s) + " is not one e-mail address", Hint: "give one address; further ones can stand in a contactIds column"}
 	}
-	return &Fault{Reason: Show(s) + " is not one phone number", Hint: "give one number; further ones can stand in a contactIds column"}
+	return &Fault{Reason: words.Show(s) + " is not one phone number", Hint: "give one number; further ones can stand in a contactIds column"}
 }
 
 // blankID tells whether a cell holds nothing of which an id could be made.

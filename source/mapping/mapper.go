@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 )
 
@@ -46,6 +47,8 @@ type Mapper struct {
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
 	custom []contact.Field // of JSON: members that go to a custom field of their name
+	// customNames are the names of those of a flat object.
+	customNames map[string]bool
 	// odd says that a value is not what rule 1 of contact ids made of it, and unread that
 	// one that should be a contact id is none.
 	odd, unread bool
@@ -261,7 +264,7 @@ type place struct {
 func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
 	isDate := o.kind == date || o.kind == birthday && !m.exact
 	blank := func(c cell) bool { return c.empty() || isDate && dates.None(c.text) }
-	if o.kind.identifies() || o.name == targets[toContactIDs].name {
+	if o.kind.identifies() || o.name == columns.Targets[columns.ContactIDs].Name {
 		blank = m.blankID
 	}
 	add := func(c cell, slot int) {
@@ -318,5 +321,5 @@ func (m *Mapper) column(slot int, o *output) string {
 	case m.names != nil:
 		return m.names[slot]
 	}
-	return ColumnName(m.plan.header, slot)
+	return columns.Name(m.plan.header, slot)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"importer/internal/names"
+	"importer/source/mapping/columns"
 )
 
 // A Mapping says which column goes where: the section "mapping" of the
@@ -249,19 +250,15 @@ func (m *Mapping) compileFields(p *Plan, find resolver) error {
 
 // defaultKind is what a field has to be where the mapping does not say.
 func defaultKind(name string) kind {
-	if t := defaultField(name); t != nil {
-		return t.kind
+	if isDefault(name) {
+		return kinds[name]
 	}
 	return text
 }
 
-func defaultField(name string) *target {
-	for i := range targets[:toContactIDs] {
-		if targets[i].name == name {
-			return &targets[i]
-		}
-	}
-	return nil
+func isDefault(field string) bool {
+	_, ok := columns.Field(field)
+	return ok
 }
 
 // fieldTypes are the types that a mapping may give to a default field, by its kind.
@@ -273,13 +270,13 @@ var fieldTypes = map[kind]string{
 // fits tells whether the type of a value is that of a default field, and makes
 // a general type the narrower one that the field needs.
 func fits(out *output, name, typ string) error {
-	t := defaultField(name)
+	k := kinds[name]
 	switch {
-	case t == nil || typ == "":
-	case !strings.Contains(fieldTypes[t.kind], typ):
-		return mappingError(out.path+".type", "is %q; the field %s takes %s", typ, name, fieldTypes[t.kind])
+	case !isDefault(name) || typ == "":
+	case !strings.Contains(fieldTypes[k], typ):
+		return mappingError(out.path+".type", "is %q; the field %s takes %s", typ, name, fieldTypes[k])
 	case out.kind == number || out.kind == anyJSON:
-		out.kind = t.kind
+		out.kind = k
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (n *Notes) Texts(redact bool) []string {
 		for _, x := range each.examples {
 			w := fmt.Sprintf("line %d", x.line)
 			if x.value != "" && !redact {
-				w += ": " + Show(x.value)
+				w += ": " + words.Show(x.value)
 			}
 			where = append(where, w)
 		}

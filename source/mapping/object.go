@@ -13,6 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/words"
+	"importer/source/mapping/columns"
 )
 
 // takeObject puts the members of a JSON object into their slots. It is the body of a
@@ -25,7 +27,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(targets)+len(m.plan.members)+len(formerTargets))
+	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(formerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -38,9 +40,18 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
 		return m.takeExact(all, all[i].json())
 	}
+	var known func(plain string) bool // few objects need it
 	has := func(plain string) bool {
-		return slices.ContainsFunc(all, func(x member) bool { return plainName(x.name) == plain })
+		if known == nil {
+			names := make([]string, len(all))
+			for i, x := range all {
+				names[i] = x.name
+			}
+			known = columns.NamesIn(names)
+		}
+		return known(plain)
 	}
+	m.customNames = make(map[string]bool)
 	for _, x := range all {
 		if f := m.takeFlat(x, has); f != nil {
 			return f
@@ -58,23 +69,13 @@ func (m *Mapper) takeNamed(x member) {
 	if slot, ok := m.plan.members[x.name]; ok {
 		m.set(slot, x)
 	}
-	if x.kind != '{' || !m.leads(x.name) {
+	if x.kind != '{' || !m.plan.leads(x.name) {
 		return
 	}
 	for inner := range members(x.json()) { // valid, as it was read before
 		inner.name = x.name + "." + inner.name
 		m.takeNamed(inner)
 	}
-}
-
-// leads tells whether the mapping names a member within the one of this name.
-func (m *Mapper) leads(name string) bool {
-	for member := range m.plan.members {
-		if strings.HasPrefix(member, name+".") {
-			return true
-		}
-	}
-	return false
 }
 
 // takeExact takes over an object in the API's own shape: its members but for the
@@ -85,27 +86,27 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		_, named := m.plan.members[x.name]
 		switch {
 		case x.name == "contactIds":
-			m.set(toContactIDs, x)
+			m.set(columns.ContactIDs, x)
 			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
-			m.set(toActive, x)
-		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.leads(x.name):
+			m.set(columns.Active, x)
+		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.plan.leads(x.name):
 			m.ignored.add(x.name, "")
 		}
 	}
 	for x := range members(profile) { // valid, as the line is
-		t := defaultField(x.name)
+		target, isDefault := columns.Field(x.name)
 		switch {
-		case t == nil:
+		case !isDefault:
 			m.custom = append(m.custom, x.field(x.name))
 		case !m.plan.maps(x.name):
-			m.set(byName[plainName(x.name)].target, x)
+			m.set(target, x)
 			if x.name == "email" {
 				m.set(m.plan.formerSlot(formerEmail), x)
 			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
-			v, f := exactValue(x.cell, t.kind)
+			v, f := exactValue(x.cell, kinds[x.name])
 			if f != nil {
 				f.Field = x.name
 				return f
@@ -128,7 +129,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	if t := m.formerTarget(x.name); t >= 0 && m.names[m.plan.formerSlot(t)] == "" && m.plan.formerTakes(t, named && m.plan.used[slot]) {
 		m.set(m.plan.formerSlot(t), x)
 	}
-	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.leads(x.name), has, taken)
+	way, target := m.plan.mapping.way(x.name, named && m.plan.used[slot], named || m.plan.leads(x.name), has, taken)
 	switch way {
 	case wayTarget:
 		m.set(target, x)
@@ -136,10 +137,10 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 		name := internalNameOf(x.name)
 		switch {
 		case x.empty():
-		case slices.ContainsFunc(m.custom, func(f contact.Field) bool { return f.Name == name }), defaultField(name) != nil, m.plan.maps(name):
+		case m.customNames[name], isDefault(name), m.plan.maps(name):
 			return &Fault{Field: x.name, Reason: "another member goes to the field " + name + " too", Hint: "name one of them in the mapping"}
 		default:
-			m.custom = append(m.custom, x.field(name))
+			m.custom, m.customNames[name] = append(m.custom, x.field(name)), true
 		}
 	case wayRefused:
 		return &Fault{Field: x.name, Reason: "the mapping does not name it", Hint: "name it in the mapping, or let unnamed be ignore"}
@@ -163,9 +164,9 @@ func (m *Mapper) better(x, first member, target int, has func(plain string) bool
 	if givesIDs(target) && x.empty() != first.empty() {
 		return first.empty()
 	}
-	a, _ := goalOf(x.name, has)
-	b, _ := goalOf(first.name, has)
-	return a.rank < b.rank
+	a, _ := columns.GoalOf(x.name, has)
+	b, _ := columns.GoalOf(first.name, has)
+	return a.Rank < b.Rank
 }
 
 const objectForm = "each line, or each element of the array, has to be one whole object, from { to }"
@@ -197,6 +198,14 @@ func members(v jsontext.Value) iter.Seq2[member, error] {
 			}
 			return m, err
 		}, yield)
+	}
+}
+
+// Members calls do with each member of a JSON object that is valid, and its value as
+// JSON; of a string that is the text, and the kind is 0.
+func Members(object jsontext.Value, do func(name, value string, kind jsontext.Kind)) {
+	for m := range members(object) {
+		do(m.name, m.text, m.kind)
 	}
 }
 
@@ -247,7 +256,7 @@ func jsonReason(err error) string {
 	case !ok:
 		return err.Error()
 	case errors.Is(s.Err, jsontext.ErrDuplicateName):
-		return fmt.Sprintf("the name %s stands in it twice, at byte %d", Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
+		return fmt.Sprintf("the name %s stands in it twice, at byte %d", words.Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	}
 	return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
 }

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"importer/internal/words"
+	"importer/source/mapping/columns"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -37,7 +40,7 @@ type Plan struct {
 // PlanColumns makes the plan for the columns of a header, and says which of them
 // go nowhere. The error is an *Error, or wraps ErrNoContactID.
 func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err error) {
-	p, err = m.compile(func(column string) (int, bool) { return findColumn(header, column) })
+	p, err = m.compile(func(column string) (int, bool) { return columns.Find(header, column) })
 	if err != nil {
 		return nil, "", missingColumn(err, header)
 	}
@@ -46,7 +49,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	former := noFormer
 	var names ignoredNames
 	var unnamed []string
-	has := namesIn(header)
+	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
 	for i, name := range header {
 		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
@@ -62,20 +65,20 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 		case wayCustom:
 			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
 		case wayRefused:
-			unnamed = append(unnamed, ColumnName(header, i))
+			unnamed = append(unnamed, columns.Name(header, i))
 		case waySecond:
-			first := ColumnName(header, best[to][0])
+			first := columns.Name(header, best[to][0])
 			if givesIDs(to) && len(names.further) < maxIgnored {
-				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", ColumnName(header, i), first))
+				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", columns.Name(header, i), first))
 			} else {
-				names.add(ColumnName(header, i), first)
+				names.add(columns.Name(header, i), first)
 			}
 		case wayUnknown:
-			names.add(ColumnName(header, i), "")
+			names.add(columns.Name(header, i), "")
 		}
 	}
 	if len(unnamed) > 0 {
-		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", QuoteNames(unnamed, 12))
+		return nil, "", mappingError("$.mapping.unnamed", "columns that the mapping does not name: %s", words.QuoteNames(unnamed, 12))
 	}
 	p.addTargets(auto)
 	p.planFormer(former)
@@ -104,8 +107,8 @@ const (
 // whether there is one of a plain name beside it, and taken whether another one goes to
 // a target.
 func (m *Mapping) way(name string, used, named bool, has func(plain string) bool, taken func(target int) bool) (way, int) {
-	g, known := goalOf(name, has)
-	to := g.target
+	g, known := columns.GoalOf(name, has)
+	to := g.Target
 	switch {
 	case strings.HasPrefix(name, "_"), used && !(known && isID(to)):
 		return wayMapped, to
@@ -124,7 +127,7 @@ func (m *Mapping) way(name string, used, named bool, has func(plain string) bool
 }
 
 // isID tells whether a target gives contact ids only.
-func isID(target int) bool { return target >= toContactIDs && target != toActive }
+func isID(target int) bool { return target >= columns.ContactIDs && target != columns.Active }
 
 // goesByName tells whether columns go to a target though the mapping does not name them.
 func (m *Mapping) goesByName(target int) bool {
@@ -136,11 +139,11 @@ func (m *Mapping) goesByName(target int) bool {
 func (p *Plan) bestColumns(header []string, has func(plain string) bool) map[int][]int {
 	best, rank := make(map[int][]int), make(map[int]int)
 	for i, name := range header {
-		g, known := goalOf(name, has)
-		if !known || strings.HasPrefix(name, "_") || p.used[i] && !isID(g.target) || !p.mapping.goesByName(g.target) {
+		g, known := columns.GoalOf(name, has)
+		if !known || strings.HasPrefix(name, "_") || p.used[i] && !isID(g.Target) || !p.mapping.goesByName(g.Target) {
 			continue
 		}
-		best[g.target], rank[i] = append(best[g.target], i), g.rank
+		best[g.Target], rank[i] = append(best[g.Target], i), g.Rank
 	}
 	for _, columns := range best {
 		slices.SortStableFunc(columns, func(a, b int) int { return rank[a] - rank[b] })
@@ -153,7 +156,7 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	members := make(map[string]int)
 	p, err := m.compile(func(column string) (int, bool) {
 		if _, ok := members[column]; !ok {
-			members[column] = len(targets) + len(members)
+			members[column] = len(columns.Targets) + len(members)
 		}
 		return members[column], true
 	})
@@ -162,7 +165,7 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	}
 	p.members = members
 	auto := make(map[int][]int)
-	for i := range targets {
+	for i := range columns.Targets {
 		auto[i] = []int{i}
 	}
 	p.addTargets(auto)
@@ -180,21 +183,21 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 func (p *Plan) addTargets(auto map[int][]int) {
 	direct := make(map[int]*output)
 	for to, slots := range auto {
-		o := &output{name: targets[to].name, slots: slots, kind: targets[to].kind}
+		o := &output{name: columns.Targets[to].Name, slots: slots, kind: kinds[columns.Targets[to].Name]}
 		o.layout, o.commas = time.DateOnly, o.name == "tasks"
 		direct[to] = o
 	}
 	if p.active == nil {
-		p.active = direct[toActive]
+		p.active = direct[columns.Active]
 	}
-	for to, t := range targets[:toContactIDs] {
-		if direct[to] != nil && p.field(t.name) == nil {
+	for to, t := range columns.Targets[:columns.ContactIDs] {
+		if direct[to] != nil && p.field(t.Name) == nil {
 			p.fields = append(p.fields, direct[to])
 		}
 	}
 	slices.SortFunc(p.fields, func(a, b *output) int { return strings.Compare(a.name, b.name) })
 	if !p.allIDs {
-		for _, o := range []*output{direct[toContactIDs], p.field("email"), direct[toMobile], direct[toPhone]} {
+		for _, o := range []*output{direct[columns.ContactIDs], p.field("email"), direct[columns.Mobile], direct[columns.Phone]} {
 			if o != nil {
 				p.ids = append(p.ids, o)
 			}
@@ -212,11 +215,8 @@ func (o *output) sharesSlot(other *output) bool {
 // givesIDs tells whether the columns of a target give contact ids by name. Such a
 // target may have several columns: of each row the first counts that has any.
 func givesIDs(target int) bool {
-	return target == toEmail || target == toContactIDs || target == toMobile || target == toPhone
+	return target == columns.Email || target == columns.ContactIDs || target == columns.Mobile || target == columns.Phone
 }
-
-// toEmail is the index of the field that gives contact ids by name.
-var toEmail = byName["email"].target
 
 func (p *Plan) field(name string) *output {
 	for _, o := range p.fields {
@@ -227,50 +227,12 @@ func (p *Plan) field(name string) *output {
 	return nil
 }
 
-// ColumnRef is what a mapping calls a column: its name, "Phone (2)" where it is the
-// second of that name, or "column 3" where it has none.
-func ColumnRef(header []string, i int) string {
-	name := header[i]
-	before := 0
-	for _, other := range header[:i] {
-		if other == name {
-			before++
-		}
-	}
-	switch {
-	case plainName(name) == "":
-		return fmt.Sprintf("column %d", i+1)
-	case before > 0:
-		return fmt.Sprintf("%s (%d)", name, before+1)
-	}
-	return name
-}
-
-// findColumn finds a column by its exact name, else by what ColumnRef calls it or by
-// its place, else by its plain name where only one column has it.
-func findColumn(header []string, name string) (int, bool) {
-	if i := slices.Index(header, name); i >= 0 {
-		return i, true
-	}
-	for i := range header {
-		if ref := ColumnRef(header, i); ref == name || fmt.Sprintf("column %d", i+1) == name {
-			return i, true
-		}
-	}
-	alike := func(column string) bool { return plainName(column) == plainName(name) }
-	i := slices.IndexFunc(header, alike)
-	if i < 0 || plainName(name) == "" || slices.ContainsFunc(header[i+1:], alike) {
-		return -1, false
-	}
-	return i, true
-}
-
 func missingColumn(err error, header []string) error {
 	missing, ok := errors.AsType[*noColumn](err)
 	if !ok {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, QuoteNames(header, 50))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, words.QuoteNames(header, 50))
 }
 
 var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
@@ -294,7 +256,7 @@ func CustomFields(plans ...*Plan) []CustomField {
 	var all []CustomField
 	for _, p := range plans {
 		for _, o := range p.fields {
-			if defaultField(o.name) == nil {
+			if !isDefault(o.name) {
 				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string"), o.path})
 			}
 		}
@@ -321,14 +283,14 @@ func (p *Plan) usable() error {
 	}
 	var records []string
 	for _, column := range p.header {
-		if slices.Contains(recordIDs, plainName(column)) {
+		if columns.IsRecordID(column) {
 			records = append(records, column)
 		}
 	}
 	hint := ""
 	if len(records) > 0 {
-		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", QuoteNames(records, 3))
+		hint = fmt.Sprintf("; by the id of a record in a CRM (%s) no channel knows anybody", words.QuoteNames(records, 3))
 	}
 	return fmt.Errorf("%w: looked for a column named contactIds, email, phone or mobile and found %s%s; is the first line the header? Other columns can be named in contact_ids in the mapping",
-		ErrNoContactID, QuoteNames(p.header, 12), hint)
+		ErrNoContactID, words.QuoteNames(p.header, 12), hint)
 }

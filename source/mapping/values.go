@@ -15,6 +15,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // A cell is one value as the source has it: a text, or a JSON value that is not
@@ -143,7 +144,7 @@ func numberOf(c cell, o *options) (jsontext.Value, *Fault) {
 	}
 	v := jsontext.Value(notJSON.ReplaceAllString(n, "$1$2"))
 	if v.Kind() != '0' || !v.IsValid() {
-		return nil, &Fault{Reason: fmt.Sprintf("%s is not a number", Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
+		return nil, &Fault{Reason: fmt.Sprintf("%s is not a number", words.Show(s)), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return v, nil
 }
@@ -158,7 +159,7 @@ func wholeOf(c cell, o *options) (jsontext.Value, *Fault) {
 	digits, fraction, _ := strings.Cut(string(v), ".")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > 1<<53-1 || strings.Trim(fraction, "0") != "" {
-		return nil, &Fault{Reason: fmt.Sprintf("%s is not a whole number of 0 or more", Show(string(v))), Hint: "write it in digits, such as 42, or leave it empty"}
+		return nil, &Fault{Reason: fmt.Sprintf("%s is not a whole number of 0 or more", words.Show(string(v))), Hint: "write it in digits, such as 42, or leave it empty"}
 	}
 	return jsontext.Value(digits), nil
 }
@@ -175,9 +176,9 @@ var bools = map[string]bool{
 func plainWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func boolOf(c cell, o *options) (jsontext.Value, *Fault) {
-	words := o.words
-	if words == nil {
-		words = bools
+	spellings := o.words
+	if spellings == nil {
+		spellings = bools
 	}
 	switch c.kind {
 	case 't', 'f':
@@ -185,9 +186,9 @@ func boolOf(c cell, o *options) (jsontext.Value, *Fault) {
 	case '{', '[':
 		return nil, &Fault{Reason: "is " + describe(c) + ", not yes or no", Hint: "write true or false"}
 	}
-	b, ok := words[plainWord(c.text)]
+	b, ok := spellings[plainWord(c.text)]
 	if !ok {
-		return nil, &Fault{Reason: fmt.Sprintf("%s is neither yes nor no", Show(c.text)), Hint: "write yes or no, true or false, 1 or 0"}
+		return nil, &Fault{Reason: fmt.Sprintf("%s is neither yes nor no", words.Show(c.text)), Hint: "write yes or no, true or false, 1 or 0"}
 	}
 	return strconv.AppendBool(nil, b), nil
 }
@@ -208,7 +209,7 @@ func itemsOf(c cell, o *options) ([]string, *Fault) {
 	for item, err := range elements(jsontext.Value(array)) {
 		s, f := textOf(item, o)
 		if err != nil || f != nil {
-			return nil, &Fault{Reason: fmt.Sprintf("%s is not a JSON array of texts", Show(array)), Hint: `write a;b or ["a","b"]`}
+			return nil, &Fault{Reason: fmt.Sprintf("%s is not a JSON array of texts", words.Show(array)), Hint: `write a;b or ["a","b"]`}
 		}
 		if s != "" {
 			items = append(items, s)
@@ -224,7 +225,7 @@ var listSeparators = strings.NewReplacer("|", ";", " ::: ", ";", "\r\n", ";", "\
 // where there is no other, and the list is of words. Mailchimp writes a line of CSV into
 // the cell: "VIP","Blog".
 func splitList(s string, o *options) []string {
-	texts := []string{s}
+	var texts []string
 	switch quoted := quotedItems(s, o.separator); {
 	case quoted != nil:
 		texts = quoted
@@ -313,14 +314,5 @@ func describe(c cell) string {
 	case '[':
 		return "a list"
 	}
-	return Show(c.text)
-}
-
-// Show quotes a value for a message and cuts it where it is long.
-func Show(s string) string {
-	const keep = 60
-	if r := []rune(s); len(r) > keep {
-		s = string(r[:keep]) + "…"
-	}
-	return strconv.Quote(s)
+	return words.Show(c.text)
 }

@@ -6,55 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"importer/source/mapping/columns"
 )
 
-// Columns find their fields whatever the spelling of the header.
-func TestHeaderNames(t *testing.T) {
-	tests := map[string][]string{
-		"accepted_gdpr": {"accepted_gdpr", "Accepted GDPR", "GDPR", "Consent", "DSGVO", "opt-in"},
-		"age":           {"AGE", "Alter"},
-		"birthday": {"Birth Date", "date_of_birth", "DOB", "Geburtsdatum", "Date de naissance", "Fecha de nacimiento", "Cumpleaños", "Data di nascita",
-			"Compleanno", "Geboortedatum", "Verjaardag", "Data de nascimento", "Aniversário"},
-		"email": {"E-Mail", "email address", "EMAIL", "e mail", "Mail", "E-MAİL", "Ｅｍａｉｌ", "Adresse e-mail", "Courriel", "Correo electrónico",
-			"Correo electronico", "Indirizzo e-mail", "E-mailadres", "Endereço de e-mail", "E-Mail-Adresse", "Primary Email", "E-mail 1 - Value", "email_address"},
-		"firstname":               {"First Name", "first_name", "FIRSTNAME", "Given Name", "Vorname", "Prénom", "Pre\u0301nom", "PRENOM", "Voornaam", "Primeiro nome", "FNAME"},
-		"gender":                  {"Gender", "sex", "Geschlecht"},
-		"lastname":                {"last-name", "Surname", "Family Name", "Nachname", "Nom de famille", "Apellidos", "Cognome", "Achternaam", "Sobrenome", "LNAME"},
-		"location":                {"Location", "City", "Ort", "Ville", "Ciudad", "Población", "Città", "Citta", "Plaats", "Woonplaats", "Cidade", "City - Home", "Default Address City"},
-		"memories":                {"Memories"},
-		"prevent_data_collection": {"Prevent Data Collection"},
-		"privacy_policy":          {"privacy-policy"},
-		"profilepic":              {"Profile Pic", "Profile Picture", "avatar"},
-		"tasks":                   {"Tasks", "goals", "Tags", "Labels", "Étiquettes", "Etiquetas", "Etichette", "Categories"},
-		"contactIds":              {"contactIds", "Contact IDs", "contact_ids"},
-		"active":                  {"Active", "is active"},
-		"mobile":                  {"Mobile", "Mobile Phone", "Cell", "Handy", "Téléphone portable", "Móvil", "Teléfono móvil", "Cellulare", "Mobiel", "Telemóvel", "Celular", "SMS"},
-		"phone":                   {"Phone", "Phone Number", "Telephone", "Tel.", "Téléphone", "Téléphone fixe", "Teléfono", "Telefono", "Telefoonnummer", "Telefone", "Phone - work"},
-	}
-	for want, names := range tests {
-		for _, name := range names {
-			if to, ok := byName[plainName(name)]; !ok || targets[to.target].name != want {
-				t.Errorf("%q goes to target %d (%v), want %s", name, to.target, ok, want)
-			}
-		}
-	}
-	for i := 1; i < toContactIDs; i++ {
-		if targets[i-1].name >= targets[i].name {
-			t.Errorf("targets are out of order: %s, %s", targets[i-1].name, targets[i].name)
-		}
-	}
-	for name, g := range byName { // with or without its accents a name means the same
-		if bare, ok := byName[withoutAccents(name)]; !ok || bare.target != g.target {
-			t.Errorf("without its accents %q goes elsewhere", name)
-		}
-	}
-	seen := map[string]string{}
-	for _, target := range targets {
-		for _, name := range append([]string{plainName(target.name)}, strings.Fields(target.names)...) {
-			if seen[name] != "" || plainName(name) != name {
-				t.Errorf("name %q of %s: it belongs to %q, or is not plain", name, target.name, seen[name])
-			}
-			seen[name] = target.name
+// What a record gives by name has a kind.
+func TestKinds(t *testing.T) {
+	for _, target := range columns.Targets {
+		if _, ok := kinds[target.Name]; !ok || len(kinds) != len(columns.Targets) {
+			t.Errorf("%s has no kind, or another one has too many", target.Name)
 		}
 	}
 }
@@ -149,8 +109,8 @@ func TestNamesBesideOthers(t *testing.T) {
 		{"Other City;City;Secondary Email;Email", "", "", "City"},
 		{"Birth Year;Birth Month;Birth Day;Primary Email", "", "", ""},
 	} {
-		columns := strings.Split(tt.header, ";")
-		csv, _, err := PlanColumns(columns, nil)
+		header := strings.Split(tt.header, ";")
+		csv, _, err := PlanColumns(header, nil)
 		if err != nil {
 			t.Errorf("%s: %v", tt.header, err)
 			continue
@@ -160,10 +120,10 @@ func TestNamesBesideOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		var cells, members []string
-		for _, column := range columns {
+		for _, column := range header {
 			value := column
 			if strings.Contains(strings.ToLower(column), "mail") {
-				value = plainName(column) + "@example.com"
+				value = columns.Plain(column) + "@example.com"
 			}
 			cells, members = append(cells, value), append(members, fmt.Sprintf("%q:%q", column, value))
 		}

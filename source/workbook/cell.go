@@ -9,7 +9,8 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"importer/source/mapping"
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // A rawCell is a cell as it stands in the XML.
@@ -56,9 +57,9 @@ func (c *rawCell) read(p *partReader, start xml.StartElement) error {
 }
 
 // value is what a cell holds, by its type and not as it is shown: a text, the digits of
-// a number, a date in ISO, true or false. A fault refuses the row, and its reason goes on
+// a number, a date in ISO, true or false. A flaw refuses the row, and its reason goes on
 // behind the name of the cell. An error is one of the workbook.
-func (b *Book) value(c *rawCell) (text string, isNumber bool, f *mapping.Fault, err error) {
+func (b *Book) value(c *rawCell) (text string, isNumber bool, f *contact.Flaw, err error) {
 	value := strings.TrimSpace(string(c.value))
 	switch {
 	case c.hasFormula && (value == "" && !(c.kind == "str" && c.hasValue) || b.recalc && value == "0" && c.isNumber()):
@@ -68,7 +69,7 @@ func (b *Book) value(c *rawCell) (text string, isNumber bool, f *mapping.Fault, 
 	case c.kind == "str", c.kind == "inlineStr":
 		text, f = plainText(string(c.value))
 	case c.kind == "e":
-		return value, false, &mapping.Fault{Reason: "holds the error " + mapping.Show(value), Hint: "correct or empty the cell in the workbook, and save it"}, nil
+		return value, false, &contact.Flaw{Reason: "holds the error " + words.Show(value), Hint: "correct or empty the cell in the workbook, and save it"}, nil
 	case value == "":
 	case c.kind == "s":
 		text, err = b.sharedText(value)
@@ -87,18 +88,18 @@ func (c *rawCell) isNumber() bool { return c.kind == "" || c.kind == "n" }
 
 // noResult refuses a formula that nobody has computed. Some programs write 0 for
 // its result and leave it to Excel to compute the workbook when it is opened.
-func noResult(formula string) *mapping.Fault {
+func noResult(formula string) *contact.Flaw {
 	what := "a formula"
 	if formula != "" {
-		what = "the formula " + mapping.Show("="+formula)
+		what = "the formula " + words.Show("="+formula)
 	}
-	return &mapping.Fault{Reason: "holds " + what + " without its result", Hint: "open the workbook in Excel and save it, so that the result is stored"}
+	return &contact.Flaw{Reason: "holds " + what + " without its result", Hint: "open the workbook in Excel and save it, so that the result is stored"}
 }
 
 func (b *Book) sharedText(index string) (string, error) {
 	i, err := strconv.Atoi(index)
 	if err != nil {
-		return "", fmt.Errorf("%s is not the number of a shared text", mapping.Show(index))
+		return "", fmt.Errorf("%s is not the number of a shared text", words.Show(index))
 	}
 	if b.texts != nil {
 		if text, ok := b.texts.get(i); ok {
@@ -109,21 +110,21 @@ func (b *Book) sharedText(index string) (string, error) {
 }
 
 // number is a date where the cell's format says so, else the digits of the number.
-func (b *Book) number(value, style string) (string, bool, *mapping.Fault, error) {
+func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) {
 	format := plainNumber
 	if style != "" && style != "0" || len(b.styles) > 0 {
 		i := 0
 		if style != "" {
 			var err error
 			if i, err = strconv.Atoi(style); err != nil || i < 0 || i >= len(b.styles) {
-				return "", false, nil, errors.New("there is no format " + mapping.Show(style))
+				return "", false, nil, errors.New("there is no format " + words.Show(style))
 			}
 		}
 		format = b.styles[i]
 	}
 	digits, ok := storedNumber(value)
 	if !ok {
-		return value, false, &mapping.Fault{Reason: "holds " + mapping.Show(value) + ", which is not the number it should be", Hint: "correct the cell in the workbook, and save it"}, nil
+		return value, false, &contact.Flaw{Reason: "holds " + words.Show(value) + ", which is not the number it should be", Hint: "correct the cell in the workbook, and save it"}, nil
 	}
 	if format == plainNumber {
 		return digits, true, nil, nil
@@ -131,13 +132,13 @@ func (b *Book) number(value, style string) (string, bool, *mapping.Fault, error)
 	days, err := strconv.ParseFloat(digits, 64)
 	text, ok := isoOf(days, format, b.from04)
 	if err != nil || !ok {
-		return value, false, &mapping.Fault{Reason: "is formatted as a date and holds " + value + ", which is none", Hint: "correct the cell, or give it the format of a number"}, nil
+		return value, false, &contact.Flaw{Reason: "is formatted as a date and holds " + value + ", which is none", Hint: "correct the cell, or give it the format of a number"}, nil
 	}
 	return text, false, nil, nil
 }
 
 // otherValue is that of the kinds that are few: booleans, and dates as texts.
-func otherValue(kind, value string) (string, *mapping.Fault) {
+func otherValue(kind, value string) (string, *contact.Flaw) {
 	switch kind {
 	case "b":
 		switch value {
@@ -151,8 +152,8 @@ func otherValue(kind, value string) (string, *mapping.Fault) {
 			return text, nil
 		}
 	}
-	return value, &mapping.Fault{
-		Reason: fmt.Sprintf("holds %s, which is not of the type %s that it should have", mapping.Show(value), mapping.Show(kind)),
+	return value, &contact.Flaw{
+		Reason: fmt.Sprintf("holds %s, which is not of the type %s that it should have", words.Show(value), words.Show(kind)),
 		Hint:   "correct the cell in the workbook, and save it",
 	}
 }
@@ -161,7 +162,7 @@ func otherValue(kind, value string) (string, *mapping.Fault) {
 var escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 
 // plainText is a text without the escapes of Excel.
-func plainText(s string) (string, *mapping.Fault) {
+func plainText(s string) (string, *contact.Flaw) {
 	if strings.Contains(s, "_x") {
 		s = escaped.ReplaceAllStringFunc(s, func(code string) string {
 			r, _ := strconv.ParseUint(code[2:6], 16, 16)
@@ -173,7 +174,7 @@ func plainText(s string) (string, *mapping.Fault) {
 		s = strings.ReplaceAll(s, "\r\n", "\n") // as in CSV
 	}
 	if strings.Contains(s, "\x00") {
-		return s, &mapping.Fault{Reason: "holds a NUL character", Hint: "remove it"}
+		return s, &contact.Flaw{Reason: "holds a NUL character", Hint: "remove it"}
 	}
 	return s, nil
 }

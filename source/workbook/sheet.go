@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"importer/source/mapping"
+	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // What a sheet has at most, by Excel's own limits.
@@ -29,8 +30,8 @@ type Row struct {
 	Numbers []bool   // which of them are numbers, or as many as there are up to the last that is
 	Bytes   int      // of the cells
 	Last    int      // column of the last cell that is not blank, from 0
-	Fault   *mapping.Fault
-	FaultAt int // column of the fault, from 0
+	Flaw    *contact.Flaw
+	FlawAt  int // column of the flaw, from 0
 }
 
 // put sets the cell of a column, from 0, behind those that it has. Of a row that is wider
@@ -80,9 +81,9 @@ func (r *Row) Trim() {
 	}
 }
 
-func (r *Row) refuse(column int, f *mapping.Fault) {
-	if r.Fault == nil {
-		r.Fault, r.FaultAt = f, column
+func (r *Row) refuse(column int, f *contact.Flaw) {
+	if r.Flaw == nil {
+		r.Flaw, r.FlawAt = f, column
 	}
 }
 
@@ -166,7 +167,7 @@ func (w *Rows) readRow(start xml.StartElement) (*Row, error) {
 	if s := attribute(start, "r"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n <= w.row {
-			return nil, w.part.damaged(fmt.Errorf("row %s stands behind row %d", mapping.Show(s), w.row))
+			return nil, w.part.damaged(fmt.Errorf("row %s stands behind row %d", words.Show(s), w.row))
 		}
 		number = n
 	}
@@ -203,7 +204,7 @@ func (w *Rows) readCell(start xml.StartElement, row *Row, last int) (int, error)
 	if s := attribute(start, "r"); s != "" {
 		var n int
 		if column, n = cellPlace(s); n != row.Number || column <= last {
-			return 0, w.part.damaged(fmt.Errorf("cell %s stands in row %d, behind column %d", mapping.Show(s), row.Number, last+1))
+			return 0, w.part.damaged(fmt.Errorf("cell %s stands in row %d, behind column %d", words.Show(s), row.Number, last+1))
 		}
 	}
 	if column >= maxSheetColumns {
@@ -223,7 +224,7 @@ func (w *Rows) readCell(start xml.StartElement, row *Row, last int) (int, error)
 	}
 	switch {
 	case row.Bytes+len(text) > MaxRow:
-		row.refuse(column, &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
+		row.refuse(column, &contact.Flaw{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
 	case column < w.width && text != "", strings.TrimSpace(text) != "":
 		row.put(column, w.width, text, isNumber)
 	}

@@ -3,7 +3,7 @@
 //
 //	archive ──► parts ──► XML ──► rows ──► cells
 //
-// A cell whose value cannot be told has its fault in its row. Whatever is damaged or
+// A cell whose value cannot be told has its flaw in its row. Whatever is damaged or
 // inconsistent is an error, and no end of the sheet.
 package workbook
 
@@ -19,7 +19,7 @@ import (
 	"slices"
 	"strings"
 
-	"importer/source/mapping"
+	"importer/internal/words"
 )
 
 // What a workbook may hold.
@@ -38,7 +38,7 @@ func damagedPart(name string, err error) error {
 	if errors.Is(err, ErrDamaged) || errors.Is(err, errTexts) {
 		return err
 	}
-	return fmt.Errorf("%w: its part %s: %w", ErrDamaged, mapping.Show(name), err)
+	return fmt.Errorf("%w: its part %s: %w", ErrDamaged, words.Show(name), err)
 }
 
 // ErrDamaged says that a workbook is not what its writer left.
@@ -99,9 +99,9 @@ func (b *Book) index(files []*zip.File) error {
 		case strings.HasSuffix(f.Name, "/"):
 			continue // a folder
 		case f.Flags&1 != 0:
-			return fmt.Errorf("its part %s is encrypted: save it without a password", mapping.Show(f.Name))
+			return fmt.Errorf("its part %s is encrypted: save it without a password", words.Show(f.Name))
 		case b.parts[name] != nil:
-			return fmt.Errorf("%w: there are two parts named %s", ErrDamaged, mapping.Show(f.Name))
+			return fmt.Errorf("%w: there are two parts named %s", ErrDamaged, words.Show(f.Name))
 		case f.UncompressedSize64 > maxUnpacked-unpacked:
 			return fmt.Errorf("it is larger than %d GiB when unpacked: save the sheet as CSV", maxUnpacked>>30)
 		case f.CRC32 == 0 && f.UncompressedSize64 > 0:
@@ -280,7 +280,7 @@ func (b *Book) readWorkbook(name string) error {
 	for _, s := range w.Sheets {
 		r, ok := byID[s.ID]
 		if !ok {
-			return damagedPart(name, fmt.Errorf("the sheet %s is nowhere", mapping.Show(s.Name)))
+			return damagedPart(name, fmt.Errorf("the sheet %s is nowhere", words.Show(s.Name)))
 		}
 		if r.kind == "worksheet" { // not a chart, a dialog, or macros
 			b.sheets = append(b.sheets, Sheet{s.Name, r.part, s.State == "hidden" || s.State == "veryHidden"})
@@ -342,7 +342,7 @@ func (b *Book) Pick(name string) (Sheet, error) {
 	case name == "":
 		return Sheet{}, fmt.Errorf("all sheets of the workbook are hidden: say with --sheet which one to read; it has %s", others)
 	}
-	return Sheet{}, fmt.Errorf("the workbook has no sheet %s; it has %s", mapping.Show(name), others)
+	return Sheet{}, fmt.Errorf("the workbook has no sheet %s; it has %s", words.Show(name), others)
 }
 
 // Others names the sheets but for one, for a message; it is empty where there are none.
@@ -354,7 +354,7 @@ func (b *Book) Others(than Sheet) string {
 			shown = append(shown, fmt.Sprintf("and %d more", len(b.sheets)-i))
 			break
 		}
-		name := mapping.Show(s.Name)
+		name := words.Show(s.Name)
 		if s.hidden {
 			name += " (hidden)"
 		}

@@ -1,4 +1,8 @@
-package mapping
+// Package guess writes a configuration for a file that nobody has described: which
+// column is for what, by its name and by what stands in its first rows.
+//
+//	rows ──► Sample ──► Config
+package guess
 
 import (
 	"cmp"
@@ -7,8 +11,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"importer/source/mapping/dates"
-	"importer/source/mapping/region"
+	"importer/importer/contact"
+	"importer/source/guess/region"
+	"importer/source/mapping"
+	"importer/source/mapping/columns"
 )
 
 // guessed are the fields that a guess looks for columns for, in the order of its
@@ -65,7 +71,7 @@ const (
 func (s *Sample) Full() bool { return s.rows >= maxSampleRows || s.bytes >= maxSampleBytes }
 
 // Add adds a record. One that cannot be read is left out.
-func (s *Sample) Add(rec *Record) {
+func (s *Sample) Add(rec *mapping.Record) {
 	switch {
 	case rec.Fault != nil, s.JSON && (rec.JSON.Kind() != '{' || !rec.JSON.IsValid()):
 		return
@@ -82,24 +88,24 @@ func (s *Sample) addObject(prefix string, object jsontext.Value, line int) {
 	if s.index == nil {
 		s.index = make(map[string]int)
 	}
-	for m := range members(object) {
-		name := prefix + m.name
-		if m.kind == '{' && strings.Count(name, ".") < 10 {
-			s.addObject(name+".", m.json(), line)
-			continue
+	mapping.Members(object, func(name, text string, kind jsontext.Kind) {
+		name = prefix + name
+		if kind == '{' && strings.Count(name, ".") < 10 {
+			s.addObject(name+".", jsontext.Value(text), line)
+			return
 		}
 		i, ok := s.index[name]
 		if !ok {
-			if i = len(s.Columns); i >= MaxColumns {
-				continue
+			if i = len(s.Columns); i >= mapping.MaxColumns {
+				return
 			}
 			s.Columns = append(s.Columns, name)
 			s.index[name] = i
 		}
-		if m.kind != 'n' {
-			s.addValue(i, sampleValue{m.text, m.kind == '0', line, s.rows})
+		if kind != 'n' {
+			s.addValue(i, sampleValue{text, kind == '0', line, s.rows})
 		}
-	}
+	})
 }
 
 func (s *Sample) addValue(column int, v sampleValue) {
@@ -125,7 +131,7 @@ func (s *Sample) addValue(column int, v sampleValue) {
 // A guesser guesses what the columns of a sample are for.
 type guesser struct {
 	*Sample
-	goals     []goal // by column; those that go nowhere have the target -1
+	goals     []columns.Goal // by column; those that go nowhere have the target -1
 	plain     []string
 	used      map[int]bool
 	language  region.Language
@@ -145,16 +151,16 @@ func newGuesser(s *Sample) *guesser {
 	for _, column := range s.Columns {
 		parts = append(parts, lastPart(column))
 	}
-	has := namesIn(slices.Concat(s.Columns, parts))
+	has := columns.NamesIn(slices.Concat(s.Columns, parts))
 	for i, column := range s.Columns {
-		to, ok := goalOf(column, has)
+		to, ok := columns.GoalOf(column, has)
 		if !ok {
-			to, ok = goalOf(parts[i], has)
+			to, ok = columns.GoalOf(parts[i], has)
 		}
 		if !ok || strings.HasPrefix(column, "_") {
-			to.target = -1
+			to.Target = -1
 		}
-		g.goals, g.plain = append(g.goals, to), append(g.plain, plainName(parts[i]))
+		g.goals, g.plain = append(g.goals, to), append(g.plain, columns.Plain(parts[i]))
 	}
 	g.language = region.LanguageOf(g.plain)
 	g.guessRegion()
@@ -166,20 +172,20 @@ func newGuesser(s *Sample) *guesser {
 func (g *guesser) find(target int) []int {
 	var found []int
 	for i, to := range g.goals {
-		if to.target == target && !g.used[i] {
+		if to.Target == target && !g.used[i] {
 			found = append(found, i)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(g.goals[a].rank, g.goals[b].rank) })
+	slices.SortStableFunc(found, func(a, b int) int { return cmp.Compare(g.goals[a].Rank, g.goals[b].Rank) })
 	return found
 }
 
 // guessRegion lets the first numbers vote for their country.
 func (g *guesser) guessRegion() {
 	var numbers []string
-	for _, i := range slices.Concat(g.find(toMobile), g.find(toPhone)) {
+	for _, i := range slices.Concat(g.find(columns.Mobile), g.find(columns.Phone)) {
 		for _, v := range g.values[i] {
-			if len(numbers) < region.MaxNumbers && isNumber(v.text) {
+			if len(numbers) < region.MaxNumbers && asItStands(v.text) != "" {
 				numbers = append(numbers, v.text)
 			}
 		}
@@ -187,10 +193,23 @@ func (g *guesser) guessRegion() {
 	g.region, g.regionWhy = region.Vote(numbers, g.language.Regions)
 }
 
-// isNumber tells whether a text would do as a phone number, by name.
-func isNumber(s string) bool {
-	_, f := oneOf(s, plainPhone, &options{})
-	return f == nil
+// asItStands is the one phone number that a text holds, by name; empty where it holds
+// none, or several.
+func asItStands(s string) string {
+	if ids, flaw := contact.PlainPhone(s, contact.TextForm); flaw == nil && len(ids) == 1 {
+		return ids[0]
+	}
+	return ""
+}
+
+// complete is the one phone number that a text holds, in E.164; empty where it holds
+// none that is complete, or several.
+func (g *guesser) complete(s string) string {
+	numbers, flaw := contact.Phone(s, contact.TextForm, contact.PhoneOptions{Region: g.region})
+	if flaw == nil && len(numbers) == 1 {
+		return numbers[0].E164
+	}
+	return ""
 }
 
 // ownNumbers tells whether each number is that of one row, as far as it can be known:
@@ -199,8 +218,8 @@ func (g *guesser) ownNumbers(columns []int) bool {
 	owner := make(map[string]int)
 	for _, i := range columns {
 		for _, v := range g.values[i] {
-			number, f := oneOf(v.text, phone, &options{region: g.region, asIs: true})
-			if row, ok := owner[number]; f == nil && ok && row != v.row {
+			number := cmp.Or(g.complete(v.text), asItStands(v.text))
+			if row, ok := owner[number]; number != "" && ok && row != v.row {
 				return false
 			}
 			owner[number] = v.row
@@ -220,19 +239,17 @@ func (g *guesser) withoutAny(columns []int) int {
 	return g.rows - len(rows)
 }
 
-// misfits are the values of a column that are not of a kind.
-func (g *guesser) misfits(column int, k kind, o options) (bad []sampleValue) {
+// misfits are the values of a column that do not fit.
+func (g *guesser) misfits(column int, fits func(sampleValue) bool) (bad []sampleValue) {
 	for _, v := range g.values[column] {
-		c := cell{text: v.text}
-		if v.number {
-			c.kind = '0'
-		}
-		if k == birthday && dates.None(v.text) {
-			continue
-		}
-		if _, f := valueOf(c, k, &o, ""); f != nil {
+		if !fits(v) {
 			bad = append(bad, v)
 		}
 	}
 	return bad
+}
+
+// taken tells of values whether they fit what a name stands for.
+func taken(name string) func(sampleValue) bool {
+	return func(v sampleValue) bool { return mapping.Takes(name, v.text, v.number) }
 }

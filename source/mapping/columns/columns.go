@@ -1,4 +1,7 @@
-package mapping
+// Package columns knows where a column goes by its name alone, and what people call it.
+//
+//	"E-Mail-Adresse" ──► Plain ──► Goal: the Target email, by its fourth name
+package columns
 
 import (
 	"fmt"
@@ -11,57 +14,37 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A kind is what a value has to be.
-type kind uint8
-
-const (
-	text       kind = iota // any text
-	birthday               // a date that lies behind us, which becomes text; what is none is left out
-	email                  // one e-mail address
-	whole                  // a whole number
-	boolean                // yes or no
-	list                   // several texts
-	object                 // a JSON object
-	memories               // a JSON array of memories
-	plainPhone             // a phone number as it stands: contact ids only
-
-	// With a mapping only.
-	phone   // a phone number, which becomes E.164
-	number  // any number
-	date    // a date, which becomes text
-	anyJSON // any JSON
-	memory  // a text, which becomes a memory
-)
-
-// A target is where a column goes by its name.
-type target struct {
-	name  string // profile field, or one of the last four
-	kind  kind
-	names string // names of columns that go there, as plainName makes them, the best first; name is the best of all
+// A Target is where a column goes by its name.
+type Target struct {
+	Name  string // profile field, or one of the last four
+	names string // names of columns that go there, as Plain makes them, the best first; Name is the best of all
 }
 
 // Indexes of the targets that are not profile fields.
 const (
-	toContactIDs = iota + 13
-	toActive
-	toMobile
-	toPhone
+	ContactIDs = iota + 13
+	Active
+	Mobile
+	Phone
 )
 
-// targets are the default fields of a profile, sorted by name, and what else a
+// Email is the index of the field that gives contact ids by name.
+var Email, _ = Field("email")
+
+// Targets are the default fields of a profile, sorted by name, and what else a
 // create request takes. Their names are those in English, German, French, Spanish,
 // Italian, Dutch and Portuguese, and those in the exports of HubSpot, Salesforce,
 // Pipedrive, Zoho, Google, Outlook, Thunderbird, LinkedIn, Shopify, Mailchimp, Brevo,
 // ActiveCampaign, Klaviyo, Intercom, Constant Contact and Kit. Tags go to tasks: of
 // the default fields it is the only list of texts.
-var targets = []target{
-	{"accepted_gdpr", boolean, `gdpr gdpraccepted gdprconsent consent consentgiven dataprocessingconsent dsgvo einwilligung rgpd
+var Targets = []Target{
+	{"accepted_gdpr", `gdpr gdpraccepted gdprconsent consent consentgiven dataprocessingconsent dsgvo einwilligung rgpd
 		consentement consentimiento consenso toestemming consentimento optin`},
-	{"age", whole, "alter âge edad età leeftijd idade"},
-	{"birthday", birthday, `birthdate dateofbirth dob bday geburtsdatum geburtstag gebdatum datedenaissance datenaissance anniversaire
+	{"age", "alter âge edad età leeftijd idade"},
+	{"birthday", `birthdate dateofbirth dob bday geburtsdatum geburtstag gebdatum datedenaissance datenaissance anniversaire
 		fechadenacimiento fechanacimiento cumpleaños datadinascita compleanno geboortedatum verjaardag datadenascimento
 		datanascimento aniversário personbirthday contactbirthday`},
-	{"email", email, `emailaddress mail mailaddress primaryemail emailadresse mailadresse epost epostadresse adresseemail adressemail
+	{"email", `emailaddress mail mailaddress primaryemail emailadresse mailadresse epost epostadresse adresseemail adressemail
 		adressedemessagerie adressedemessagerieélectronique courriel adressecourriel adressedecourriel adresseélectronique correoelectrónico
 		direccióndecorreoelectrónico direccióndecorreo direccióndeemail correo indirizzoemail indirizzomail indirizzodiemail
 		indirizzodipostaelettronica postaelettronica emailadres mailadres emailadressen endereçodeemail endereçoemail correioeletrónico
@@ -69,30 +52,30 @@ var targets = []target{
 		emailwork personemailwork workemail businessemail emailbusiness emailgeschäftlich email1 email1value email1address
 		personemailhome homeemail emailhome privateemail emailprivat personalemail personemailother otheremail secondaryemail
 		additionalemail email2 email2value email2address email3 email3value email3address`},
-	{"firstname", text, `first givenname forename fname vorname prénom nombredepila primernombre nombres primeironome voornaam
+	{"firstname", `first givenname forename fname vorname prénom nombredepila primernombre nombres primeironome voornaam
 		personfirstname contactfirstname customerfirstname`},
-	{"gender", text, "sex geschlecht sexe sexo género genere sesso geslacht gênero"},
-	{"lastname", text, `last surname familyname lname nachname familienname zuname nomdefamille apellidos apellido primerapellido cognome
+	{"gender", "sex geschlecht sexe sexo género genere sesso geslacht gênero"},
+	{"lastname", `last surname familyname lname nachname familienname zuname nomdefamille apellidos apellido primerapellido cognome
 		sobrenome apelido apelidos últimonome achternaam familienaam personlastname contactlastname customerlastname`},
-	{"location", text, `city town ort stadt wohnort ville localité commune ciudad población localidad municipio città comune località plaats
+	{"location", `city town ort stadt wohnort ville localité commune ciudad población localidad municipio città comune località plaats
 		woonplaats stad gemeente cidade localidade município mailingcity homecity privatort address1city addresscity
 		contactcity defaultaddresscity cityhome businesscity workcity citywork ortgeschäftlich othercity cityother
 		personpostaladdresscity cityregion`},
-	{"memories", memories, "memory"},
-	{"prevent_data_collection", boolean, "nodatacollection donottrack"},
-	{"privacy_policy", object, ""},
-	{"profilepic", text, "profilepicture picture pictureurl photo photourl avatar avatarurl profilbild photodeprofil fotodeperfil fotoperfil"},
-	{"tasks", list, `goals tags tag labels label personlabels personlabel categories kategorien étiquettes etiquetas etichette
+	{"memories", "memory"},
+	{"prevent_data_collection", "nodatacollection donottrack"},
+	{"privacy_policy", ""},
+	{"profilepic", "profilepicture picture pictureurl photo photourl avatar avatarurl profilbild photodeprofil fotodeperfil fotoperfil"},
+	{"tasks", `goals tags tag labels label personlabels personlabel categories kategorien étiquettes etiquetas etichette
 		schlagwörter catégories categorías categorie categorieën categorias marcadores groupmembership`},
-	toContactIDs: {"contactIds", list, ""},
-	toActive:     {"active", boolean, "isactive aktiv"},
-	toMobile: {"mobile", plainPhone, `mobilephone mobilenumber mobilephonenumber cell cellphone cellphonenumber cellnumber mobil mobiltelefon
+	ContactIDs: {"contactIds", ""},
+	Active:     {"active", "isactive aktiv"},
+	Mobile: {"mobile", `mobilephone mobilenumber mobilephonenumber cell cellphone cellphonenumber cellnumber mobil mobiltelefon
 		mobilnummer mobiltelefonnummer mobilfunk mobilfunknummer handy handynummer telefonmobil portable téléphoneportable
 		téléphonemobile télmobile télportable numérodeportable numérodemobile móvil teléfonomóvil celular teléfonocelular númerodemóvil
 		númerodecelular cellulare telefonocellulare numerodicellulare telefonomobile mobiel mobielnummer mobielenummer
 		mobieletelefoon mobieltelefoonnummer gsm gsmnummer telemóvel telefonecelular númerodetelemóvel telefonemóvel
 		personphonemobile phonemobile phonenumbermobile phonecell whatsapp whatsappnumber whatsappphonenumber smsphonenumber sms`},
-	toPhone: {"phone", plainPhone, `phonenumber telephone telephonenumber tel primaryphone telefon telefonnummer telnr telefonnr rufnummer
+	Phone: {"phone", `phonenumber telephone telephonenumber tel primaryphone telefon telefonnummer telnr telefonnr rufnummer
 		festnetz festnetznummer téléphone tél numérodetéléphone téléphonefixe teléfono númerodeteléfono teléfonofijo telefono
 		numeroditelefono telefonofisso telefoon telefoonnummer telnummer vastetelefoon telefone númerodetelefone telefonefixo
 		phonenumbers phones contactphone customerphone defaultaddressphone personphonework workphone businessphone phonework
@@ -101,14 +84,14 @@ var targets = []target{
 		homephone2 secondaryphone`},
 }
 
-// A goal is a target, and how good a name is for it: 0 is the best.
-type goal struct{ target, rank int }
+// A Goal is the index of a target, and how good a name is for it: 0 is the best.
+type Goal struct{ Target, Rank int }
 
-var byName = func() map[string]goal {
-	m := make(map[string]goal)
-	for i, t := range targets {
-		for rank, name := range append([]string{plainName(t.name)}, strings.Fields(t.names)...) {
-			m[name] = goal{i, rank}
+var byName = func() map[string]Goal {
+	m := make(map[string]Goal)
+	for i, t := range Targets {
+		for rank, name := range append([]string{Plain(t.Name)}, strings.Fields(t.names)...) {
+			m[name] = Goal{i, rank}
 		}
 	}
 	for name, g := range maps.Clone(m) { // many write them without accents
@@ -143,41 +126,54 @@ var fullNames = strings.Fields(`name fullname personname contactname displayname
 var recordIDs = strings.Fields(`id recordid recordidcontact contactid contactid18 personid leadid accountid customerid subscriberid userid
 	memberid klaviyoid externalid uid uuid guid kundennummer kundennr idcontact idcontacto identifiant idcontatto`)
 
-// goalOf is where a column goes by its name; has tells whether there is a column of a
+// Field is the index of a profile field of that name; false where there is no default
+// one.
+func Field(name string) (target int, ok bool) {
+	target = slices.IndexFunc(Targets[:ContactIDs], func(t Target) bool { return t.Name == name })
+	return target, target >= 0
+}
+
+// GoalOf is where a column goes by its name; has tells whether there is a column of a
 // plain name beside it.
-func goalOf(name string, has func(plain string) bool) (goal, bool) {
-	plain := plainName(name)
+func GoalOf(name string, has func(plain string) bool) (Goal, bool) {
+	plain := Plain(name)
 	for _, b := range besides {
 		if b.name == plain && has(b.other) {
 			to, ok := byName[b.target]
-			return goal{to.target, lastRank}, ok
+			return Goal{to.Target, lastRank}, ok
 		}
 	}
 	g, ok := byName[plain]
 	return g, ok
 }
 
-// namesIn tells which plain names the columns of a header have.
-func namesIn(header []string) func(plain string) bool {
+// NamesIn tells which plain names the columns of a header have.
+func NamesIn(header []string) func(plain string) bool {
 	names := make(map[string]bool, len(header))
 	for _, name := range header {
-		names[plainName(name)] = true
+		names[Plain(name)] = true
 	}
 	return func(plain string) bool { return names[plain] }
 }
 
 // IsKnown tells whether a column goes somewhere by its name, alone or beside others.
 func IsKnown(column string) bool {
-	_, ok := byName[plainName(column)]
-	return ok || slices.Contains(fullNames, plainName(column))
+	_, ok := byName[Plain(column)]
+	return ok || IsFullName(column)
 }
+
+// IsFullName tells whether a column holds the whole name of a person.
+func IsFullName(column string) bool { return slices.Contains(fullNames, Plain(column)) }
+
+// IsRecordID tells whether a column identifies a record of the CRM.
+func IsRecordID(column string) bool { return slices.Contains(recordIDs, Plain(column)) }
 
 // foldLetters are letters that have more than one capital or small form.
 var foldLetters = strings.NewReplacer("İ", "i", "ı", "i", "ß", "ss", "ẞ", "ss")
 
-// plainName is the name of a column without regard to case, spaces, underscores,
+// Plain is the name of a column without regard to case, spaces, underscores,
 // hyphens and other punctuation, and to how its accents are encoded.
-func plainName(name string) string {
+func Plain(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		name = foldLetters.Replace(norm.NFKC.String(name))
 	}
@@ -198,60 +194,55 @@ func withoutAccents(name string) string {
 	}, norm.NFD.String(name))
 }
 
-// ColumnName is what people call a column.
-func ColumnName(header []string, i int) string {
+// Name is what people call a column.
+func Name(header []string, i int) string {
 	if i < len(header) && strings.TrimSpace(header[i]) != "" {
 		return header[i]
 	}
-	return fmt.Sprintf("column %d", i+1)
+	return place(i)
 }
 
-// ignoredNames are the columns that go nowhere, each once.
-type ignoredNames struct {
-	unknown []string
-	second  []string // "B (A comes first)"
-	further []string // of those that take several columns
-	seen    []string
+// Ref is what a mapping calls a column: its name, "Phone (2)" where it is the
+// second of that name, or "column 3" where it has none.
+func Ref(header []string, i int) string {
+	before := 0
+	for _, other := range header[:i] {
+		if other == header[i] {
+			before++
+		}
+	}
+	return ref(header[i], i, before)
 }
 
-// maxIgnored bounds what is remembered of names that each JSON line may choose.
-const maxIgnored = 200
-
-// add notes a column that is ignored, because of another one if first is set.
-func (n *ignoredNames) add(name, first string) {
-	if len(n.seen) >= maxIgnored || slices.Contains(n.seen, name) {
-		return
+func ref(name string, i, before int) string {
+	switch {
+	case Plain(name) == "":
+		return place(i)
+	case before > 0:
+		return fmt.Sprintf("%s (%d)", name, before+1)
 	}
-	n.seen = append(n.seen, name)
-	if first != "" {
-		n.second = append(n.second, fmt.Sprintf("%q (%q comes first)", name, first))
-	} else {
-		n.unknown = append(n.unknown, fmt.Sprintf("%q", name))
-	}
+	return name
 }
 
-func (n *ignoredNames) text() string {
-	var parts []string
-	if len(n.unknown) > 0 {
-		parts = append(parts, "not imported, because no profile field has that name: "+strings.Join(n.unknown, ", "))
-	}
-	if len(n.second) > 0 {
-		parts = append(parts, "not imported, because another column goes to the same field: "+strings.Join(n.second, ", "))
-	}
-	if len(n.further) > 0 {
-		parts = append(parts, "taken only where another column for the same is empty: "+strings.Join(n.further, ", "))
-	}
-	return strings.Join(parts, "; ")
-}
+func place(i int) string { return fmt.Sprintf("column %d", i+1) }
 
-// QuoteNames lists names for a message, n at most.
-func QuoteNames(names []string, n int) string {
-	var quoted []string
-	for _, name := range names[:min(n, len(names))] {
-		quoted = append(quoted, fmt.Sprintf("%q", name))
+// Find finds a column by its exact name, else by what Ref calls it or by
+// its place, else by its plain name where only one column has it.
+func Find(header []string, name string) (int, bool) {
+	if i := slices.Index(header, name); i >= 0 {
+		return i, true
 	}
-	if len(names) > n {
-		quoted = append(quoted, fmt.Sprintf("and %d more", len(names)-n))
+	before := make(map[string]int)
+	for i, column := range header {
+		if ref(column, i, before[column]) == name || place(i) == name {
+			return i, true
+		}
+		before[column]++
 	}
-	return strings.Join(quoted, ", ")
+	alike := func(column string) bool { return Plain(column) == Plain(name) }
+	i := slices.IndexFunc(header, alike)
+	if i < 0 || Plain(name) == "" || slices.ContainsFunc(header[i+1:], alike) {
+		return -1, false
+	}
+	return i, true
 }

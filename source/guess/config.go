@@ -1,4 +1,4 @@
-package mapping
+package guess
 
 import (
 	"cmp"
@@ -8,21 +8,21 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"time"
 	"unicode"
 
 	"importer/internal/words"
+	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 )
 
-//go:embed guess.yaml.tmpl
-var guessText string
+//go:embed config.yaml.tmpl
+var configText string
 
-var guessTemplate = template.Must(template.New("").Parse(guessText))
+var configTemplate = template.Must(template.New("").Parse(configText))
 
-// Guess writes the sections source and mapping of a configuration for a sample, in
+// Config writes the sections source and mapping of a configuration for the sample, in
 // YAML with comments. What it is not sure about is marked "unsure".
-func Guess(s *Sample) (string, error) {
+func (s *Sample) Config() (string, error) {
 	g := newGuesser(s)
 	found := ""
 	if s.Delimiter != 0 {
@@ -46,7 +46,7 @@ func Guess(s *Sample) (string, error) {
 	fields, memories := g.fields(), g.memories()
 	leftOut, empty := g.leftOut()
 	var b strings.Builder
-	err := guessTemplate.Execute(&b, map[string]any{
+	err := configTemplate.Execute(&b, map[string]any{
 		"Name": quoteYAML(s.Name), "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
 		"Sheet": sheet, "HeaderRow": s.HeaderRow, "Nulls": quoteYAML(nulls...), "FoundNulls": places(s.nulls),
 		"APIShape": s.JSON && slices.Contains(s.Columns, "contactIds") &&
@@ -86,7 +86,7 @@ func (g *guesser) name(column int) string {
 	if g.JSON {
 		return quoteYAML(g.Columns[column])
 	}
-	return quoteYAML(ColumnRef(g.Columns, column))
+	return quoteYAML(columns.Ref(g.Columns, column))
 }
 
 func (g *guesser) from(columns []int) string {
@@ -116,12 +116,12 @@ func (g *guesser) contactIDs() (lines, others []string) {
 			lines = append(lines, line)
 		}
 	}
-	own, emails, numbers := g.find(toContactIDs), g.find(byName["email"].target), slices.Concat(g.find(toMobile), g.find(toPhone))
+	own, emails, numbers := g.find(columns.ContactIDs), g.find(columns.Email), slices.Concat(g.find(columns.Mobile), g.find(columns.Phone))
 	for _, i := range own {
-		add(g.contactID(i, list, "list", len(lines) > 0, ""))
+		add(g.contactID(i, taken("contactIds"), "", "list", len(lines) > 0, ""))
 	}
 	for _, i := range emails {
-		add(g.contactID(i, email, "email", len(lines) > 0, ""))
+		add(g.contactID(i, taken("email"), "no address", "email", len(lines) > 0, ""))
 	}
 	// A number that is somebody's own is an identity beside the address, where it is one
 	// for others.
@@ -138,7 +138,7 @@ func (g *guesser) contactIDs() (lines, others []string) {
 	}
 	g.use(slices.Concat(own, numbers)...)
 	for i, plain := range g.plain {
-		if slices.Contains(recordIDs, plain) && g.goals[i].target < 0 {
+		if columns.IsRecordID(plain) && g.goals[i].Target < 0 {
 			others = append(others, fmt.Sprintf("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i)))
 			g.use(i)
 		}
@@ -147,16 +147,15 @@ func (g *guesser) contactIDs() (lines, others []string) {
 }
 
 // contactID is the entry of a column, unless all that it holds is something else.
-func (g *guesser) contactID(column int, k kind, typ string, standIn bool, comment string) (string, bool) {
-	bad, values := g.misfits(column, k, options{region: g.region}), len(g.values[column])
+func (g *guesser) contactID(column int, fits func(sampleValue) bool, misfit, typ string, standIn bool, comment string) (string, bool) {
+	bad, values := g.misfits(column, fits), len(g.values[column])
 	if values == 0 {
 		comment = "empty here"
 	}
 	if standIn {
 		typ += ", stand_in: true"
 	}
-	what := map[kind]string{email: "no address", phone: "not a complete number", plainPhone: "no number"}[k]
-	comment = join(comment, g.told(bad, values, what))
+	comment = join(comment, g.told(bad, values, misfit))
 	return fmt.Sprintf("- {column: %s, type: %s}", g.name(column), typ) + behind(comment), values == 0 || len(bad) < values
 }
 
@@ -164,10 +163,11 @@ func (g *guesser) contactID(column int, k kind, typ string, standIn bool, commen
 // completed.
 func (g *guesser) number(column int, standIn bool, comment string) (string, bool) {
 	const typ = "phone, keep_incomplete: true"
-	if line, ok := g.contactID(column, phone, typ, standIn, comment); ok {
+	complete := func(v sampleValue) bool { return g.complete(v.text) != "" }
+	if line, ok := g.contactID(column, complete, "not a complete number", typ, standIn, comment); ok {
 		return line, ok
 	}
-	return g.contactID(column, plainPhone, typ, standIn, join(comment, "unsure: no number has a country code"))
+	return g.contactID(column, taken("phone"), "no number", typ, standIn, join(comment, "unsure: no number has a country code"))
 }
 
 func join(a, b string) string {
@@ -201,7 +201,7 @@ func (g *guesser) told(bad []sampleValue, of int, what string) string {
 func places(values []sampleValue) string {
 	var all []string
 	for _, v := range values[:min(len(values), 5)] {
-		all = append(all, fmt.Sprintf("line %d %s", v.line, Show(v.text)))
+		all = append(all, fmt.Sprintf("line %d %s", v.line, words.Show(v.text)))
 	}
 	if len(values) > 5 {
 		all = append(all, "…")
@@ -220,39 +220,37 @@ func (g *guesser) fields() (lines []string) {
 
 // field is the entry of a field; empty where there is no column for it.
 func (g *guesser) field(field string) string {
-	t := defaultField(field)
-	columns := g.find(byName[plainName(field)].target)
-	if len(columns) == 0 {
+	target, _ := columns.Field(field)
+	found := g.find(target)
+	if len(found) == 0 {
 		return cmp.Or(g.partOfName(field), g.partsOfDate(field))
 	}
-	g.use(columns...)
-	best := columns[max(0, slices.IndexFunc(columns, func(i int) bool { return len(g.values[i]) > 0 }))]
-	name, bad, values := g.name(best), g.misfits(best, t.kind, options{}), len(g.values[best])
+	g.use(found...)
+	best := found[max(0, slices.IndexFunc(found, func(i int) bool { return len(g.values[i]) > 0 }))]
+	name, bad, values := g.name(best), g.misfits(best, taken(field)), len(g.values[best])
 	fits := values == 0 || dates.Mostly(values-len(bad), values)
 	switch {
-	case t.kind == birthday:
+	case field == "birthday":
 		return g.birthday(best)
 	case field == "tasks":
 		if g.plain[best] != "tasks" {
 			name += " # unsure: of the default fields, tasks is the only list of texts"
 		}
 		return "tasks: " + name
-	case t.kind == email:
-		return g.email(columns, best)
-	case t.kind == boolean && !fits:
-		return fmt.Sprintf("# unsure: which of %s is a yes?\n    # %s: {column: %s, true_values: [], false_values: []}", g.examples(best), field, name)
-	case !fits:
+	case field == "email":
+		return g.email(found, best)
+	case field == "age" && !fits:
 		return fmt.Sprintf("# %s: %s # unsure: not whole numbers: %s", field, name, g.examples(best))
-	case t.kind == boolean || t.kind == whole:
-		return field + ": " + name + behind(g.told(bad, values, "another value, which refuses its row,"))
+	case !fits:
+		return fmt.Sprintf("# unsure: which of %s is a yes?\n    # %s: {column: %s, true_values: [], false_values: []}", g.examples(best), field, name)
 	}
-	return field + ": " + name
+	return field + ": " + name + behind(g.told(bad, values, "another value, which refuses its row,"))
 }
 
 func (g *guesser) email(columns []int, best int) string {
 	var fit []int
 	for _, i := range columns {
-		if n := len(g.values[i]); n == 0 || len(g.misfits(i, email, options{})) < n {
+		if n := len(g.values[i]); n == 0 || len(g.misfits(i, taken("email"))) < n {
 			fit = append(fit, i)
 		}
 	}
@@ -269,7 +267,7 @@ func (g *guesser) partOfName(field string) string {
 	parts := map[string]string{"firstname": `split(trim(%s), " ")[0]`, "lastname": `trim(join(split(trim(%s), " ")[1:], " "))`}
 	behindComma := map[string]int{"firstname": 1, "lastname": 0}
 	for i := range g.Columns {
-		if parts[field] == "" || g.goals[i].target >= 0 || !slices.Contains(fullNames, g.plain[i]) || len(g.values[i]) == 0 {
+		if parts[field] == "" || g.goals[i].Target >= 0 || !columns.IsFullName(g.plain[i]) || len(g.values[i]) == 0 {
 			continue
 		}
 		g.use(i)
@@ -321,20 +319,20 @@ func (g *guesser) birthday(column int) string {
 	for _, v := range values {
 		d.Add(v.text)
 	}
-	o, why := options{layout: time.DateOnly, past: true, forms: d.Forms()}, ""
-	if o.forms.Order == dates.Unsettled && len(g.misfits(column, birthday, o)) > 0 {
-		o.forms.Order, why = g.usualOrder()
+	forms, why := d.Forms(), ""
+	if forms.Order == dates.Unsettled && len(g.misfits(column, isBirthday(nil, forms))) > 0 {
+		forms.Order, why = g.usualOrder()
 	}
-	layouts := g.layouts(column, o)
+	layouts := g.layouts(column, forms)
 	if !slices.ContainsFunc(layouts, func(l string) bool { return l[0] == 'D' || l[0] == 'M' }) {
 		why = "" // the order was not needed
 	}
-	o.layouts = nil
+	var compiled []string
 	for _, l := range layouts {
 		layout, _ := dates.Layout(l) // cannot fail: they are our own
-		o.layouts = append(o.layouts, layout)
+		compiled = append(compiled, layout)
 	}
-	bad := g.misfits(column, birthday, o)
+	bad := g.misfits(column, isBirthday(compiled, forms))
 	if len(bad)*2 >= len(values) {
 		return fmt.Sprintf("# birthday: %s # unsure: not dates that are known: %s", name, g.examples(column))
 	}
@@ -351,6 +349,14 @@ func (g *guesser) birthday(column int) string {
 	return fmt.Sprintf("birthday: {column: %s, layouts: [%s]}%s", name, quoteYAML(layouts...), comment)
 }
 
+// isBirthday tells of values whether they are birthdays, or stand for none.
+func isBirthday(layouts []string, forms dates.Forms) func(sampleValue) bool {
+	return func(v sampleValue) bool {
+		_, why := dates.Birthday(v.text, v.number, layouts, forms)
+		return why == "" || dates.None(v.text)
+	}
+}
+
 // usualOrder is the order of day and month where no value tells it.
 func (g *guesser) usualOrder() (dates.Order, string) {
 	switch {
@@ -365,20 +371,19 @@ func (g *guesser) usualOrder() (dates.Order, string) {
 }
 
 // layouts are those that a column needs beside what is read by itself.
-func (g *guesser) layouts(column int, o options) (needed []string) {
-	candidates := slashLayouts[o.forms.Order]
-	dotsToo := o.forms.Dots == dates.MonthFirst
+func (g *guesser) layouts(column int, forms dates.Forms) (needed []string) {
+	candidates := slashLayouts[forms.Order]
+	dotsToo := forms.Dots == dates.MonthFirst
 	if dotsToo {
 		candidates = append(slices.Clone(candidates), "M.D.YYYY", "M.D.YY")
 	}
-	if o.forms.Numbers != "" {
-		candidates = append(slices.Clone(candidates), o.forms.Numbers)
+	if forms.Numbers != "" {
+		candidates = append(slices.Clone(candidates), forms.Numbers)
 	}
-	bare := options{layout: time.DateOnly, past: true, forms: dates.Forms{YearFirst: o.forms.YearFirst}}
+	bare := isBirthday(nil, dates.Forms{YearFirst: forms.YearFirst})
 	for _, v := range g.values[column] {
-		_, f := birthdayOf(v.text, v.number, &bare)
 		_, _, _, ordered := dates.BothWays(v.text)
-		if ordered = ordered && (dotsToo || !dates.HasDots(v.text)); f == nil && !ordered || dates.None(v.text) {
+		if ordered = ordered && (dotsToo || !dates.HasDots(v.text)); bare(v) && !ordered || dates.None(v.text) {
 			continue
 		}
 		for _, l := range candidates {
@@ -417,7 +422,7 @@ func (g *guesser) leftOut() (rest, empty string) {
 	for i, column := range g.Columns {
 		isEmpty := len(g.values[i]) == 0
 		switch {
-		case g.used[i] || strings.HasPrefix(column, "_") || isEmpty && plainName(column) == "":
+		case g.used[i] || strings.HasPrefix(column, "_") || isEmpty && columns.Plain(column) == "":
 		case isEmpty:
 			emptyNames = append(emptyNames, g.name(i))
 		default:
@@ -451,7 +456,7 @@ func wrapped(start string, names []string) string {
 func (g *guesser) examples(column int) string {
 	var some []string
 	for _, v := range g.values[column] {
-		if s := Show(v.text); !slices.Contains(some, s) && len(some) < 4 {
+		if s := words.Show(v.text); !slices.Contains(some, s) && len(some) < 4 {
 			some = append(some, s)
 		}
 	}

@@ -1,4 +1,4 @@
-package mapping
+package guess
 
 import (
 	"fmt"
@@ -7,27 +7,29 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"importer/source/mapping"
 )
 
 // sampleOf makes a sample of a CSV file with these columns and rows.
 func sampleOf(columns []string, rows ...[]string) *Sample {
 	s := &Sample{Name: "x.csv", Paths: []string{"x.csv"}, Format: "csv", Columns: columns}
 	for i, cells := range rows {
-		s.Add(&Record{Line: i + 2, Cells: cells})
+		s.Add(&mapping.Record{Line: i + 2, Cells: cells})
 	}
 	s.Complete = true
 	return s
 }
 
 // guessOf is the configuration that is guessed, which has to fit its own columns.
-func guessOf(t *testing.T, s *Sample) (text string, m *Mapping) {
+func guessOf(t *testing.T, s *Sample) (text string, m *mapping.Mapping) {
 	t.Helper()
-	text, err := Guess(s)
+	text, err := s.Config()
 	if err == nil {
-		m, err = Decode([]byte(text))
+		m, err = mapping.Decode([]byte(text))
 	}
 	if err == nil && m != nil {
-		_, _, err = PlanColumns(s.Columns, m)
+		_, _, err = mapping.PlanColumns(s.Columns, m)
 	}
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, text)
@@ -157,8 +159,8 @@ func TestGuessQuotes(t *testing.T) {
 
 // A wide file of long cells is looked at in little time, and little of it is kept.
 func TestGuessIsBounded(t *testing.T) {
-	columns := make([]string, MaxColumns)
-	cells := make([]string, MaxColumns)
+	columns := make([]string, mapping.MaxColumns)
+	cells := make([]string, mapping.MaxColumns)
 	for i := range columns {
 		columns[i], cells[i] = "phone", strings.Repeat("+49 151 23456789 x", 500)
 	}
@@ -167,13 +169,13 @@ func TestGuessIsBounded(t *testing.T) {
 		if i > maxSampleRows {
 			t.Fatal("it is never full")
 		}
-		s.Add(&Record{Line: i, Cells: cells})
+		s.Add(&mapping.Record{Line: i, Cells: cells})
 	}
-	if s.bytes > maxSampleBytes+MaxColumns*2*maxSampleValue {
+	if s.bytes > maxSampleBytes+mapping.MaxColumns*2*maxSampleValue {
 		t.Errorf("%d bytes are kept", s.bytes)
 	}
 	start := time.Now()
-	if _, err := Guess(s); err != nil {
+	if _, err := s.Config(); err != nil {
 		t.Fatal(err)
 	}
 	if d := time.Since(start); d > time.Minute {
