@@ -54,7 +54,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range []string{"README.md", "docs/operations.md", "docs/sandbox.md", "docs/sync.md"} {
+	for _, document := range []string{"README.md", "docs/doctor.md", "docs/operations.md", "docs/sandbox.md", "docs/sync.md"} {
 		t.Run(document, func(t *testing.T) {
 			blocks := blocksOf(t, document)
 			if len(blocks) < 2 {
@@ -91,7 +91,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 				script = exits3.ReplaceAllString(script, "code=0; $1 || code=$$?; test $$code = 3")
 				cmd := exec.Command("bash", "-euo", "pipefail", "-c", script)
 				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), "PATH="+path+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false",
+				cmd.Env = append(os.Environ(), "PATH="+path+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "XDG_STATE_HOME="+t.TempDir(), "GOFLAGS=-buildvcs=false",
 					"COGNIGY_BASE_URL="+server.URL, "COGNIGY_API_KEY="+server.APIKey(), "COGNIGY_PROJECT_ID="+server.ProjectID())
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%s:%d: %v\n%s\n%s", document, b.line, err, script, out)

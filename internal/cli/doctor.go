@@ -346,8 +346,12 @@ func (x *examination) probe(ctx context.Context, probing bool) error {
 		Request: func(ctx context.Context, send func(context.Context) error) error {
 			return pace.Request(ctx, x.pacer, &x.progress, pace.Patience{Retries: 3, Throttled: x.c.GiveUpAfter}, send)
 		}}
-	if x.deleted, err = probe.CleanUp(ctx, o); x.deleted > 0 {
+	var open int
+	if x.deleted, open, err = probe.CleanUp(ctx, o); x.deleted > 0 {
 		x.log.Warn().Int("profiles", x.deleted).Msg("deleted what an earlier probe left that was killed")
+	}
+	if open > 0 {
+		x.log.Warn().Int("probes", open).Msg("an earlier probe was killed while it created a profile, which is not found: run importer doctor again in half a minute, which deletes it if it turns up")
 	}
 	if err != nil || !probing || x.failed() {
 		return err

@@ -11,6 +11,9 @@ import (
 	"importer/internal/cognigy"
 )
 
+// errOpen is that a profile may turn up yet.
+var errOpen = errors.New("it is not known whether a create whose answer was lost made a profile")
+
 // cleanUp deletes all profiles that the probe has made or may have made. It goes on
 // after ctx has ended, for so long as a person waits.
 func (p *prober) cleanUp(ctx context.Context) error {
@@ -25,7 +28,7 @@ func (p *prober) cleanUp(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("not all profiles of the probe are deleted, and the next importer doctor goes on with that; their contact ids begin with %s: %w", p.contactID(""), err)
 	case p.record.Open > 0:
-		return fmt.Errorf("it is not known whether a create whose answer was lost made a profile with contact ids that begin with %s: run importer doctor again after %v, which deletes it if it is there", p.contactID(""), settleTime)
+		return fmt.Errorf("%w: its contact ids would begin with %s; run importer doctor again after %v, which deletes it if it is there", errOpen, p.contactID(""), settleTime)
 	}
 	return nil
 }
@@ -58,12 +61,12 @@ func (p *prober) delete(ctx context.Context, id string) error {
 }
 
 // deleteFound looks for profiles of the probe that it does not know of: those whose
-// create was not answered, or that an answer did not show. Where such a create is
-// open, it looks several times, because reads may lag behind writes.
+// create was not answered, or that an answer did not show. Where such a create of its
+// own is open, it looks several times, because reads may lag behind writes.
 func (p *prober) deleteFound(ctx context.Context) error {
 	waits := []time.Duration{0}
-	if p.record.Open > 0 && time.Since(p.record.Sent) < settleTime {
-		waits = []time.Duration{0, max(p.listLag, time.Second), 2 * time.Second}
+	if p.record.Open > 0 && p.own { // else there is a next time
+		waits = []time.Duration{0, max(p.listLag, breath), 2 * breath}
 	}
 	for _, wait := range waits {
 		if err := pause(ctx, wait); err != nil {

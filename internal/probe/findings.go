@@ -72,10 +72,10 @@ var questions = []question{
 		"clears": "yes", "keeps": "no: the field keeps its value", "refused": "no: such an update is refused",
 	}},
 	{"type_number", "is a text refused where a number belongs?", map[string]string{
-		"checked": "yes, as it is refused here already", "not checked": "no: only the mapping sees to it",
+		"reject": "yes, as it is refused here already", "keep": "no, it is kept: only the mapping sees to it", "drop": "no, it is dropped without a word: only the mapping sees to it",
 	}},
 	{"type_boolean", "is a text refused where yes or no belongs?", map[string]string{
-		"checked": "yes, as it is refused here already", "not checked": "no: only the mapping sees to it",
+		"reject": "yes, as it is refused here already", "keep": "no, it is kept: only the mapping sees to it", "drop": "no, it is dropped without a word: only the mapping sees to it",
 	}},
 	{"missing_contact_ids", "is a profile without contact ids refused?", map[string]string{
 		"refused": "yes, as such a row is here already", "taken": "no: an import refuses such rows, because nobody would find them again",

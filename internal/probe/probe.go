@@ -37,6 +37,10 @@ const (
 	maxUnreached = 3
 )
 
+// breath is how long to wait before a read that did not show what it should is made
+// again, where nothing is known of a lag. Tests have less time.
+var breath = time.Second
+
 // Options say whom to ask, and how. All are needed.
 type Options struct {
 	// API makes one request. Implemented by cognigy.Client.
@@ -78,6 +82,7 @@ type prober struct {
 	record    *record
 	id        string // of the probe: a part of all contact ids
 	sent      int
+	own       bool // the record is this probe's own, and not one that was left
 	cleaning  bool
 	deleted   int // profiles
 	unreached int // requests without an answer, in a row
@@ -110,6 +115,7 @@ type profile struct {
 // or says why nothing could be asked.
 func Run(ctx context.Context, o Options) (r Result, err error) {
 	p := newProber(o, strings.ToLower(ulid.Make().String()))
+	p.own = true
 	if p.record, err = newRecord(o, p.id); err != nil {
 		return r, fmt.Errorf("the probe has to write down what it makes before it makes it: %w", err)
 	}
@@ -120,17 +126,21 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 }
 
 // CleanUp deletes what probes of this project left that were killed, and returns how
-// many profiles that were. A probe that is still at work is left alone.
-func CleanUp(ctx context.Context, o Options) (deleted int, err error) {
+// many profiles that were. open is of how many probes a profile may turn up yet: a
+// later call looks again. A probe that is still at work is left alone.
+func CleanUp(ctx context.Context, o Options) (deleted, open int, err error) {
 	records, err := recordsLeft(o)
 	for _, r := range records {
 		p := newProber(o, r.ID)
 		p.record = r
 		failed := p.cleanUp(ctx)
 		deleted += p.deleted
+		if errors.Is(failed, errOpen) {
+			open, failed = open+1, nil
+		}
 		err = errors.Join(err, failed, r.close())
 	}
-	return deleted, err
+	return deleted, open, err
 }
 
 func newProber(o Options, id string) *prober {

@@ -169,7 +169,7 @@ func (p *prober) change(ctx context.Context, fields, members map[string]any) (re
 		}
 		return false, raw.Status, err
 	}
-	for _, wait := range []time.Duration{p.getLag, time.Second, max(p.getLag, 2*time.Second)} {
+	for _, wait := range []time.Duration{p.getLag, breath, max(p.getLag, 2*breath)} {
 		if err := pause(ctx, wait); err != nil {
 			return false, 0, err
 		}
@@ -286,12 +286,11 @@ func (p *prober) askUnknownField(ctx context.Context) error {
 
 // typed sends a value of another type than that of a default field.
 func (p *prober) typed(ctx context.Context, name, field, value string) error {
-	body := encode(map[string]any{"profile": map[string]any{field: value, "lastname": p.contactID("")}})
-	_, err := p.ask(ctx, cognigy.Ask{Operation: "update", ID: p.a.ID, Body: body})
-	if err != nil && !isRefused(err) {
+	refused, _, err := p.change(ctx, map[string]any{field: value, "lastname": p.contactID("")}, nil)
+	if err != nil {
 		return err
 	}
-	p.answers[name] = either(err != nil, "checked", "not checked")
+	p.answers[name] = either(refused, "reject", either(p.a.Fields[field] == value, "keep", "drop"))
 	return nil
 }
 
@@ -372,13 +371,14 @@ func (p *prober) askFilter(ctx context.Context) (err error) {
 		}
 	}
 	p.answers["filter"] = "whole"
-	return nil
+	p.bShown, _, err = p.finds(ctx, p.b.ID, "filter", p.contactID("+b"))
+	return err
 }
 
 // both tells which of the two profiles a filter finds. Where it finds the first alone,
 // it looks again: the second was just made.
 func (p *prober) both(ctx context.Context, filter string) (a, b bool, err error) {
-	for _, wait := range []time.Duration{0, max(p.listLag, time.Second)} {
+	for _, wait := range []time.Duration{0, max(p.listLag, breath)} {
 		if err := pause(ctx, wait); err != nil {
 			return false, false, err
 		}
