@@ -350,6 +350,7 @@ var cells = []cell{
 	{"import", "doubts, and look-ups without items", doubtsAnd(on(looks, cut(0))), invariants},
 	{"import", "doubts, and look-ups without contact ids", doubtsAnd(on(looks, withoutContactIDs)), invariants},
 	{"import", "doubts, and look-ups of others", doubtsAnd(on(looks, mixedLookUp)), invariants},
+	{"import", "doubts, and look-ups of others, in a project that nobody asked", doubtsAnd(on(looks, mixedLookUp)), want{alone: true, flags: []string{"--existing", "ignore"}}},
 	{"import", "doubts, and look-ups: login page", doubtsAnd(on(looks, loginPage)), invariants},
 	{"import", "doubts, and look-ups: 404 in JSON", doubtsAnd(on(looks, gateway404JSON)), invariants},
 	{"import", "doubts, and look-ups: {}", doubtsAnd(on(looks, emptyObject)), invariants},

@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -215,6 +216,96 @@ func errorIf(err error, wrong bool) error {
 		return err
 	}
 	return nil
+}
+
+// A look-up that is answered with the profiles of another query tells nobody who is
+// there, and neither does the list of the project where a cache answers that one, too.
+// However little is known of the project, nobody is created twice by this run or the
+// next, and everybody is in when each query has its own answer again, or after the next
+// run where it is the API that ignores queries.
+func TestLookUpsAnsweredWithOthers(t *testing.T) {
+	const rows = 100
+	other := func(filter string) func(contact.ListQuery) contact.ListQuery {
+		return func(contact.ListQuery) contact.ListQuery { return contact.ListQuery{Filter: filter} }
+	}
+	for _, c := range []struct {
+		name    string
+		how     Discovery
+		there   int // profiles of others
+		mixed   func(contact.ListQuery) contact.ListQuery
+		ignored bool // the queries, and the list of the project is true
+	}{
+		{"one of others", DiscoverAuto, 12, other("c1001@"), false},
+		{"one of others, in a project of one", DiscoverAuto, 1, other("c1001@"), false},
+		{"one of others, and the project was not asked", DiscoverNobody, 12, other("c1001@"), false},
+		{"one of this run, in an empty project", DiscoverAuto, 0, other("c4@"), false},
+		{"queries are ignored", DiscoverAuto, 12, other(""), true},
+		{"queries are ignored, and the project was not asked", DiscoverNobody, 0, other(""), true},
+	} {
+		for _, processed := range []bool{true, false} {
+			name := fmt.Sprintf("%s, processed %t", c.name, processed)
+			synctest.Test(t, func(t *testing.T) {
+				r := discover(c.how, 0)
+				for i := range c.there {
+					r.api.add(testRow(1001+i).Profile, time.Now().Add(-time.Hour))
+				}
+				lost := 0
+				r.api.fault = func(id string, attempt int, process func() string) (contact.CreateResult, error, bool) {
+					if !strings.Contains(id, "3") || attempt > 1 {
+						time.Sleep(time.Second) // so that nobody is known to be in when the first is looked up
+						return contact.CreateResult{}, nil, false
+					}
+					if processed {
+						process()
+					}
+					r.api.mu.Lock()
+					defer r.api.mu.Unlock()
+					lost++
+					r.api.mixed = c.mixed
+					return contact.CreateResult{}, lostAnswer, true
+				}
+				for run := 1; run <= 3; run++ {
+					if run == 3 {
+						r.api.mixed = nil
+					}
+					r.o.Listing = &memoryListing{}
+					s := r.mustComplete(t, testRows(rows))
+					if want := run == 1 && !(c.ignored && processed) || run == 2 && !c.ignored; (s.Unknown > 0) != want || want && int(s.Unknown) != lost {
+						t.Errorf("%s, run %d: %+v, %d answers were lost", name, run, s, lost)
+					}
+					for i := 1; i <= rows; i++ {
+						if n := r.api.count(testRow(i).Profile.ContactIDs[0]); n > 1 {
+							t.Errorf("%s, run %d: contact %d is in the API %d times", name, run, i, n)
+						}
+					}
+				}
+				r.once(t, rows)
+			})
+		}
+	}
+}
+
+// A list of the project that shows fewer than it held is none: nobody is created
+// because of it who was not to be found before either.
+func TestNobodyIsCreatedByAListThatIsTooShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := discover(DiscoverByLookUp, 20)
+		asked := false
+		r.api.mixed = func(q contact.ListQuery) contact.ListQuery {
+			if !asked && q.Filter == "" { // how large the project is
+				asked = true
+				return q
+			}
+			return contact.ListQuery{Filter: "c20@"}
+		}
+		if s := r.mustComplete(t, testRows(30)); s.Failed != 29 || s.Existing != 1 || s.Created != 0 {
+			t.Errorf("%+v", s)
+		}
+		r.api.mixed = nil
+		if s := r.mustComplete(t, testRows(30)); s.Existing+s.DoneBefore != 20 || s.Created != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 func TestStampIsProof(t *testing.T) {

@@ -27,7 +27,7 @@ func (e *engine) look(t *task) answer {
 	if got := e.lookFailed(t, err); got != ok {
 		return got
 	}
-	if answer == nobody && !readsCaughtUp {
+	if answer&(nobody|unproven) != 0 && !readsCaughtUp {
 		t.looks++
 		return nobodyYet
 	}
@@ -52,10 +52,12 @@ func (e *engine) lookFailed(t *task, err error) answer {
 
 // lookUp tells whether somebody, and who, is the contact of a row in doubt. Where
 // the API said that it is there already, it is not ours, unless an earlier answer
-// was lost.
+// was lost. Where the queries were answered with profiles that nobody asked for, the
+// list of all may be such an answer as well: that it shows nobody proves nothing
+// before the next run sees the same.
 func (e *engine) lookUp(t *task) (answer, error) {
 	id := t.Row.KnownIDs()[0]
-	found, alike, err := e.findExactly(id)
+	found, alike, answered, err := e.findExactly(id)
 	if err != nil {
 		return nobody, err
 	}
@@ -64,6 +66,9 @@ func (e *engine) lookUp(t *task) (answer, error) {
 			if !e.clocks.IsOlder(f.LastChanged, t.announced) {
 				return resembling, nil
 			}
+		}
+		if !answered && t.doubt != earlierRun {
+			return unproven, nil
 		}
 		return nobody, nil
 	}
@@ -99,8 +104,9 @@ func (e *engine) lookUp(t *task) (answer, error) {
 // fail. So only an exact comparison on our side counts, and "nothing" is
 // believed for plain ids only: for others the member query is asked, then the
 // filter with the longest plain part of the id. Where the API refuses to filter
-// at all, the whole list is read.
-func (e *engine) findExactly(contactID string) (found, alike []contact.Found, err error) {
+// at all, the whole list is read. So it is where the queries were not answered,
+// because all that was listed are profiles that do not match: answered is false then.
+func (e *engine) findExactly(contactID string) (found, alike []contact.Found, answered bool, err error) {
 	plain := whose.LongestPlain(contactID)
 	queries := []contact.ListQuery{{Filter: contactID}}
 	if plain != contactID {
@@ -112,26 +118,24 @@ func (e *engine) findExactly(contactID string) (found, alike []contact.Found, er
 	if learned := e.spelling.As(contactID); learned != contactID {
 		queries = append(queries, contact.ListQuery{Filter: learned})
 	}
-	answered := false
+	ignored := false
 	for _, q := range queries {
 		found, more, matches, err := e.listAll(q, contactID)
-		if len(found) > 0 {
-			return found, nil, nil
+		switch {
+		case len(found) > 0:
+			return found, nil, true, nil
+		case err == nil:
+			answered, ignored = answered || matches, ignored || !matches
+		case !whose.RefusesQuery(err, plain == contactID):
+			return nil, nil, false, err
 		}
 		alike = append(alike, more...)
-		if err == nil {
-			answered = answered || matches
-			continue
-		}
-		if !whose.RefusesQuery(err, plain == contactID) {
-			return nil, nil, err
-		}
 	}
 	if answered && (plain == contactID || len(plain) >= whose.MinFilter) {
-		return nil, alike, nil
+		return nil, alike, true, nil
 	}
 	found, alike, _, err = e.listAll(contact.ListQuery{}, contactID)
-	return found, alike, err
+	return found, alike, answered || !ignored, err
 }
 
 // lookUpEach returns the profiles that hold any of these contact ids, each once.
@@ -142,7 +146,7 @@ func (e *engine) lookUpEach(contactIDs []string) (found []contact.Found, err err
 		}
 		var more []contact.Found
 		if err := e.ask(e.Retries, func() (err error) {
-			more, _, err = e.findExactly(id)
+			more, _, _, err = e.findExactly(id)
 			return err
 		}); err != nil {
 			return nil, err
@@ -161,14 +165,17 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 		return slices.ContainsFunc(all, func(o contact.Found) bool { return o.ID == f.ID })
 	}
 	matches = true
-	listed, total := 0, 0
+	listed, total, least := 0, 0, 0
+	if q == (contact.ListQuery{}) {
+		least = e.leastHeld()
+	}
 	for page, err := range change.Pages(e.list, q) {
 		if err != nil {
 			return found, alike, false, err
 		}
 		listed, total = listed+len(page.Profiles), page.Total
 		if len(page.Profiles) > 0 {
-			matches = slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return whose.IsMatch(f, q) })
+			matches = matches && slices.ContainsFunc(page.Profiles, func(f contact.Found) bool { return whose.IsMatch(f, q) })
 		}
 		for _, f := range page.Profiles {
 			f.ContactIDs = e.spelling.Respell(f.ContactIDs, []string{contactID})
@@ -182,13 +189,22 @@ func (e *engine) listAll(q contact.ListQuery, contactID string) (found, alike []
 			}
 		}
 	}
-	if whole := q == (contact.ListQuery{}); len(found) == 0 && (listed < total || whole && listed < e.made.Before(time.Now().Add(-e.Settle))) {
+	if total = max(total, least); len(found) == 0 && listed < total {
 		return nil, nil, false, &contact.APIError{Author: contact.Way, Class: contact.Transient, Failure: contact.Failure{
-			Detail: fmt.Sprintf("a list of %d profiles is not whole: it shows %d", total, listed),
+			Detail: fmt.Sprintf("a list of at least %d profiles is not whole: it shows %d", total, listed),
 			Hint:   "a cache on the way to the API may be behind; the next run looks again",
 		}}
 	}
 	return found, alike, matches, nil
+}
+
+// leastHeld is how many profiles a list of the whole project shows at least: nine
+// tenths of those that it held before, because some expire or are deleted meanwhile,
+// and all that this run made, as far as reads have caught up. With fewer it is no list
+// of the project, but perhaps the answer to another query.
+func (e *engine) leastHeld() int {
+	held := int(e.presence.held.Load())
+	return max(held-held/10, e.made.Before(time.Now().Add(-e.Settle)))
 }
 
 // isOurs tells whether a profile that holds the row's contact was made by a run of

@@ -68,6 +68,9 @@ type presence struct {
 	pages  int64        // what the list costs, in requests
 	spent  atomic.Int64 // requests that went into look-ups instead
 	listed atomic.Bool
+	// held is how many profiles the project held before the first create, as far as is
+	// known, less those that this run takes away.
+	held atomic.Int64
 	// partial: the list ended before its own total. Written before listed.
 	partial bool
 }
@@ -147,6 +150,7 @@ func (e *engine) learnPresence(waiting int) error {
 		total := max(page.Total, len(page.Profiles))
 		e.presence.asked = true
 		e.presence.empty = total == 0
+		e.presence.held.Store(int64(total))
 		e.presence.pages = int64((total + change.PageSize - 1) / change.PageSize)
 		if !e.presence.empty {
 			e.Log.Info().Int("profiles", total).Msg("the project is not empty: contacts that are there are found before they are created")

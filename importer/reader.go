@@ -52,7 +52,7 @@ func (r *Reader) Get(id string, contactIDs []string) (f contact.Found, there boo
 	for _, contactID := range contactIDs {
 		var found, alike []contact.Found
 		err = r.e.ask(r.e.Retries, func() (err error) {
-			found, alike, err = r.e.findExactly(contactID)
+			found, alike, _, err = r.e.findExactly(contactID)
 			return err
 		})
 		switch {

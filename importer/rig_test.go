@@ -33,6 +33,9 @@ type fakeAPI struct {
 	onGet  func(id string) // told of each get that is answered, under the lock
 	// listFault is asked about each list.
 	listFault func(q contact.ListQuery) error
+	// mixed is the query that is answered instead, as by a cache that mixes answers; nil:
+	// each its own.
+	mixed func(q contact.ListQuery) contact.ListQuery
 
 	// changeFault is asked about each update, delete and merge; it may process the
 	// request by calling process.
@@ -112,6 +115,9 @@ func (f *fakeAPI) List(_ context.Context, q contact.ListQuery) (contact.ListPage
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.mixed != nil {
+		q = f.mixed(q)
+	}
 	var page contact.ListPage
 	for _, p := range f.profiles {
 		if time.Since(p.created) < f.lag {

@@ -81,6 +81,7 @@ type Options struct {
 func Run(ctx context.Context, rows contact.Rows, o Options) (contact.Summary, error) {
 	e, cancel := newEngine(ctx, o)
 	defer cancel(nil)
+	e.presence.held.Store(int64(o.Keys.Count(contact.Created))) // until the project is asked
 	go e.readRows(rows)
 	var senders errgroup.Group
 	senders.Go(func() error { e.feed(); return nil })

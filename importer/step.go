@@ -47,6 +47,7 @@ const (
 	same                          // the profile is as it is wanted
 	differs                       // it is not
 	changed                       // somebody changed it since
+	unproven                      // nobody, of look-ups that were answered with other profiles
 	resembling                    // a profile holds them in another spelling: it may be the row's
 	strange                       // a success that something on the way made up: it may have been processed
 	barred                        // something on the way refused it, as a firewall does that dislikes its text
@@ -162,7 +163,7 @@ var creating = table{
 	{look, nobody, suspect, do(hold)},
 	{look, nobody, refusedOnTheWay, settleAs(contact.Failed)},
 	{look, nobody, undoubted, do(create)},
-	{look, resembling | failedLook, undoubted, settleAs(contact.Unknown)},
+	{look, unproven | resembling | failedLook, undoubted, settleAs(contact.Unknown)},
 	{hold, blamed, undoubted, settleAs(contact.Rejected)},
 	{hold, unblamed, undoubted, settleAs(contact.Failed)},
 }

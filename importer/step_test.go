@@ -20,7 +20,7 @@ var (
 		find:     nobody | somebody | several | exhausted | stopped,
 		create:   ok | somebody | conflict | strange | barred | turnedAway | refused | again | later | exhausted | lost | stopped,
 		park:     ok,
-		look:     nobody | nobodyYet | somebody | ours | resembling | exhausted | stopped,
+		look:     nobody | nobodyYet | somebody | ours | unproven | resembling | exhausted | stopped,
 		compare:  same | ours | differs,
 		announce: ok | stopped,
 		merge:    ok | gone | refused | barred | again | later | exhausted | stopped,

@@ -118,6 +118,7 @@ func (e *engine) compare(t *task) answer {
 func (e *engine) merge(t *task) answer {
 	for len(t.merging) > 0 {
 		contactID, survivor := t.merging[0], ""
+		e.presence.held.Add(-1)
 		got := e.change(t, func(ctx context.Context) (err error) {
 			survivor, err = e.API.Merge(ctx, t.ID, contactID)
 			return err

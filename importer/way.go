@@ -126,6 +126,7 @@ func (e *engine) take(t *task, s step) answer {
 	case write:
 		return e.write(t)
 	case remove:
+		e.presence.held.Add(-1)
 		return e.change(t, func(ctx context.Context) error { return e.API.Delete(ctx, t.ID) })
 	case confirm:
 		return e.confirm(t)
@@ -249,6 +250,8 @@ func (t *task) undecided() *contact.Failure {
 	}
 	f := contact.Failure{Detail: "the API refuses the contact as there already, and no look-up finds it"}
 	switch {
+	case t.got == unproven:
+		f.Detail = "look-ups are answered with profiles that were not asked for, as by a cache that mixes answers, and none of them is this row's"
 	case t.got == resembling:
 		f.Detail = "a profile holds the contact id in another spelling, and it is not known whether it is this row's"
 	case t.problem != nil && t.got == nobody && t.doubt == foreign:

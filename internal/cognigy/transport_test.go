@@ -255,11 +255,12 @@ func TestIdleConnectionIsLookedAt(t *testing.T) {
 // then no more. Where it hangs, it fails only when it is closed.
 type failingConn struct {
 	net.Conn
-	fail   *atomic.Bool
-	takes  int
-	broken atomic.Bool
-	hangs  chan struct{} // closed by Close; nil: it does not hang
-	close  sync.Once
+	fail    *atomic.Bool
+	takes   int
+	broken  atomic.Bool
+	hangs   chan struct{} // closed by Close; nil: it does not hang
+	hanging func()        // told when it has taken what it takes, and hangs
+	close   sync.Once
 }
 
 func (c *failingConn) Write(b []byte) (int, error) {
@@ -273,6 +274,7 @@ func (c *failingConn) Write(b []byte) (int, error) {
 	c.broken.Store(true)
 	n, err := c.Conn.Write(b[:c.takes])
 	if c.hangs != nil {
+		c.hanging()
 		<-c.hangs
 	}
 	return n, errors.Join(syscall.EPIPE, err)
@@ -288,7 +290,8 @@ func (c *failingConn) Close() error {
 // A request is unsent if and only if the network took no byte of it. An unsent
 // one goes over another connection where its own was used before. Over TLS, a
 // part of a record is a part of the request, though no byte of the request itself
-// counts as written.
+// counts as written. A request that hangs is given up while it does, and not before its
+// connection is there: then it is unsent, whatever the network takes.
 func TestWhatMayHaveLeft(t *testing.T) {
 	for _, scheme := range []string{"http", "https"} {
 		for _, used := range []bool{false, true} {
@@ -328,6 +331,8 @@ func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes in
 				c.transport.http.TLSClientConfig.RootCAs = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 			}
 			var fail atomic.Bool
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
 			first := true
 			below(c, func(conn net.Conn) net.Conn {
 				if !first {
@@ -336,7 +341,7 @@ func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes in
 				first = false
 				broken := &failingConn{Conn: conn, fail: &fail, takes: takes}
 				if hangs {
-					broken.hangs = make(chan struct{})
+					broken.hangs, broken.hanging = make(chan struct{}), cancel
 				}
 				return broken
 			})
@@ -347,11 +352,6 @@ func testWhatMayHaveLeft(t *testing.T, scheme string, used, hangs bool, takes in
 			}
 			requests.Store(0)
 			fail.Store(true)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			if hangs {
-				time.AfterFunc(20*time.Millisecond, cancel)
-			}
 			err := call(c, ctx)
 			switch {
 			case takes == 0 && used && !hangs:
