@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -330,7 +329,7 @@ func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault
 // Where the parser read past the end of the line before it found that a quote is not
 // closed, only that line is invalid: what follows is read again.
 func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
-	s := splitRecord(raw, fieldPattern(c.file.Delimiter), c.file.options.LazyQuotes)
+	s := splitRecord(raw, string(c.file.Delimiter), c.file.options.LazyQuotes)
 	rec.Cells = s.cells
 	line, at := position(raw, max(s.fault, 0), rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)
@@ -391,16 +390,42 @@ func (c *csvReader) rowsIn(text []byte) bool {
 	return rows*2 > all
 }
 
-// fieldPattern matches the first field of a text and what ends it: a field in quotes
-// that are closed where it ends, else one as it stands, up to the next delimiter or
-// the end of the line.
-func fieldPattern(delimiter rune) *regexp.Regexp {
-	d := regexp.QuoteMeta(string(delimiter))
-	return regexp.MustCompile(`^(?:"((?:[^"]|"")*)"|([^\n` + d + `]*?))(` + d + `|\r?\n|$)`)
+// quoteEnd is the offset of the quote that closes the one with which s begins: the first
+// that is not doubled, or the length of s.
+func quoteEnd(s []byte) int {
+	for at := 1; ; at += 2 {
+		i := bytes.IndexByte(s[at:], '"')
+		if i < 0 {
+			return len(s)
+		}
+		if at += i; at+1 == len(s) || s[at+1] != '"' {
+			return at
+		}
+	}
 }
 
-// openQuote matches a field in quotes up to the first one that is not doubled.
-var openQuote = regexp.MustCompile(`^"(?:[^"]|"")*`)
+// fieldEnd is the length of what ends a field at the beginning of s, and whether the
+// record ends there as well.
+func fieldEnd(s []byte, delimiter string) (n int, last, ok bool) {
+	for _, end := range []string{delimiter, "\n", "\r\n"} {
+		if bytes.HasPrefix(s, []byte(end)) {
+			return len(end), end != delimiter, true
+		}
+	}
+	return 0, true, len(s) == 0
+}
+
+// plainField is the length of a field as it stands.
+func plainField(s []byte, delimiter string) int {
+	line, _, ends := bytes.Cut(s, []byte("\n"))
+	if i := bytes.Index(line, []byte(delimiter)); i >= 0 {
+		return i
+	}
+	if ends {
+		line = bytes.TrimSuffix(line, []byte("\r"))
+	}
+	return len(line)
+}
 
 // A split is a record that the csv.Reader refused, taken apart as far as possible.
 type split struct {
@@ -411,31 +436,37 @@ type split struct {
 	end   int  // offset of the next record
 }
 
-// splitRecord takes the first record of raw apart. A field with misplaced quotes
-// is kept as it stands; if lazy, without the quotes around it.
-func splitRecord(raw []byte, field *regexp.Regexp, lazy bool) split {
+// splitRecord takes the first record of raw apart. A field in quotes that are not closed
+// where it ends is kept as it stands; if lazy, without the quotes around it.
+func splitRecord(raw []byte, delimiter string, lazy bool) split {
 	s := split{fault: -1}
-	for {
+	for last := false; !last; {
 		rest := raw[s.end:]
-		m := field.FindSubmatch(rest)
-		cell, quoted := string(m[2]), m[1] != nil
+		closing, n, ok := 0, 0, false
+		if bytes.HasPrefix(rest, []byte{'"'}) {
+			if closing = quoteEnd(rest); closing < len(rest) {
+				n, last, ok = fieldEnd(rest[closing+1:], delimiter)
+			}
+		}
+		if ok {
+			s.cells = append(s.cells, unquote(string(rest[1:closing])))
+			s.end += closing + 1 + n
+			continue
+		}
+		length := plainField(rest, delimiter)
+		cell := string(rest[:length])
 		i := strings.IndexByte(cell, '"')
-		switch {
-		case quoted:
-			cell = unquote(string(m[1]))
-		case i >= 0 && s.fault < 0:
-			s.fault, s.open = s.end+i, i == 0
-			s.next = s.end + len(openQuote.Find(rest))
+		if i >= 0 && s.fault < 0 {
+			s.fault, s.open, s.next = s.end+i, i == 0, s.end+closing
 		}
 		if lazy && len(cell) > 1 && i == 0 && strings.HasSuffix(cell, `"`) {
 			cell = unquote(cell[1 : len(cell)-1])
 		}
 		s.cells = append(s.cells, cell)
-		s.end += len(m[0])
-		if end := string(m[3]); end == "" || strings.HasSuffix(end, "\n") {
-			return s
-		}
+		n, last, _ = fieldEnd(rest[length:], delimiter)
+		s.end += length + n
 	}
+	return s
 }
 
 var unquote = strings.NewReplacer(`""`, `"`, "\r\n", "\n").Replace

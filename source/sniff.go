@@ -100,9 +100,8 @@ type table struct {
 }
 
 func takeApart(sample []byte, delimiter rune) (t table) {
-	field := fieldPattern(delimiter)
 	for at, line := 0, 1; at < len(sample) && len(t.rows) < headerLines+sampleRows; {
-		s := splitRecord(sample[at:], field, false)
+		s := splitRecord(sample[at:], string(delimiter), false)
 		if isBlank(s.cells) {
 			s.cells = nil
 		}
