@@ -132,9 +132,9 @@ func (f *file) finish(rec *mapping.Record) {
 		// added stands at its end.
 		added := len(rejectfile.Columns)
 		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
-			if rec.Fault == nil && stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]) {
+			if what := stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]); rec.Fault == nil && what != "" {
 				rec.Fault = &mapping.Fault{
-					Reason: "a quote inside a field is where it was when the row was refused",
+					Reason: what + " inside a field is where it was when the row was refused",
 					Hint:   "take it out, or clear the cell _error if it belongs to the text",
 				}
 			}
@@ -150,12 +150,22 @@ func (f *file) finish(rec *mapping.Record) {
 // rejectedFor is where _error stands among the columns of a reject file.
 const rejectedFor = 3
 
-// stillMisquoted tells whether a row of a reject file holds a quote and was
-// refused because of one. The reject file quotes correctly, so nothing else shows
-// that nobody has looked at the row.
-func stillMisquoted(cells []string, why string) bool {
-	return (strings.HasPrefix(why, "a quote inside a field") || strings.HasPrefix(why, "the quote that opens")) &&
-		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
+// stillMisquoted says what of a row of a reject file was refused, a quote or a line break
+// within quotes, if it is still there. The reject file quotes correctly, so nothing else
+// shows that nobody has looked at the row.
+func stillMisquoted(cells []string, why string) string {
+	holds := func(what string) bool {
+		return slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, what) })
+	}
+	switch {
+	case !strings.HasPrefix(why, "a quote inside a field") && !strings.HasPrefix(why, "the quote that opens") && !strings.HasPrefix(why, "a line break inside a field"):
+		return ""
+	case holds(`"`):
+		return "a quote"
+	case len(cells) == 1 && holds("\n"):
+		return "a line break"
+	}
+	return ""
 }
 
 func isLine(s string) bool {

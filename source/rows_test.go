@@ -98,6 +98,20 @@ func TestSwallowedRows(t *testing.T) {
 		{"a letter", "name,email,note\nAda,a@example.com,\"Dear Ada\nyours, sincerely, Bob\"\n", 0, 1},
 		{"a letter with an address", "email,note\na@example.com,\"Hello\nwrite to, bob@example.com\nBye\"\n", 0, 1},
 		{"an address before the e-mail", "contactid,address,email\n1,\"Main St 5\nUlm, BW\",a@example.com\n", 0, 1},
+		{"in an address", "email,firstname\n\"a@example.com\nb@example.com,Bob\nc@example.com\",Cat\nf@example.com,Fay\n", 2, 2},
+		{"from an address on", "email,firstname\n\"a@example.com,Ada\nb@example.com\",Bob\nf@example.com,Fay\n", 2, 1},
+		{"from an address on, with semicolons", "email;firstname\n\"a@example.com;Ada\nb@example.com\";Bob\nf@example.com;Fay\n", 2, 1},
+		{"from a number on", "phone,firstname\n\"+4915123456781,Ada\n+4915123456782\",Bob\n+4915123456783,Fay\n", 2, 1},
+		{"up to an address", "firstname,email\nAda,\"a@example.com\nBob,b@example.com\"\nFay,f@example.com\n", 2, 1},
+		{"in codes", "contactIds,firstname\n\"a-1\nb-2,Bob\nc-3\",Cat\nf-6,Fay\n", 2, 2},
+		{"from a code on", "contactIds,firstname\n\"a-1,Ada\nb-2\",Bob\nf-6,Fay\n", 2, 1},
+		{"rows with codes", "contactIds,firstname,city\na-1,\"Ada,Ulm\nb-2,Bob,Bonn\nc-3,Cyd\",Ulm\n", 2, 1},
+		{"in an address, of rows that are short", "email,firstname,city\n\"a@example.com\nb@example.com,Bob\nc@example.com\",Cat,Ulm\n", 2, 1},
+		{"two columns of addresses", "email,other\n\"a@example.com,a2@example.com\nb@example.com\",b2@example.com\n", 2, 0},
+		{"a list of addresses", "email,firstname\n\"a@example.com\nb@example.com\",Ada\n", 0, 1},
+		{"a list of addresses with commas", "email,firstname,city\n\"a@example.com, b@example.com\nc@example.com\",Ada,Ulm\n", 0, 1},
+		{"a list of codes", "city,contactIds\nUlm,\"a-1\nb-2\"\n", 0, 1},
+		{"a note that begins with a code", "contactIds,address,city\na-1,\"Main St\nb 2, c/o Bob, 3rd\n\",Ulm\n", 0, 1},
 		{"a list of addresses in one column", "email\n\"a@example.com\"\n", 0, 1},
 	}
 	for _, tt := range tests {
@@ -122,6 +136,31 @@ func TestSwallowedRows(t *testing.T) {
 	for _, header := range []string{"email,\"firstname\na@example.com,Ada\nb@example.com\",\"Bob\"\n", "\"email,firstname\na,b\nc,d\ne,f\n\",x\n"} {
 		if _, err := Open(Options{Paths: []string{writeFile(t, "x.csv", header)}}); err == nil || !strings.Contains(err.Error(), "quote") {
 			t.Errorf("a header with rows in it: %v", err)
+		}
+	}
+}
+
+// Lines within quotes in the only column of a file may be contacts, or ids of one: the row
+// is refused as a whole, and so it is in a reject file that nobody has looked at.
+func TestOnlyColumn(t *testing.T) {
+	const reason = "line 2 takes 2 lines into one field"
+	rejects := func(why string) string {
+		return "email,_line,_status,_field,_error,_hint\n\"a@example.com\nb@example.com\",2,invalid,," + why + ",\n"
+	}
+	for content, want := range map[string][]string{
+		"email\n\"a@example.com\nb@example.com\"\nc@example.com\n": {reason, `"c@example.com"`},
+		"phone\r\n\"+4915123456781\r\n\r\n+4915123456782\"\r\n":    {reason},
+		"contactIds\n\"a-1\nb-2\"\n":                               {reason},
+		"email\n\"a@example.com\n\"\n\"\nb@example.com\"\n":        {`["a@example.com"]`, `["b@example.com"]`},
+		rejects("\"the quote that opens line 2 takes 2 lines\""):   {"a line break inside a field is where it was"},
+		rejects("a line break inside a field is where it was"):     {"a line break inside a field is where it was"},
+		rejects(""): {`["a@example.com","b@example.com"]`},
+	} {
+		rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", content)}})
+		for i, row := range rows {
+			if len(rows) != len(want) || !strings.Contains(row, want[i]) {
+				t.Errorf("%q: %q, want %q", content, rows, want)
+			}
 		}
 	}
 }
