@@ -179,6 +179,7 @@ type csvReader struct {
 	file   *file
 	text   *lineReader
 	parsed *bufio.Reader // used again for each record
+	marked bool          // the record that was read last begins with a BOM
 	blank  bool          // a blank line stands before the record that was read last
 	held   []mapping.Record
 	ready  []mapping.Record // what was held, and comes next
@@ -221,6 +222,7 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 		}
 		body := bytes.TrimPrefix(raw, []byte(decode.BOM)) // of a file that was put behind another
 		c.parsed.Reset(bytes.NewReader(body))
+		c.marked = len(body) < len(raw) && !bytes.HasPrefix(body, []byte{'"'})
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
 		raw = raw[:len(raw)-len(body)+int(r.InputOffset())]
@@ -278,8 +280,16 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		raw, cells, err := c.read()
 		line := c.text.taken + 1
 		last := len(raw) > 0 && raw[len(raw)-1] != '\n'
-		if last && len(cells) > 0 {
-			cells[len(cells)-1] = strings.TrimRight(cells[len(cells)-1], "\x1a") // the end of a text of DOS
+		var before, after string
+		if c.marked {
+			before = decode.BOM
+		}
+		if n := len(cells); last && n > 0 {
+			text := strings.TrimRight(cells[n-1], "\x1a") // the end of a text of DOS
+			if n == len(c.file.header) && !c.file.rejects {
+				after = cells[n-1][len(text):]
+			}
+			cells[n-1] = text
 		}
 		switch {
 		case errors.Is(err, errTooLong):
@@ -294,7 +304,7 @@ func (c *csvReader) record(rec *mapping.Record) error {
 			c.text.take(len(raw))
 			continue
 		default:
-			*rec = mapping.Record{Line: line, Cells: cells, Fault: c.badText(raw, cells, line)}
+			*rec = mapping.Record{Line: line, Cells: cells, Before: before, After: after, Fault: c.badText(raw, cells, line)}
 			raw = c.swallowed(rec, raw)
 		}
 		c.text.take(len(raw))
