@@ -60,7 +60,7 @@ func (f *file) findTable(head []byte) []byte {
 	h := findHeader(t.rows, f.options.Mapping)
 	f.line += t.lines[h] - 1
 	if slices.ContainsFunc(t.rows[:h], func(row []string) bool { return len(row) > 0 }) {
-		f.note(fmt.Sprintf("the header is taken from line %d, the first with the name of a known column; --header-row says another one", f.line))
+		f.note(fmt.Sprintf("the header is taken from line %d, which has names of known columns; --header-row says another one", f.line))
 	}
 	return head[t.starts[h]:]
 }
