@@ -180,6 +180,7 @@ type csvReader struct {
 	text   *lineReader
 	parsed *bufio.Reader // used again for each record
 	marked bool          // the record that was read last begins with a BOM
+	tail   []byte        // Ctrl-Z and NUL behind it, at the end of the file
 	blank  bool          // a blank line stands before the record that was read last
 	held   []mapping.Record
 	ready  []mapping.Record // what was held, and comes next
@@ -221,11 +222,19 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 			return nil, nil, err
 		}
 		body := bytes.TrimPrefix(raw, []byte(decode.BOM)) // of a file that was put behind another
+		mark := len(raw) - len(body)
+		c.marked, c.tail = mark > 0 && !bytes.HasPrefix(body, []byte{'"'}), nil
+		if text := bytes.TrimRight(body, "\x00\x1a"); len(text) > 0 && text[len(text)-1] != '\n' {
+			body, c.tail = text, body[len(text):]
+		}
 		c.parsed.Reset(bytes.NewReader(body))
-		c.marked = len(body) < len(raw) && !bytes.HasPrefix(body, []byte{'"'})
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
-		raw = raw[:len(raw)-len(body)+int(r.InputOffset())]
+		end := int(r.InputOffset())
+		if end == len(body) {
+			end += len(c.tail)
+		}
+		raw = raw[:mark+end]
 		if err != io.EOF {
 			return raw, cells, err
 		}
@@ -280,16 +289,12 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		raw, cells, err := c.read()
 		line := c.text.taken + 1
 		last := len(raw) > 0 && raw[len(raw)-1] != '\n'
-		var before, after string
+		var before, after string // rule 1 of contact ids refused NUL
 		if c.marked {
 			before = decode.BOM
 		}
-		if n := len(cells); last && n > 0 {
-			text := strings.TrimRight(cells[n-1], "\x1a") // the end of a text of DOS
-			if n == len(c.file.header) && !c.file.rejects {
-				after = cells[n-1][len(text):]
-			}
-			cells[n-1] = text
+		if len(cells) == len(c.file.header) && !c.file.rejects && bytes.IndexByte(c.tail, 0) < 0 {
+			after = string(c.tail)
 		}
 		switch {
 		case errors.Is(err, errTooLong):
@@ -304,7 +309,7 @@ func (c *csvReader) record(rec *mapping.Record) error {
 			c.text.take(len(raw))
 			continue
 		default:
-			*rec = mapping.Record{Line: line, Cells: cells, Before: before, After: after, Fault: c.badText(raw, cells, line)}
+			*rec = mapping.Record{Line: line, Cells: cells, Before: before, After: after, Fault: c.badText(raw[:len(raw)-len(c.tail)], cells, line)}
 			raw = c.swallowed(rec, raw)
 		}
 		c.text.take(len(raw))

@@ -387,7 +387,7 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 		last := line[len(line)-1] != '\n'
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(decode.BOM)))
 		if last {
-			line = bytes.TrimRight(line, "\x1a") // the end of a text of DOS
+			line = bytes.TrimRight(line, "\x00\x1a") // the end of a text of DOS, or space that was never written
 		}
 		switch {
 		case len(line) == 0:

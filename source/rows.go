@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -271,28 +272,34 @@ func (c *csvReader) leavesOut(cells []string, line int) bool {
 // maxFooter is how many lines the footer of a report has at most.
 const maxFooter = 20
 
+// rowCount matches the last line of what a database writes.
+var rowCount = regexp.MustCompile(`^\(\d+ (?i:rows?|records?|zeilen?)(?: affected)?\)$`)
+
 // mayBeFooter tells whether a row stands behind a blank line and has text in its first
 // field only. Reports of Salesforce and others end with such rows: their name, totals, a
 // copyright.
 func (c *csvReader) mayBeFooter(rec *mapping.Record) bool {
-	return (c.blank || len(c.held) > 0) && len(c.held) < maxFooter && rec.Fault == nil &&
-		len(rec.Cells) > 1 && filled(rec.Cells) == 1 && !isBlank(rec.Cells[:1])
+	return len(rec.Cells) > 1 && (c.blank || len(c.held) > 0 || rowCount.MatchString(rec.Cells[0])) && len(c.held) < maxFooter && rec.Fault == nil &&
+		filled(rec.Cells) == 1 && !isBlank(rec.Cells[:1])
 }
 
 // likeFooter is the same of a last row that is not as wide as the header.
 func (c *csvReader) likeFooter(cells []string) bool {
-	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isSentence(rec.Cells[0]) })
-	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isSentence(cells[0])
+	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isFooter(rec.Cells[0]) })
+	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isFooter(cells[0]) || filled(cells) == 1 && rowCount.MatchString(cells[0])
 }
 
 // isSentence tells whether a text has more words than a name has, and no address.
 func isSentence(s string) bool { return len(strings.Fields(s)) > 3 && !strings.Contains(s, "@") }
 
+// isFooter tells whether a text makes the rows it stands among a footer.
+func isFooter(s string) bool { return isSentence(s) || rowCount.MatchString(s) }
+
 // withoutFooter are the rows that were held at the end of the file, without those of a
 // footer. One of them has to be a sentence, and none is left out that could be imported:
 // such a row is refused.
 func (c *csvReader) withoutFooter() (rows []mapping.Record) {
-	if !slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isSentence(rec.Cells[0]) }) {
+	if !slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isFooter(rec.Cells[0]) }) {
 		return c.held
 	}
 	m := mapping.NewMapper(c.file.Name, c.file.plan, c.file.options.NullValues)
@@ -302,7 +309,7 @@ func (c *csvReader) withoutFooter() (rows []mapping.Record) {
 		name := len(strings.Fields(text)) > 1 || !strings.ContainsAny(text, "0123456789")
 		switch {
 		case strings.Contains(text, "@"), row.LeftOut:
-		case err != nil:
+		case err != nil, rowCount.MatchString(text):
 			c.left.add(c.file, footerRow, rec.Line)
 			continue
 		case name:
