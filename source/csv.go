@@ -59,7 +59,7 @@ func (f *file) findTable(head []byte) []byte {
 	h := findHeader(t.rows, f.options.Mapping)
 	f.line += t.lines[h] - 1
 	if slices.ContainsFunc(t.rows[:h], func(row []string) bool { return len(row) > 0 }) {
-		f.note(fmt.Sprintf("the header is taken from line %d, the first with the name of a known column; --header-row says another one", f.line))
+		f.note(fmt.Sprintf("the header is taken from line %d, which has names of known columns; --header-row says another one", f.line))
 	}
 	return head[t.starts[h]:]
 }
@@ -131,9 +131,9 @@ func (f *file) finish(rec *mapping.Record) {
 		// added stands at its end.
 		added := len(rejectfile.Columns)
 		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
-			if rec.Fault == nil && stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]) {
+			if what := stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]); rec.Fault == nil && what != "" {
 				rec.Fault = &mapping.Fault{
-					Reason: "a quote inside a field is where it was when the row was refused",
+					Reason: what + " inside a field is where it was when the row was refused",
 					Hint:   "take it out, or clear the cell _error if it belongs to the text",
 				}
 			}
@@ -149,12 +149,22 @@ func (f *file) finish(rec *mapping.Record) {
 // rejectedFor is where _error stands among the columns of a reject file.
 const rejectedFor = 3
 
-// stillMisquoted tells whether a row of a reject file holds a quote and was
-// refused because of one. The reject file quotes correctly, so nothing else shows
-// that nobody has looked at the row.
-func stillMisquoted(cells []string, why string) bool {
-	return (strings.HasPrefix(why, "a quote inside a field") || strings.HasPrefix(why, "the quote that opens")) &&
-		slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, `"`) })
+// stillMisquoted says what of a row of a reject file was refused, a quote or a line break
+// within quotes, if it is still there. The reject file quotes correctly, so nothing else
+// shows that nobody has looked at the row.
+func stillMisquoted(cells []string, why string) string {
+	holds := func(what string) bool {
+		return slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, what) })
+	}
+	switch {
+	case !strings.HasPrefix(why, "a quote inside a field") && !strings.HasPrefix(why, "the quote that opens") && !strings.HasPrefix(why, "a line break inside a field"):
+		return ""
+	case holds(`"`):
+		return "a quote"
+	case len(cells) == 1 && holds("\n"):
+		return "a line break"
+	}
+	return ""
 }
 
 func isLine(s string) bool {
@@ -168,6 +178,8 @@ type csvReader struct {
 	file   *file
 	text   *lineReader
 	parsed *bufio.Reader // used again for each record
+	marked bool          // the record that was read last begins with a BOM
+	tail   []byte        // Ctrl-Z and NUL behind it, at the end of the file
 	blank  bool          // a blank line stands before the record that was read last
 	held   []mapping.Record
 	ready  []mapping.Record // what was held, and comes next
@@ -209,10 +221,19 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 			return nil, nil, err
 		}
 		body := bytes.TrimPrefix(raw, []byte(decode.BOM)) // of a file that was put behind another
+		mark := len(raw) - len(body)
+		c.marked, c.tail = mark > 0 && !bytes.HasPrefix(body, []byte{'"'}), nil
+		if text := bytes.TrimRight(body, "\x00\x1a"); len(text) > 0 && text[len(text)-1] != '\n' {
+			body, c.tail = text, body[len(text):]
+		}
 		c.parsed.Reset(bytes.NewReader(body))
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
-		raw = raw[:len(raw)-len(body)+int(r.InputOffset())]
+		end := int(r.InputOffset())
+		if end == len(body) {
+			end += len(c.tail)
+		}
+		raw = raw[:mark+end]
 		if err != io.EOF {
 			return raw, cells, err
 		}
@@ -267,8 +288,12 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		raw, cells, err := c.read()
 		line := c.text.taken + 1
 		last := len(raw) > 0 && raw[len(raw)-1] != '\n'
-		if last && len(cells) > 0 {
-			cells[len(cells)-1] = strings.TrimRight(cells[len(cells)-1], "\x1a") // the end of a text of DOS
+		var before, after string // rule 1 of contact ids refused NUL
+		if c.marked {
+			before = decode.BOM
+		}
+		if len(cells) == len(c.file.header) && !c.file.rejects && bytes.IndexByte(c.tail, 0) < 0 {
+			after = string(c.tail)
 		}
 		switch {
 		case errors.Is(err, errTooLong):
@@ -283,7 +308,7 @@ func (c *csvReader) record(rec *mapping.Record) error {
 			c.text.take(len(raw))
 			continue
 		default:
-			*rec = mapping.Record{Line: line, Cells: cells, Fault: c.badText(raw, cells, line)}
+			*rec = mapping.Record{Line: line, Cells: cells, Before: before, After: after, Fault: c.badText(raw[:len(raw)-len(c.tail)], cells, line)}
 			raw = c.swallowed(rec, raw)
 		}
 		c.text.take(len(raw))

@@ -43,6 +43,23 @@ func TestNotWestern(t *testing.T) {
 		{"shift_jis", japanese.ShiftJIS, "太郎 山田"},
 		{"euc-jp", japanese.EUCJP, "太郎 山田"},
 		{"euc-kr", korean.EUCKR, "민준 김서연"},
+
+		{"macintosh", charmap.Macintosh, "García León Muñoz Logroño Martínez Carrión"},
+		{"macintosh", charmap.Macintosh, "Groß Weiß"},
+		{"cp850", charmap.CodePage850, "Bárbara Málaga Álvarez Cádiz"},
+		{"cp850", charmap.CodePage850, "João Antônio Goiânia"},
+		{"cp850", charmap.CodePage850, "Groß Weiß"},
+		{"cp852", charmap.CodePage852, "Wójcik Poznań"},
+		{"cp852", charmap.CodePage852, "Dvořák Třebíč"},
+		{"cp1250", charmap.Windows1250, "Poznań Wójcik"},
+		{"cp1250", charmap.Windows1250, "Dąbrowska Świdnica Wiśniewski"},
+		{"cp1250", charmap.Windows1250, "Michał Łódź Żak"},
+		{"cp1254", charmap.Windows1254, "Yıldız Eskişehir Barış"},
+		{"cp866", charmap.CodePage866, "Привет Иван"},
+		{"iso-8859-5", charmap.ISO8859_5, "Привет Иван"},
+		{"cp1255", charmap.Windows1255, "שלום דויד"},
+		{"cp1256", charmap.Windows1256, "محمد أحمد"},
+		{"cp874", charmap.Windows874, "สมชาย"},
 	}
 	for _, tt := range tests {
 		words := strings.Fields(tt.words)
@@ -71,12 +88,32 @@ func TestWestern(t *testing.T) {
 	for _, e := range []encoding.Encoding{charmap.Windows1252, charmap.ISO8859_1} {
 		for _, words := range []string{
 			"Jürgen Öztürk Weiß", "René Hélène L'Haÿ", "Ñuñoa ¿Qué? ¡Sí!", "São João", "Åse Sørensen Ærø Höör", "Þór Ægir", "Höö Jürgen", "«Élan» René", "n°12 José", "O´Neill Zoë", "MÜLLER GRÖßE",
+			"Sebastià Núñez Peña Begoña Güell Adrià", "Conceição Simões Antônio Guimarães Magalhães", "Seán Dáithí Máire Ó'Briain", "Friðþjófur Sigurðardóttir Guðrún Alþýða", "Fañch Élodie Loïc",
+			"Tõnu Kõiv Pärnu", "Françoise Noël", "Strauß Spaß Füße", "Håkan Østergård Þórdís", "Nicolò Verità Forlì", "Vega·Ruiz Sant·Àngel Àlex",
 		} {
 			text := "email,firstname\na@example.com," + strings.Join(strings.Fields(words), "\nb@example.com,") + "\n"
 			rows, in := read(t, Options{Paths: []string{writeFile(t, "x.csv", encoded(t, e, text))}})
 			if got := strings.Join(rows, ""); !strings.Contains(got, strings.Fields(words)[0]) || len(in.Notices()) != 1 || !strings.Contains(in.Notices()[0].Text, `such as in "`) {
 				t.Errorf("%s: %q, %v", words, rows, in.Notices())
 			}
+		}
+	}
+	for _, text := range []string{"D’Angelo", "don’t call—she’s away", "dell’Arte", "Rhein–Main 10–12", "„Ada“", "„Müller“", "Herr\u00a0Müller", "il\u00a0y a 5\u00a0km", "5 µm, 3 m³, n° 5, §7", "£5 and ¥7, ¿Qué?", "Le—n O’Neill L’Oréal d’été", "Œuvre œdème Cœur"} {
+		rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", encoded(t, charmap.Windows1252, "email,firstname\na@example.com,\""+text+"\"\n"))}})
+		if !strings.Contains(strings.Join(rows, ""), text) {
+			t.Errorf("%s: %q", text, rows)
+		}
+	}
+	// Of several words the notice shows the one that is most in doubt.
+	_, odd := read(t, Options{Paths: []string{writeFile(t, "x.csv", encoded(t, charmap.Windows1252, "email,firstname\na@example.com,Jürgen René Zoë Poznañ\n"))}})
+	if got := odd.Notices()[0].Text; !strings.Contains(got, `"Poznañ"`) {
+		t.Error(got)
+	}
+	// Not every plus or escape makes another encoding.
+	for _, text := range []string{"a+APw-x@example.com", "+49-151-23456", "C+A-B", "x\x1b[0m", "1+APx-"} {
+		rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email,note\na@example.com,"+text+"\n")}, Mapping: mappingOf(t, "unnamed: custom")})
+		if len(rows) != 1 || !strings.Contains(rows[0], `"note":`) {
+			t.Errorf("%q: %q", text, rows)
 		}
 	}
 	path := writeFile(t, "x.csv", encoded(t, charmap.Windows1252, "email,firstname\na@example.com,“Jürgen” – 5 €\n"))
@@ -106,6 +143,10 @@ func TestEncodingDoesNotFit(t *testing.T) {
 		"a mark of UTF-8":      {"\ufeff" + head, "windows-1252", "mark of UTF-8"},
 		"half a unit":          {encoded(t, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), head) + "b", "", "middle of a character"},
 		"half a character":     {head + "b@example.com,\x91", "shift_jis", "middle of a character"},
+		"UTF-7":                {head + "b@example.com,M+APw-ller\n", "", `UTF-7, as "M+APw-ller"`},
+		"UTF-7 in a title":     {"Stra+AN8-e,email\nx,a@example.com\n", "", "UTF-7"},
+		"ISO-2022-JP":          {head + "b@example.com,\x1b$B;3ED\x1b(B\n", "", "iso-2022-jp"},
+		"ISO-2022-KR":          {"\x1b$)C" + head, "", "ISO-2022"},
 		"unassigned":           {head + "b@example.com,J\x81rgen\n", "", "0x81"},
 		"UTF-16 behind a lot":  {strings.Repeat("#\n", 4<<10) + encoded(t, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), "email\nJürgen\n"), "", "utf-16le"},
 		"unassigned and large": {head + "b@example.com,Ren\xe9\n" + strings.Repeat("c@example.com,Cyd\n", 30_000) + "d@example.com,\x8d\n" + strings.Repeat("c@example.com,Cyd\n", 60_000), "", decode.ErrEncoding.Error()},

@@ -22,6 +22,11 @@ func TestFormerIDs(t *testing.T) {
 		{"invisible", "", "x.csv", "email,mobile\na@example.com\u200b,\n,\u202a+49 1512 3456789\u202c\n\"'b@example.com'\",\n\u00a0c@example.com,\nd@exa\u00a0mple.com,\n", []string{
 			`[a@example.com] was ["a@example.com\u200b"]`, `[+49 1512 3456789] was ["\u202a+49 1512 3456789\u202c"]`,
 			`[b@example.com] was ["'b@example.com'"]`, `[c@example.com]`, `[] refused was ["d@exa\u00a0mple.com"]`}},
+		{"a mark within the file", "", "x.csv", "email,firstname\na@example.com,Ada\n\ufeffb@example.com,Bob\n\ufeff\"c@example.com\",Cyd\n", []string{
+			`[a@example.com]`, `[b@example.com] was ["\ufeffb@example.com"]`, `[c@example.com]`}},
+		{"a mark before another column", "", "x.csv", "firstname,email\n\ufeffAda,a@example.com\n", []string{`[a@example.com]`}},
+		{"a mark in a column of the mapping", "contact_ids: [K]", "x.csv", "K,firstname\n\ufeffk-1,Ada\n", []string{`[k-1] was ["\ufeffk-1"]`}},
+		{"the end of a text of DOS", "", "x.csv", "firstname,email\nAda,a@example.com\x1a", []string{`[a@example.com] was ["a@example.com\x1a"]`}},
 		{"NFD", "", "x.csv", "email\nmu\u0308ller@example.com\n", []string{`[müller@example.com] was ["mu\u0308ller@example.com"]`}},
 		{"exponent", "", "x.csv", "mobile\n4.91512E+11\n491512345678.0\n123\n123 x12\n", []string{
 			`[] refused was ["4.91512E+11"]`, `[] refused was ["491512345678.0"]`, `[] refused was ["123"]`, `[] refused was ["123 x12"]`}},

@@ -35,19 +35,68 @@ const headerLines = 20
 //
 // It is the first row that is not blank, unless that holds no known name and a later one
 // does. That one has to be as wide as what follows, and what stands before it narrower,
-// or a comment: else it could be a row that holds such a word. A name is known to the
-// program or to the mapping.
+// or a comment: else it could be a row that holds such a word. Where it has several known
+// names with an address or a number below one of them, it is the header whatever stands
+// before it, also groups of columns with fewer known names. A name is known to the program
+// or to the mapping.
 func findHeader(rows [][]string, m *mapping.Mapping) int {
 	first := max(0, slices.IndexFunc(rows, func(row []string) bool { return len(row) > 0 }))
-	if len(rows) == 0 || isKnown(rows[first], m) && (filled(rows[first]) > 1 || isWide(rows, first)) {
+	if len(rows) == 0 {
+		return first
+	}
+	names := known(rows[first])
+	if hasData(rows[first]) {
+		names = 0 // properties
+	}
+	isHeader := isKnown(rows[first], m) && (filled(rows[first]) > 1 || isWide(rows, first))
+	if m.Fits(rows[first]) {
 		return first
 	}
 	for i := first + 1; i < min(len(rows), headerLines); i++ {
-		if isKnown(rows[i], m) && !hasData(rows[i]) && isWide(rows, i) && isBelowText(rows, i) {
+		if isHeader && names > 0 && hasData(rows[i]) {
+			return first // rows of contacts begin
+		}
+		if !isKnown(rows[i], m) || hasData(rows[i]) || !isWide(rows, i) {
+			continue
+		}
+		better := known(rows[i]) >= names+2 && known(rows[i]) >= 2*names && hasDataBelow(rows, i)
+		if better && (!isHeader || names == 0 || hasGaps(rows[first])) || !isHeader && isBelowText(rows, i) {
 			return i
 		}
 	}
 	return first
+}
+
+// known is how many cells of a row are known names.
+func known(row []string) (n int) {
+	for _, cell := range row {
+		if columns.IsKnown(cell) {
+			n++
+		}
+	}
+	return n
+}
+
+// hasGaps tells whether a row has blank cells, or twice the same, as the names of groups
+// of columns have.
+func hasGaps(row []string) bool {
+	return len(slices.Compact(slices.Clone(row))) < len(row) || filled(row) < len(row)
+}
+
+// hasDataBelow tells whether the next row has an address or a number below a known name.
+func hasDataBelow(rows [][]string, header int) bool {
+	for _, row := range rows[header+1:] {
+		if len(row) == 0 {
+			continue
+		}
+		for i, cell := range row[:min(len(row), len(rows[header]))] {
+			if kindOf(cell) != 0 && columns.IsKnown(rows[header][i]) {
+				return true
+			}
+		}
+		return false
+	}
+	return false
 }
 
 // isKnown tells whether a row holds a name of a column that goes somewhere.

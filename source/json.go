@@ -113,6 +113,8 @@ func (f *file) findWrapped(text []byte) error {
 	dec := newDecoder(bytes.NewReader(text))
 	dec.ReadToken() // the brace
 	var arrays, others []string
+	var path string // of a list deeper down
+	empty, objects := false, false
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -122,12 +124,18 @@ func (f *file) findWrapped(text []byte) error {
 		if columns.IsKnown(member) || member == "profile" || f.plan.NamesMember(member) {
 			return nil // it is a contact
 		}
-		if listOfObjects.Match(text[dec.InputOffset():]) {
+		value := bytes.TrimLeft(text[dec.InputOffset():], ": \t\r\n")
+		if listOfObjects.Match(value) {
 			arrays = append(arrays, member)
 		} else {
 			others = append(others, member)
+			if within := listWithin(value, 0); within != "" {
+				path = cmp.Or(path, member+"."+within)
+			}
+			empty, objects = empty || noElements.Match(value), objects || bytes.HasPrefix(value, []byte("{"))
 		}
 		if dec.SkipValue() != nil {
+			empty = false
 			break // the sample ends in it
 		}
 	}
@@ -141,9 +149,49 @@ func (f *file) findWrapped(text []byte) error {
 			note += "; left out beside it: " + words.QuoteNames(others, 12)
 		}
 		f.note(note)
+	case path != "":
+		return fmt.Errorf("%w: it is one JSON object, and the list %s in it may hold the contacts: save that as an array of its own", ErrWrongKind, words.Show(path))
+	case empty:
+		return fmt.Errorf("%w: it is one JSON object with an empty list in it (%s), and there is nothing to import", ErrEmpty, words.QuoteNames(others, 12))
+	case objects:
+		return fmt.Errorf("%w: it is one JSON object, and none of its members (%s) is a field of a contact: if each is a contact, write them as an array, and what they are named by as a field, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind, words.QuoteNames(others, 12))
 	}
 	return nil
 }
+
+// maxWithin is how many objects a list of contacts may stand within to be found.
+const maxWithin = 5
+
+// listWithin is the way to the first list of objects within an object: names with dots
+// between them.
+func listWithin(object []byte, depth int) string {
+	if depth == maxWithin || !bytes.HasPrefix(object, []byte("{")) {
+		return ""
+	}
+	dec := newDecoder(bytes.NewReader(object))
+	dec.ReadToken() // the brace
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return ""
+		}
+		member := name.String()
+		value := bytes.TrimLeft(object[dec.InputOffset():], ": \t\r\n")
+		if listOfObjects.Match(value) {
+			return member
+		}
+		if path := listWithin(value, depth+1); path != "" {
+			return member + "." + path
+		}
+		if dec.SkipValue() != nil {
+			return ""
+		}
+	}
+	return ""
+}
+
+// noElements matches an array without any.
+var noElements = regexp.MustCompile(`^\[\s*\]`)
 
 // beginsJSON matches the beginning of an object, or of an array of them.
 var beginsJSON = regexp.MustCompile(`^\s*(?:\[\s*)?\{\s*"[^"]*"\s*:`)
@@ -339,7 +387,7 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 		last := line[len(line)-1] != '\n'
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte(decode.BOM)))
 		if last {
-			line = bytes.TrimRight(line, "\x1a") // the end of a text of DOS
+			line = bytes.TrimRight(line, "\x00\x1a") // the end of a text of DOS, or space that was never written
 		}
 		switch {
 		case len(line) == 0:

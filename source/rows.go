@@ -2,10 +2,13 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"importer/internal/words"
 	"importer/source/mapping"
@@ -57,7 +60,11 @@ func (c *csvReader) swallowed(rec *mapping.Record, raw []byte) []byte {
 	if i := bytes.IndexByte(raw, '\n'); i < 0 || i == len(raw)-1 {
 		return raw
 	}
-	field, row := rowWithin(rec.Cells, len(c.file.header), string(c.file.Delimiter))
+	if len(c.file.header) == 1 {
+		rec.Fault = cmp.Or(rec.Fault, onlyColumn(rec))
+		return raw
+	}
+	field, row := c.rowWithin(rec.Cells)
 	if field < 0 {
 		return raw
 	}
@@ -78,53 +85,128 @@ func (c *csvReader) swallowed(rec *mapping.Record, raw []byte) []byte {
 	return raw[:end]
 }
 
+// onlyColumn refuses a field of several lines in a file of one column: they may be one
+// contact or as many as lines, and nothing beside them tells.
+func onlyColumn(rec *mapping.Record) *mapping.Fault {
+	lines := 0
+	for line := range strings.SplitSeq(rec.Cells[0], "\n") {
+		if !isBlank([]string{line}) {
+			lines++
+		}
+	}
+	if lines < 2 {
+		return nil
+	}
+	return &mapping.Fault{
+		Reason: fmt.Sprintf("the quote that opens line %d takes %d lines into one field, and each may be a row of its own", rec.Line, lines),
+		Hint:   "take the quotes away if they are several contacts; if it is one, separate its ids with ;",
+	}
+}
+
 // manyColumns is from how many columns on a line of text with as many delimiters as a row
 // has is a row, whatever it says. An address or a sentence has fewer.
 const manyColumns = 8
 
 // rowWithin finds the first field of a record that holds a row, and in which of its lines,
-// from 0. The field is -1 where none does. Such a line has as many fields as the header,
-// and one of them is of the same kind as that of the record: an address where it has an
-// address, or a number. The first line of the field goes on from the fields before it, and
-// the fields behind it go on from its last line.
-func rowWithin(cells []string, columns int, delimiter string) (field, line int) {
+// from 0. The field is -1 where none does.
+func (c *csvReader) rowWithin(cells []string) (field, line int) {
 	for field, cell := range cells {
-		last := strings.Count(cell, "\n")
-		if last == 0 || columns < 2 {
+		if !strings.Contains(cell, "\n") {
 			continue
 		}
-		i := -1
-		for text := range strings.SplitSeq(cell, "\n") {
-			i++
-			n := strings.Count(text, delimiter) + 1
-			from := 0 // where its fields stand in a row
-			if i == 0 {
-				from = field
-			}
-			inner := i > 0 && i < last
-			switch {
-			case i == 0 && field+n != columns, inner && n != columns, i == last && n+len(cells)-field-1 != columns:
-				continue
-			case inner && (columns >= manyColumns || len(cells) != columns):
-				return field, i
-			}
-			for k, part := range strings.Split(text, delimiter) {
-				at := from + k
-				if at == field || i == last && at > field || at >= len(cells) {
-					continue
-				}
-				if kind := kindOf(part); kind != 0 && kind == kindOf(cells[at]) {
-					return field, i
-				}
-			}
+		if line := c.rowInField(cells, field); line >= 0 {
+			return field, max(line, 1)
 		}
 	}
 	return -1, 0
 }
 
+// rowInField is the line of a field in which there is a row, or -1. Such a line has as many
+// fields as the header, and one of them is of the same kind as that of the record: an
+// address where it has an address, or a number. The first line of the field goes on from
+// the fields before it, and the fields behind it go on from its last line. In a column of
+// contact ids a line that holds anything but a list of them is a row, however wide it is.
+func (c *csvReader) rowInField(cells []string, field int) int {
+	columns, delimiter, cell := len(c.file.header), string(c.file.Delimiter), cells[field]
+	last := strings.Count(cell, "\n")
+	first, _, _ := strings.Cut(cell, "\n")
+	own, _, _ := strings.Cut(first, delimiter)
+	beginsRow := strings.Contains(first, delimiter) && field+1+strings.Count(first, delimiter) == columns
+	i := -1
+	for text := range strings.SplitSeq(cell, "\n") {
+		i++
+		parts := strings.Split(text, delimiter)
+		n, from := len(parts), 0 // from is where they stand in a row
+		if i == 0 {
+			from = field
+		}
+		inner := i > 0 && i < last
+		switch {
+		case n > 1 && c.file.plan.GivesIDs(field) && slices.ContainsFunc(parts, func(s string) bool { return kindOf(s) == 0 && !isBlank([]string{s}) }):
+			return i
+		case i == 0 && field+n != columns, inner && n != columns, i == last && n+len(cells)-field-1 != columns:
+			continue
+		case inner && (columns >= manyColumns || len(cells) != columns):
+			return i
+		}
+		for k, part := range parts {
+			at, as := from+k, own
+			switch {
+			case at >= len(cells), i == last && at > field, at == field && (i == 0 || n == 1 && !beginsRow): // a list of ids over lines
+				continue
+			case at != field:
+				as = cells[at]
+			}
+			if c.alike(at, part, as) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// alike tells whether two cells of a column are of one kind. Contact ids are if they have
+// letters, digits and signs in the same places.
+func (c *csvReader) alike(column int, a, b string) bool {
+	if kind := kindOf(a); kind != 0 {
+		return kind == kindOf(b)
+	}
+	shape := shapeOf(a)
+	return shape != "" && c.file.plan.GivesIDs(column) && shape == shapeOf(b)
+}
+
+// shapeOf is a code with A in place of its letters and 0 in place of its digits. It is
+// empty for what is none: all of one of them, or a text with spaces.
+func shapeOf(cell string) string {
+	cell = strings.Trim(cell, "\" \r")
+	if len(cell) > maxKind {
+		return ""
+	}
+	shape := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsLetter(r):
+			return 'A'
+		case unicode.IsDigit(r):
+			return '0'
+		}
+		return r
+	}, cell)
+	if !strings.Contains(shape, "A") || !strings.Contains(shape, "0") || strings.Contains(shape, " ") {
+		return ""
+	}
+	return shape
+}
+
+// maxKind is the length of the longest cell in bytes that has a kind: an address of an
+// e-mail is no longer.
+const maxKind = 320
+
 // kindOf is what a cell holds as a whole: an address, @, a number of some length, 0, or
 // neither.
 func kindOf(cell string) byte {
+	if len(cell) > maxKind {
+		return 0
+	}
 	cell = strings.Trim(cell, "\" \r")
 	if name, host, ok := strings.Cut(cell, "@"); ok && name != "" && strings.Contains(host, ".") && !strings.ContainsAny(cell, " ,;") {
 		return '@'
@@ -190,28 +272,34 @@ func (c *csvReader) leavesOut(cells []string, line int) bool {
 // maxFooter is how many lines the footer of a report has at most.
 const maxFooter = 20
 
+// rowCount matches the last line of what a database writes.
+var rowCount = regexp.MustCompile(`^\(\d+ (?i:rows?|records?|zeilen?)(?: affected)?\)$`)
+
 // mayBeFooter tells whether a row stands behind a blank line and has text in its first
 // field only. Reports of Salesforce and others end with such rows: their name, totals, a
 // copyright.
 func (c *csvReader) mayBeFooter(rec *mapping.Record) bool {
-	return (c.blank || len(c.held) > 0) && len(c.held) < maxFooter && rec.Fault == nil &&
-		len(rec.Cells) > 1 && filled(rec.Cells) == 1 && !isBlank(rec.Cells[:1])
+	return len(rec.Cells) > 1 && (c.blank || len(c.held) > 0 || rowCount.MatchString(rec.Cells[0])) && len(c.held) < maxFooter && rec.Fault == nil &&
+		filled(rec.Cells) == 1 && !isBlank(rec.Cells[:1])
 }
 
 // likeFooter is the same of a last row that is not as wide as the header.
 func (c *csvReader) likeFooter(cells []string) bool {
-	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isSentence(rec.Cells[0]) })
-	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isSentence(cells[0])
+	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isFooter(rec.Cells[0]) })
+	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isFooter(cells[0]) || filled(cells) == 1 && rowCount.MatchString(cells[0])
 }
 
 // isSentence tells whether a text has more words than a name has, and no address.
 func isSentence(s string) bool { return len(strings.Fields(s)) > 3 && !strings.Contains(s, "@") }
 
+// isFooter tells whether a text makes the rows it stands among a footer.
+func isFooter(s string) bool { return isSentence(s) || rowCount.MatchString(s) }
+
 // withoutFooter are the rows that were held at the end of the file, without those of a
 // footer. One of them has to be a sentence, and none is left out that could be imported:
 // such a row is refused.
 func (c *csvReader) withoutFooter() (rows []mapping.Record) {
-	if !slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isSentence(rec.Cells[0]) }) {
+	if !slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isFooter(rec.Cells[0]) }) {
 		return c.held
 	}
 	m := mapping.NewMapper(c.file.Name, c.file.plan, c.file.options.NullValues)
@@ -221,7 +309,7 @@ func (c *csvReader) withoutFooter() (rows []mapping.Record) {
 		name := len(strings.Fields(text)) > 1 || !strings.ContainsAny(text, "0123456789")
 		switch {
 		case strings.Contains(text, "@"), row.LeftOut:
-		case err != nil:
+		case err != nil, rowCount.MatchString(text):
 			c.left.add(c.file, footerRow, rec.Line)
 			continue
 		case name:

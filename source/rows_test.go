@@ -36,12 +36,20 @@ func TestOddCSV(t *testing.T) {
 		{"the end of a text of DOS", head + "a@example.com,Ada,Ulm\r\n\x1a", []string{ada}, "left out as blank: 1 row"},
 		{"the end of a text of DOS in the last row", head + "a@example.com,Ada,Ulm\x1a", []string{ada}, ""},
 		{"space that was never written", head + "a@example.com,Ada,Ulm\n" + strings.Repeat("\x00", 300), []string{ada}, "left out as blank: 1 row"},
+		{"space that was never written behind the last row", head + "a@example.com,Ada,Ulm" + strings.Repeat("\x00", 300), []string{ada}, ""},
+		{"the same behind quotes", head + "a@example.com,Ada,\"Ulm\"\x00\x00\x1a", []string{ada}, ""},
+		{"the same behind a mark", head + "a@example.com,Ada,Ulm\n\ufeff\x00\x00", []string{ada}, "left out as blank: 1 row"},
+		{"a mark and nothing", head + "a@example.com,Ada,Ulm\n\ufeff", []string{ada}, ""},
 		{"NUL in a row", head + "a@example.com,Ada\x00,Ulm\n", []string{
 			`2 firstname: a NUL byte, at line 2, byte 18 ["a@example.com" "Ada\x00" "Ulm"]`}, ""},
 		{"files put together", "\ufeff" + head + "a@example.com,Ada,Ulm\n\ufeff" + head + "\ufeff\"b@example.com\",Bob,\n", []string{ada,
 			`4 ["b@example.com"],"profile":{"email":"b@example.com","firstname":"Bob"}}`}, "left out as the header once more: 1 row, the first at line 3"},
 		{"a footer", head + "a@example.com,Ada,Ulm\n" + footer, []string{ada}, "left out as the footer of a report: 5 rows, the first at line 4"},
 		{"a footer behind delimiters", head + "a@example.com,Ada,Ulm\n,,\nStand der Liste vom 31. Januar,,\nVertraulich,,\n", []string{ada}, "footer of a report: 2 rows"},
+		{"the count of a database", head + "a@example.com,Ada,Ulm\n(1 row)\n", []string{ada}, "footer of a report: 1 row, the first at line 3"},
+		{"the count of a database, without an end", head + "a@example.com,Ada,Ulm\n\n(1234 rows affected)", []string{ada}, "footer of a report: 1 row"},
+		{"a count as a contact id", "contactids,firstname\na-1,Ada\n(2 rows)\n", []string{`2 ["a-1"],"profile":{"firstname":"Ada"}}`}, "footer of a report: 1 row"},
+		{"a count within", "contactids,firstname\n(2 rows)\na-1,Ada\n", []string{`2 ["2 rows"],"profile":{}}`, `3 ["a-1"],"profile":{"firstname":"Ada"}}`}, ""},
 		{"a footer and no rows", head + footer + "\n", nil, "footer of a report: 5 rows"},
 		{"no footer: a row stands behind it", head + "\nThis is a long sentence\na@example.com,Ada,Ulm\n", []string{
 			`3 email: "This is a long sentence" is not an e-mail address ["This is a long sentence" "" ""]`, strings.Replace(ada, "2", "4", 1)}, ""},
@@ -99,6 +107,20 @@ func TestSwallowedRows(t *testing.T) {
 		{"a letter", "name,email,note\nAda,a@example.com,\"Dear Ada\nyours, sincerely, Bob\"\n", 0, 1},
 		{"a letter with an address", "email,note\na@example.com,\"Hello\nwrite to, bob@example.com\nBye\"\n", 0, 1},
 		{"an address before the e-mail", "contactid,address,email\n1,\"Main St 5\nUlm, BW\",a@example.com\n", 0, 1},
+		{"in an address", "email,firstname\n\"a@example.com\nb@example.com,Bob\nc@example.com\",Cat\nf@example.com,Fay\n", 2, 2},
+		{"from an address on", "email,firstname\n\"a@example.com,Ada\nb@example.com\",Bob\nf@example.com,Fay\n", 2, 1},
+		{"from an address on, with semicolons", "email;firstname\n\"a@example.com;Ada\nb@example.com\";Bob\nf@example.com;Fay\n", 2, 1},
+		{"from a number on", "phone,firstname\n\"+4915123456781,Ada\n+4915123456782\",Bob\n+4915123456783,Fay\n", 2, 1},
+		{"up to an address", "firstname,email\nAda,\"a@example.com\nBob,b@example.com\"\nFay,f@example.com\n", 2, 1},
+		{"in codes", "contactIds,firstname\n\"a-1\nb-2,Bob\nc-3\",Cat\nf-6,Fay\n", 2, 2},
+		{"from a code on", "contactIds,firstname\n\"a-1,Ada\nb-2\",Bob\nf-6,Fay\n", 2, 1},
+		{"rows with codes", "contactIds,firstname,city\na-1,\"Ada,Ulm\nb-2,Bob,Bonn\nc-3,Cyd\",Ulm\n", 2, 1},
+		{"in an address, of rows that are short", "email,firstname,city\n\"a@example.com\nb@example.com,Bob\nc@example.com\",Cat,Ulm\n", 2, 1},
+		{"two columns of addresses", "email,other\n\"a@example.com,a2@example.com\nb@example.com\",b2@example.com\n", 2, 0},
+		{"a list of addresses", "email,firstname\n\"a@example.com\nb@example.com\",Ada\n", 0, 1},
+		{"a list of addresses with commas", "email,firstname,city\n\"a@example.com, b@example.com\nc@example.com\",Ada,Ulm\n", 0, 1},
+		{"a list of codes", "city,contactIds\nUlm,\"a-1\nb-2\"\n", 0, 1},
+		{"a note that begins with a code", "contactIds,address,city\na-1,\"Main St\nb 2, c/o Bob, 3rd\n\",Ulm\n", 0, 1},
 		{"a list of addresses in one column", "email\n\"a@example.com\"\n", 0, 1},
 	}
 	for _, tt := range tests {
@@ -123,6 +145,31 @@ func TestSwallowedRows(t *testing.T) {
 	for _, header := range []string{"email,\"firstname\na@example.com,Ada\nb@example.com\",\"Bob\"\n", "\"email,firstname\na,b\nc,d\ne,f\n\",x\n"} {
 		if _, err := Open(Options{Paths: []string{writeFile(t, "x.csv", header)}}); err == nil || !strings.Contains(err.Error(), "quote") {
 			t.Errorf("a header with rows in it: %v", err)
+		}
+	}
+}
+
+// Lines within quotes in the only column of a file may be contacts, or ids of one: the row
+// is refused as a whole, and so it is in a reject file that nobody has looked at.
+func TestOnlyColumn(t *testing.T) {
+	const reason = "line 2 takes 2 lines into one field"
+	rejects := func(why string) string {
+		return "email,_line,_status,_field,_error,_hint\n\"a@example.com\nb@example.com\",2,invalid,," + why + ",\n"
+	}
+	for content, want := range map[string][]string{
+		"email\n\"a@example.com\nb@example.com\"\nc@example.com\n": {reason, `"c@example.com"`},
+		"phone\r\n\"+4915123456781\r\n\r\n+4915123456782\"\r\n":    {reason},
+		"contactIds\n\"a-1\nb-2\"\n":                               {reason},
+		"email\n\"a@example.com\n\"\n\"\nb@example.com\"\n":        {`["a@example.com"]`, `["b@example.com"]`},
+		rejects("\"the quote that opens line 2 takes 2 lines\""):   {"a line break inside a field is where it was"},
+		rejects("a line break inside a field is where it was"):     {"a line break inside a field is where it was"},
+		rejects(""): {`["a@example.com","b@example.com"]`},
+	} {
+		rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", content)}})
+		for i, row := range rows {
+			if len(rows) != len(want) || !strings.Contains(row, want[i]) {
+				t.Errorf("%q: %q, want %q", content, rows, want)
+			}
 		}
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/ulikunitz/xz"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/transform"
+
+	"importer/internal/words"
 )
 
 // Decompress unpacks what is compressed, going by its first bytes and not by
@@ -116,8 +118,23 @@ func NewReader(src io.Reader, name string, redact bool, decided func(encoding, w
 		t.decide("utf-16le", utf16LE, nil)
 	case begins("\xfe\xff"), looksUTF16(head, 0):
 		t.decide("utf-16be", utf16BE, nil)
+	default:
+		return t, t.notSevenBits()
 	}
 	return t, nil
+}
+
+// notSevenBits refuses UTF-7, which is written in ASCII.
+func (t *Reader) notSevenBits() error {
+	head, _ := t.src.Peek(window)
+	word := utf7Word(head)
+	switch {
+	case word == "":
+		return nil
+	case t.redact:
+		return fmt.Errorf("%w: it is written in UTF-7; save it as UTF-8", ErrEncoding)
+	}
+	return fmt.Errorf("%w: it is written in UTF-7, as %s shows; save it as UTF-8, or say --encoding utf-8 if it is none", ErrEncoding, words.Show(word))
 }
 
 func isAuto(encoding string) bool { return encoding == "" || strings.EqualFold(encoding, "auto") }
@@ -142,7 +159,14 @@ func (t *Reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	b, _ := t.src.Peek(min(t.src.Buffered(), len(p))) // what is buffered can be peeked
-	ascii := slices.IndexFunc(b, func(c byte) bool { return c >= utf8.RuneSelf })
+	ascii := slices.IndexFunc(b, func(c byte) bool { return c >= utf8.RuneSelf || c == 0x1b })
+	if ascii == 0 && b[0] == 0x1b {
+		if b, _ = t.src.Peek(4); escapes.Match(b) {
+			return 0, fmt.Errorf("%w: it has the escapes of ISO-2022; say --encoding iso-2022-jp, or another encoding of seven bits, or save it as UTF-8", ErrEncoding)
+		}
+		p[0], _ = t.src.ReadByte() // cannot fail: it was peeked
+		return 1, nil
+	}
 	if ascii == 0 {
 		if err := t.guess(); err != nil {
 			return 0, err

@@ -47,3 +47,10 @@ func Takes(name, text string, isNumber bool) bool {
 	_, f := valueOf(c, kinds[name], &options{layout: time.DateOnly}, "")
 	return f == nil
 }
+
+// GivesIDs tells whether contact ids come from the column of a slot.
+func (p *Plan) GivesIDs(slot int) bool {
+	return slices.ContainsFunc(p.ids, func(o *output) bool {
+		return slices.Contains(o.slots, slot) || o.prog != nil && slices.Contains(slices.Collect(maps.Values(o.prog.slots)), slot)
+	})
+}

@@ -85,8 +85,13 @@ func (p *Plan) planFormer(slots [len(formerTargets)]int) {
 // formerIDs are the contact ids of the record by rule 1, nil where they are these, or
 // rule 1 refused the record.
 func (m *Mapper) formerIDs(ids []string) []string {
-	if !m.odd && !m.plan.otherIDs && !m.membersMoved() {
+	if !m.odd && !m.plan.otherIDs && !m.membersMoved() && m.before+m.after == "" {
 		return nil
+	}
+	if m.before+m.after != "" { // nothing reads the cells behind this
+		first, last := &m.cells[0], &m.cells[len(m.cells)-1]
+		first.text = m.before + first.text
+		last.text += m.after
 	}
 	var former []string
 	for _, o := range m.plan.former {

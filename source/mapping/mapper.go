@@ -22,6 +22,9 @@ type Record struct {
 	Raw   []string // as read: the cells, or the one JSON text
 	Fault *Fault   // where it cannot be read
 	Cells []string // of CSV and of workbooks, by column
+	// Before is what a reader took off the front of the first cell, and After what it took
+	// off the end of the last: rule 1 of contact ids had it.
+	Before, After string
 	// Numbers says which cells a workbook keeps as numbers; nil: none. Of those the text
 	// is the value as it is stored, with all its digits.
 	Numbers []bool
@@ -51,8 +54,9 @@ type Mapper struct {
 	customNames map[string]bool
 	// odd says that a value is not what rule 1 of contact ids made of it, and unread that
 	// one that should be a contact id is none.
-	odd, unread bool
-	notices     []notice
+	odd, unread   bool
+	before, after string // as of the record
+	notices       []notice
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
@@ -84,7 +88,7 @@ func (m *Mapper) takeApart(r *Record) *Fault {
 	if r.JSON != nil {
 		return m.takeObject(r.JSON)
 	}
-	m.cells = m.cells[:0]
+	m.cells, m.before, m.after = m.cells[:0], r.Before, r.After
 	for i, text := range r.Cells {
 		c := cell{text: text}
 		if r.Numbers != nil && r.Numbers[i] {
