@@ -27,6 +27,10 @@ func TestID(t *testing.T) {
 		exponent  = "!is a number with an exponent, which has lost its last digits"
 		decimals  = "!is a number with decimals"
 		cellError = "!is an error of a spreadsheet"
+		quote     = "!holds a quote or a bracket that is not around the whole"
+		formula   = "!is a formula of a spreadsheet"
+		html      = "!holds < or >, as a page of HTML does"
+		program   = "!is an object of a program"
 		comma     = "!holds a comma, and whether that separates contact ids is not clear"
 	)
 	tests := []struct {
@@ -81,6 +85,14 @@ func TestID(t *testing.T) {
 		{"R&amp;D", TextForm, "!holds characters in the spelling of HTML"},
 		{strings.Repeat("x", 1001), TextForm, "!is too long to be a contact id"},
 		{strings.Repeat("x;", 60_000), TextForm, "!is too long to be a contact id"},
+		{"O'Brien", TextForm, "O'Brien"}, {"L’Été-17", TextForm, "L’Été-17"}, {"shop(17)", TextForm, "shop(17)"},
+		{`k18 "x"`, TextForm, quote}, {`k18 'x'`, TextForm, quote}, {`"k24"x"`, TextForm, quote}, {"k18 „x“", TextForm, quote}, {"5'", TextForm, "5"}, {"5'10\"", TextForm, "5'10"},
+		{"(shop30", TextForm, quote}, {"shop30)", TextForm, quote}, {"[shop30)", TextForm, quote}, {")shop(", TextForm, quote}, {"{shop30", TextForm, program},
+		{`{"id":"k1"}`, TextForm, program}, {`[{"id":"k17"}]`, TextForm, program}, {"{id:k1}", TextForm, program}, {"{id=k1}", TextForm, program},
+		{"{'id': 'k1'}", TextForm, program}, {`"{""id"":""k1""}"`, TextForm, program}, {"{6f9619ff-8b86-d011-b42d-00c04fc964ff}", TextForm, "6f9619ff-8b86-d011-b42d-00c04fc964ff"},
+		{`=HYPERLINK("mailto:a1@x.de","a1@x.de")`, TextForm, formula}, {"=CONCAT(A1)", TextForm, formula}, {"@SUM(A1)", TextForm, formula},
+		{"+HYPERLINK(A1)", TextForm, formula}, {"=A1", TextForm, formula}, {"=shop-17", TextForm, formula}, {`'=CONCAT(A1)`, TextForm, formula},
+		{"k21<br>", TextForm, html}, {"<b>k23</b>", TextForm, html}, {"k20>", TextForm, html}, {"<k19", TextForm, html}, {"<k19>", TextForm, "k19"}, {"Ada <k19>", TextForm, html},
 		// Several, and placeholders.
 		{"a;b| c", TextForm, "a ¦ b| c"},
 		{"a@example.com|+4915123456789", TextForm, "a@example.com ¦ +4915123456789"},
@@ -96,7 +108,12 @@ func TestID(t *testing.T) {
 		{"<nil>", TextForm, nothing}, {"-", TextForm, nothing}, {"--", TextForm, nothing}, {"0", TextForm, nothing}, {"000", TextForm, nothing},
 		{"00-00", TextForm, nothing}, {"Unknown", TextForm, nothing}, {"undefined", TextForm, nothing}, {"NaN", TextForm, nothing}, {"k. A.", TextForm, nothing},
 		{"Unbekannt", TextForm, nothing}, {"?", TextForm, nothing}, {".", TextForm, nothing}, {`\N`, TextForm, nothing}, {"-1", TextForm, nothing},
-		{"[object Object]", TextForm, nothing}, {"нет-1", TextForm, "нет-1"}, {"💥", TextForm, nothing}, {"００", TextForm, nothing}, {"Ｎ／Ａ", TextForm, nothing},
+		{"unspecified", TextForm, nothing}, {"not specified", TextForm, nothing}, {"Nicht angegeben", TextForm, nothing}, {"ohne", TextForm, nothing},
+		{"non renseigné", TextForm, nothing}, {"NON RENSEIGNE", TextForm, nothing}, {"NC", TextForm, nothing}, {"não informado", TextForm, nothing},
+		{"sin datos", TextForm, nothing}, {"s/o", TextForm, nothing}, {"so", TextForm, "so"}, {"N/D", TextForm, nothing}, {"n.v.t.", TextForm, nothing},
+		{"no data", TextForm, nothing}, {"NaT", TextForm, nothing}, {"Nat", TextForm, "Nat"}, {"None None", TextForm, nothing}, {"unknown unknown", TextForm, nothing},
+		{"unknown@unknown", TextForm, nothing}, {"N/A (none)", TextForm, nothing}, {"null@example.com", TextForm, "null@example.com"}, {"none of us", TextForm, "none of us"},
+		{"noreply@example.com", TextForm, "noreply@example.com"}, {"[object Object]", TextForm, nothing}, {"нет-1", TextForm, "нет-1"}, {"💥", TextForm, nothing}, {"００", TextForm, nothing}, {"Ｎ／Ａ", TextForm, nothing},
 		{"{{contact.id}}", TextForm, "!is a template that was not filled in"}, {"*|EMAIL|*", TextForm, "!is a template that was not filled in"},
 		{"****1234", TextForm, "!is masked"}, {"TRUE", TextForm, nothing}, {"４９１５１", TextForm, "!is written in wide characters"},
 		// What a spreadsheet or a program did to it.
