@@ -290,6 +290,12 @@ func TestPhone(t *testing.T) {
 		{"1-800-FLOWERS", "US", no},
 		{"call me", "DE", no},
 		{"030 23125001/02", "DE", "!is not one phone number"},
+		{"+49/151/23456787", "", "+4915123456787"},
+		{"0049/151/23456787", "DE", "+4915123456787"},
+		{"+49/30/23125001/02", "DE", "!is not one phone number"},
+		{"00447700900123", "", "+447700900123 possible"},
+		{"00447700900123", "US", "+447700900123 possible"},
+		{"0012", "", no},
 	} {
 		numbers, flaw := Phone(tt.in, TextForm, PhoneOptions{Region: tt.region})
 		var texts []string
@@ -305,6 +311,49 @@ func TestPhone(t *testing.T) {
 		}
 		if got := told(texts, flaw); got != tt.want {
 			t.Errorf("%q in %s: %s, want %s", tt.in, tt.region, got, tt.want)
+		}
+	}
+}
+
+// Digits that begin with another country's code may have lost a plus sign, or be a
+// number of the region that has lost its zero.
+func TestDigitsOfTwoCountries(t *testing.T) {
+	regions := []string{"DE", "AT", "CH", "FR", "GB", "IT", "NL"}
+	for digits, want := range map[string]string{ // by region: its number, one of the code it begins with, ambiguous, or none
+		"15123456781":   "own ? - - - ? ?",
+		"447911123456":  "? ? ? - code ? -",
+		"41791234567":   "? ? code - - ? ?",
+		"436641234567":  "? code ? - - ? -",
+		"33612345678":   "? ? - code - ? ?",
+		"393401234567":  "? ? ? - - code -",
+		"34612345678":   "? ? - - - ? ?",
+		"31612345678":   "? ? - - - ? code",
+		"12025550123":   "? ? - - - ? ?",
+		"380501234567":  "? ? ? - - ? -",
+		"919876543210":  "? ? ? - - ? -",
+		"612345678":     "own own own own own own own",
+		"791234567":     "own own own own own own own",
+		"3023125001":    "own own - - own own own",
+		"3401234567":    "own own - - own own own",
+		"7911123456":    "own own - - own own own",
+		"4915123456781": "? ? - - - - -",
+	} {
+		var got []string
+		for _, region := range regions {
+			numbers, flaw := Phone(digits, TextForm, PhoneOptions{Region: region})
+			switch {
+			case flaw != nil && strings.HasPrefix(flaw.Reason, "can be"):
+				got = append(got, "?")
+			case flaw != nil:
+				got = append(got, "-")
+			case numbers[0].E164 == "+"+digits:
+				got = append(got, "code")
+			default:
+				got = append(got, "own")
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", digits, s, want)
 		}
 	}
 }
