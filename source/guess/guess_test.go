@@ -54,6 +54,10 @@ func TestGuessBirthday(t *testing.T) {
 	}{
 		{"sure", column("DOB", "13/2/1984", "3/4/1990"), `birthday: {column: "DOB", layouts: ["D/M/YYYY"]}` + "\n"},
 		{"with a time", column("DOB", "2/13/1984 9:05 PM", "3/4/1990 10:00 am"), `birthday: {column: "DOB", layouts: ["M/D/YYYY h:mm A"]}` + "\n"},
+		{"two ways, and nothing tells", column("DOB", "1/2/1984", "5/5/1990", "3/4/1990"), `birthday: "DOB" # unsure: the month may stand first (M/D) or the day (D/M), and nothing tells, so these are left out: line 2 "1/2/1984", line 4 "3/4/1990"` + "\n" +
+			`    # To take them: birthday: {column: "DOB", layouts: ["D/M/YYYY"]}, or ["M/D/YYYY"]` + "\n"},
+		{"two ways, and both are there", column("DOB", "13/4/1984", "4/13/1990", "3/4/1990"), `birthday: "DOB" # unsure: the day stands first in some and the month in others, so these are left out: line 4 "3/4/1990"` + "\n"},
+		{"both are there in a German file", column("Geburtsdatum", "13/4/1984", "4/13/1990", "3/4/1990"), `birthday: "Geburtsdatum" # unsure: the day stands first in some`},
 		{"two ways in a German file", column("Geburtsdatum", "1/2/1984", "3/4/1990"), `layouts: ["D/M/YYYY"]} # unsure: the month may stand first or the day: the second, because the names of the columns are German`},
 		{"two ways and numbers of the US", sampleOf([]string{"phone", "DOB"}, []string{"+1 212 456 7890", "1/2/1984"}), `layouts: ["M/D/YYYY"]} # unsure: the month may stand first or the day: the first, because the phone numbers`},
 		{"one is none", column("DOB", strings.Split("1984-02-29,1984-03-01,1984-03-02,1984-03-03,1984-03-04,1984-03-05,1984-03-06,1984-03-07,1984-03-08,soon", ",")...), `birthday: "DOB" # left out as no date in 1 of 10: line 11 "soon"` + "\n"},

@@ -269,12 +269,15 @@ func (m *Mapper) blankID(c cell) bool {
 }
 
 // A notice is what is told of a record when it goes in.
-type notice struct{ text, value string }
+type notice struct {
+	text, value string
+	with        string // it matters only where another record has a notice of this text
+}
 
 // tell notes it, each text once for a record.
 func (m *Mapper) tell(text, value string) {
 	if !slices.ContainsFunc(m.notices, func(n notice) bool { return n.text == text }) {
-		m.notices = append(m.notices, notice{text, value})
+		m.notices = append(m.notices, notice{text: text, value: value})
 	}
 }
 
