@@ -163,7 +163,7 @@ func (g *guesser) contactID(column int, fits func(sampleValue) bool, misfit, typ
 // completed.
 func (g *guesser) number(column int, standIn bool, comment string) (string, bool) {
 	const typ = "phone, keep_incomplete: true"
-	complete := func(v sampleValue) bool { return g.complete(v.text) != "" }
+	complete := func(v sampleValue) bool { return len(g.complete(v.text)) > 0 }
 	if line, ok := g.contactID(column, complete, "not a complete number", typ, standIn, comment); ok {
 		return line, ok
 	}
@@ -255,7 +255,7 @@ func (g *guesser) email(columns []int, best int) string {
 		}
 	}
 	if len(fit) == 0 {
-		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", g.name(best), g.examples(best))
+		return fmt.Sprintf("# email: %s # unsure: it holds no address: %s", g.name(best), g.examples(best))
 	}
 	return fmt.Sprintf("email: {%s}", g.from(fit))
 }

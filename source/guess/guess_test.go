@@ -2,6 +2,7 @@ package guess
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,32 @@ func TestGuessMisfits(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing in\n%s", want, text)
 		}
+	}
+}
+
+// What the import takes apart is no misfit: several addresses or numbers in a cell.
+func TestGuessSeveralInACell(t *testing.T) {
+	for _, rows := range [][]string{
+		{"ada@example.com; ada2@example.com", "bob@example.com, bob2@example.com"},
+		{"ada@example.com ::: ada2@example.com"},
+		{"ada@example.com\nada2@example.com"},
+		{"ada@example.com; n/a"},
+	} {
+		var all [][]string
+		for _, cell := range rows {
+			all = append(all, []string{cell, "", "+49 151 23456789 ::: +49 151 23456780"})
+		}
+		text, m := guessOf(t, sampleOf([]string{"E-mail 1 - Value", "E-mail 2 - Value", "Phone 1 - Value"}, all...))
+		if len(m.ContactIDs) != 3 || m.ContactIDs[0].Column != "E-mail 1 - Value" || m.ContactIDs[0].StandIn || !slices.Equal(m.Fields["email"].Columns, []string{"E-mail 1 - Value", "E-mail 2 - Value"}) {
+			t.Errorf("%q:\n%s", rows, text)
+		}
+		if strings.Contains(text, "no address") || strings.Contains(text, "number in 1 of") {
+			t.Errorf("%q has misfits:\n%s", rows, text)
+		}
+	}
+	text, m := guessOf(t, sampleOf([]string{"Phone"}, []string{"0151 23456789; 0151 23456780"}, []string{"030 23125001"}))
+	if len(m.ContactIDs) != 1 || !strings.Contains(text, "3 of 3 numbers") {
+		t.Error(text)
 	}
 }
 
