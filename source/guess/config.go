@@ -255,7 +255,7 @@ func (g *guesser) email(columns []int, best int) string {
 		}
 	}
 	if len(fit) == 0 {
-		return fmt.Sprintf("# email: %s # unsure: it holds no address: %s", g.name(best), g.examples(best))
+		return fmt.Sprintf("# email: %s # unsure: it holds no address, or several that nothing separates: %s", g.name(best), g.examples(best))
 	}
 	return fmt.Sprintf("email: {%s}", g.from(fit))
 }
