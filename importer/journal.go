@@ -12,7 +12,7 @@ import (
 //
 // After an error of any method every later call returns that error, and the run
 // must stop sending: what the journal took since the last successful Sending may
-// be lost. It keeps what Append and Unsent are still given for a last attempt
+// be lost. It keeps what Append, Unsent and KnownAs are still given for a last attempt
 // when it is closed.
 type Journal interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
@@ -28,6 +28,9 @@ type Journal interface {
 	// Unsent takes keys back that were announced and certainly never sent, so
 	// that they are not in doubt. On disk like an outcome.
 	Unsent(keys []contact.Key) error
+	// KnownAs says that the contact of a key is the one that earlier runs know by
+	// another key. On disk like an outcome.
+	KnownAs(key, as contact.Key) error
 	// Append writes each outcome as one complete line, all at once. They are on
 	// disk with the next Sending, or within a second.
 	Append(outcomes ...*contact.Outcome) error

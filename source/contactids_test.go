@@ -30,7 +30,8 @@ func TestContactIDs(t *testing.T) {
 		`10 contactIds: "n/a" stands for no contact id ["n/a" "nobody" "" "" "" "Ada"]`,
 	})
 	diff(t, noticesOf(in), []string{
-		`2 rows: what stands in "email" was left out, because it cannot be a contact id (line 8: "nobody", line 9: "nobody")`,
+		`1 row: what stands in "email" was left out, because it cannot be a contact id (line 8: "nobody")`,
+		`1 row: what stands in "email" was left out of the field email, because it is no e-mail address (line 9: "nobody")`,
 	})
 }
 

@@ -21,7 +21,7 @@ func TestLeftOutIDs(t *testing.T) {
 			`2 ["a@example.com","b@example.com"],"profile":{"email":"a@example.com"}}`,
 			`3 ["a@example.org"],"profile":{"email":"a@example.org"}}`}, []string{
 			`1 row: of several values in "email" the first went to the field email (line 2: "a@example.com, b@example.com")`,
-			`1 row: what stands in "email" was left out, because it cannot be a contact id (line 3: "a@example.org;n/a")`}},
+			`1 row: a part of what stands in "email" was left out, because it cannot be a contact id (line 3: "a@example.org;n/a")`}},
 		{"the next column", "contact_ids: [{columns: [Work, Home], type: email}]\nfields: {email: [Work, Home]}", "x.csv", "Work,Home\nnone,b@example.com\na@example.com,b@example.com\nnone,nil\n", []string{
 			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 			`3 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
@@ -44,6 +44,25 @@ func TestLeftOutIDs(t *testing.T) {
 			`6 ["e@example.com"],"profile":{"email":"e@example.com"}}`}, []string{
 			`taken only where another column for the same is empty: "Email" ("Email" comes first), "Cell" ("Mobile" comes first)`,
 			`1 row: what stands in "Email" was left out, because it cannot be a contact id (line 6: "none")`}},
+		{"the field email beside another id", "region: DE\ncontact_ids: [{column: Telefon, type: phone}]", "x.csv", "Email,Telefon\nnone,+49 151 23456789\na@x;b@example.com,+49 151 23456780\n,n/a\n", []string{
+			`2 ["+4915123456789"],"profile":{}}`,
+			`3 ["+4915123456780"],"profile":{"email":"b@example.com"}}`,
+			`4 Telefon: "n/a" is not a phone number ["" "n/a"]`}, []string{
+			`1 row: what stands in "Email" was left out of the field email, because it is no e-mail address (line 2: "none")`,
+			`1 row: a part of what stands in "Email" was left out of the field email, because it is no e-mail address (line 3: "a@x;b@example.com")`}},
+		{"the field email of an expression", "contact_ids: [K]\nfields: {email: {expr: 'row[\"Mail\"]'}}", "x.csv", "K,Mail\nk1,none\n", []string{
+			`2 ["k1"],"profile":{}}`}, []string{
+			`1 row: what stands in "email" was left out of the field email, because it is no e-mail address (line 2: "none")`}},
+		{"the field email that has to be an address", "contact_ids: [K]\nfields: {email: {column: Mail, type: email}}", "x.csv", "K,Mail\nk1,none\n", []string{
+			`2 Mail: "none" is not an e-mail address ["k1" "none"]`}, nil},
+		{"an id that is no address", "contact_ids: [K, Email]", "x.csv", "K,Email\nk1,a@x\n", []string{
+			`2 ["k1","a@x"],"profile":{}}`}, []string{
+			`1 row: what stands in "Email" was left out of the field email, because it is no e-mail address (line 2: "a@x")`}},
+		{"null in a list", "", "x.ndjson", `{"contactIds":[null,"x1"],"tags":[null,"vip"]}` + "\n" + `{"contactIds":[null,"x2",null],"profile":{"email":"a@x"}}` + "\n" + `{"contactIds":[null]}` + "\n", []string{
+			`1 ["x1"],"profile":{"tasks":["vip"]}}`,
+			`2 ["x2"],"profile":{}}`,
+			`3 contactIds: there is no contact id ["{\"contactIds\":[null]}"]`}, []string{
+			`1 row: what stands in "email" was left out of the field email, because it is no e-mail address (line 2: "a@x")`}},
 		{"members of one meaning", "", "x.ndjson", `{"email":null,"E-Mail":"a@example.com"}` + "\n" + `{"phone":" ","Tel":"030 1234567"}` + "\n", []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
 			`2 ["030 1234567"],"profile":{}}`}, nil},
@@ -52,7 +71,7 @@ func TestLeftOutIDs(t *testing.T) {
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
 			`2 ["491512345678"],"profile":{}}`,
 			`3 ["a@example.com","b@example.com"],"profile":{}}`}, []string{
-			`2 rows: what stands in "contactIds" was left out, because it cannot be a contact id (line 1: "[null]", line 2: "{\"a\":1}")`,
+			`1 row: what stands in "contactIds" was left out, because it cannot be a contact id (line 2: "{\"a\":1}")`,
 			`1 row: what stands in "email" was left out, because it cannot be a contact id (line 2: "[\"b@example.com\"]")`}},
 	}
 	for _, tt := range tests {

@@ -75,9 +75,13 @@ func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry,
 }
 
 // Recognize gives a row the key that it had by the rule before contact.IDRule, where
-// the journal or the state knows the contact by that one and not by the other.
+// the journal or the state knows the contact by that one and not by the other. Without
+// a state the journal says which one that was, where the row does not say it any more.
 func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
 	if row.Former == nil {
+		if as, ok := keys.KnownAs(row.Key); ok && state == nil && keys.Status(row.Key) == 0 {
+			row.Key = as
+		}
 		return nil
 	}
 	former := contact.KeyOf(row.Former)

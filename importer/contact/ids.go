@@ -90,6 +90,9 @@ func newValue(s string) (value, *Flaw) {
 		return v, &Flaw{"is a template that was not filled in", "export it again, with the values"}
 	}
 	text, flaw := strip(norm.NFC.String(s), isEdge)
+	if formula.MatchString(text) {
+		return v, isFormula
+	}
 	v.text = displayed(text)
 	return v, flaw
 }
@@ -186,6 +189,14 @@ func idFlaw(s string, form Form) *Flaw {
 		return addressFlaw(s, false)
 	case strings.IndexFunc(s, isFullWidth) >= 0:
 		return &Flaw{"is written in wide characters", "write it in ordinary ones"}
+	case s[0] == '=':
+		return isFormula
+	case s[0] == '{':
+		return &Flaw{"is an object of a program", "give the contact id alone"}
+	case strings.ContainsAny(s, "<>"):
+		return &Flaw{"holds < or >, as a page of HTML does", "give the contact id alone"}
+	case hasQuote(s) || !isBalanced(s):
+		return &Flaw{"holds a quote or a bracket that is not around the whole", "give the contact id alone, without quotes and brackets"}
 	case strings.Contains(s, "**") || strings.Contains(s, "••"):
 		return &Flaw{"is masked", "export it again, with all characters"}
 	case strings.Contains(s, ","):
@@ -195,21 +206,61 @@ func idFlaw(s string, form Form) *Flaw {
 }
 
 // placeholders are what people and programs write where there is nothing, in lower
-// case and of letters and digits only.
+// case and of letters and digits only, with their accents and without.
 var placeholders = func() map[string]bool {
 	m := make(map[string]bool)
-	for _, s := range strings.Fields(`na none null nil unknown undefined nan tbd tba nv notavailable notapplicable notprovided notset noemail nophone
-		noid empty blank missing void anonymous objectobject ka keine kein keiner keineangabe leer unbekannt nichtvorhanden inconnu inconnue
-		aucun aucune vide desconocido desconocida ninguno ninguna vacío sconosciuto sconosciuta nessuno nessuna onbekend geen desconhecido
-		desconhecida nenhum nenhuma xxx true false yes no ja nein loading infinity nullnull undefinedundefined`) {
-		m[s] = true
+	for _, s := range strings.Fields(`na none null nil unknown undefined unspecified unassigned nan tbd tba tbc nv nc nd nvt notavailable notapplicable
+		notprovided notspecified notknown notgiven notset notentered noemail noemailaddress nomail nophone nophonenumber nonumber noid noname nodata
+		novalue nothing nonegiven noneprovided empty blank missing void anonymous objectobject
+		ka keine kein keiner keineangabe keineangaben keinedaten keinwert keineemail keineemailadresse keinemail keintelefon keinenummer leer unbekannt
+		ohne ohneangabe nichts nichtvorhanden nichtangegeben nichtbekannt nichtverfügbar nichtverfuegbar nichtgesetzt entfällt entfaellt
+		inconnu inconnue aucun aucune vide rien néant nonrenseigné nonrenseignée nonspécifié nonspécifiée noncommuniqué noncommuniquée nonconnu
+		nonconnue nondéfini nondéfinie nondisponible nonapplicable indisponible sansobjet sans pasdemail pasdemel pasdetéléphone
+		desconocido desconocida ninguno ninguna vacío sindato sindatos sininformación sincorreo sinemail sinteléfono noinformado noespecificado
+		nodefinido nodisponible noaplica noaplicable noconocido
+		sconosciuto sconosciuta nessuno nessuna nulla vuoto assente nondisponibile nonspecificato nondefinito nonnoto nonpresente noninserito
+		nonapplicabile nessundato nessunaemail nessuntelefono
+		onbekend geen geenemail geentelefoon geengegevens leeg niets nietbekend nietopgegeven nietingevuld nietbeschikbaar nietvantoepassing
+		desconhecido desconhecida nenhum nenhuma vazio indefinido nãoinformado nãodisponível nãoaplicável nãoespecificado nãodefinido nãoconsta
+		semdados seminformação sememail semtelefone
+		xxx true false yes no ja nein loading infinity nullnull undefinedundefined`) {
+		m[s], m[withoutMarks(s)] = true, true
 	}
 	return m
 }()
 
-// IsPlaceholder tells whether a text stands for nothing: a word for that, or no
-// letter and no digit but zeros.
+// shortForms stand for nothing as they are written. Without their dots, or in another
+// case, they may be somebody's.
+var shortForms = strings.Fields(`\N -1 NaT s/o S/O s.o. o.a. o.A. o. A. n.b. n.b n/b n/k n.k.`)
+
+func withoutMarks(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsMark(r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(s))
+}
+
+// IsPlaceholder tells whether a text stands for nothing: a word for that, several of
+// them as in "None None" and unknown@unknown, or no letter and no digit but zeros.
 func IsPlaceholder(s string) bool {
+	if isPlaceholder(s) {
+		return true
+	}
+	between := func(r rune) bool { return r == ' ' || r == '@' }
+	if strings.IndexFunc(s, between) < 0 {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(s, between) {
+		if !isPlaceholder(word) {
+			return false
+		}
+	}
+	return true
+}
+
+func isPlaceholder(s string) bool {
 	const longest = 24
 	var word [longest]byte
 	n, nothing := 0, true
@@ -230,7 +281,7 @@ func IsPlaceholder(s string) bool {
 		}
 		n += utf8.EncodeRune(word[n:], r)
 	}
-	return nothing || placeholders[string(word[:n])] || s == `\N` || s == "-1"
+	return nothing || placeholders[string(word[:n])] || slices.Contains(shortForms, s)
 }
 
 // hidden refuses what cannot be seen in a text, and what no text is made of.

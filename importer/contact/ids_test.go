@@ -28,6 +28,10 @@ func TestID(t *testing.T) {
 		exponent  = "!is a number with an exponent, which has lost its last digits"
 		decimals  = "!is a number with decimals"
 		cellError = "!is an error of a spreadsheet"
+		quote     = "!holds a quote or a bracket that is not around the whole"
+		formula   = "!is a formula of a spreadsheet"
+		html      = "!holds < or >, as a page of HTML does"
+		program   = "!is an object of a program"
 		comma     = "!holds a comma, and whether that separates contact ids is not clear"
 	)
 	tests := []struct {
@@ -82,6 +86,14 @@ func TestID(t *testing.T) {
 		{"R&amp;D", TextForm, "!holds characters in the spelling of HTML"},
 		{strings.Repeat("x", 1001), TextForm, "!is too long to be a contact id"},
 		{strings.Repeat("x;", 60_000), TextForm, "!is too long to be a contact id"},
+		{"O'Brien", TextForm, "O'Brien"}, {"L’Été-17", TextForm, "L’Été-17"}, {"shop(17)", TextForm, "shop(17)"},
+		{`k18 "x"`, TextForm, quote}, {`k18 'x'`, TextForm, quote}, {`"k24"x"`, TextForm, quote}, {"k18 „x“", TextForm, quote}, {"5'", TextForm, "5"}, {"5'10\"", TextForm, "5'10"},
+		{"(shop30", TextForm, quote}, {"shop30)", TextForm, quote}, {"[shop30)", TextForm, quote}, {")shop(", TextForm, quote}, {"{shop30", TextForm, program},
+		{`{"id":"k1"}`, TextForm, program}, {`[{"id":"k17"}]`, TextForm, program}, {"{id:k1}", TextForm, program}, {"{id=k1}", TextForm, program},
+		{"{'id': 'k1'}", TextForm, program}, {`"{""id"":""k1""}"`, TextForm, program}, {"{6f9619ff-8b86-d011-b42d-00c04fc964ff}", TextForm, "6f9619ff-8b86-d011-b42d-00c04fc964ff"},
+		{`=HYPERLINK("mailto:a1@x.de","a1@x.de")`, TextForm, formula}, {"=CONCAT(A1)", TextForm, formula}, {"@SUM(A1)", TextForm, formula},
+		{"+HYPERLINK(A1)", TextForm, formula}, {"=A1", TextForm, formula}, {"=shop-17", TextForm, formula}, {`'=CONCAT(A1)`, TextForm, formula},
+		{"k21<br>", TextForm, html}, {"<b>k23</b>", TextForm, html}, {"k20>", TextForm, html}, {"<k19", TextForm, html}, {"<k19>", TextForm, "k19"}, {"Ada <k19>", TextForm, html},
 		// Several, and placeholders.
 		{"a;b| c", TextForm, "a ¦ b| c"},
 		{"a@example.com|+4915123456789", TextForm, "a@example.com ¦ +4915123456789"},
@@ -97,7 +109,12 @@ func TestID(t *testing.T) {
 		{"<nil>", TextForm, nothing}, {"-", TextForm, nothing}, {"--", TextForm, nothing}, {"0", TextForm, nothing}, {"000", TextForm, nothing},
 		{"00-00", TextForm, nothing}, {"Unknown", TextForm, nothing}, {"undefined", TextForm, nothing}, {"NaN", TextForm, nothing}, {"k. A.", TextForm, nothing},
 		{"Unbekannt", TextForm, nothing}, {"?", TextForm, nothing}, {".", TextForm, nothing}, {`\N`, TextForm, nothing}, {"-1", TextForm, nothing},
-		{"[object Object]", TextForm, nothing}, {"нет-1", TextForm, "нет-1"}, {"💥", TextForm, nothing}, {"００", TextForm, nothing}, {"Ｎ／Ａ", TextForm, nothing},
+		{"unspecified", TextForm, nothing}, {"not specified", TextForm, nothing}, {"Nicht angegeben", TextForm, nothing}, {"ohne", TextForm, nothing},
+		{"non renseigné", TextForm, nothing}, {"NON RENSEIGNE", TextForm, nothing}, {"NC", TextForm, nothing}, {"não informado", TextForm, nothing},
+		{"sin datos", TextForm, nothing}, {"s/o", TextForm, nothing}, {"so", TextForm, "so"}, {"N/D", TextForm, nothing}, {"n.v.t.", TextForm, nothing},
+		{"no data", TextForm, nothing}, {"NaT", TextForm, nothing}, {"Nat", TextForm, "Nat"}, {"None None", TextForm, nothing}, {"unknown unknown", TextForm, nothing},
+		{"unknown@unknown", TextForm, nothing}, {"N/A (none)", TextForm, nothing}, {"null@example.com", TextForm, "null@example.com"}, {"none of us", TextForm, "none of us"},
+		{"noreply@example.com", TextForm, "noreply@example.com"}, {"[object Object]", TextForm, nothing}, {"нет-1", TextForm, "нет-1"}, {"💥", TextForm, nothing}, {"００", TextForm, nothing}, {"Ｎ／Ａ", TextForm, nothing},
 		{"{{contact.id}}", TextForm, "!is a template that was not filled in"}, {"*|EMAIL|*", TextForm, "!is a template that was not filled in"},
 		{"****1234", TextForm, "!is masked"}, {"TRUE", TextForm, nothing}, {"４９１５１", TextForm, "!is written in wide characters"},
 		// What a spreadsheet or a program did to it.
@@ -274,6 +291,12 @@ func TestPhone(t *testing.T) {
 		{"1-800-FLOWERS", "US", no},
 		{"call me", "DE", no},
 		{"030 23125001/02", "DE", "!is not one phone number"},
+		{"+49/151/23456787", "", "+4915123456787"},
+		{"0049/151/23456787", "DE", "+4915123456787"},
+		{"+49/30/23125001/02", "DE", "!is not one phone number"},
+		{"00447700900123", "", "+447700900123 possible"},
+		{"00447700900123", "US", "+447700900123 possible"},
+		{"0012", "", no},
 	} {
 		numbers, flaw := Phone(tt.in, TextForm, PhoneOptions{Region: tt.region})
 		var texts []string
@@ -289,6 +312,49 @@ func TestPhone(t *testing.T) {
 		}
 		if got := told(texts, flaw); got != tt.want {
 			t.Errorf("%q in %s: %s, want %s", tt.in, tt.region, got, tt.want)
+		}
+	}
+}
+
+// Digits that begin with another country's code may have lost a plus sign, or be a
+// number of the region that has lost its zero.
+func TestDigitsOfTwoCountries(t *testing.T) {
+	regions := []string{"DE", "AT", "CH", "FR", "GB", "IT", "NL"}
+	for digits, want := range map[string]string{ // by region: its number, one of the code it begins with, ambiguous, or none
+		"15123456781":   "own ? - - - ? ?",
+		"447911123456":  "? ? ? - code ? -",
+		"41791234567":   "? ? code - - ? ?",
+		"436641234567":  "? code ? - - ? -",
+		"33612345678":   "? ? - code - ? ?",
+		"393401234567":  "? ? ? - - code -",
+		"34612345678":   "? ? - - - ? ?",
+		"31612345678":   "? ? - - - ? code",
+		"12025550123":   "? ? - - - ? ?",
+		"380501234567":  "? ? ? - - ? -",
+		"919876543210":  "? ? ? - - ? -",
+		"612345678":     "own own own own own own own",
+		"791234567":     "own own own own own own own",
+		"3023125001":    "own own - - own own own",
+		"3401234567":    "own own - - own own own",
+		"7911123456":    "own own - - own own own",
+		"4915123456781": "? ? - - - - -",
+	} {
+		var got []string
+		for _, region := range regions {
+			numbers, flaw := Phone(digits, TextForm, PhoneOptions{Region: region})
+			switch {
+			case flaw != nil && strings.HasPrefix(flaw.Reason, "can be"):
+				got = append(got, "?")
+			case flaw != nil:
+				got = append(got, "-")
+			case numbers[0].E164 == "+"+digits:
+				got = append(got, "code")
+			default:
+				got = append(got, "own")
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", digits, s, want)
 		}
 	}
 }

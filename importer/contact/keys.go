@@ -19,6 +19,8 @@ type Keys struct {
 	// kept are contact ids that this input holds although no row of it has them as its
 	// key, each as a key, and keys that rows had by an earlier rule.
 	kept map[Key]struct{}
+	// knownAs are the keys by which earlier runs know contacts that have another one now.
+	knownAs map[Key]Key
 	// unread counts the rows of which a value could not be read as a contact id.
 	unread int64
 }
@@ -78,6 +80,21 @@ func (k *Keys) Set(key Key, s Status) { k.known[key] = k.known[key].withStatus(s
 
 // Status is what an earlier run made of a key; 0 where none did.
 func (k *Keys) Status(key Key) Status { return k.known[key].status() }
+
+// KnowAs notes that earlier runs know the contact of a key by another one.
+func (k *Keys) KnowAs(key, as Key) {
+	if k.knownAs == nil {
+		k.knownAs = make(map[Key]Key)
+	}
+	k.knownAs[key] = as
+}
+
+// KnownAs is the key by which earlier runs know the contact of this one; false where
+// that was not noted.
+func (k *Keys) KnownAs(key Key) (as Key, ok bool) {
+	as, ok = k.knownAs[key]
+	return as, ok
+}
 
 // Forget drops what an earlier run made of a key.
 func (k *Keys) Forget(key Key) { k.Set(key, 0) }

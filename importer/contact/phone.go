@@ -179,9 +179,12 @@ func dial(s string, form Form) (string, *Flaw) {
 var severalNumbers = &Flaw{"is not one phone number", "separate several numbers with ; and write each in full"}
 
 // slashesFit tells whether the slashes in a number are part of its writing, as in
-// 030/1234567 and 01/23/45/67/89, and separate no second number or extension.
+// 030/1234567, +49/151/23456787 and 01/23/45/67/89, and separate no second number or extension.
 func slashesFit(s string) bool {
 	groups := strings.Split(s, "/")
+	if len(groups) == 3 && (strings.HasPrefix(groups[0], "+") || strings.HasPrefix(groups[0], "00")) && countDigits(groups[0]) <= 5 {
+		groups = groups[1:] // the country code
+	}
 	counts := make([]int, len(groups))
 	for i, g := range groups {
 		counts[i] = countDigits(g)
@@ -214,7 +217,8 @@ func readPhone(s string, o PhoneOptions) (PhoneNumber, *Flaw) {
 
 // reread looks at a number without a plus sign as one that begins with a country
 // code. The code of its own region counts where the number is no valid one without
-// it. It is not clear where both readings stand.
+// it. It is not clear where both readings stand: then a spreadsheet took away the plus
+// sign, or the zero in front.
 func reread(n PhoneNumber, s, region string) (_ PhoneNumber, clear bool) {
 	digits := strings.Map(func(r rune) rune {
 		if isDigit(r) {
@@ -223,13 +227,13 @@ func reread(n PhoneNumber, s, region string) (_ PhoneNumber, clear bool) {
 		return -1
 	}, s)
 	if rest, ok := strings.CutPrefix(digits, "00"); ok && n.E164 == "" {
-		if abroad := parsePhone("+"+rest, ""); abroad.Valid {
+		if abroad := parsePhone("+"+rest, ""); abroad.E164 != "" {
 			n, n.Reread = abroad, true
 		}
 		return n, true
 	}
 	own := ownCode(digits, region)
-	if region == "" || digits[0] == '0' || n.Valid && !own {
+	if region == "" || digits[0] == '0' || n.Valid && !own && isUsual(n, region) {
 		return n, true
 	}
 	abroad := parsePhone("+"+digits, "")
@@ -241,6 +245,23 @@ func reread(n PhoneNumber, s, region string) (_ PhoneNumber, clear bool) {
 		return n, false
 	}
 	return n, true
+}
+
+// isUsual tells whether people write a number of a region without a zero in front: a
+// mobile number, of which many programs leave it out, and a fixed line where there is
+// none.
+func isUsual(n PhoneNumber, region string) bool {
+	p, err := phonenumbers.Parse(n.E164, region)
+	if err != nil {
+		return false
+	}
+	switch phonenumbers.GetNumberType(p) {
+	case phonenumbers.MOBILE, phonenumbers.FIXED_LINE_OR_MOBILE:
+		return true
+	case phonenumbers.FIXED_LINE:
+		return phonenumbers.GetNddPrefixForRegion(region, true) != "0"
+	}
+	return false
 }
 
 // ownCode tells whether digits begin with the country code of a region.

@@ -46,10 +46,17 @@ func strip(s string, edge func(rune) bool) (string, *Flaw) {
 // isEdge tells whether a character at an end of an id is no part of it.
 func isEdge(r rune) bool {
 	if r < utf8.RuneSelf {
-		return r <= ' ' || r == '"' || r == '\'' || r == '`' || r == 0x7f
+		return r <= ' ' || r == 0x7f || isQuote(r)
 	}
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Z, unicode.Quotation_Mark) || isInvisible(r) ||
-		strings.ContainsRune("´ʼʹ′″", r)
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Z, r) || isQuote(r) || isInvisible(r)
+}
+
+// isQuote tells whether a character is a quote, or is used as one.
+func isQuote(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == '"' || r == '\'' || r == '`'
+	}
+	return unicode.Is(unicode.Quotation_Mark, r) || strings.ContainsRune("´ʼʹ′″", r)
 }
 
 // isInvisible tells whether a character leaves nothing to be seen: of format, a
@@ -65,6 +72,41 @@ func isBracket(r rune) bool {
 	return strings.ContainsRune("()[]{}<>（）［］【】〈〉《》〔〕", r)
 }
 
+// hasQuote tells whether there is a quote in a text. An apostrophe between two letters
+// is none.
+func hasQuote(s string) bool {
+	before := ' '
+	for i, r := range s {
+		if isQuote(r) {
+			after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+			if !strings.ContainsRune("'`´ʹʻʼ‘’′", r) || !isPartOfWord(before) || !isPartOfWord(after) {
+				return true
+			}
+		}
+		before = r
+	}
+	return false
+}
+
+func isPartOfWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) }
+
+// isBalanced tells whether each bracket in a text has its other half.
+func isBalanced(s string) bool {
+	var open []rune
+	for _, r := range s {
+		switch closer, opens := closing[r]; {
+		case opens:
+			open = append(open, closer)
+		case !isBracket(r):
+		case len(open) == 0 || open[len(open)-1] != r:
+			return false
+		default:
+			open = open[:len(open)-1]
+		}
+	}
+	return len(open) == 0
+}
+
 // withoutBrackets takes a pair of brackets away that is around the whole text.
 func withoutBrackets(s string) string {
 	opener, n := utf8.DecodeRuneInString(s)
@@ -73,6 +115,9 @@ func withoutBrackets(s string) string {
 		return s
 	}
 	inner := s[n : len(s)-utf8.RuneLen(closer)]
+	if opener == '{' && strings.ContainsAny(inner, ":=") && !strings.Contains(inner, "@") {
+		return s // an object of a program
+	}
 	depth := 1
 	for _, r := range inner {
 		switch r {
@@ -103,6 +148,8 @@ func displayed(s string) string {
 }
 
 var (
+	// A formula of a spreadsheet calls something: =HYPERLINK(…), @SUM(…).
+	formula    = regexp.MustCompile(`^[=+@-][A-Za-z][A-Za-z0-9.]*\(`)
 	htmlEntity = regexp.MustCompile(`&(#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]+);`)
 	// An exponent has a fraction before it or a sign behind it: 12E5 may be an id.
 	exponent = regexp.MustCompile(`^[+-]?[0-9]+([.,][0-9]* ?[eE] ?[+−-]?|[eE] ?[+−-]) ?[0-9]+$`)
@@ -117,6 +164,8 @@ const (
 	cellDigits = 15
 	maxExact   = "9007199254740992" // 2^53
 )
+
+var isFormula = &Flaw{"is a formula of a spreadsheet", "export the values of the cells, not their formulas"}
 
 // damage tells what a spreadsheet or a program did to an id that it took for a number.
 func damage(s string, form Form) *Flaw {

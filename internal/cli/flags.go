@@ -34,7 +34,7 @@ var sourceFlags = []string{"source", "format", "delimiter", "encoding", "sheet",
 func importFlags(c *config.Config) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)") // settings reads it
-	flags.StringArrayVar(&c.Source.Paths, "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
+	flags.StringArrayVar((*[]string)(&c.Source.Paths), "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
 	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
 	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
 	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")

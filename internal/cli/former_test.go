@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
 	"zombiezen.com/go/sqlite"
 
 	"importer/internal/sandbox"
@@ -60,6 +61,16 @@ func (j *job) formerReport(name string, without string) {
 	}
 }
 
+// report is the report as it stands.
+func (j *job) report() string {
+	j.t.Helper()
+	b, err := os.ReadFile(j.path("r.report.ndjson"))
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // night runs the job on its file as it is.
 func (j *job) night() *ran {
 	j.t.Helper()
@@ -87,6 +98,39 @@ func TestAReportOfTheFormerRule(t *testing.T) {
 			}
 			if in != rows[0] || r.Invalid != rows[1] || r.of("create") != 0 || len(j.server.Profiles()) != before {
 				t.Errorf("%s, %s: %s", name, what, r)
+			}
+		}
+	}
+}
+
+// The report takes note of them: when the file has been cleaned, and no row tells of its
+// old key any more, nobody is created again either.
+func TestAReportOfTheFormerRuleAfterCleaning(t *testing.T) {
+	for _, redact := range []string{"false", "true"} {
+		j := formerJob(t, "create", "contacts")
+		if err := os.WriteFile(j.path("former.yaml"), []byte("report: {redact: "+redact+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j.formerReport("contacts", "")
+		before := len(j.server.Profiles())
+		if r := j.night(); r.of("create") != 0 {
+			t.Fatal(r)
+		}
+		lines := j.report()
+		if n := strings.Count(lines, `{"kind":"known"`); n == 0 || n > int(formerContacts["contacts"][0]) {
+			t.Errorf("%d lines of keys in\n%s", n, lines)
+		}
+		clean := norm.NFC.String(strings.NewReplacer("\u200b", "", "\u202a", "", "\u202c", "", "'", "", "(", "", ")", "").Replace(string(copyFormer(t, "contacts.csv", j.path("c.csv")))))
+		if err := os.WriteFile(j.path("c.csv"), []byte(clean), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for night := range 2 {
+			r := j.night()
+			if r.of("create") != 0 || len(j.server.Profiles()) != before {
+				t.Errorf("night %d, redact %s: %s", night, redact, r)
+			}
+			if strings.Count(j.report(), `{"kind":"known"`) != strings.Count(lines, `{"kind":"known"`) {
+				t.Errorf("night %d writes it again:\n%s", night, j.report())
 			}
 		}
 	}

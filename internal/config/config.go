@@ -19,6 +19,7 @@ import (
 
 	"importer/internal/names"
 	"importer/internal/words"
+	"importer/internal/yamlwords"
 )
 
 // Config are the settings of an import, under the names of the configuration
@@ -69,8 +70,8 @@ type Config struct {
 
 // Source says what is read, and how.
 type Source struct {
-	Paths  []string `yaml:"paths"`  // files, globs, or "-" for standard input
-	Format string   `yaml:"format"` // auto, csv, ndjson, xlsx
+	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, or "-" for standard input
+	Format string          `yaml:"format"` // auto, csv, ndjson, xlsx
 	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
 	Delimiter string `yaml:"delimiter"`
 	// Encoding is auto, or a name of the IANA registry.
@@ -80,7 +81,7 @@ type Source struct {
 	// HeaderRow is the line that holds the names of the columns, from 1, or auto.
 	HeaderRow string `yaml:"header_row"`
 	// NullValues are cells that mean nothing, such as NULL.
-	NullValues []string `yaml:"null_values"`
+	NullValues yamlwords.Words `yaml:"null_values"`
 }
 
 // Sync says what the modes update, upsert and mirror do.
@@ -240,6 +241,9 @@ func decode(path string, text []byte, c *Config) error {
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
 		return Errorf("%s: %w", path, err)
+	}
+	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
+		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
 	}
 	keepDefaults(reflect.ValueOf(c).Elem(), reflect.ValueOf(Default()), written)
 	return nil

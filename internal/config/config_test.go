@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ func TestRefusedFiles(t *testing.T) {
 		"key in the file":    {"workers: 1\napi:\n  api_key: s3cret-key\n", []string{":3:", "api_key_file", "COGNIGY_API_KEY"}},
 		"key, flow style":    {"api: {base_url: x, apiKey: s3cret-key}\n", []string{":1:", "api_key_file"}},
 		"key, quoted":        {"api:\n  'X-API-Key': s3cret-key\n", []string{":2:", "api_key_file"}},
+		"a word, no list":    {"source:\n  null_values: NULL\n", []string{"source.null_values", "[NULL]"}},
 		"key and an error":   {"nonsense: 1\napi:\n  api_key: s3cret-key\n", []string{":3:"}},
 	} {
 		_, err := load(t, c.text, nil)
@@ -231,6 +233,9 @@ func TestExample(t *testing.T) {
 	c, err := Load(example, func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"NULL", "N/A"}; !slices.Equal(c.Source.NullValues, want) {
+		t.Errorf("null_values are %q", c.Source.NullValues)
 	}
 	c.API.APIKeyFile, c.API.Key = "", "k"
 	if err := c.Validate(); err != nil {

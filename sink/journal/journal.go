@@ -122,6 +122,11 @@ func (j *Journal) Unsent(keys []contact.Key) error {
 	return j.appendKeys(keys, true, func(l keyList) Line { return &Unsent{l} })
 }
 
+// KnownAs implements importer.Journal.
+func (j *Journal) KnownAs(key, as contact.Key) error {
+	return j.append(true, &Known{Key: key, As: as, stamp: now()})
+}
+
 // announce writes keys on disk before it returns. What could not be announced is
 // not sent, and must not seem to be: it is not kept for a last attempt.
 func (j *Journal) announce(keys []contact.Key, line func(keyList) Line) error {

@@ -42,6 +42,7 @@ var kinds = map[string]func() Line{
 	"unsent":   func() Line { return &Unsent{} },
 	"changing": func() Line { return &Changing{} },
 	"gone":     func() Line { return &Gone{} },
+	"known":    func() Line { return &Known{} },
 	"row":      func() Line { return &Row{} },
 	"traffic":  func() Line { return &Traffic{} },
 	"end":      func() Line { return &End{} },
@@ -88,6 +89,30 @@ type Gone struct{ keyList }
 
 func (l *Gone) kind() string             { return "gone" }
 func (l *Gone) replay(c *contents) error { return c.forget(l.Keys) }
+
+// Known says that the contact of a key is the one that earlier runs know by another:
+// an earlier rule of contact ids made that of the row, and what it made cannot be seen
+// in a row that was corrected since.
+type Known struct {
+	Key contact.Key `json:"key"`
+	As  contact.Key `json:"as"`
+	stamp
+}
+
+func (l *Known) kind() string { return "known" }
+func (l *Known) purge()       {} // as of a keyList
+
+func (l *Known) replay(c *contents) error {
+	c.keys.KnowAs(l.Key, l.As)
+	return nil
+}
+
+func (l *Known) check() error {
+	if l.Key == (contact.Key{}) || l.As == (contact.Key{}) {
+		return errors.New("it lacks a key")
+	}
+	return nil
+}
 
 // A keyList is a line that names keys. A key says nothing of the contact to those
 // who do not know its ids.

@@ -57,6 +57,11 @@ func (j *script) unsent(ids ...string) *script {
 	return j
 }
 
+func (j *script) known(id, as string) *script {
+	j.add(&Known{Key: key(id), As: key(as), stamp: j.at()})
+	return j
+}
+
 func (j *script) row(id string, s contact.Status) *script {
 	o := outcome(id, s)
 	o.At = j.tick()
@@ -96,6 +101,7 @@ func story() *script {
 		sending("d", "f").
 		row("d", contact.Unknown).
 		row("e", contact.Existing).
+		known("h", "a").
 		sending("b").
 		unsent("d").
 		row("b", contact.Rejected).

@@ -163,7 +163,7 @@ func (g *guesser) contactID(column int, fits func(sampleValue) bool, misfit, typ
 // completed.
 func (g *guesser) number(column int, standIn bool, comment string) (string, bool) {
 	const typ = "phone, keep_incomplete: true"
-	complete := func(v sampleValue) bool { return g.complete(v.text) != "" }
+	complete := func(v sampleValue) bool { return len(g.complete(v.text)) > 0 }
 	if line, ok := g.contactID(column, complete, "not a complete number", typ, standIn, comment); ok {
 		return line, ok
 	}
@@ -255,7 +255,7 @@ func (g *guesser) email(columns []int, best int) string {
 		}
 	}
 	if len(fit) == 0 {
-		return fmt.Sprintf("# email: %s # unsure: it holds more than one address, or none: %s", g.name(best), g.examples(best))
+		return fmt.Sprintf("# email: %s # unsure: it holds no address, or several that nothing separates: %s", g.name(best), g.examples(best))
 	}
 	return fmt.Sprintf("email: {%s}", g.from(fit))
 }
@@ -321,7 +321,12 @@ func (g *guesser) birthday(column int) string {
 	}
 	forms, why := d.Forms(), ""
 	if forms.Order == dates.Unsettled && len(g.misfits(column, isBirthday(nil, forms))) > 0 {
-		forms.Order, why = g.usualOrder()
+		if forms.Order, why = g.usualOrder(); d.Mixed() {
+			forms.Order, why = dates.Unsettled, "the day stands first in some and the month in others"
+		}
+		if open := g.misfits(column, hasAnOrder); forms.Order == dates.Unsettled && len(open) > 0 {
+			return g.openBirthday(column, why, open)
+		}
 	}
 	layouts := g.layouts(column, forms)
 	if !slices.ContainsFunc(layouts, func(l string) bool { return l[0] == 'D' || l[0] == 'M' }) {
@@ -349,6 +354,20 @@ func (g *guesser) birthday(column int) string {
 	return fmt.Sprintf("birthday: {column: %s, layouts: [%s]}%s", name, quoteYAML(layouts...), comment)
 }
 
+// openBirthday is the entry of a birthday some values of which can be read with the day
+// first and with the month first, when nothing tells which. They are left out, as
+// without a configuration.
+func (g *guesser) openBirthday(column int, why string, open []sampleValue) string {
+	return fmt.Sprintf("birthday: %s # unsure: %s, so these are left out: %s\n    # To take them: birthday: {column: %[1]s, layouts: [\"D/M/YYYY\"]}, or [\"M/D/YYYY\"]",
+		g.name(column), why, places(open))
+}
+
+// hasAnOrder tells of a value whether it is clear which number is the day.
+func hasAnOrder(v sampleValue) bool {
+	order, against := dates.ByOrder(v.text, nil, dates.Forms{Order: dates.DayFirst})
+	return order == dates.Unsettled || against || dates.HasDots(v.text)
+}
+
 // isBirthday tells of values whether they are birthdays, or stand for none.
 func isBirthday(layouts []string, forms dates.Forms) func(sampleValue) bool {
 	return func(v sampleValue) bool {
@@ -357,7 +376,7 @@ func isBirthday(layouts []string, forms dates.Forms) func(sampleValue) bool {
 	}
 }
 
-// usualOrder is the order of day and month where no value tells it.
+// usualOrder is the order of day and month where no value tells it, but something else.
 func (g *guesser) usualOrder() (dates.Order, string) {
 	switch {
 	case g.region == "US":
@@ -367,7 +386,7 @@ func (g *guesser) usualOrder() (dates.Order, string) {
 	case g.language.Name != "English":
 		return dates.DayFirst, "the month may stand first or the day: the second, because the names of the columns are " + g.language.Name
 	}
-	return dates.MonthFirst, "the month may stand first (M/D) or the day (D/M): nothing tells, and the first is taken"
+	return dates.Unsettled, "the month may stand first (M/D) or the day (D/M), and nothing tells"
 }
 
 // layouts are those that a column needs beside what is read by itself.

@@ -185,31 +185,27 @@ func (g *guesser) guessRegion() {
 	var numbers []string
 	for _, i := range slices.Concat(g.find(columns.Mobile), g.find(columns.Phone)) {
 		for _, v := range g.values[i] {
-			if len(numbers) < region.MaxNumbers && asItStands(v.text) != "" {
-				numbers = append(numbers, v.text)
+			if len(numbers) < region.MaxNumbers {
+				numbers = append(numbers, asTheyStand(v.text)...)
 			}
 		}
 	}
 	g.region, g.regionWhy = region.Vote(numbers, g.language.Regions)
 }
 
-// asItStands is the one phone number that a text holds, by name; empty where it holds
-// none, or several.
-func asItStands(s string) string {
-	if ids, flaw := contact.PlainPhone(s, contact.TextForm); flaw == nil && len(ids) == 1 {
-		return ids[0]
-	}
-	return ""
+// asTheyStand are the phone numbers that a text holds, by name.
+func asTheyStand(s string) []string {
+	ids, _ := contact.PlainPhone(s, contact.TextForm)
+	return ids
 }
 
-// complete is the one phone number that a text holds, in E.164; empty where it holds
-// none that is complete, or several.
-func (g *guesser) complete(s string) string {
-	numbers, flaw := contact.Phone(s, contact.TextForm, contact.PhoneOptions{Region: g.region})
-	if flaw == nil && len(numbers) == 1 {
-		return numbers[0].E164
+// complete are the phone numbers that a text holds and that are complete, in E.164.
+func (g *guesser) complete(s string) (complete []string) {
+	numbers, _ := contact.Phone(s, contact.TextForm, contact.PhoneOptions{Region: g.region})
+	for _, n := range numbers {
+		complete = append(complete, n.E164)
 	}
-	return ""
+	return complete
 }
 
 // ownNumbers tells whether each number is that of one row, as far as it can be known:
@@ -218,11 +214,16 @@ func (g *guesser) ownNumbers(columns []int) bool {
 	owner := make(map[string]int)
 	for _, i := range columns {
 		for _, v := range g.values[i] {
-			number := cmp.Or(g.complete(v.text), asItStands(v.text))
-			if row, ok := owner[number]; number != "" && ok && row != v.row {
-				return false
+			numbers := g.complete(v.text)
+			if len(numbers) == 0 {
+				numbers = asTheyStand(v.text)
 			}
-			owner[number] = v.row
+			for _, number := range numbers {
+				if row, ok := owner[number]; ok && row != v.row {
+					return false
+				}
+				owner[number] = v.row
+			}
 		}
 	}
 	return g.Complete

@@ -2,6 +2,7 @@ package guess
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,10 @@ func TestGuessBirthday(t *testing.T) {
 	}{
 		{"sure", column("DOB", "13/2/1984", "3/4/1990"), `birthday: {column: "DOB", layouts: ["D/M/YYYY"]}` + "\n"},
 		{"with a time", column("DOB", "2/13/1984 9:05 PM", "3/4/1990 10:00 am"), `birthday: {column: "DOB", layouts: ["M/D/YYYY h:mm A"]}` + "\n"},
+		{"two ways, and nothing tells", column("DOB", "1/2/1984", "5/5/1990", "3/4/1990"), `birthday: "DOB" # unsure: the month may stand first (M/D) or the day (D/M), and nothing tells, so these are left out: line 2 "1/2/1984", line 4 "3/4/1990"` + "\n" +
+			`    # To take them: birthday: {column: "DOB", layouts: ["D/M/YYYY"]}, or ["M/D/YYYY"]` + "\n"},
+		{"two ways, and both are there", column("DOB", "13/4/1984", "4/13/1990", "3/4/1990"), `birthday: "DOB" # unsure: the day stands first in some and the month in others, so these are left out: line 4 "3/4/1990"` + "\n"},
+		{"both are there in a German file", column("Geburtsdatum", "13/4/1984", "4/13/1990", "3/4/1990"), `birthday: "Geburtsdatum" # unsure: the day stands first in some`},
 		{"two ways in a German file", column("Geburtsdatum", "1/2/1984", "3/4/1990"), `layouts: ["D/M/YYYY"]} # unsure: the month may stand first or the day: the second, because the names of the columns are German`},
 		{"two ways and numbers of the US", sampleOf([]string{"phone", "DOB"}, []string{"+1 212 456 7890", "1/2/1984"}), `layouts: ["M/D/YYYY"]} # unsure: the month may stand first or the day: the first, because the phone numbers`},
 		{"one is none", column("DOB", strings.Split("1984-02-29,1984-03-01,1984-03-02,1984-03-03,1984-03-04,1984-03-05,1984-03-06,1984-03-07,1984-03-08,soon", ",")...), `birthday: "DOB" # left out as no date in 1 of 10: line 11 "soon"` + "\n"},
@@ -100,6 +105,32 @@ func TestGuessMisfits(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing in\n%s", want, text)
 		}
+	}
+}
+
+// What the import takes apart is no misfit: several addresses or numbers in a cell.
+func TestGuessSeveralInACell(t *testing.T) {
+	for _, rows := range [][]string{
+		{"ada@example.com; ada2@example.com", "bob@example.com, bob2@example.com"},
+		{"ada@example.com ::: ada2@example.com"},
+		{"ada@example.com\nada2@example.com"},
+		{"ada@example.com; n/a"},
+	} {
+		var all [][]string
+		for _, cell := range rows {
+			all = append(all, []string{cell, "", "+49 151 23456789 ::: +49 151 23456780"})
+		}
+		text, m := guessOf(t, sampleOf([]string{"E-mail 1 - Value", "E-mail 2 - Value", "Phone 1 - Value"}, all...))
+		if len(m.ContactIDs) != 3 || m.ContactIDs[0].Column != "E-mail 1 - Value" || m.ContactIDs[0].StandIn || !slices.Equal(m.Fields["email"].Columns, []string{"E-mail 1 - Value", "E-mail 2 - Value"}) {
+			t.Errorf("%q:\n%s", rows, text)
+		}
+		if strings.Contains(text, "no address") || strings.Contains(text, "number in 1 of") {
+			t.Errorf("%q has misfits:\n%s", rows, text)
+		}
+	}
+	text, m := guessOf(t, sampleOf([]string{"Phone"}, []string{"0151 23456789; 0151 23456780"}, []string{"030 23125001"}))
+	if len(m.ContactIDs) != 1 || !strings.Contains(text, "3 of 3 numbers") {
+		t.Error(text)
 	}
 }
 

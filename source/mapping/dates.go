@@ -45,6 +45,23 @@ func birthdayOf(s string, isNumber bool, o *options) (string, *Fault) {
 	return t.Format(o.layout), nil
 }
 
+// tellOrder tells of a birthday that goes against the order of day and month of its
+// column, which its first rows or the mapping settled; then also of those that were
+// read by that order and could be read by the other.
+func (m *Mapper) tellOrder(c place, o *output) {
+	order, against := dates.ByOrder(strings.TrimSpace(c.text), o.layouts, o.forms)
+	if order == dates.Unsettled {
+		return
+	}
+	column := m.column(c.slot, o)
+	odd := fmt.Sprintf("the birthday in %q cannot have %s first, as the column has: correct the file, or split it", column, order)
+	if against {
+		m.tell(odd, c.text)
+		return
+	}
+	m.notices = append(m.notices, notice{fmt.Sprintf("the birthday in %q was read with %s first, although others in the column cannot have it there", column, order), c.text, odd})
+}
+
 // sampleRows is how many of the first rows of a file a plan looks at.
 const sampleRows = 1000
 

@@ -2,9 +2,13 @@ package mapping
 
 import (
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goccy/go-yaml"
 
 	"importer/source/mapping/dates"
 )
@@ -68,6 +72,63 @@ func TestBirthdaysByName(t *testing.T) {
 		}
 		if told := m.Notes.Texts(false); (lost > 0) != (len(told) > 0) {
 			t.Errorf("%s: %d were left out, and told was %q", tt.name, lost, told)
+		}
+	}
+}
+
+// A birthday that goes against the order of its column is told, and so are those that
+// were read by that order.
+func TestBirthdaysAgainstTheirOrder(t *testing.T) {
+	for _, tt := range []struct {
+		name, yaml string
+		first      []string // of them the order is learned
+		later      []string
+		want       []string
+	}{
+		{"later rows", "", []string{"04/13/1990", "03/04/1999"}, []string{"13/01/1985", "05/06/2000", "14/01/1985", "01/02/2001 10:00"}, []string{
+			`3 rows: the birthday in "Born" was read with the month first, although others in the column cannot have it there (line 3: "03/04/1999", line 5: "05/06/2000", line 7: "01/02/2001 10:00")`,
+			`2 rows: the birthday in "Born" cannot have the month first, as the column has: correct the file, or split it (line 4: "13/01/1985", line 6: "14/01/1985")`}},
+		{"none", "", []string{"13/04/1990", "03/04/1999"}, []string{"13/01/1985", "05/06/2000", "5/5/2000", "1984-02-29"}, nil},
+		{"by layouts", "{column: Born, layouts: [D/M/YYYY]}", []string{"03/04/1999"}, []string{"04/13/1990", "5/5/2000"}, []string{
+			`1 row: the birthday in "Born" was read with the day first, although others in the column cannot have it there (line 2: "03/04/1999")`,
+			`1 row: the birthday in "Born" cannot have the day first, as the column has: correct the file, or split it (line 3: "04/13/1990")`}},
+		{"dots", "", []string{"03.04.1999"}, []string{"2.29.1984"}, []string{
+			`1 row: the birthday in "Born" was read with the day first, although others in the column cannot have it there (line 2: "03.04.1999")`,
+			`1 row: the birthday in "Born" cannot have the day first, as the column has: correct the file, or split it (line 3: "2.29.1984")`}},
+		{"nothing settles it", "", []string{"03/04/1999"}, []string{"13/01/1985"}, []string{
+			`1 row: the birthday in "Born" was left out: the day or the month may stand first in it (line 2: "03/04/1999")`}},
+	} {
+		m := &Mapping{ContactIDs: []Value{{Column: "id"}}}
+		if tt.yaml == "" {
+			tt.yaml = "Born"
+		}
+		var v Value
+		if err := yaml.Unmarshal([]byte(tt.yaml), &v); err != nil {
+			t.Fatal(err)
+		}
+		m.Fields = map[string]Value{"birthday": v}
+		p, _, err := PlanColumns([]string{"id", "Born"}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := slices.Concat(tt.first, tt.later)
+		n := 0
+		p.Sample(func(r *Record) error {
+			if n == len(tt.first) {
+				return io.EOF
+			}
+			*r = Record{Cells: []string{"x", all[n]}}
+			n++
+			return nil
+		}, nil)
+		mapper := NewMapper("x.csv", p, nil)
+		for i, in := range all {
+			if _, err := mapper.Row(&Record{Line: i + 2, Cells: []string{fmt.Sprint("x", i), in}}, int64(i+1)); err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		}
+		if got := mapper.Notes.Texts(false); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %s", tt.name, strings.Join(got, "\n"))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"importer/importer/contact"
 	"importer/source/mapping/columns"
 )
 
@@ -36,13 +37,17 @@ func (p *Plan) leads(name string) bool {
 	return false
 }
 
-// Takes tells whether a text can go where columns of a name go without a mapping: to
-// "email", or "phone", for which the profile has no field. A workbook, and JSON, may
-// hold it as a number.
+// Takes tells whether a text, or a part of it, can go where columns of a name go without a
+// mapping: to "email", or "phone", for which the profile has no field. A workbook, and
+// JSON, may hold it as a number.
 func Takes(name, text string, isNumber bool) bool {
-	c := cell{text: text}
+	c, form := cell{text: text}, contact.TextForm
 	if isNumber {
-		c.kind = '0'
+		c.kind, form = '0', contact.CellForm
+	}
+	if k := kinds[name]; k.identifies() {
+		ids, _ := idsOf(text, k, form)
+		return len(ids) > 0
 	}
 	_, f := valueOf(c, kinds[name], &options{layout: time.DateOnly}, "")
 	return f == nil

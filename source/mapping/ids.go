@@ -67,7 +67,7 @@ func (m *Mapper) ids(o *output) (ids []string, left, f *Fault) {
 		if f != nil {
 			m.odd = true
 			m.unread = m.unread || !contact.IsPlaceholder(c.text)
-			m.leaveOut(f, c, o)
+			m.leaveOut(f, c, o, len(found) > 0)
 			if left == nil {
 				left = f
 			}
@@ -182,11 +182,11 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 	}
 	for _, item := range items {
 		s, itemFault := textOf(item, &o.options)
-		if itemFault != nil {
-			return nil, &Fault{Reason: words.Show(text) + " is not a JSON array of texts", Hint: `write a;b or ["a","b"]`}
-		}
-		if s == "" {
+		switch {
+		case item.kind == 'n', itemFault == nil && s == "":
 			continue
+		case itemFault != nil:
+			return nil, &Fault{Reason: words.Show(text) + " is not a JSON array of texts", Hint: `write a;b or ["a","b"]`}
 		}
 		found, flaw := read(s, m.form(item))
 		if f == nil {
@@ -200,9 +200,8 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 	return ids, f
 }
 
-// address is an output of a kind that identifies, as a field of the profile. Where
-// its column gives contact ids, the row has those, and what cannot be read is left
-// out.
+// address is an output of a kind that identifies, as a field of the profile. Of a
+// lenient one what cannot be read is left out.
 func (m *Mapper) address(o *output) (s string, f *Fault) {
 	cells, f := m.filled(o, o.lenient)
 	if f != nil {
@@ -212,7 +211,7 @@ func (m *Mapper) address(o *output) (s string, f *Fault) {
 		found, f := m.identify(c, o)
 		switch {
 		case o.lenient && f != nil:
-			m.leaveOut(f, c, o)
+			m.leaveOutOfField(c, o, len(found) > 0)
 		case f != nil:
 			return "", m.at(f, c.slot, o)
 		}
@@ -270,17 +269,42 @@ func (m *Mapper) blankID(c cell) bool {
 }
 
 // A notice is what is told of a record when it goes in.
-type notice struct{ text, value string }
+type notice struct {
+	text, value string
+	with        string // it matters only where another record has a notice of this text
+}
 
 // tell notes it, each text once for a record.
 func (m *Mapper) tell(text, value string) {
 	if !slices.ContainsFunc(m.notices, func(n notice) bool { return n.text == text }) {
-		m.notices = append(m.notices, notice{text, value})
+		m.notices = append(m.notices, notice{text: text, value: value})
 	}
 }
 
-// leaveOut tells that a value is left out because of a fault, whose place it fills in.
-func (m *Mapper) leaveOut(f *Fault, c place, o *output) {
+// leaveOut tells that a value, or a part of it, is left out of the contact ids because
+// of a fault, whose place it fills in.
+func (m *Mapper) leaveOut(f *Fault, c place, o *output, part bool) {
 	m.at(f, c.slot, o)
-	m.tell(fmt.Sprintf("what stands in %q was left out, because it cannot be a contact id", f.Field), c.text)
+	m.tell(leftOut(f.Field, part)+", because it cannot be a contact id", c.text)
+}
+
+// leaveOutOfField tells that a value, or a part of it, is left out of a field; unless
+// it was told already why it is no contact id.
+func (m *Mapper) leaveOutOfField(c place, o *output, part bool) {
+	what := leftOut(m.column(c.slot, o), part)
+	if slices.ContainsFunc(m.notices, func(n notice) bool { return strings.HasPrefix(n.text, what) }) {
+		return
+	}
+	kind := "e-mail address"
+	if o.kind != email {
+		kind = "phone number"
+	}
+	m.tell(fmt.Sprintf("%s of the field %s, because it is no %s", what, o.name, kind), c.text)
+}
+
+func leftOut(column string, part bool) string {
+	if part {
+		return fmt.Sprintf("a part of what stands in %q was left out", column)
+	}
+	return fmt.Sprintf("what stands in %q was left out", column)
 }

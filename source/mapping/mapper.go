@@ -144,7 +144,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	row.Key, row.Unread = contact.KeyOf(row.Profile.ContactIDs), m.unread
 	for _, n := range m.notices {
-		m.Notes.add(n.text, row.Line, n.value)
+		m.Notes.add(n, row.Line)
 	}
 	return row, nil
 }
@@ -228,6 +228,9 @@ func (m *Mapper) plainValue(o *output) (value jsontext.Value, f *Fault) {
 	}
 	for _, c := range cells {
 		v, f := m.valueOf(c.cell, o, at)
+		if f == nil && o.kind == birthday && !m.exact {
+			m.tellOrder(c, o)
+		}
 		switch {
 		case f != nil && o.kind == birthday:
 			m.tell(fmt.Sprintf("the birthday in %q was left out: %s", m.column(c.slot, o), f.Reason), c.text)

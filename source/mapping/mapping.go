@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"importer/internal/names"
+	"importer/internal/yamlwords"
 	"importer/source/mapping/columns"
 )
 
@@ -65,14 +66,14 @@ type Value struct {
 	Lower bool  `yaml:"lower"` // to lower case
 	Upper bool  `yaml:"upper"` // to upper case
 
-	True      []string `yaml:"true_values"`  // bool: spellings beside the usual ones
-	False     []string `yaml:"false_values"` //
-	Separator string   `yaml:"separator"`    // list: instead of ; and |
-	Decimal   string   `yaml:"decimal"`      // number: "," where 1.234,5 is written
-	Layouts   []string `yaml:"layouts"`      // date: such as DD.MM.YYYY, tried in this order
-	Output    string   `yaml:"output"`       // date: YYYY-MM-DD unless it is said otherwise
-	Region    string   `yaml:"region"`       // phone: instead of that of the mapping
-	ValidOnly bool     `yaml:"valid_only"`   // phone: refuse what its country gives to nobody
+	True      yamlwords.Words `yaml:"true_values"`  // bool: spellings beside the usual ones
+	False     yamlwords.Words `yaml:"false_values"` //
+	Separator string          `yaml:"separator"`    // list: instead of ; and |
+	Decimal   string          `yaml:"decimal"`      // number: "," where 1.234,5 is written
+	Layouts   []string        `yaml:"layouts"`      // date: such as DD.MM.YYYY, tried in this order
+	Output    string          `yaml:"output"`       // date: YYYY-MM-DD unless it is said otherwise
+	Region    string          `yaml:"region"`       // phone: instead of that of the mapping
+	ValidOnly bool            `yaml:"valid_only"`   // phone: refuse what its country gives to nobody
 
 	// KeepIncomplete takes a phone number that cannot be made complete as it stands, as
 	// happens without a mapping.

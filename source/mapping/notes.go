@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"importer/internal/words"
@@ -17,6 +18,7 @@ type Notes struct {
 // A note is one of them.
 type note struct {
 	text     string // what was done, behind "contacts.csv: 3 rows: "
+	with     string // the text of another one, without which it does not matter
 	count    int64
 	examples []noteExample
 }
@@ -34,30 +36,36 @@ const (
 
 // add counts a row. The text says what was done, with the column and without the
 // value, such as `the e-mail address in "Email" was left out`; the value may be empty.
-func (n *Notes) add(text string, line int, value string) {
-	var found *note
-	for _, each := range n.all {
-		if each.text == text {
-			found = each
-		}
-	}
+func (n *Notes) add(told notice, line int) {
+	found := n.find(told.text)
 	if found == nil {
 		if len(n.all) == maxNotes {
 			return
 		}
-		found = &note{text: text}
+		found = &note{text: told.text, with: told.with}
 		n.all = append(n.all, found)
 	}
 	found.count++
 	if len(found.examples) < maxNoteExamples {
-		found.examples = append(found.examples, noteExample{line, value})
+		found.examples = append(found.examples, noteExample{line, told.value})
 	}
+}
+
+func (n *Notes) find(text string) *note {
+	i := slices.IndexFunc(n.all, func(each *note) bool { return each.text == text })
+	if i < 0 {
+		return nil
+	}
+	return n.all[i]
 }
 
 // Texts are the notes for people. Redacted they hold no value of the source.
 func (n *Notes) Texts(redact bool) []string {
 	var texts []string
 	for _, each := range n.all {
+		if each.with != "" && n.find(each.with) == nil {
+			continue
+		}
 		var where []string
 		for _, x := range each.examples {
 			w := fmt.Sprintf("line %d", x.line)

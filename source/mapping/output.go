@@ -24,8 +24,8 @@ type output struct {
 	options
 	fallback *cell // a constant, or the default
 	standIn  bool  // a contact id only where those before it are empty
-	// lenient says that its columns give contact ids: what is wrong with one of their
-	// values refuses no row that has another id.
+	// lenient says that its columns give contact ids, or may give one, as the field email:
+	// what is wrong with one of their values refuses no row that has another id.
 	lenient bool
 }
 

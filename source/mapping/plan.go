@@ -204,7 +204,8 @@ func (p *Plan) addTargets(auto map[int][]int) {
 		}
 	}
 	for _, f := range p.fields {
-		f.lenient = f.kind.identifies() && slices.ContainsFunc(p.ids, func(o *output) bool { return o == f || o.sharesSlot(f) })
+		sure := f.name != "email" || p.mapping.Fields[f.name].Type != ""
+		f.lenient = f.kind.identifies() && (!sure || slices.ContainsFunc(p.ids, func(o *output) bool { return o == f || o.sharesSlot(f) }))
 	}
 }
 

@@ -208,6 +208,9 @@ func itemsOf(c cell, o *options) ([]string, *Fault) {
 	var items []string
 	for item, err := range elements(jsontext.Value(array)) {
 		s, f := textOf(item, o)
+		if err == nil && item.kind == 'n' {
+			continue
+		}
 		if err != nil || f != nil {
 			return nil, &Fault{Reason: fmt.Sprintf("%s is not a JSON array of texts", words.Show(array)), Hint: `write a;b or ["a","b"]`}
 		}

@@ -69,11 +69,7 @@ func readBirthday(s string, isNumber bool, layouts []string, forms Forms) (t tim
 		return t, ""
 	}
 	if byDay, byMonth, short, ok := BothWays(s); ok {
-		order := forms.Order
-		if HasDots(s) {
-			order = max(forms.Dots, DayFirst)
-		}
-		return oneOf(byDay, byMonth, short && forms.YearFirst, order)
+		return oneOf(byDay, byMonth, short && forms.YearFirst, forms.order(s))
 	}
 	if t, short, ok := Plain(s); ok {
 		t, _ = LastPast(t, short)
@@ -89,6 +85,49 @@ func readBirthday(s string, isNumber bool, layouts []string, forms Forms) (t tim
 	}
 	return t, "it is not a date in a form that is known"
 }
+
+// order is the one in which three numbers are read.
+func (f Forms) order(s string) Order {
+	if HasDots(s) {
+		return max(f.Dots, DayFirst)
+	}
+	return f.Order
+}
+
+// ByOrder is the order by which a birthday was read, with these layouts and forms, and
+// whether the value itself has the other one; Unsettled where no order was needed.
+func ByOrder(s string, layouts []string, forms Forms) (o Order, against bool) {
+	byDay, byMonth, _, ok := BothWays(s)
+	o = forms.order(s)
+	if named := layoutOrder(layouts); named != Unsettled && !HasDots(s) {
+		o = named
+	}
+	switch {
+	case !ok || byDay.Equal(byMonth):
+		return Unsettled, false
+	case o == DayFirst && byDay.IsZero(), o == MonthFirst && byMonth.IsZero():
+		return o, true
+	case byDay.IsZero() || byMonth.IsZero():
+		return Unsettled, false
+	}
+	return o, false
+}
+
+// layoutOrder is the order of the first layout of three numbers without dots.
+func layoutOrder(layouts []string) Order {
+	for _, l := range layouts {
+		switch l = strings.ReplaceAll(l, "-", "/"); {
+		case strings.HasPrefix(l, "2/1/"), strings.HasPrefix(l, "02/01/"):
+			return DayFirst
+		case strings.HasPrefix(l, "1/2/"), strings.HasPrefix(l, "01/02/"):
+			return MonthFirst
+		}
+	}
+	return Unsettled
+}
+
+// String is the order for people.
+func (o Order) String() string { return [...]string{"neither", "the day", "the month"}[o] }
 
 // HasDots tells whether there are dots between three numbers.
 func HasDots(date string) bool { return strings.Contains(date[:min(3, len(date))], ".") }
@@ -178,7 +217,13 @@ func (d *Sample) Add(s string) {
 	}
 }
 
-// Mostly tells whether so many fit that a column is of a kind: it is the share of values that has to fit for a column to be of a kind.
+// Mixed tells whether some values have the day first and some the month, and neither
+// are few.
+func (d *Sample) Mixed() bool {
+	return d.slashes.byDay > 0 && d.slashes.byMonth > 0 && d.slashes.mostly() == Unsettled
+}
+
+// Mostly tells whether so many fit that a column is of a kind.
 func Mostly(n, of int) bool { return n > 0 && n*10 >= of*9 }
 
 // Forms are how the values are written.
