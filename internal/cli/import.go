@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -144,10 +145,13 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	summary, err = i.end(summary, also(err, rejectsErr))
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
-	err = also(err, i.print(silent, summary, sink.SummaryText(summary, sink.Details{
+	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
 		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 		Remarks: i.remarks(),
-	})))
+	}))
+	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
+		err = also(err, printed)
+	}
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, allIn, err)
 }
