@@ -102,6 +102,28 @@ What to do next:
 	}
 }
 
+// After a run that did not go to its end there is one thing to do, whatever else is
+// wrong: the command that goes on, which stands there once.
+func TestOneThingToDoAfterARunThatDidNotComplete(t *testing.T) {
+	rest := " It looks up 1 row that may be in or not. It tries 2 rows again that failed. At its end it writes a reject file of all rows that were refused, which are 5 so far;" +
+		" until then c.rejects.csv.tmp holds those of this run so far, with the reason.\n      importer c.csv\n"
+	for status, want := range map[contact.RunStatus]string{
+		contact.Interrupted: "\nWhat to do next:\n  - Run the same command again: it goes on where this one stopped." + rest,
+		contact.Stopped:     "\nWhat to do next:\n  - Fix what stopped it, then run the same command again: it goes on where this one stopped." + rest,
+	} {
+		s := contact.Summary{Status: status, Rejects: "c.rejects.csv.tmp",
+			Counts: contact.Counts{Read: 15, Absent: 3, Unknown: 1, Failed: 2, Invalid: 4, Rejected: 1, Pending: 4}}
+		got := SummaryText(s, Details{Again: "importer c.csv", Rejects: "importer --source c.rejects.csv.tmp"})
+		if _, next, _ := strings.Cut(got, "\nWhat"); "\nWhat"+next != want {
+			t.Errorf("%s: got %s\nwant %s", status, next, want)
+		}
+		s.Counts = contact.Counts{Read: 2, Pending: 2}
+		if got := SummaryText(s, Details{}); !strings.HasSuffix(got, "again: it goes on where this one stopped.\n") {
+			t.Errorf("%s: got %s", status, got)
+		}
+	}
+}
+
 // The reject file of a run that did not complete is not one to correct.
 func TestSummaryOfARunThatDidNotComplete(t *testing.T) {
 	got := SummaryText(contact.Summary{Status: contact.Stopped, Counts: contact.Counts{Read: 2, Invalid: 1, Pending: 1}, Rejects: "c.rejects.csv.tmp"},
