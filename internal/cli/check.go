@@ -81,6 +81,7 @@ func (s *session) check(ctx context.Context) error {
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
+	k.blameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
 	return result(ctx, contact.Complete, allIn(plan), err)
 }

@@ -143,6 +143,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
 	summary, err = i.end(summary, also(err, rejectsErr))
+	i.blameConfig(summary.Read, summary.Invalid)
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
@@ -221,12 +222,19 @@ func (s *session) openSource() error {
 	if o.Mapping, err = mapping.Decode(s.c.Text); err != nil {
 		return config.Errorf("mapping: %w", err)
 	}
+	s.behind = configBehind(s.c, o.Mapping != nil)
 	s.input, err = source.Open(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
-		return config.Errorf("%s", misfit.Annotate(s.c.Text))
+		err = errors.New(misfit.Annotate(s.c.Text))
+	}
+	if err != nil && s.behind != "" && !unread(err) {
+		err = fmt.Errorf("%w\n%s", err, s.behind)
 	}
 	if err != nil {
 		return usage(err)
+	}
+	if s.c.Found {
+		s.log.Info().Str("config", s.c.File).Msg("this run goes by the configuration that was found in this folder")
 	}
 	return s.keep(s.input, nil)
 }

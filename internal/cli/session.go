@@ -54,6 +54,7 @@ type session struct {
 	watch  *live.Watch // of the requests of client; nil: nobody watches
 
 	input   *source.Input
+	behind  string       // which configuration the source is read by, where that does not name it
 	state   *state.State // nil: none is needed
 	path    string       // of the report
 	report  *journal.Journal
