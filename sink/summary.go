@@ -42,10 +42,16 @@ func WriteCounts(b *strings.Builder, counts []contact.Count) {
 type Details struct {
 	Failures []contact.FailureGroup // why rows are not in, the largest group first
 	Redact   bool                   // quote nothing of the source
-	Replaced string                 // where a report of another project was moved; empty: there was none
+	SetAside []SetAside             // what stood in this run's way
 	Again    string                 // the command line of this run; empty: "the same command"
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 	Remarks  string                 // what is to be known of rows that are in, in lines; empty: nothing
+}
+
+// SetAside is a report or state that was moved out of a run's way.
+type SetAside struct {
+	Path string // where it is now
+	Why  string
 }
 
 // maxFailures is how many groups of failures a summary shows.
@@ -65,8 +71,8 @@ func SummaryText(s contact.Summary, d Details) string {
 	if s.Rejects != "" {
 		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
 	}
-	if d.Replaced != "" {
-		fmt.Fprintf(&b, "  %-12s %s  (it was of another project or base URL, and held no row that is in)\n", "set aside", d.Replaced)
+	for _, moved := range d.SetAside {
+		fmt.Fprintf(&b, "  %-12s %s  (%s)\n", "set aside", moved.Path, moved.Why)
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")

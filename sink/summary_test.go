@@ -45,7 +45,7 @@ func TestSummaryText(t *testing.T) {
 			{Status: contact.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
 			{Status: contact.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
 		},
-		Replaced: "contacts.csv.report.ndjson.1", Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
+		SetAside: []SetAside{{"contacts.csv.report.ndjson.1", "it was of another project, and held no row that is in or may be in"}}, Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
 	})
 	want := `Complete after 12.3s: 6 rows are not in.
 
@@ -60,7 +60,7 @@ func TestSummaryText(t *testing.T) {
 
   report       contacts.csv.report.ndjson
   reject file  contacts.csv.rejects.csv
-  set aside    contacts.csv.report.ndjson.1  (it was of another project or base URL, and held no row that is in)
+  set aside    contacts.csv.report.ndjson.1  (it was of another project, and held no row that is in or may be in)
 
 Why rows are not in:
         2  invalid: field age

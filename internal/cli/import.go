@@ -147,7 +147,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 		Remarks: i.remarks(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing

@@ -60,6 +60,8 @@ type session struct {
 	report  *journal.Journal
 	rejects *rejects.Rejects
 
+	setAside []sink.SetAside // reports and states of other imports that stood in the way
+
 	closers []func() error // of what is open, in the order of opening
 }
 

@@ -2,10 +2,14 @@ package cli
 
 import (
 	"errors"
+	"net/url"
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/names"
+	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -15,8 +19,34 @@ func (s *session) openState() (err error) {
 	if s.c.Mode == "create" {
 		return nil
 	}
-	s.state, err = state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID})
+	s.state, err = state.Open(s.c.Sync.State, s.stateOptions())
+	if err == nil {
+		s.moved("the state", s.state.Replaced, s.state.Because)
+	}
 	return s.keep(s.state, err)
+}
+
+func (s *session) stateOptions() state.Options {
+	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox}
+}
+
+// isSandbox tells whether nobody will miss what an import left in a project: it is that
+// of a sandbox, in this process or of importer sandbox on this machine.
+func isSandbox(baseURL, projectID string) bool {
+	if baseURL == "sandbox" {
+		return true
+	}
+	u, err := url.Parse(baseURL)
+	return err == nil && names.IsLoopback(u.Hostname()) && projectID == sandbox.DefaultProjectID
+}
+
+// moved takes note of a report or state that was set aside; of none, with an empty path.
+func (s *session) moved(what, to, why string) {
+	if to == "" {
+		return
+	}
+	s.setAside = append(s.setAside, sink.SetAside{Path: to, Why: why})
+	s.log.Warn().Str("moved_to", to).Msg(what + " was set aside: " + why + "; this run begins a new one")
 }
 
 // openReport opens the report of an import.
@@ -29,8 +59,8 @@ func (s *session) openReport() (err error) {
 	} else {
 		s.report, err = journal.Open(s.path, o)
 	}
-	if err == nil && s.report.Replaced != "" {
-		s.log.Warn().Str("moved_to", s.report.Replaced).Msg("the report was of another project or base URL, and none of its rows is in or may be in: this run begins a new one")
+	if err == nil {
+		s.moved("the report", s.report.Replaced, s.report.Because)
 	}
 	return s.keep(s.report, err)
 }
@@ -38,8 +68,8 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header: journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
-		Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
+		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
 

@@ -422,7 +422,7 @@ func TestRefusedRowsAreNotSentEveryNight(t *testing.T) {
 }
 
 func TestStateBelongsToOneProjectAndOneRun(t *testing.T) {
-	j := newJob(t, "upsert", sandbox.Options{})
+	j := newJob(t, "upsert", sandbox.Options{ProjectID: "65f0000000000000000000bb"}) // or it would be a rehearsal
 	j.contacts(3)
 	j.must()
 	other := newJob(t, "upsert", sandbox.Options{})

@@ -35,6 +35,16 @@ func outcome(n int, status contact.Status, digest byte) *contact.Outcome {
 	}
 }
 
+// record has the state know so many contacts.
+func record(t *testing.T, s *State, n int) {
+	t.Helper()
+	for i := range n {
+		if err := s.Record(outcome(i, contact.Created, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
@@ -184,15 +194,66 @@ func TestStateIsLockedAndBelongsToAProject(t *testing.T) {
 	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"}); !errors.As(err, &locked) {
 		t.Errorf("opened twice: %v", err)
 	}
+	record(t, s, 1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var other *MismatchError
-	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) {
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) || other.What != "project" || other.Held != 1 {
 		t.Errorf("another project: %v", err)
 	}
 	if err := open(t, path).Close(); err != nil {
 		t.Errorf("after a mismatch: %v", err)
+	}
+}
+
+// A state of another project that nobody will miss is set aside: one that knows nobody,
+// or one of a rehearsal.
+func TestStateThatIsSetAside(t *testing.T) {
+	rehearsal := func(baseURL, projectID string) bool { return baseURL == "https://x" }
+	for name, c := range map[string]struct {
+		contacts int
+		o        Options
+		because  string // empty: it is refused
+	}{
+		"it knows nobody":   {0, Options{BaseURL: "https://x", ProjectID: "q"}, "it was of another project, and held no contact"},
+		"it knows somebody": {1, Options{BaseURL: "https://y", ProjectID: "p"}, ""},
+		"a rehearsal":       {1, Options{BaseURL: "https://y", ProjectID: "p", Rehearsal: rehearsal}, "it was of a rehearsal in a sandbox"},
+		"of a check":        {1, Options{BaseURL: "https://y", ProjectID: "p", Rehearsal: rehearsal, Stay: true}, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "s.db")
+		s := open(t, path)
+		record(t, s, c.contacts)
+		if err := errors.Join(s.Close(), os.WriteFile(path+".1", []byte("somebody's"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path, c.o)
+		if (err == nil) != (c.because != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if s.Because != c.because || s.Replaced != path+".2" || s.Len() != 0 {
+			t.Errorf("%s: moved to %q, because %q, and it knows %d", name, s.Replaced, s.Because, s.Len())
+		}
+		record(t, s, 1)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if s, err = Open(path, c.o); err != nil || s.Len() != 1 || s.Replaced != "" {
+			t.Fatalf("%s: opened again: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		old := open(t, path+".2")
+		if old.Len() != c.contacts {
+			t.Errorf("%s: the old one knows %d", name, old.Len())
+		}
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
