@@ -97,7 +97,10 @@ func (i *importing) open(ctx context.Context) (err error) {
 		return err
 	}
 	i.onClose(i.stopWatch)
-	return i.report.Begin()
+	if err := i.report.Begin(); err != nil {
+		return err
+	}
+	return i.beginSync()
 }
 
 // openWatch checks the settings that are for people, and watches the requests.
