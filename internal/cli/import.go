@@ -100,7 +100,10 @@ func (i *importing) open(ctx context.Context) (err error) {
 	if err := i.report.Begin(); err != nil {
 		return err
 	}
-	return i.beginSync()
+	if i.state == nil {
+		return nil
+	}
+	return i.lineage().Begin(i.report, i.run)
 }
 
 // openWatch checks the settings that are for people, and watches the requests.

@@ -1,6 +1,9 @@
-package cli
+package lineage
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"maps"
 	"os"
@@ -9,7 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"importer/internal/cognigy"
 	"importer/internal/files"
 )
 
@@ -19,12 +21,11 @@ const maxRemembered = 256
 // lastRuns is the file in which a machine remembers which run used a state last, by the
 // path of the state and its project. It lies apart from state and report, so that both
 // can be told to be of last week. It is a help: without it a run goes on.
-func (s *session) lastRuns() (path string, runs map[string]string) {
-	folder, err := cognigy.StateFolder(s.env.Getenv)
-	if err != nil || s.c.Sandbox {
+func (s *Sync) lastRuns() (path string, runs map[string]string) {
+	if s.Memory == "" {
 		return "", nil
 	}
-	path = filepath.Join(folder, "last-runs.json")
+	path = filepath.Join(s.Memory, "last-runs.json")
 	f, err := os.Open(path)
 	if err != nil {
 		return path, nil
@@ -35,30 +36,31 @@ func (s *session) lastRuns() (path string, runs map[string]string) {
 		err = json.Unmarshal(text, &runs)
 	}
 	if err != nil {
-		s.log.Warn().Err(err).Str("file", path).Msg("which run used this state last cannot be read: remove the file")
+		s.Log.Warn().Err(err).Str("file", path).Msg("which run used this state last cannot be read: remove the file")
 		return path, nil
 	}
 	return path, runs
 }
 
 // stateName names a state in that file.
-func (s *session) stateName() string {
-	path, err := filepath.Abs(s.c.Sync.State)
+func (s *Sync) stateName() string {
+	path, err := filepath.Abs(s.StatePath)
 	if real, linkErr := filepath.EvalSymlinks(path); err == nil && linkErr == nil {
 		path = real
 	}
-	return cognigy.StateName(s.baseURL+"\n"+s.c.API.ProjectID, path)
+	digest := sha256.Sum256([]byte(s.State.BaseURL + "\n" + s.State.ProjectID + "\n" + path))
+	return hex.EncodeToString(digest[:16])
 }
 
 // lastRun is the id of the last run that used the state on this machine; empty where
 // that is not known.
-func (s *session) lastRun() string {
+func (s *Sync) lastRun() string {
 	_, runs := s.lastRuns()
 	return runs[s.stateName()]
 }
 
 // rememberRun remembers this run. The oldest are forgotten.
-func (s *session) rememberRun() {
+func (s *Sync) rememberRun(run string) {
 	path, runs := s.lastRuns()
 	if path == "" {
 		return
@@ -66,14 +68,9 @@ func (s *session) rememberRun() {
 	if runs == nil {
 		runs = map[string]string{}
 	}
-	runs[s.stateName()] = s.run
+	runs[s.stateName()] = run
 	for len(runs) > maxRemembered {
-		oldest := slices.MinFunc(slices.Collect(maps.Keys(runs)), func(a, b string) int {
-			if runs[a] < runs[b] {
-				return -1
-			}
-			return 1
-		})
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(runs)), func(a, b string) int { return cmp.Compare(runs[a], runs[b]) })
 		delete(runs, oldest)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
@@ -81,6 +78,6 @@ func (s *session) rememberRun() {
 		err = files.Replace(path, func(w io.Writer) error { return json.MarshalWrite(w, runs, json.Deterministic(true)) })
 	}
 	if err != nil {
-		s.log.Debug().Err(err).Msg("this machine does not remember the run: a state and a report that come both back from an older copy are not told")
+		s.Log.Debug().Err(err).Msg("this machine does not remember the run: a state and a report that come both back from an older copy are not told")
 	}
 }
