@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"importer/internal/cli"
 )
@@ -27,11 +28,31 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		cancel(&cli.Interrupt{Signal: <-signals})
-		code, _ := cli.ExitCode(&cli.Interrupt{Signal: <-signals})
-		os.Exit(code) // the second signal does not wait
+		code, _ := cli.ExitCode(obey(signals, cancel))
+		os.Exit(code)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// oneSignal is how long after the first signal another one is taken for the same:
+// timeout(1), make and npm signal a process and then its whole group, and people press
+// Ctrl-C twice.
+const oneSignal = time.Second
+
+// obey has the run end with the first signal, and returns the one that does not wait
+// for it.
+func obey(signals <-chan os.Signal, cancel context.CancelCauseFunc) *cli.Interrupt {
+	first := <-signals
+	// What reads the output, such as tee, may have been ended by the same Ctrl-C. Its
+	// pipe must not end this process before what is in flight is recorded.
+	signal.Ignore(syscall.SIGPIPE)
+	again := time.Now().Add(oneSignal)
+	cancel(&cli.Interrupt{Signal: first})
+	for {
+		if s := <-signals; !time.Now().Before(again) {
+			return &cli.Interrupt{Signal: s}
+		}
+	}
 }
 
 // run is the whole program but for the process around it. It returns the exit

@@ -45,7 +45,8 @@ func forgetSettings() {
 // Beside the commands of testscript there are:
 //
 //	sandbox [FAULT…]        start a sandbox that lives as long as the script, and point the environment at it;
-//	                        latency=D, rate=R and duplicates=HOW are options beside faults
+//	                        latency=D, rate=R, duplicates=HOW and project=ID are options beside faults;
+//	                        with a project of its own it stands for the real API, and is no rehearsal
 //	contacts FILE N [NAME]  write a CSV file of N contacts, all of that name
 //	profiles N              the sandbox holds N profiles, no contact id twice
 //	await-requests N        wait until it got at least N requests
@@ -112,6 +113,8 @@ func startSandbox(ts *testscript.TestScript, neg bool, args []string) {
 			o.Rate, err = sandbox.ParseRate(value)
 		case "duplicates":
 			o.OnDuplicate = value
+		case "project":
+			o.ProjectID = value
 		default:
 			var f sandbox.Fault
 			f, err = sandbox.ParseFault(arg)

@@ -42,10 +42,16 @@ func WriteCounts(b *strings.Builder, counts []contact.Count) {
 type Details struct {
 	Failures []contact.FailureGroup // why rows are not in, the largest group first
 	Redact   bool                   // quote nothing of the source
-	Replaced string                 // where a report of another project was moved; empty: there was none
+	SetAside []SetAside             // what stood in this run's way
 	Again    string                 // the command line of this run; empty: "the same command"
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 	Remarks  string                 // what is to be known of rows that are in, in lines; empty: nothing
+}
+
+// SetAside is a report or state that was moved out of a run's way.
+type SetAside struct {
+	Path string // where it is now
+	Why  string
 }
 
 // maxFailures is how many groups of failures a summary shows.
@@ -65,8 +71,8 @@ func SummaryText(s contact.Summary, d Details) string {
 	if s.Rejects != "" {
 		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
 	}
-	if d.Replaced != "" {
-		fmt.Fprintf(&b, "  %-12s %s  (it was of another project or base URL, and held no row that is in)\n", "set aside", d.Replaced)
+	for _, moved := range d.SetAside {
+		fmt.Fprintf(&b, "  %-12s %s  (%s)\n", "set aside", moved.Path, moved.Why)
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
@@ -132,15 +138,21 @@ func requestDetails(s contact.Summary) string {
 	return "  (" + strings.Join(parts, ", ") + ")"
 }
 
-// nextSteps are what a person can do about the rows that are not in.
+// same is what nearly every next step begins with.
+const same = "Run the same command again"
+
+// nextSteps are what a person can do about the rows that are not in. After a run that
+// did not go to its end that is one thing: it comes before all others.
 func nextSteps(s contact.Summary, d Details) []string {
-	const same = "Run the same command again"
-	const correct = " %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file"
+	if s.Status == contact.Interrupted || s.Status == contact.Stopped {
+		return []string{goOn(s, d)}
+	}
 	var steps []string
 	if s.FoundNobody() {
 		steps = append(steps, fmt.Sprintf("No profile in the project has a contact id of these %s. Are the contact ids right? Compare one with that of a profile: look at the columns of mapping.contact_ids, at the country code of phone numbers, and at the project. --mode upsert creates who is not there.",
 			words.Plural(s.Absent, "row", "rows")))
 	}
+	again := len(steps)
 	if s.Unknown != 0 {
 		steps = append(steps, fmt.Sprintf("%s may be in or not: no answer of the API and no look-up could tell. "+same+": such rows are looked up before anything is sent for them.",
 			words.Plural(s.Unknown, "row", "rows")))
@@ -148,29 +160,58 @@ func nextSteps(s contact.Summary, d Details) []string {
 	if s.Failed != 0 {
 		steps = append(steps, fmt.Sprintf("%s failed after all retries. "+same+" to try them again.", words.Plural(s.Failed, "row", "rows")))
 	}
-	if s.Status == contact.Interrupted {
-		steps = append(steps, same+" to go on where it stopped.")
-	}
-	if s.Status == contact.Stopped {
-		steps = append(steps, "Fix what stopped it, then run the same command again to go on where it stopped.")
-	}
-	if len(steps) > 0 && d.Again != "" {
-		steps[len(steps)-1] += "\n      " + d.Again
+	if len(steps) > again {
+		steps[len(steps)-1] += command(d.Again)
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {
-		step := fmt.Sprintf("%s refused.", words.Plural(refused, "row was", "rows were"))
-		switch {
-		case s.Rejects == "":
-		case s.Status != contact.Complete:
-			step += fmt.Sprintf(" %s holds those of this run so far, with the reason; a run that goes to its end writes all of them.", s.Rejects)
-		case d.Rejects == "":
-			step += fmt.Sprintf(correct+".", s.Rejects)
-		default:
-			step += fmt.Sprintf(correct+":\n      %s", s.Rejects, d.Rejects)
-		}
-		steps = append(steps, step)
+		steps = append(steps, correct(refused, s, d))
 	}
 	return steps
+}
+
+// command is a command line below the step that it is for; nothing where it is not known.
+func command(line string) string {
+	if line == "" {
+		return ""
+	}
+	return "\n      " + line
+}
+
+// goOn is what to do after a run that did not go to its end. What else is to be known of
+// the rows that are not in is no step of its own: the run that goes on sees to it.
+func goOn(s contact.Summary, d Details) string {
+	step := same + ": it goes on where this one stopped."
+	if s.Status == contact.Stopped {
+		step = "Fix what stopped it, then run the same command again: it goes on where this one stopped."
+	}
+	if s.Unknown != 0 {
+		step += fmt.Sprintf(" It looks up %s that may be in or not.", words.Plural(s.Unknown, "row", "rows"))
+	}
+	if s.Failed != 0 {
+		step += fmt.Sprintf(" It tries %s again that failed.", words.Plural(s.Failed, "row", "rows"))
+	}
+	refused := s.Invalid + s.Rejected
+	if refused == 0 {
+		return step + command(d.Again)
+	}
+	step += fmt.Sprintf(" At its end it writes a reject file of all rows that were refused, which are %d so far", refused)
+	if s.Rejects != "" {
+		step += fmt.Sprintf("; until then %s holds those of this run so far, with the reason", s.Rejects)
+	}
+	return step + "." + command(d.Again)
+}
+
+// correct is what to do about rows that were refused.
+func correct(refused int64, s contact.Summary, d Details) string {
+	step := fmt.Sprintf("%s refused.", words.Plural(refused, "row was", "rows were"))
+	if s.Rejects == "" {
+		return step
+	}
+	step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", s.Rejects)
+	if d.Rejects == "" {
+		return step + "."
+	}
+	return step + ":" + command(d.Rejects)
 }
 
 func areNotIn(n int64) string { return words.Plural(n, "row is", "rows are") + " not in" }

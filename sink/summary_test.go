@@ -45,7 +45,7 @@ func TestSummaryText(t *testing.T) {
 			{Status: contact.Invalid, Field: "age", Hint: "write digits", Count: 2, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 7}, Detail: "\"old\x1b[2J\" is no number"}}},
 			{Status: contact.Rejected, HTTP: 400, Code: 1005, Count: 1, Examples: []contact.FailureExample{{Place: contact.Place{Source: "contacts.csv", Line: 9}, Detail: "wrong"}}},
 		},
-		Replaced: "contacts.csv.report.ndjson.1", Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
+		SetAside: []SetAside{{"contacts.csv.report.ndjson.1", "it was of another project, and held no row that is in or may be in"}}, Again: "importer contacts.csv", Rejects: "importer --source contacts.csv.rejects.csv",
 	})
 	want := `Complete after 12.3s: 6 rows are not in.
 
@@ -60,7 +60,7 @@ func TestSummaryText(t *testing.T) {
 
   report       contacts.csv.report.ndjson
   reject file  contacts.csv.rejects.csv
-  set aside    contacts.csv.report.ndjson.1  (it was of another project or base URL, and held no row that is in)
+  set aside    contacts.csv.report.ndjson.1  (it was of another project, and held no row that is in or may be in)
 
 Why rows are not in:
         2  invalid: field age
@@ -98,6 +98,28 @@ What to do next:
 		first, rest, _ := strings.Cut(got, "\n")
 		if first != c.want || strings.Contains(rest, "What to do next") != c.next {
 			t.Errorf("got %s, want %q", got, c.want)
+		}
+	}
+}
+
+// After a run that did not go to its end there is one thing to do, whatever else is
+// wrong: the command that goes on, which stands there once.
+func TestOneThingToDoAfterARunThatDidNotComplete(t *testing.T) {
+	rest := " It looks up 1 row that may be in or not. It tries 2 rows again that failed. At its end it writes a reject file of all rows that were refused, which are 5 so far;" +
+		" until then c.rejects.csv.tmp holds those of this run so far, with the reason.\n      importer c.csv\n"
+	for status, want := range map[contact.RunStatus]string{
+		contact.Interrupted: "\nWhat to do next:\n  - Run the same command again: it goes on where this one stopped." + rest,
+		contact.Stopped:     "\nWhat to do next:\n  - Fix what stopped it, then run the same command again: it goes on where this one stopped." + rest,
+	} {
+		s := contact.Summary{Status: status, Rejects: "c.rejects.csv.tmp",
+			Counts: contact.Counts{Read: 15, Absent: 3, Unknown: 1, Failed: 2, Invalid: 4, Rejected: 1, Pending: 4}}
+		got := SummaryText(s, Details{Again: "importer c.csv", Rejects: "importer --source c.rejects.csv.tmp"})
+		if _, next, _ := strings.Cut(got, "\nWhat"); "\nWhat"+next != want {
+			t.Errorf("%s: got %s\nwant %s", status, next, want)
+		}
+		s.Counts = contact.Counts{Read: 2, Pending: 2}
+		if got := SummaryText(s, Details{}); !strings.HasSuffix(got, "again: it goes on where this one stopped.\n") {
+			t.Errorf("%s: got %s", status, got)
 		}
 	}
 }

@@ -44,6 +44,9 @@ type file struct {
 	member  string // of wrapped JSON: the member that holds the rows
 	size    int64  // 0 where it is not known
 
+	info    fs.FileInfo // when it was opened; nil where it cannot be compared
+	reading *os.File    // what is read, or was read last; nil: nothing that can be compared
+
 	once     *bufio.Reader // what can be read only once: standard input, a pipe
 	used     bool          // once was read
 	workbook []byte        // what was read of once, where it is a workbook
@@ -79,6 +82,12 @@ func (f *file) peek() ([]byte, error) {
 			return nil, errors.New("-: there is no standard input")
 		}
 		f.once = bufio.NewReaderSize(f.options.Stdin, sampleBytes)
+		if file, ok := f.options.Stdin.(*os.File); ok { // it may be a file: importer --source - < contacts.csv
+			if info, err := file.Stat(); err == nil {
+				f.know(info)
+				f.reading = file
+			}
+		}
 		return f.peekOnce()
 	}
 	file, err := os.Open(f.Name)
@@ -97,6 +106,7 @@ func (f *file) peek() ([]byte, error) {
 		return f.peekOnce()
 	}
 	f.size = info.Size()
+	f.know(info)
 	head, err := io.ReadAll(io.LimitReader(file, sampleBytes))
 	return head, errors.Join(err, file.Close())
 }
@@ -237,7 +247,8 @@ func (f *file) text() (io.Reader, func(), error) {
 // once, and is closed with the input.
 func (f *file) reopen() (io.ReadCloser, error) {
 	if f.once == nil {
-		return os.Open(f.Name)
+		file, err := f.opened()
+		return &steady{File: file, of: f}, err
 	}
 	if f.used {
 		return nil, fmt.Errorf("%s: can be read only once", f.Name)

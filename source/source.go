@@ -232,9 +232,16 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	var rec mapping.Record
 	for {
 		err := next(&rec)
+		if err != nil { // a file that changed reads as a damaged one, or ends early
+			err = cmp.Or(f.changed(f.reading), err)
+		}
 		switch {
 		case err == io.EOF:
+			f.replaced()
 			return true
+		case errors.Is(err, ErrChanged):
+			yield(contact.Row{}, err)
+			return false
 		case err != nil:
 			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.Line, err))
 			return false
@@ -259,6 +266,9 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
 	if f.Format == XLSX {
 		r, err := f.openSheet()
+		if errors.Is(err, ErrChanged) {
+			return nil, nil, err
+		}
 		if err == nil && !slices.Equal(r.header.Cells, f.header) {
 			err = errors.New("its header is another one")
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"importer/internal/words"
@@ -64,7 +63,7 @@ const maxWorkbook = 256 << 20
 func (r *sheetReader) openBook() (err error) {
 	f := r.file
 	if f.once == nil {
-		file, err := os.Open(f.Name)
+		file, err := f.opened()
 		if err != nil {
 			return err
 		}

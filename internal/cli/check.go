@@ -81,6 +81,7 @@ func (s *session) check(ctx context.Context) error {
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
+	k.blameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
 	return result(ctx, contact.Complete, allIn(plan), err)
 }
@@ -119,7 +120,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // report of a sync that went to its end is set aside.
 func (k *checker) readJournal() error {
 	k.path = k.reportPath()
-	o := journal.Options{Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
+	o := journal.Options{Rehearsal: isSandbox, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
@@ -141,13 +142,19 @@ func (k *checker) openKnown() (err error) {
 		return nil
 	}
 	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		k.state, err = state.Empty(state.Options{BaseURL: k.baseURL, ProjectID: k.c.API.ProjectID})
+		k.state, err = state.Empty(k.stateOptions())
 		return k.keep(k.state, err)
 	}
 	if k.baseURL == "" || k.c.API.ProjectID == "" {
 		return config.Errorf("--mode %s compares with the state of a project: set --base-url (api.base_url, $COGNIGY_BASE_URL) and --project-id (api.project_id, $COGNIGY_PROJECT_ID)", k.c.Mode)
 	}
-	return k.openState()
+	o := k.stateOptions()
+	o.Stay = true // nothing is moved by a check
+	k.state, err = state.Open(k.c.Sync.State, o)
+	if other, ok := errors.AsType[*state.MismatchError](err); ok && other.Spent != "" {
+		k.state, err = state.Empty(o)
+	}
+	return k.keep(k.state, err)
 }
 
 // printRow writes the line of --verbose for a row that is not to be left as it is.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,13 @@ func (i *importing) open(ctx context.Context) (err error) {
 		return err
 	}
 	i.onClose(i.stopWatch)
-	return i.report.Begin()
+	if err := i.report.Begin(); err != nil {
+		return err
+	}
+	if i.state == nil {
+		return nil
+	}
+	return i.lineage().Begin(i.report, i.run)
 }
 
 // openWatch checks the settings that are for people, and watches the requests.
@@ -148,12 +155,16 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
 	summary, err = i.end(summary, also(err, rejectsErr))
+	i.blameConfig(summary.Read, summary.Invalid)
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
-	err = also(err, i.print(silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, Replaced: i.report.Replaced, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
 		Remarks: i.remarks(),
-	})))
+	}))
+	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
+		err = also(err, printed)
+	}
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, allIn, err)
 }
@@ -223,12 +234,19 @@ func (s *session) openSource() error {
 	if o.Mapping, err = mapping.Decode(s.c.Text); err != nil {
 		return config.Errorf("mapping: %w", err)
 	}
+	s.behind = configBehind(s.c, o.Mapping != nil)
 	s.input, err = source.Open(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
-		return config.Errorf("%s", misfit.Annotate(s.c.Text))
+		err = errors.New(misfit.Annotate(s.c.Text))
+	}
+	if err != nil && s.behind != "" && !unread(err) {
+		err = fmt.Errorf("%w\n%s", err, s.behind)
 	}
 	if err != nil {
 		return usage(err)
+	}
+	if s.c.Found {
+		s.log.Info().Str("config", s.c.File).Msg("this run goes by the configuration that was found in this folder")
 	}
 	return s.keep(s.input, nil)
 }

@@ -2,10 +2,16 @@ package cli
 
 import (
 	"errors"
+	"net/url"
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/cognigy"
+	"importer/internal/lineage"
+	"importer/internal/names"
+	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/sink"
 	"importer/sink/journal"
 )
 
@@ -15,8 +21,34 @@ func (s *session) openState() (err error) {
 	if s.c.Mode == "create" {
 		return nil
 	}
-	s.state, err = state.Open(s.c.Sync.State, state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID})
+	s.state, err = state.Open(s.c.Sync.State, s.stateOptions())
+	if err == nil {
+		s.moved("the state", s.state.Replaced, s.state.Because)
+	}
 	return s.keep(s.state, err)
+}
+
+func (s *session) stateOptions() state.Options {
+	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox}
+}
+
+// isSandbox tells whether nobody will miss what an import left in a project: it is that
+// of a sandbox, in this process or of importer sandbox on this machine.
+func isSandbox(baseURL, projectID string) bool {
+	if baseURL == "sandbox" {
+		return true
+	}
+	u, err := url.Parse(baseURL)
+	return err == nil && names.IsLoopback(u.Hostname()) && projectID == sandbox.DefaultProjectID
+}
+
+// moved takes note of a report or state that was set aside; of none, with an empty path.
+func (s *session) moved(what, to, why string) {
+	if to == "" {
+		return
+	}
+	s.setAside = append(s.setAside, sink.SetAside{Path: to, Why: why})
+	s.log.Warn().Str("moved_to", to).Msg(what + " was set aside: " + why + "; this run begins a new one")
 }
 
 // openReport opens the report of an import.
@@ -29,8 +61,8 @@ func (s *session) openReport() (err error) {
 	} else {
 		s.report, err = journal.Open(s.path, o)
 	}
-	if err == nil && s.report.Replaced != "" {
-		s.log.Warn().Str("moved_to", s.report.Replaced).Msg("the report was of another project or base URL, and none of its rows is in or may be in: this run begins a new one")
+	if err == nil {
+		s.moved("the report", s.report.Replaced, s.report.Because)
 	}
 	return s.keep(s.report, err)
 }
@@ -38,8 +70,8 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header: journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
-		Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
+		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
 
@@ -57,11 +89,12 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	} else if err != nil {
 		return nil, err
 	} else {
-		if err := s.catchUp(report); err != nil {
+		ended, err := s.lineage().CatchUp(report, restart)
+		if err != nil {
 			return nil, errors.Join(err, report.Close())
 		}
 		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-		if !restart && (nothingDone || !report.Whole()) {
+		if !restart && !ended && (nothingDone || !report.Whole()) {
 			return report, nil
 		}
 		if err := report.Close(); err != nil {
@@ -70,41 +103,21 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 		o.After = report
 	}
 	o.Restart = true
-	if report, err = journal.Open(s.path, o); err != nil {
+	last, err := s.state.Last()
+	if err != nil {
 		return nil, err
 	}
-	s.state.From(report.ID(), report.Size)
-	return report, nil
+	o.Header.After = last.Report
+	return journal.Open(s.path, o)
 }
 
-// catchUp brings into the state what the report says and the state does not
-// hold. A state that was lost begins with the reports that were set aside.
-func (s *session) catchUp(report *journal.Journal) error {
-	take := func(o *contact.Outcome) error { return s.state.Record(o) }
-	if s.state.Len() == 0 {
-		reports, err := journal.Aside(s.path)
-		if err != nil {
-			return err
-		}
-		for _, aside := range reports {
-			header, err := journal.ReadHeader(aside)
-			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
-				continue // of another import
-			}
-			if err := eachOutcome(aside, 0, take); err != nil {
-				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
-			}
-		}
+// lineage has the state go together with the reports.
+func (s *session) lineage() *lineage.Sync {
+	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Log: s.log}
+	if folder, err := cognigy.StateFolder(s.env.Getenv); err == nil && !s.c.Sandbox {
+		l.Memory = folder
 	}
-	held, err := s.state.Holds(report.ID())
-	if err == nil && held < report.Size() {
-		err = eachOutcome(s.path, held, take)
-	}
-	if err != nil {
-		return err
-	}
-	s.state.From(report.ID(), report.Size)
-	return s.state.Commit()
+	return l
 }
 
 // eachOutcome passes on the outcomes of a report, from a place in it on.

@@ -50,8 +50,11 @@ type Config struct {
 
 	// File is where the settings were read from, and Text what stands there; empty where
 	// there is no file.
-	File string `yaml:"-"`
-	Text []byte `yaml:"-"`
+	File  string `yaml:"-"`
+	Text  []byte `yaml:"-"`
+	Found bool   `yaml:"-"` // nobody named the file: it was in the folder
+	// SourceInFile is what the file alone says of the source.
+	SourceInFile Source `yaml:"-"`
 
 	// By flag only.
 	Sandbox       bool     `yaml:"-"`
@@ -215,7 +218,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
 		}
-		c.File, c.Text = path, text
+		c.File, c.Text, c.Found, c.SourceInFile = path, text, !named, c.Source
 	case named || !errors.Is(err, os.ErrNotExist):
 		return Config{}, Errorf("configuration: %w; name another file with --config or $IMPORTER_CONFIG", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
+	"os"
 	"sync"
 	"time"
 
@@ -19,12 +19,18 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/sqlfile"
+	"importer/internal/words"
 )
 
 // Options say what a state is about.
 type Options struct {
 	BaseURL   string
 	ProjectID string
+	// Rehearsal tells of a base URL and a project whether they are a sandbox: a state of
+	// it is set aside elsewhere, whatever it holds. Nil: none is.
+	Rehearsal func(baseURL, projectID string) bool
+	// Stay leaves a state of another project where it is, whatever it holds.
+	Stay bool
 }
 
 // A State is what the last sync left in the API: for each key its profile, the
@@ -40,6 +46,10 @@ type Options struct {
 type State struct {
 	Options // as Open was given them
 
+	// Replaced is where a state of another project was moved that nobody will miss, and
+	// Because says why; empty: there was none.
+	Replaced, Because string
+
 	path string
 	lock *flock.Flock
 
@@ -48,8 +58,8 @@ type State struct {
 	n           int
 	uncommitted int
 	committed   time.Time
-	err         error  // of Record or Commit; the first
-	report      string // that is recorded from
+	err         error // of Record or Commit; the first
+	source      Source
 	position    func() int64
 }
 
@@ -106,20 +116,46 @@ func Open(path string, o Options) (_ *State, err error) {
 			err = errors.Join(err, s.release())
 		}
 	}()
-	s.conn, err = sqlfile.Open(path, settings)
+	err = s.open()
+	other, mismatch := errors.AsType[*MismatchError](err)
+	if mismatch && other.Spent != "" && !o.Stay {
+		if err = s.replace(other.Spent); err == nil {
+			err = s.open()
+		}
+		mismatch = false
+	}
 	if _, noFile := errors.AsType[*fs.PathError](err); noFile {
 		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
 	}
-	if err == nil {
-		err = s.prepare()
-	}
-	if _, other := errors.AsType[*MismatchError](err); !other {
+	if !mismatch {
 		err = s.wrap(err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *State) open() (err error) {
+	if s.conn, err = sqlfile.Open(s.path, settings); err != nil {
+		return err
+	}
+	return s.prepare()
+}
+
+// replace moves the state, which is open, to the first of <state>.1, <state>.2 … that is
+// free.
+func (s *State) replace(because string) error {
+	err := s.conn.Close() // which leaves nothing beside the file
+	s.conn = nil
+	for n := 1; err == nil; n++ {
+		aside := fmt.Sprintf("%s.%d", s.path, n)
+		if _, err = os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			s.Replaced, s.Because = aside, because
+			return os.Rename(s.path, aside)
+		}
+	}
+	return err
 }
 
 // With synchronous = full a commit is on disk when it returns: the report that was
@@ -170,24 +206,42 @@ func (s *State) prepare() error {
 			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
 		}
 	}
-	for _, m := range []struct{ name, what, now string }{{"base_url", "base URL", s.BaseURL}, {"project_id", "project", s.ProjectID}} {
-		was, err := s.meta(m.name)
-		if err != nil {
-			return err
-		}
-		if was == "" {
-			err = sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES (?, ?)", nil, m.name, m.now)
-		} else if was != m.now {
-			err = &MismatchError{State: s.path, What: m.what, Was: was, Now: m.now}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return sqlfile.Run(s.conn, "SELECT count(*) FROM contact", func(stmt *sqlite.Stmt) error {
+	if err := sqlfile.Run(s.conn, "SELECT count(*) FROM contact", func(stmt *sqlite.Stmt) error {
 		s.n = stmt.ColumnInt(0)
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	return s.belongs()
+}
+
+// belongs tells whether the state is of this project, which a new one becomes.
+func (s *State) belongs() error {
+	baseURL, err := s.meta("base_url")
+	if err != nil {
+		return err
+	}
+	projectID, err := s.meta("project_id")
+	if err != nil {
+		return err
+	}
+	if baseURL == "" {
+		return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES ('base_url', ?), ('project_id', ?)", nil, s.BaseURL, s.ProjectID)
+	}
+	m := &MismatchError{State: s.path, What: "base URL", Was: baseURL, Now: s.BaseURL, Held: s.n}
+	switch {
+	case baseURL == s.BaseURL && projectID == s.ProjectID:
+		return nil
+	case baseURL == s.BaseURL:
+		m.What, m.Was, m.Now = "project", projectID, s.ProjectID
+	}
+	switch {
+	case s.Rehearsal != nil && s.Rehearsal(baseURL, projectID):
+		m.Spent = "it was of a rehearsal in a sandbox"
+	case s.n == 0:
+		m.Spent = fmt.Sprintf("it was of another %s, and held no contact", m.What)
+	}
+	return m
 }
 
 func (s *State) meta(name string) (value string, err error) {
@@ -373,37 +427,14 @@ func (s *State) commit() error {
 	}
 	s.uncommitted, s.committed = 0, time.Now()
 	var err error
-	if s.report != "" && s.position != nil {
-		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)", s.report, strconv.FormatInt(s.position(), 10))
+	if s.position != nil {
+		err = s.note(s.source, s.position())
 	}
 	if err == nil && !s.conn.AutocommitEnabled() {
 		err = sqlfile.Run(s.conn, "COMMIT", nil)
 	}
 	s.err = s.wrap(err)
 	return s.err
-}
-
-// From says which report is recorded from now on, by the id of its first run,
-// and how long it is at each commit.
-func (s *State) From(report string, position func() int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report, s.position = report, position
-}
-
-// Holds is how much of a report was recorded, in bytes.
-func (s *State) Holds(report string) (bytes int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was, err := s.meta("report")
-	if err != nil || was != report {
-		return 0, s.wrap(err)
-	}
-	text, err := s.meta("report_bytes")
-	if err == nil {
-		bytes, err = strconv.ParseInt(text, 10, 64)
-	}
-	return bytes, s.wrap(err)
 }
 
 // Close commits what was recorded, and frees the state.
@@ -438,9 +469,11 @@ type MismatchError struct {
 	What  string // "project" or "base URL"
 	Was   string // in the state
 	Now   string // in this run
+	Held  int    // how many contacts it knows
+	Spent string // why nobody will miss it; empty: it has to be kept
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("the state %s belongs to another project: its %s is %q, and this run's is %q; choose another state with --state",
-		e.State, e.What, e.Was, e.Now)
+	return fmt.Sprintf("the state %s belongs to another project: its %s is %q, and this run's is %q, and it knows %s there; choose another state with --state",
+		e.State, e.What, e.Was, e.Now, words.Plural(e.Held, "contact", "contacts"))
 }

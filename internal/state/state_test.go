@@ -35,6 +35,16 @@ func outcome(n int, status contact.Status, digest byte) *contact.Outcome {
 	}
 }
 
+// record has the state know so many contacts.
+func record(t *testing.T, s *State, n int) {
+	t.Helper()
+	for i := range n {
+		if err := s.Record(outcome(i, contact.Created, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
@@ -121,39 +131,48 @@ func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
 func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	size := int64(100)
-	s.From("run 1", func() int64 { return size })
-	if err := s.Record(outcome(1, contact.Created, 1)); err != nil {
-		t.Fatal(err)
+	holds := func(report string, bytes int64, run string, known bool) {
+		t.Helper()
+		if n, last, ok, err := s.Holds(report); err != nil || n != bytes || last != run || ok != known {
+			t.Errorf("of %s it holds %d bytes to the run %q, %t, %v; want %d to %q, %t", report, n, last, ok, err, bytes, run, known)
+		}
 	}
+	size := int64(100)
+	s.From(Source{Report: "01A", Run: "01B", Path: "a.report.ndjson"}, func() int64 { return size })
+	record(t, s, 1)
 	if err := s.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	size = 200
-	if n, err := s.Holds("run 1"); err != nil || n != 100 {
-		t.Errorf("holds %d, %v; want 100", n, err)
-	}
-	if n, err := s.Holds("run 2"); err != nil || n != 0 {
-		t.Errorf("of another report it holds %d, %v", n, err)
-	}
+	holds("01A", 100, "01B", true)
+	holds("01C", 0, "", false)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	if n, err := s.Holds("run 1"); err != nil || n != 200 {
-		t.Errorf("holds %d, %v; want 200", n, err)
-	}
-	if err := s.Close(); err != nil {
+	defer s.Close()
+	holds("01A", 200, "01B", true)
+	// Of an older report more became known: the last one is still the last.
+	if err := errors.Join(s.Note(Source{Report: "00Z", Run: "00Z"}, 7), s.Commit()); err != nil {
 		t.Fatal(err)
 	}
+	holds("00Z", 7, "00Z", true)
+	if last, err := s.Last(); err != nil || last != (Source{"01A", "01B", "a.report.ndjson"}) {
+		t.Errorf("the last report is %+v, %v", last, err)
+	}
+	for i := range 2 * maxSources {
+		if err := s.Note(Source{Report: fmt.Sprintf("02%03d", i), Run: fmt.Sprintf("02%03d", i)}, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds("01A", 0, "", false)
+	holds(fmt.Sprintf("02%03d", maxSources), 1, fmt.Sprintf("02%03d", maxSources), true)
 }
 
-// What could not be recorded is read from the report again: the state does not say
-// that it holds it, however it is closed.
 func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	s.From("01J", func() int64 { return 1000 })
+	s.From(Source{Report: "01J"}, func() int64 { return 1000 })
 	if err := sqlfile.RunAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
 		t.Fatal(err)
 	}
@@ -172,7 +191,7 @@ func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	}
 	s = open(t, path)
 	defer s.Close()
-	if held, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
+	if held, _, _, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
 		t.Errorf("it holds %d bytes, %v, and %d contacts", held, err, s.Len())
 	}
 }
@@ -184,15 +203,66 @@ func TestStateIsLockedAndBelongsToAProject(t *testing.T) {
 	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "p"}); !errors.As(err, &locked) {
 		t.Errorf("opened twice: %v", err)
 	}
+	record(t, s, 1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var other *MismatchError
-	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) {
+	if _, err := Open(path, Options{BaseURL: "https://x", ProjectID: "q"}); !errors.As(err, &other) || other.What != "project" || other.Held != 1 {
 		t.Errorf("another project: %v", err)
 	}
 	if err := open(t, path).Close(); err != nil {
 		t.Errorf("after a mismatch: %v", err)
+	}
+}
+
+// A state of another project that nobody will miss is set aside: one that knows nobody,
+// or one of a rehearsal.
+func TestStateThatIsSetAside(t *testing.T) {
+	rehearsal := func(baseURL, projectID string) bool { return baseURL == "https://x" }
+	for name, c := range map[string]struct {
+		contacts int
+		o        Options
+		because  string // empty: it is refused
+	}{
+		"it knows nobody":   {0, Options{BaseURL: "https://x", ProjectID: "q"}, "it was of another project, and held no contact"},
+		"it knows somebody": {1, Options{BaseURL: "https://y", ProjectID: "p"}, ""},
+		"a rehearsal":       {1, Options{BaseURL: "https://y", ProjectID: "p", Rehearsal: rehearsal}, "it was of a rehearsal in a sandbox"},
+		"of a check":        {1, Options{BaseURL: "https://y", ProjectID: "p", Rehearsal: rehearsal, Stay: true}, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "s.db")
+		s := open(t, path)
+		record(t, s, c.contacts)
+		if err := errors.Join(s.Close(), os.WriteFile(path+".1", []byte("somebody's"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path, c.o)
+		if (err == nil) != (c.because != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if s.Because != c.because || s.Replaced != path+".2" || s.Len() != 0 {
+			t.Errorf("%s: moved to %q, because %q, and it knows %d", name, s.Replaced, s.Because, s.Len())
+		}
+		record(t, s, 1)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if s, err = Open(path, c.o); err != nil || s.Len() != 1 || s.Replaced != "" {
+			t.Fatalf("%s: opened again: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		old := open(t, path+".2")
+		if old.Len() != c.contacts {
+			t.Errorf("%s: the old one knows %d", name, old.Len())
+		}
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -253,7 +323,7 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		}
 	}()
 	recorded := 0
-	s.From("run 1", func() int64 {
+	s.From(Source{Report: "run 1"}, func() int64 {
 		if s.n != recorded {
 			t.Errorf("committed with %d of %d contacts", s.n, recorded)
 		}
@@ -269,7 +339,7 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		if err := s.Record(batch...); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
+		if n, _, _, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
 			t.Errorf("holds %d of %d, %v", n, recorded, err)
 		}
 	}

@@ -1,6 +1,10 @@
 package journal
 
-import "fmt"
+import (
+	"fmt"
+
+	"importer/internal/words"
+)
 
 // A LockedError says that another run holds the report.
 type LockedError struct {
@@ -18,17 +22,26 @@ func (e *LockedError) Error() string {
 
 // A MismatchError says that a report belongs to another import.
 type MismatchError struct {
-	Report string
-	What   string // "project", "base URL" or "mode"
-	Was    string // in the report
-	Now    string // in this run
+	Report    string
+	What      string // "project", "base URL" or "mode"
+	Was       string // in the report
+	Now       string // in this run
+	Held      int    // of how many contacts it says that they are in, or may be
+	Rehearsal bool   // this run is one, in a sandbox
 
-	nothingIn bool // it is only of another place, and holds no row that is in or may be in
+	rehearsed bool // the report is of one
+	partly    bool // it need not say of all contacts whether they are in
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("the report %s belongs to another import: its %s is %q, and this run's is %q; choose another report with --report, or move this one aside and begin anew with --restart",
-		e.Report, e.What, e.Was, e.Now)
+	wayOut := "choose another report with --report, or move this one aside and begin anew with --restart"
+	if e.Rehearsal && e.What != "mode" {
+		wayOut = "choose another report for the rehearsal with --report"
+	}
+	if e.Held > 0 {
+		wayOut = "it alone knows of " + words.Plural(e.Held, "contact that is in there, or may be; ", "contacts that are in there, or may be; ") + wayOut
+	}
+	return fmt.Sprintf("the report %s belongs to another import: its %s is %q, and this run's is %q; %s", e.Report, e.What, e.Was, e.Now, wayOut)
 }
 
 // A CorruptError says that a complete line of a report cannot be read, or that

@@ -28,9 +28,9 @@ const flushAfter = 500 * time.Millisecond
 // disk, the lines are kept for a last attempt in Close.
 type Journal struct {
 	*contents
-	// Replaced is where a report was moved that was of another project or base URL, and
-	// held no row that is in or may be in; empty: there was none.
-	Replaced string
+	// Replaced is where a report of another import was moved that nobody will miss, and
+	// Because says why; empty: there was none.
+	Replaced, Because string
 
 	options Options
 	lock    *lockFile

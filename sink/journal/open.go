@@ -18,8 +18,11 @@ import (
 // Options are what Open has to know besides the path.
 type Options struct {
 	// Header is that of the run to come. A report of another mode, base URL or
-	// project is refused.
+	// project is refused, unless it holds no row that is in or may be in.
 	Header Header
+	// Rehearsal tells of a base URL and a project whether they are a sandbox: its report
+	// is not refused elsewhere, whatever it holds. Nil: none is.
+	Rehearsal func(baseURL, projectID string) bool
 	// Successor allows a report of another mode whose last run went to its end: the
 	// caller is going to set it aside.
 	Successor bool
@@ -37,8 +40,9 @@ type Options struct {
 // Open opens or creates the journal at path, locks it, and replays it. Where path is
 // a symbolic link, all this is about the file that it leads to. Its errors are a
 // *LockedError where another run holds it, a *MismatchError where it belongs to
-// another import and says of any row that it is in or may be in, a *CorruptError where it cannot be read, or one of the file
-// system. The file is changed only when there is no error.
+// another import, a *CorruptError where it cannot be read, or one of the file system.
+// One of another import that nobody will miss is set aside instead, and Replaced says
+// so. The file is changed only when there is no error.
 //
 // The caller owns the Journal and closes it.
 func Open(path string, o Options) (*Journal, error) {
@@ -58,14 +62,14 @@ func Open(path string, o Options) (*Journal, error) {
 	}
 	j, err := openLocked(path, lock, o)
 	spent := isSpent(err)
-	if spent {
+	if spent != "" {
 		o.Restart = true
 		j, err = openLocked(path, lock, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
 	}
-	if !spent {
+	if j.Because = spent; spent == "" {
 		j.Replaced = ""
 	}
 	return j, nil
@@ -127,28 +131,49 @@ func (c *contents) matches(o Options) error {
 	if c.first == nil {
 		return nil
 	}
-	nothingIn := c.keys.Len() == c.keys.Count(contact.Rejected)+c.keys.Count(contact.Failed)
+	held := c.held()
 	for _, m := range []MismatchError{
-		{c.report, "project", c.first.ProjectID, o.Header.ProjectID, nothingIn},
-		{c.report, "base URL", c.first.BaseURL, o.Header.BaseURL, nothingIn},
-		{c.report, "mode", c.first.Mode, o.Header.Mode, false},
+		{What: "project", Was: c.first.ProjectID, Now: o.Header.ProjectID},
+		{What: "base URL", Was: c.first.BaseURL, Now: o.Header.BaseURL},
+		{What: "mode", Was: c.first.Mode, Now: o.Header.Mode},
 	} {
-		if m.What == "mode" && o.Successor && c.whole {
+		if m.Was == m.Now || m.What == "mode" && o.Successor && c.whole {
 			continue
 		}
-		if m.Was != m.Now {
-			return &m
+		m.Report, m.Held = c.report, held
+		if o.Rehearsal != nil {
+			m.rehearsed = m.What != "mode" && o.Rehearsal(c.first.BaseURL, c.first.ProjectID)
+			m.Rehearsal = o.Rehearsal(o.Header.BaseURL, o.Header.ProjectID)
 		}
+		// Of what earlier nights of a sync left, its report need not say anything.
+		m.partly = m.What == "mode" && c.first.Mode != "create"
+		return &m
 	}
 	return nil
 }
 
-// isSpent tells whether a journal was refused because it is of another project or
-// base URL, and holds no row that is in or may be in. A first run with a wrong
-// address leaves such a one.
-func isSpent(err error) bool {
-	mismatch, ok := errors.AsType[*MismatchError](err)
-	return ok && mismatch.nothingIn
+// held is of how many contacts the journal says that they are in, or may be.
+func (c *contents) held() int {
+	n := c.keys.Len()
+	for _, s := range []contact.Status{contact.Rejected, contact.Failed, contact.Absent, contact.Deleted} {
+		n -= c.keys.Count(s)
+	}
+	return n
+}
+
+// isSpent says why a journal that was refused will not be missed, and can be set aside:
+// it was a rehearsal, or holds no row that is in or may be in, as a first run with a
+// wrong address leaves it. It is empty of one that has to be kept.
+func isSpent(err error) string {
+	m, ok := errors.AsType[*MismatchError](err)
+	switch {
+	case !ok:
+	case m.rehearsed:
+		return "it was of a rehearsal in a sandbox"
+	case m.Held == 0 && !m.partly:
+		return fmt.Sprintf("it was of another %s, and held no row that is in or may be in", m.What)
+	}
+	return ""
 }
 
 // earlierSent is what a journal that is about to be set aside says of requests in

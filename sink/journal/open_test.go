@@ -47,7 +47,7 @@ func TestAnotherImport(t *testing.T) {
 }
 
 // A report that holds no row that is in or may be in stands in nobody's way: it is
-// set aside where the address or the project was corrected.
+// set aside where the address, the project or the mode was corrected.
 func TestAReportOfAnotherProjectThatHoldsNothing(t *testing.T) {
 	for _, c := range []struct {
 		status contact.Status
@@ -75,8 +75,49 @@ func TestAReportOfAnotherProjectThatHoldsNothing(t *testing.T) {
 			must(t, open(t, path, o).Close())
 		}
 		o.Header.Mode = "upsert"
-		if _, err := Open(path, o); err == nil {
-			t.Errorf("%v: a report of another mode was opened", c.status)
+		if r, err = Open(path, o); c.aside != (err == nil) {
+			t.Errorf("%v, in another mode: %v", c.status, err)
+		}
+		if err == nil {
+			must(t, r.Close())
+		}
+	}
+}
+
+// The report of a rehearsal stands in no other import's way, whatever it holds; nor does
+// it go elsewhere unnoticed.
+func TestReportOfARehearsal(t *testing.T) {
+	rehearsal := func(baseURL, projectID string) bool { return baseURL == "sandbox" }
+	for name, c := range map[string]struct {
+		was, now string
+		mode     string
+		aside    bool
+	}{
+		"the real run after it":            {"sandbox", "https://api.example.com", "create", true},
+		"the real run, in another mode":    {"sandbox", "https://api.example.com", "upsert", true},
+		"a rehearsal after the real run":   {"https://api.example.com", "sandbox", "create", false},
+		"a rehearsal in another mode":      {"sandbox", "sandbox", "upsert", false},
+		"a real run of another real place": {"https://api.example.com", "https://other.example.com", "create", false},
+	} {
+		path := reportPath(t)
+		o := options()
+		o.Rehearsal, o.Header.BaseURL = rehearsal, c.was
+		r := begun(t, path, o)
+		must(t, r.Append(outcome("a", contact.Existing)))
+		must(t, r.Close())
+		o.Header.BaseURL, o.Header.Mode = c.now, c.mode
+		r, err := Open(path, o)
+		if c.aside != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err == nil {
+			if r.Replaced != path+".1" || r.Because != "it was of a rehearsal in a sandbox" || r.Keys().Len() != 0 {
+				t.Errorf("%s: %q, because %q", name, r.Replaced, r.Because)
+			}
+			must(t, r.Close())
+		} else if !strings.Contains(err.Error(), "it alone knows of 1 contact that is in there") || strings.Contains(err.Error(), "--restart") == (name == "a rehearsal after the real run") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
