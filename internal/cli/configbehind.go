@@ -12,6 +12,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/words"
 	"importer/source"
 	"importer/source/mapping"
 )
@@ -35,7 +36,7 @@ func configBehind(c config.Config, mapped bool) string {
 			where = ", which was found in this folder and is used without being asked for,"
 		}
 		if paths := c.SourceInFile.Paths; len(paths) > 0 {
-			of = "is for " + mapping.QuoteNames(paths, 3)
+			of = "is for " + words.QuoteNames(paths, 3)
 		}
 		initialized := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".yaml"
 		return fmt.Sprintf("the configuration %s%s %s, and %s is read by it as well; if that is why: importer init %s -o %s makes a configuration for it, and --config %s names that one; or --config %s uses none",
