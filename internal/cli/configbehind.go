@@ -14,7 +14,6 @@ import (
 	"importer/internal/files"
 	"importer/internal/words"
 	"importer/source"
-	"importer/source/mapping"
 )
 
 // configBehind says of a source that the configuration does not name which configuration
