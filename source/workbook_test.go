@@ -672,3 +672,110 @@ func FuzzSheet(f *testing.F) {
 		}
 	})
 }
+
+// formatted are the formats of the cells s="1" and so on of formattedBook, and plain ones
+// of General, as a cell that is bold has it.
+var formatted = []string{"00000", `"+"0`, "(000) 000-0000", "+00 000 00000000", "#,##0", "0.00", "0.00E+00", "dd/mm/yyyy", "# ?/?", "General", `"ID-"@`, "0%"}
+
+// formattedBook is a workbook whose cells have these formats.
+func formattedBook(t *testing.T, rows ...string) string {
+	t.Helper()
+	codes, cells := "", `<xf numFmtId="0"/>`
+	for i, code := range formatted {
+		codes += fmt.Sprintf(`<numFmt numFmtId="%d" formatCode="%s"/>`, 164+i, strings.ReplaceAll(code, `"`, "&quot;"))
+		cells += fmt.Sprintf(`<xf numFmtId="%d"/>`, 164+i)
+	}
+	sheet := ""
+	for _, row := range rows {
+		sheet += "<row>" + row + "</row>"
+	}
+	return bookOf(t, sheet, part{"xl/styles.xml", `<styleSheet ` + xmlns + `><numFmts>` + codes + `</numFmts><cellXfs>` + cells + `</cellXfs></styleSheet>`})
+}
+
+// number is a cell with one of the formats.
+func number(format, value string) string {
+	return fmt.Sprintf(`<c s="%d"><v>%s</v></c>`, slices.Index(formatted, format)+1, value)
+}
+
+func inline(s string) string { return `<c t="inlineStr"><is><t>` + s + `</t></is></c>` }
+
+// Contact ids of cells with a format: those of today, and those of rule 1, which took
+// them as they are shown. What that was was written down from the last program that had
+// it. An unread row is one of which nobody can tell them.
+func TestIDsOfFormattedCells(t *testing.T) {
+	const phones = "region: DE\ncontact_ids: [{column: id, type: phone}]"
+	tests := []struct{ name, yaml, cell, want string }{
+		{"zeros", "", number("00000", "42"), `[00042]`},
+		{"nothing but zeros", "", number("00000", "0"), `[] refused was ["00000"]`},
+		{"brackets", "", number("(000) 000-0000", "5551234567"), `[(555) 123-4567]`},
+		{"thousands", "", number("#,##0", "4915123456"), `[4915123456] was ["4,915,123,456"]`},
+		{"decimals", "", number("0.00", "42"), `[42] was ["42.00"]`},
+		{"an exponent", "", number("0.00E+00", "491512345678"), `[491512345678] was ["4.92E+11"] rounded`},
+		{"rounded in an expression", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0.00E+00", "491512345678"), `[491512345678-x] was ["4.92E+11-x"] rounded`},
+		{"rounded beside one that is not", "contact_ids: [x, id]", number("0.00E+00", "491512345678"), `[x 491512345678] was ["x" "4.92E+11"]`},
+		{"a date", "", number("dd/mm/yyyy", "46053"), `[2026-01-31] was ["31/01/2026"]`},
+		{"bold", "", number("General", "491512345678"), `[491512345678] was ["4.915123457E+11"] rounded`},
+		{"bold and short", "", number("General", "42"), `[42]`},
+		{"too long", "", `<c><v>24187593847561234</v></c>`, `[] refused was ["2.41875938475612E+16"]`},
+		{"a text", "", `<c s="11" t="inlineStr"><is><t>7</t></is></c>`, `[7] was ["ID-7"]`},
+		{"nobody can tell", "", number("# ?/?", "42"), `[42] unread`},
+		{"nobody can tell, and refused", "fields: {age: {column: x}}", number("0%", "42"), `[42] refused unread`},
+		{"nobody can tell, and left out", `skip_if: row["x"] == "x"`, number("0%", "42"), `[42] unread`},
+		{"an expression", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("00000", "42"), `[00042-x]`},
+		{"an expression before", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0.00", "42"), `[42-x] was ["42.00-x"]`},
+		{"an expression that nobody can tell", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0%", "42"), `[42-x] unread`},
+		{"other columns", "contact_ids: [x]", number("0%", "42"), `[x]`},
+		{"a phone number", phones, number(`"+"0`, "447700900123"), `[+447700900123]`},
+		{"a phone number in groups", phones, number("+00 000 00000000", "4915123456781"), `[+4915123456781]`},
+		{"a phone number that is too short for its groups", phones, number("+00 000 00000000", "447700900123"), `[] refused`},
+		{"a phone number before", phones, number("0.00", "15123456781"), `[+4915123456781] was ["+491512345678100"]`},
+		{"a field", "fields: {shoe: {column: id}, age: {column: id}}", number("00000", "42"), `[00042] {"age":42,"shoe":"42"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var m *mapping.Mapping
+			header := inline("contactIds")
+			if tt.yaml != "" {
+				m = mappingOf(t, tt.yaml)
+				if m.ContactIDs == nil {
+					m.ContactIDs = []mapping.Value{{Column: "id"}}
+				}
+				header = inline("id")
+			}
+			in, err := Open(Options{Paths: []string{writeFile(t, "x.xlsx", formattedBook(t, header+inline("x"), tt.cell+inline("x")))}, Mapping: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			got := ""
+			for row, err := range in.AllRows() {
+				refused := ""
+				if bad, ok := errors.AsType[*contact.RowError](err); ok {
+					row = contact.Row{Profile: contact.Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Unread: bad.Unread && len(bad.ContactIDs) > 0}
+					refused = " refused"
+				}
+				got += fmt.Sprintf("%v%s", row.Profile.ContactIDs, refused)
+				if row.Former != nil {
+					got += fmt.Sprintf(" was %q", row.Former)
+				}
+				if row.Rounded {
+					got += " rounded"
+				}
+				if row.Unread {
+					got += " unread"
+				}
+				if len(row.Profile.Fields) > 0 {
+					row.Profile.ContactIDs = nil
+					got += " {"
+					for i, f := range row.Profile.Fields {
+						got += strings.Repeat(",", min(i, 1)) + fmt.Sprintf("%q:%s", f.Name, f.Value)
+					}
+					got += "}"
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}

@@ -77,7 +77,7 @@ func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry,
 // Recognize gives a row the key that it had by the rule before contact.IDRule, where
 // the journal or the state knows the contact by that one and not by the other.
 func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
-	if row.Former == nil {
+	if row.Former == nil || row.Rounded {
 		return nil
 	}
 	former := contact.KeyOf(row.Former)

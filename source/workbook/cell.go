@@ -120,7 +120,7 @@ func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) 
 				return "", false, nil, errors.New("there is no format " + words.Show(style))
 			}
 		}
-		format = b.styles[i]
+		format = b.styles[i].format
 	}
 	digits, ok := storedNumber(value)
 	if !ok {

@@ -51,7 +51,7 @@ type Book struct {
 	parts  map[string]*zip.File // by name in lower case, as Excel takes names
 	sheets []Sheet              // those with cells, in their order
 	texts  *sharedTexts         // nil: there are none
-	styles []cellFormat         // by the number that a cell has
+	styles []cellStyle          // by the number that a cell has
 	from04 bool                 // days are counted from 1904
 	recalc bool                 // whoever wrote it left formulas to be computed when it is opened
 }
