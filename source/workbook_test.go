@@ -3,6 +3,7 @@ package source
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"importer/importer/contact"
 	"importer/source/mapping"
@@ -377,7 +379,19 @@ func TestInconsistentWorkbooks(t *testing.T) {
 		{"another encoding", "", sheet(`<?xml version="1.0" encoding="latin1"?><worksheet><sheetData/></worksheet>`), "encoding"},
 		{"a long cell", row("2", text("A2", strings.Repeat("x", 128<<10+1))), part{}, "a cell holds more than 128 KiB"},
 		{"a long tag", row("2", `<c r="`+strings.Repeat("x", 1<<20)+`"/>`), part{}, "longer than 1 MiB"},
-		{"deep", row("2", strings.Repeat("<x>", 200)), part{}, "nested too deeply"},
+		{"deep", "", sheet(`<worksheet>` + strings.Repeat("<x>", 200)), "nested too deeply"},
+		{"a row in a row", row("2", `<row r="2">`+text("A2", "x")+`</row>`), part{}, `an element "row" stands where it has no place`},
+		{"a cell in a cell", row("2", `<c r="A2"><c r="A2"><v>1</v></c></c>`), part{}, `an element "c" stands`},
+		{"cells outside of rows", header + text("A2", "x"), part{}, `an element "c" stands`},
+		{"cells that are wrapped", row("2", `<x>`+text("A2", "x")+`</x>`), part{}, `an element "x" stands`},
+		{"rows outside of the table", "", sheet(`<worksheet><sheetData>` + header + `</sheetData><row r="2"/></worksheet>`), `an element "row" stands`},
+		{"a second table that is wrapped", "", sheet(`<worksheet><sheetData>` + header + `</sheetData><x><sheetData/></x></worksheet>`), `an element "sheetData" stands`},
+		{"two values", row("2", `<c r="A2"><v>49151</v><v>2</v></c>`), part{}, `an element "v" stands`},
+		{"a value in a value", row("2", `<c r="A2"><v>49151<v>2</v></v></c>`), part{}, `an element "v" stands`},
+		{"two texts in a cell", row("2", `<c r="A2" t="inlineStr"><is><t>x</t><t>y</t></is></c>`), part{}, `an element "t" stands`},
+		{"two texts in one", header, part{"xl/sharedStrings.xml", `<sst><si><t>x</t></si><si><r><t>x</t><t>y</t></r></si></sst>`}, `an element "t" stands`},
+		{"a text in a text", header, part{"xl/sharedStrings.xml", `<sst><si><si><t>x</t></si></si></sst>`}, `an element "si" stands`},
+		{"half a character", "", sheet(strings.Join(strings.Split("<worksheet>\x00", ""), "\x00") + "\xd8<\x00/\x00"), "there is half a character"},
 		{"no list of sheets", header, part{"xl/workbook.xml", `<workbook><sheets>`}, "unexpected EOF"},
 		{"no texts", header, part{"xl/sharedStrings.xml", `<sst><si><t>email</t></si>`}, "unexpected EOF"},
 		{"a number that is none", header, part{"xl/styles.xml", `<styleSheet><cellXfs><xf numFmtId="x"/></cellXfs></styleSheet>`}, "invalid syntax"},
@@ -401,6 +415,37 @@ func TestInconsistentWorkbooks(t *testing.T) {
 	} {
 		if _, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", bookOf(t, header, parts...))}}); !errors.Is(err, workbook.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A workbook before another one, or behind it, would be left out in silence.
+func TestTwoWorkbooks(t *testing.T) {
+	book := bookOf(t, `<row>`+text("A1", "email")+`</row><row>`+text("A2", "a@example.com")+`</row>`)
+	for name, content := range map[string]string{"twice": book + book, "before": "PK\x03\x04" + book, "cut behind": book + book[:1000]} {
+		if rows, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", content)}}); !errors.Is(err, workbook.ErrDamaged) {
+			t.Errorf("%s: %q, %v", name, rows, err)
+		}
+	}
+	if _, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", book+strings.Repeat("\x00", 512))}}); err != nil {
+		t.Errorf("NUL bytes behind it: %v", err)
+	}
+}
+
+// The parts of a workbook may be in UTF-16.
+func TestWorkbookInUTF16(t *testing.T) {
+	sheet := `<?xml version="1.0" encoding="UTF-16"?><worksheet ` + xmlns + `><sheetData><row>` + text("A1", "email") + `</row><row>` + text("A2", "zoë😀@example.com") + `</row></sheetData></worksheet>`
+	for name, order := range map[string]binary.ByteOrder{"LE": binary.LittleEndian, "BE": binary.BigEndian} {
+		for mark, first := range map[string]string{"with a mark": "\ufeff", "without": ""} {
+			var b []byte
+			for _, unit := range utf16.Encode([]rune(first + sheet)) {
+				b = append(b, 0, 0)
+				order.PutUint16(b[len(b)-2:], unit)
+			}
+			rows, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", bookOf(t, "", part{"xl/worksheets/sheet1.xml", string(b)}))}})
+			if err != nil || len(rows) != 1 || rows[0] != `2 ["zoë😀@example.com"]` {
+				t.Errorf("%s %s: %q, %v", name, mark, rows, err)
+			}
 		}
 	}
 }

@@ -167,6 +167,8 @@ func (w *Rows) Next() (*Row, error) {
 			return w.readRow(start)
 		case len(w.part.open) == 2 && start.Name.Local == "sheetData":
 			return nil, w.part.damaged(errors.New("it holds its rows twice"))
+		case len(w.part.open) == 3:
+			return nil, w.part.misplaced(start.Name.Local)
 		default:
 			if err := w.part.skip(); err != nil {
 				return nil, err
@@ -204,8 +206,10 @@ func (w *Rows) readRow(start xml.StartElement) (*Row, error) {
 		case !ok:
 		case start.Name.Local == "c":
 			last, err = w.readCell(start, row, last)
-		default:
+		case start.Name.Local == "extLst":
 			err = w.part.skip()
+		default:
+			err = w.part.misplaced(start.Name.Local)
 		}
 		if err != nil {
 			return nil, err
