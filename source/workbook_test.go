@@ -3,6 +3,7 @@ package source
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"importer/importer/contact"
 	"importer/source/mapping"
@@ -377,7 +379,19 @@ func TestInconsistentWorkbooks(t *testing.T) {
 		{"another encoding", "", sheet(`<?xml version="1.0" encoding="latin1"?><worksheet><sheetData/></worksheet>`), "encoding"},
 		{"a long cell", row("2", text("A2", strings.Repeat("x", 128<<10+1))), part{}, "a cell holds more than 128 KiB"},
 		{"a long tag", row("2", `<c r="`+strings.Repeat("x", 1<<20)+`"/>`), part{}, "longer than 1 MiB"},
-		{"deep", row("2", strings.Repeat("<x>", 200)), part{}, "nested too deeply"},
+		{"deep", "", sheet(`<worksheet>` + strings.Repeat("<x>", 200)), "nested too deeply"},
+		{"a row in a row", row("2", `<row r="2">`+text("A2", "x")+`</row>`), part{}, `an element "row" stands where it has no place`},
+		{"a cell in a cell", row("2", `<c r="A2"><c r="A2"><v>1</v></c></c>`), part{}, `an element "c" stands`},
+		{"cells outside of rows", header + text("A2", "x"), part{}, `an element "c" stands`},
+		{"cells that are wrapped", row("2", `<x>`+text("A2", "x")+`</x>`), part{}, `an element "x" stands`},
+		{"rows outside of the table", "", sheet(`<worksheet><sheetData>` + header + `</sheetData><row r="2"/></worksheet>`), `an element "row" stands`},
+		{"a second table that is wrapped", "", sheet(`<worksheet><sheetData>` + header + `</sheetData><x><sheetData/></x></worksheet>`), `an element "sheetData" stands`},
+		{"two values", row("2", `<c r="A2"><v>49151</v><v>2</v></c>`), part{}, `an element "v" stands`},
+		{"a value in a value", row("2", `<c r="A2"><v>49151<v>2</v></v></c>`), part{}, `an element "v" stands`},
+		{"two texts in a cell", row("2", `<c r="A2" t="inlineStr"><is><t>x</t><t>y</t></is></c>`), part{}, `an element "t" stands`},
+		{"two texts in one", header, part{"xl/sharedStrings.xml", `<sst><si><t>x</t></si><si><r><t>x</t><t>y</t></r></si></sst>`}, `an element "t" stands`},
+		{"a text in a text", header, part{"xl/sharedStrings.xml", `<sst><si><si><t>x</t></si></si></sst>`}, `an element "si" stands`},
+		{"half a character", "", sheet(strings.Join(strings.Split("<worksheet>\x00", ""), "\x00") + "\xd8<\x00/\x00"), "there is half a character"},
 		{"no list of sheets", header, part{"xl/workbook.xml", `<workbook><sheets>`}, "unexpected EOF"},
 		{"no texts", header, part{"xl/sharedStrings.xml", `<sst><si><t>email</t></si>`}, "unexpected EOF"},
 		{"a number that is none", header, part{"xl/styles.xml", `<styleSheet><cellXfs><xf numFmtId="x"/></cellXfs></styleSheet>`}, "invalid syntax"},
@@ -401,6 +415,37 @@ func TestInconsistentWorkbooks(t *testing.T) {
 	} {
 		if _, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", bookOf(t, header, parts...))}}); !errors.Is(err, workbook.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A workbook before another one, or behind it, would be left out in silence.
+func TestTwoWorkbooks(t *testing.T) {
+	book := bookOf(t, `<row>`+text("A1", "email")+`</row><row>`+text("A2", "a@example.com")+`</row>`)
+	for name, content := range map[string]string{"twice": book + book, "before": "PK\x03\x04" + book, "cut behind": book + book[:1000]} {
+		if rows, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", content)}}); !errors.Is(err, workbook.ErrDamaged) {
+			t.Errorf("%s: %q, %v", name, rows, err)
+		}
+	}
+	if _, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", book+strings.Repeat("\x00", 512))}}); err != nil {
+		t.Errorf("NUL bytes behind it: %v", err)
+	}
+}
+
+// The parts of a workbook may be in UTF-16.
+func TestWorkbookInUTF16(t *testing.T) {
+	sheet := `<?xml version="1.0" encoding="UTF-16"?><worksheet ` + xmlns + `><sheetData><row>` + text("A1", "email") + `</row><row>` + text("A2", "zoë😀@example.com") + `</row></sheetData></worksheet>`
+	for name, order := range map[string]binary.ByteOrder{"LE": binary.LittleEndian, "BE": binary.BigEndian} {
+		for mark, first := range map[string]string{"with a mark": "\ufeff", "without": ""} {
+			var b []byte
+			for _, unit := range utf16.Encode([]rune(first + sheet)) {
+				b = append(b, 0, 0)
+				order.PutUint16(b[len(b)-2:], unit)
+			}
+			rows, _, err := records(t, Options{Paths: []string{writeFile(t, "x.xlsx", bookOf(t, "", part{"xl/worksheets/sheet1.xml", string(b)}))}})
+			if err != nil || len(rows) != 1 || rows[0] != `2 ["zoë😀@example.com"]` {
+				t.Errorf("%s %s: %q, %v", name, mark, rows, err)
+			}
 		}
 	}
 }
@@ -671,4 +716,111 @@ func FuzzSheet(f *testing.F) {
 			line = rec.Line
 		}
 	})
+}
+
+// formatted are the formats of the cells s="1" and so on of formattedBook, and plain ones
+// of General, as a cell that is bold has it.
+var formatted = []string{"00000", `"+"0`, "(000) 000-0000", "+00 000 00000000", "#,##0", "0.00", "0.00E+00", "dd/mm/yyyy", "# ?/?", "General", `"ID-"@`, "0%"}
+
+// formattedBook is a workbook whose cells have these formats.
+func formattedBook(t *testing.T, rows ...string) string {
+	t.Helper()
+	codes, cells := "", `<xf numFmtId="0"/>`
+	for i, code := range formatted {
+		codes += fmt.Sprintf(`<numFmt numFmtId="%d" formatCode="%s"/>`, 164+i, strings.ReplaceAll(code, `"`, "&quot;"))
+		cells += fmt.Sprintf(`<xf numFmtId="%d"/>`, 164+i)
+	}
+	sheet := ""
+	for _, row := range rows {
+		sheet += "<row>" + row + "</row>"
+	}
+	return bookOf(t, sheet, part{"xl/styles.xml", `<styleSheet ` + xmlns + `><numFmts>` + codes + `</numFmts><cellXfs>` + cells + `</cellXfs></styleSheet>`})
+}
+
+// number is a cell with one of the formats.
+func number(format, value string) string {
+	return fmt.Sprintf(`<c s="%d"><v>%s</v></c>`, slices.Index(formatted, format)+1, value)
+}
+
+func inline(s string) string { return `<c t="inlineStr"><is><t>` + s + `</t></is></c>` }
+
+// Contact ids of cells with a format: those of today, and those of rule 1, which took
+// them as they are shown. What that was was written down from the last program that had
+// it. An unread row is one of which nobody can tell them.
+func TestIDsOfFormattedCells(t *testing.T) {
+	const phones = "region: DE\ncontact_ids: [{column: id, type: phone}]"
+	tests := []struct{ name, yaml, cell, want string }{
+		{"zeros", "", number("00000", "42"), `[00042]`},
+		{"nothing but zeros", "", number("00000", "0"), `[] refused was ["00000"]`},
+		{"brackets", "", number("(000) 000-0000", "5551234567"), `[(555) 123-4567]`},
+		{"thousands", "", number("#,##0", "4915123456"), `[4915123456] was ["4,915,123,456"]`},
+		{"decimals", "", number("0.00", "42"), `[42] was ["42.00"]`},
+		{"an exponent", "", number("0.00E+00", "491512345678"), `[491512345678] was ["4.92E+11"] rounded`},
+		{"rounded in an expression", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0.00E+00", "491512345678"), `[491512345678-x] was ["4.92E+11-x"] rounded`},
+		{"rounded beside one that is not", "contact_ids: [x, id]", number("0.00E+00", "491512345678"), `[x 491512345678] was ["x" "4.92E+11"]`},
+		{"a date", "", number("dd/mm/yyyy", "46053"), `[2026-01-31] was ["31/01/2026"]`},
+		{"bold", "", number("General", "491512345678"), `[491512345678] was ["4.915123457E+11"] rounded`},
+		{"bold and short", "", number("General", "42"), `[42]`},
+		{"too long", "", `<c><v>24187593847561234</v></c>`, `[] refused was ["2.41875938475612E+16"]`},
+		{"a text", "", `<c s="11" t="inlineStr"><is><t>7</t></is></c>`, `[7] was ["ID-7"]`},
+		{"nobody can tell", "", number("# ?/?", "42"), `[42] unread`},
+		{"nobody can tell, and refused", "fields: {age: {column: x}}", number("0%", "42"), `[42] refused unread`},
+		{"nobody can tell, and left out", `skip_if: row["x"] == "x"`, number("0%", "42"), `[42] unread`},
+		{"an expression", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("00000", "42"), `[00042-x]`},
+		{"an expression before", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0.00", "42"), `[42-x] was ["42.00-x"]`},
+		{"an expression that nobody can tell", `contact_ids: [{expr: 'row["id"] + "-x"'}]`, number("0%", "42"), `[42-x] unread`},
+		{"other columns", "contact_ids: [x]", number("0%", "42"), `[x]`},
+		{"a phone number", phones, number(`"+"0`, "447700900123"), `[+447700900123]`},
+		{"a phone number in groups", phones, number("+00 000 00000000", "4915123456781"), `[+4915123456781]`},
+		{"a phone number that is too short for its groups", phones, number("+00 000 00000000", "447700900123"), `[] refused`},
+		{"a phone number before", phones, number("0.00", "15123456781"), `[+4915123456781] was ["+491512345678100"]`},
+		{"a field", "fields: {shoe: {column: id}, age: {column: id}}", number("00000", "42"), `[00042] {"age":42,"shoe":"42"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var m *mapping.Mapping
+			header := inline("contactIds")
+			if tt.yaml != "" {
+				m = mappingOf(t, tt.yaml)
+				if m.ContactIDs == nil {
+					m.ContactIDs = []mapping.Value{{Column: "id"}}
+				}
+				header = inline("id")
+			}
+			in, err := Open(Options{Paths: []string{writeFile(t, "x.xlsx", formattedBook(t, header+inline("x"), tt.cell+inline("x")))}, Mapping: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			got := ""
+			for row, err := range in.AllRows() {
+				refused := ""
+				if bad, ok := errors.AsType[*contact.RowError](err); ok {
+					row = contact.Row{Profile: contact.Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Unread: bad.Unread && len(bad.ContactIDs) > 0}
+					refused = " refused"
+				}
+				got += fmt.Sprintf("%v%s", row.Profile.ContactIDs, refused)
+				if row.Former != nil {
+					got += fmt.Sprintf(" was %q", row.Former)
+				}
+				if row.Rounded {
+					got += " rounded"
+				}
+				if row.Unread {
+					got += " unread"
+				}
+				if len(row.Profile.Fields) > 0 {
+					row.Profile.ContactIDs = nil
+					got += " {"
+					for i, f := range row.Profile.Fields {
+						got += strings.Repeat(",", min(i, 1)) + fmt.Sprintf("%q:%s", f.Name, f.Value)
+					}
+					got += "}"
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
 }

@@ -244,7 +244,7 @@ func (r *sheetReader) next(rec *mapping.Record) error {
 	for row.Numbers != nil && len(row.Numbers) < len(row.Cells) {
 		row.Numbers = append(row.Numbers, false)
 	}
-	rec.Cells, rec.Numbers = row.Cells, row.Numbers
+	rec.Cells, rec.Numbers, rec.Shown = row.Cells, row.Numbers, row.Shown
 	r.file.finish(rec)
 	return nil
 }

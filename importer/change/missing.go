@@ -133,7 +133,9 @@ func (c *Census) Spare(o *contact.Outcome) {
 	if o.Status.Refused() {
 		c.refused++
 	}
-	if len(o.Row.Profile.ContactIDs) == 0 && !c.knowsFormer(o.Row.Former) {
+	// The rows of other outcomes are counted where they are told apart.
+	unread := o.Status == contact.Invalid && o.Row.Unread
+	if (unread || len(o.Row.Profile.ContactIDs) == 0) && !c.knowsFormer(o.Row.Former) {
 		c.nameless++
 	}
 	for _, ids := range [][]string{o.Row.Profile.ContactIDs, o.Row.Former} {

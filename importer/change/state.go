@@ -78,7 +78,7 @@ func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry,
 // the journal or the state knows the contact by that one and not by the other. Without
 // a state the journal says which one that was, where the row does not say it any more.
 func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
-	if row.Former == nil {
+	if row.Former == nil || row.Rounded {
 		if as, ok := keys.KnownAs(row.Key); ok && state == nil && keys.Status(row.Key) == 0 {
 			row.Key = as
 		}

@@ -74,9 +74,6 @@ func NewIdentity(keys *Keys, policy Duplicates, remarks *Remarks) *Identity {
 // where it has some contact ids in common with another row, but not all.
 func (d *Identity) Admit(row *Row) *Outcome {
 	d.keys.KeepFormer(row)
-	if row.Unread {
-		d.keys.unread++
-	}
 	if d.policy == LastWins {
 		if last, number := d.keys.Place(row.Key); number != row.Number {
 			return d.duplicate(row, last)

@@ -173,8 +173,11 @@ func (k *Keys) Keep(contactIDs []string) {
 // id: the contact that it stood for may be anybody.
 func (k *Keys) Unread() int64 { return k.unread }
 
-// KeepFormer notes the key that a row had by an earlier rule.
+// KeepFormer notes the key that a row had by an earlier rule, and a row that is unread.
 func (k *Keys) KeepFormer(row *Row) {
+	if row.Unread {
+		k.unread++
+	}
 	if row.Former != nil {
 		k.keep(KeyOf(row.Former))
 	}

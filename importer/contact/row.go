@@ -20,8 +20,12 @@ type Row struct {
 	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
 	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
+	// Rounded says that Former are what a spreadsheet made of longer numbers: several
+	// people may have had the same, and the row is not known by them.
+	Rounded bool
 	// Unread says that a value which should be a contact id could not be read as one, and
-	// was left out because the row has another: whose it was is not known.
+	// was left out because the row has another, or that Former cannot be told: whose the
+	// row was is not known.
 	Unread bool
 	// LeftOut says that the mapping leaves the row out. It is not counted as read and
 	// nothing is sent for it, but the source holds its contact, which therefore is
@@ -42,6 +46,7 @@ type RowError struct {
 	Number     int64 // ordinal of the record in the whole input, from 1
 	ContactIDs []string
 	Former     []string // as of a Row
+	Unread     bool     // as of a Row
 	Field      string   // field or column at fault; empty where the whole record is
 	Reason     string   // what is wrong, for people
 	Hint       string   // what to do about it

@@ -83,9 +83,10 @@ func (p *Plan) planFormer(slots [len(formerTargets)]int) {
 }
 
 // formerIDs are the contact ids of the record by rule 1, nil where they are these, or
-// rule 1 refused the record.
+// rule 1 refused the record. Where nobody can tell them the record is unread.
 func (m *Mapper) formerIDs(ids []string) []string {
-	if !m.odd && !m.plan.otherIDs && !m.membersMoved() && m.before+m.after == "" {
+	m.rounded = true
+	if !m.odd && !m.plan.otherIDs && !m.membersMoved() && !m.showsOther() && m.before+m.after == "" {
 		return nil
 	}
 	if m.before+m.after != "" { // nothing reads the cells behind this
@@ -157,25 +158,43 @@ func (p *Plan) formerSlot(target int) int { return len(columns.Targets) + len(p.
 func (m *Mapper) formerOutput(o *output) (ids []string, ok bool) {
 	all := o.kind == list || o.kind == memory
 	var cells []cell
+	at := m.cellsOf(o, formerCell)
 	add := func(c cell) {
 		if (all || len(cells) == 0) && !c.empty() {
 			cells = append(cells, c)
+			m.unread = m.unread || c.kind == unknown
 		}
 	}
 	if o.prog != nil {
-		c, f := o.prog.cell(m.cells)
+		fromRounded := false
+		for _, slot := range o.prog.slots {
+			fromRounded = fromRounded || at[slot].kind == rounded
+			if at[slot].kind == unknown {
+				m.unread = true
+				return nil, false
+			}
+		}
+		c, f := o.prog.cell(at)
 		if f != nil {
 			return nil, false
+		}
+		if fromRounded && c.isText() {
+			c.kind = rounded
 		}
 		add(c)
 	}
 	for _, slot := range o.slots {
-		add(m.cells[slot])
+		add(at[slot])
 	}
 	if len(cells) == 0 && o.fallback != nil {
 		cells = []cell{*o.fallback}
 	}
 	for _, c := range cells {
+		if c.kind == rounded {
+			c.kind = 0
+		} else {
+			m.rounded = false
+		}
 		texts, ok := formerTexts(c, o.kind, &o.options)
 		if !ok {
 			return nil, false

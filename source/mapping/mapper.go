@@ -28,7 +28,10 @@ type Record struct {
 	// Numbers says which cells a workbook keeps as numbers; nil: none. Of those the text
 	// is the value as it is stored, with all its digits.
 	Numbers []bool
-	JSON    jsontext.Value // of NDJSON; valid until the next record is read
+	// Shown is what a workbook shows in cells that hold something else, by column; nil
+	// where that cannot be told.
+	Shown map[int]*string
+	JSON  jsontext.Value // of NDJSON; valid until the next record is read
 }
 
 // A Fault is why a record is invalid.
@@ -47,16 +50,18 @@ type Mapper struct {
 
 	// Of the record:
 	cells  []cell          // by slot
+	shown  map[int]*string // as in the record
 	names  []string        // of JSON, by slot: the member's name; empty where there is none
 	exact  bool            // JSON in the API's shape
 	custom []contact.Field // of JSON: members that go to a custom field of their name
 	// customNames are the names of those of a flat object.
 	customNames map[string]bool
 	// odd says that a value is not what rule 1 of contact ids made of it, and unread that
-	// one that should be a contact id is none.
-	odd, unread   bool
-	before, after string // as of the record
-	notices       []notice
+	// one that should be a contact id is none. Of those that rule 1 took, rounded says
+	// that none is all of its number.
+	odd, unread, rounded bool
+	before, after        string // as of the record
+	notices              []notice
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
@@ -84,7 +89,7 @@ func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
 func (m *Mapper) Ignored() string { return m.ignored.text() }
 
 func (m *Mapper) takeApart(r *Record) *Fault {
-	m.exact, m.custom, m.notices = false, nil, m.notices[:0]
+	m.exact, m.custom, m.notices, m.shown = false, nil, m.notices[:0], r.Shown
 	if r.JSON != nil {
 		return m.takeObject(r.JSON)
 	}
@@ -111,6 +116,7 @@ func (m *Mapper) withoutNull(c cell) cell {
 // skip_if leaves out has LeftOut, and no number.
 func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
+	m.unread = false
 	f := r.Fault
 	if f == nil {
 		f = m.takeApart(r)
@@ -121,7 +127,9 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	if row.LeftOut {
 		row.Number = 0
 		_ = m.contactIDs(&row.Profile) // ids that cannot be read are nobody's
+		m.unread = false
 		row.Former = m.formerIDs(row.Profile.ContactIDs)
+		row.Rounded, row.Unread = row.Former != nil && m.rounded, m.unread
 		return row, nil
 	}
 	if f == nil {
@@ -138,11 +146,12 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
-			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former,
+			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Unread: m.unread,
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
 	row.Key, row.Unread = contact.KeyOf(row.Profile.ContactIDs), m.unread
+	row.Rounded = row.Former != nil && m.rounded
 	for _, n := range m.notices {
 		m.Notes.add(n, row.Line)
 	}
@@ -271,8 +280,9 @@ type place struct {
 func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
 	isDate := o.kind == date || o.kind == birthday && !m.exact
 	blank := func(c cell) bool { return c.empty() || isDate && dates.None(c.text) }
+	at := m.cells
 	if o.kind.identifies() || o.name == columns.Targets[columns.ContactIDs].Name {
-		blank = m.blankID
+		blank, at = m.blankID, m.cellsOf(o, idCell)
 	}
 	add := func(c cell, slot int) {
 		if (all || len(cells) == 0) && !blank(c) {
@@ -280,14 +290,14 @@ func (m *Mapper) filled(o *output, all bool) (cells []place, f *Fault) {
 		}
 	}
 	if o.prog != nil {
-		c, f := o.prog.cell(m.cells)
+		c, f := o.prog.cell(at)
 		if f != nil {
 			return nil, m.at(f, -1, o)
 		}
 		add(c, -1)
 	}
 	for _, slot := range o.slots {
-		add(m.cells[slot], slot)
+		add(at[slot], slot)
 	}
 	return cells, nil
 }

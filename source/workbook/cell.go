@@ -36,18 +36,20 @@ func (c *rawCell) read(p *partReader, start xml.StartElement) error {
 		if !ok {
 			continue
 		}
-		switch start.Name.Local {
-		case "v":
+		switch name := start.Name.Local; {
+		case name == "v" && !c.hasValue:
 			c.hasValue = true
 			c.value, err = p.content(c.value)
-		case "is":
+		case name == "is" && !c.hasInline:
 			c.hasInline = true
 			c.inline, err = p.richText(c.inline)
-		case "f":
+		case name == "f" && !c.hasFormula:
 			c.hasFormula = true
 			c.formula, err = p.content(c.formula)
-		default:
+		case name == "extLst":
 			err = p.skip()
+		default:
+			err = p.misplaced(name)
 		}
 		if err != nil {
 			return err
@@ -120,7 +122,7 @@ func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) 
 				return "", false, nil, errors.New("there is no format " + words.Show(style))
 			}
 		}
-		format = b.styles[i]
+		format = b.styles[i].format
 	}
 	digits, ok := storedNumber(value)
 	if !ok {

@@ -18,6 +18,20 @@ const (
 	clock                         // the same, of which the format shows the time alone
 )
 
+// A cellStyle is the format of a cell, and the code by which it shows its value; empty
+// where that is as it stands.
+type cellStyle struct {
+	format cellFormat
+	code   string
+}
+
+// maxCode is how long a code is at most in Excel. A longer one is taken for odd, which
+// stands for what this package does not show.
+const (
+	maxCode = 255
+	odd     = "?/?"
+)
+
 // readStyles reads which formats the cells of a workbook have.
 func (b *Book) readStyles(name string) error {
 	var s struct {
@@ -32,19 +46,37 @@ func (b *Book) readStyles(name string) error {
 	if err := b.decode(name, &s); err != nil {
 		return err
 	}
-	formats := make(map[int]cellFormat, len(s.Codes))
+	styles := make(map[int]cellStyle, len(s.Codes))
 	for _, c := range s.Codes {
-		formats[c.ID] = formatOfCode(c.Code)
+		styles[c.ID] = styleOfCode(c.Code)
 	}
-	b.styles = make([]cellFormat, len(s.Cells))
+	b.styles = make([]cellStyle, len(s.Cells))
 	for i, c := range s.Cells {
-		format, ok := formats[c.ID]
+		style, ok := styles[c.ID]
 		if !ok {
-			format = builtinFormat(c.ID)
+			style = builtinStyle(c.ID)
 		}
-		b.styles[i] = format
+		b.styles[i] = style
 	}
 	return nil
+}
+
+func styleOfCode(code string) cellStyle {
+	if len(code) > maxCode {
+		code = odd
+	}
+	return cellStyle{formatOfCode(code), code}
+}
+
+func builtinStyle(id int) cellStyle { return cellStyle{builtinFormat(id), builtinCodes[id]} }
+
+// builtinCodes are the codes of formats that have none in the file, as far as version 1 of
+// this program showed numbers by them.
+var builtinCodes = map[int]string{
+	0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: odd, 10: odd, 11: "0.00E+00", 12: odd, 13: odd,
+	14: "yyyy-mm-dd", 15: odd, 16: odd, 17: odd, 18: odd, 19: odd, 20: odd, 21: odd, 22: odd, 45: odd, 46: odd, 47: odd, 48: odd, 49: "@",
+	37: "#,##0_);(#,##0)", 38: "#,##0_);(#,##0)", 39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
+	41: "_(#,##0_);_((#,##0);;_(@_)", 42: "_($#,##0_);_($(#,##0);;_(@_)", 43: "_(#,##0.00_);_((#,##0.00);;_(@_)", 44: "_($#,##0.00_);_($(#,##0.00);;_(@_)",
 }
 
 // builtinFormat is that of a number which has no code in the file (ECMA-376 part 1,

@@ -28,10 +28,13 @@ type Row struct {
 	Number  int      // from 1
 	Cells   []string // by column
 	Numbers []bool   // which of them are numbers, or as many as there are up to the last that is
-	Bytes   int      // of the cells
-	Last    int      // column of the last cell that is not blank, from 0
-	Flaw    *contact.Flaw
-	FlawAt  int // column of the flaw, from 0
+	// Shown is what version 1 of this program took instead, by column: what the cell
+	// shows. It is nil where that cannot be told. Other columns show what they hold.
+	Shown  map[int]*string
+	Bytes  int // of the cells
+	Last   int // column of the last cell that is not blank, from 0
+	Flaw   *contact.Flaw
+	FlawAt int // column of the flaw, from 0
 }
 
 // put sets the cell of a column, from 0, behind those that it has. Of a row that is wider
@@ -57,6 +60,20 @@ func (r *Row) put(column, width int, text string, isNumber bool) {
 			r.Numbers = append(r.Numbers, false)
 		}
 		r.Numbers = append(r.Numbers, true)
+	}
+}
+
+// show notes what the cell put last shows, where that is not what it holds.
+func (r *Row) show(column int, shown string, known bool) {
+	if known && shown == r.Cells[len(r.Cells)-1] {
+		return
+	}
+	if r.Shown == nil {
+		r.Shown = make(map[int]*string)
+	}
+	r.Shown[column] = nil
+	if known {
+		r.Shown[column] = &shown
 	}
 }
 
@@ -150,6 +167,8 @@ func (w *Rows) Next() (*Row, error) {
 			return w.readRow(start)
 		case len(w.part.open) == 2 && start.Name.Local == "sheetData":
 			return nil, w.part.damaged(errors.New("it holds its rows twice"))
+		case len(w.part.open) == 3:
+			return nil, w.part.misplaced(start.Name.Local)
 		default:
 			if err := w.part.skip(); err != nil {
 				return nil, err
@@ -187,8 +206,10 @@ func (w *Rows) readRow(start xml.StartElement) (*Row, error) {
 		case !ok:
 		case start.Name.Local == "c":
 			last, err = w.readCell(start, row, last)
-		default:
+		case start.Name.Local == "extLst":
 			err = w.part.skip()
+		default:
+			err = w.part.misplaced(start.Name.Local)
 		}
 		if err != nil {
 			return nil, err
@@ -222,11 +243,13 @@ func (w *Rows) readCell(start xml.StartElement, row *Row, last int) (int, error)
 		why.Reason = "cell " + cellName(column, row.Number) + " " + why.Reason
 		row.refuse(column, why)
 	}
+	shown, known := w.book.shown(c, text)
 	switch {
 	case row.Bytes+len(text) > MaxRow:
 		row.refuse(column, &contact.Flaw{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
 	case column < w.width && text != "", strings.TrimSpace(text) != "":
 		row.put(column, w.width, text, isNumber)
+		row.show(column, shown, known)
 	}
 	return column, nil
 }

@@ -84,8 +84,10 @@ func readTexts(p *partReader, most int) (*sharedTexts, error) {
 			if text, err = p.richText(text[:0]); err == nil {
 				err = s.add(text)
 			}
-		case len(p.open) == 2:
+		case len(p.open) == 2 && start.Name.Local == "extLst":
 			err = p.skip()
+		case len(p.open) == 2:
+			err = p.misplaced(start.Name.Local)
 		}
 		if err != nil {
 			return nil, err

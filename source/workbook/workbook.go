@@ -9,6 +9,7 @@ package workbook
 
 import (
 	"archive/zip"
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/xml"
@@ -35,7 +36,7 @@ const (
 var ErrNoWorkbook = errors.New("it is an archive, and not an Excel workbook: unpack it first")
 
 func damagedPart(name string, err error) error {
-	if errors.Is(err, ErrDamaged) || errors.Is(err, errTexts) {
+	if errors.Is(err, ErrDamaged) || errors.Is(err, errTexts) || errors.Is(err, errCharset) {
 		return err
 	}
 	return fmt.Errorf("%w: its part %s: %w", ErrDamaged, words.Show(name), err)
@@ -51,7 +52,7 @@ type Book struct {
 	parts  map[string]*zip.File // by name in lower case, as Excel takes names
 	sheets []Sheet              // those with cells, in their order
 	texts  *sharedTexts         // nil: there are none
-	styles []cellFormat         // by the number that a cell has
+	styles []cellStyle          // by the number that a cell has
 	from04 bool                 // days are counted from 1904
 	recalc bool                 // whoever wrote it left formulas to be computed when it is opened
 }
@@ -80,7 +81,11 @@ func Open(r io.ReaderAt, size int64) (*Book, error) {
 	if len(root) == 0 || b.parts[root[0].part] == nil || strings.HasSuffix(root[0].part, ".bin") {
 		return nil, ErrNoWorkbook
 	}
-	if err := checkLayout(r, archive.File); err != nil {
+	end, err := checkLayout(r, archive.File)
+	if err == nil {
+		err = checkEnd(r, size, end, archive.Comment)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return b, b.readWorkbook(root[0].part)
@@ -124,8 +129,8 @@ func partName(folder, name string) string {
 
 // checkLayout compares the table at the end of the archive, which has no checksum, with
 // the header before each part: the names and the methods are the same, and no two
-// parts share bytes.
-func checkLayout(r io.ReaderAt, files []*zip.File) error {
+// parts share bytes. It returns where the last one ends.
+func checkLayout(r io.ReaderAt, files []*zip.File) (end int64, err error) {
 	type extent struct {
 		file  *zip.File
 		start int64 // of the data
@@ -134,32 +139,59 @@ func checkLayout(r io.ReaderAt, files []*zip.File) error {
 	for _, f := range files {
 		start, err := f.DataOffset()
 		if err != nil {
-			return damagedPart(f.Name, err)
+			return 0, damagedPart(f.Name, err)
 		}
 		extents = append(extents, extent{f, start})
 	}
 	slices.SortFunc(extents, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
-	var end int64
-	for _, e := range extents {
-		if !headerMatches(r, e.file, end, e.start) {
-			return damagedPart(e.file.Name, errors.New("its place in the archive is not where the table of the archive says"))
+	for i, e := range extents {
+		at := headerOf(r, e.file, end, e.start)
+		if at < 0 {
+			return 0, damagedPart(e.file.Name, errors.New("its place in the archive is not where the table of the archive says"))
+		}
+		if i == 0 && at > 0 {
+			return 0, fmt.Errorf("%w: something stands before it in the file, such as another workbook", ErrDamaged)
 		}
 		end = e.start + int64(e.file.CompressedSize64)
+	}
+	return end, nil
+}
+
+// checkEnd looks for something behind the archive or between its parts and their table,
+// which would not be read. NUL bytes are nothing.
+func checkEnd(r io.ReaderAt, size, parts int64, comment string) error {
+	const fixed, longest, locator, record64 = 22, 22 + 1<<16, 20, 76 // bytes of the end of an archive
+	tail := make([]byte, min(size, longest))
+	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
+		return err
+	}
+	at := bytes.LastIndex(tail, []byte("PK\x05\x06"))
+	end := at + fixed + len(comment)
+	if at < 0 || end > len(tail) || len(bytes.Trim(tail[end:], "\x00")) > 0 {
+		return fmt.Errorf("%w: something stands behind it in the file, such as another workbook", ErrDamaged)
+	}
+	table := size - int64(len(tail)-at) - int64(binary.LittleEndian.Uint32(tail[at+12:]))
+	if at >= locator && string(tail[at-locator:at-locator+4]) == "PK\x06\x07" {
+		table -= record64
+	}
+	gap := make([]byte, max(0, min(table-parts, longest)))
+	if _, err := r.ReadAt(gap, parts); err != nil || bytes.Contains(gap, []byte("PK\x01\x02")) || len(gap) == longest {
+		return fmt.Errorf("%w: something stands between its parts and their table, such as another workbook", ErrDamaged)
 	}
 	return nil
 }
 
-// headerMatches looks for the header of a part between the end of the part before it and
-// its data.
-func headerMatches(r io.ReaderAt, f *zip.File, from, data int64) bool {
+// headerOf finds the header of a part between the end of the part before it and its data.
+// It is negative where there is none.
+func headerOf(r io.ReaderAt, f *zip.File, from, data int64) int64 {
 	const fixed = 30 // bytes of the header before the name
 	from = max(from, data-fixed-2<<16)
 	if from > data-fixed || int64(f.CompressedSize64) < 0 {
-		return false
+		return -1
 	}
 	gap := make([]byte, data-from)
 	if _, err := r.ReadAt(gap, from); err != nil {
-		return false
+		return -1
 	}
 	for at := 0; at+fixed <= len(gap); at++ {
 		h := gap[at:]
@@ -168,10 +200,13 @@ func headerMatches(r io.ReaderAt, f *zip.File, from, data int64) bool {
 		}
 		method, name, extra := binary.LittleEndian.Uint16(h[8:]), int(binary.LittleEndian.Uint16(h[26:])), int(binary.LittleEndian.Uint16(h[28:]))
 		if fixed+name+extra == len(h) {
-			return method == f.Method && string(h[fixed:fixed+name]) == f.Name
+			if method == f.Method && string(h[fixed:fixed+name]) == f.Name {
+				return from + int64(at)
+			}
+			return -1
 		}
 	}
-	return false
+	return -1
 }
 
 // Verify reads every part to its end, where the archive holds its checksum.

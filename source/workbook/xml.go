@@ -7,6 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+
+	"importer/internal/words"
 )
 
 // What the XML of a workbook may hold. Excel itself takes 32,767 characters in a cell.
@@ -27,13 +33,31 @@ type partReader struct {
 	taken int        // bytes since the last token
 	open  []xml.Name // elements
 	ended bool       // the outermost element was closed
+	wide  bool       // it is in UTF-16
 }
 
 func newPartReader(name string, src io.ReadCloser) *partReader {
-	p := &partReader{name: name, src: src, buf: bufio.NewReaderSize(src, 32<<10)}
+	const size = 32 << 10
+	p := &partReader{name: name, src: src, buf: bufio.NewReaderSize(src, size)}
+	head, _ := p.buf.Peek(2) // an error comes again
+	if order, wide := byteOrders[string(head)]; wide {
+		p.wide = true
+		p.buf = bufio.NewReaderSize(unicode.UTF16(order, unicode.UseBOM).NewDecoder().Reader(p.buf), size)
+	}
 	p.xml = xml.NewDecoder(p)
+	p.xml.CharsetReader = func(charset string, input io.Reader) (io.Reader, error) {
+		if p.wide && strings.HasPrefix(strings.ToLower(charset), "utf-16") {
+			return input, nil
+		}
+		return nil, fmt.Errorf("%w: its part %s has the encoding %s", errCharset, words.Show(name), words.Show(charset))
+	}
 	return p
 }
+
+// byteOrders are those of UTF-16 by the first bytes: its mark, or the first character.
+var byteOrders = map[string]unicode.Endianness{"\xff\xfe": unicode.LittleEndian, "<\x00": unicode.LittleEndian, "\xfe\xff": unicode.BigEndian, "\x00<": unicode.BigEndian}
+
+var errCharset = errors.New("the workbook is in an encoding other than UTF-8 and UTF-16; open it in Excel and save it as a new file")
 
 func (p *partReader) close() { p.src.Close() } // read only: nothing to lose
 
@@ -78,6 +102,9 @@ func (p *partReader) Token() (xml.Token, error) {
 		if len(p.open) == 0 && len(bytes.Trim(t, "\ufeff \t\r\n")) > 0 {
 			err = errors.New("there is text outside of the outermost element")
 		}
+		if p.wide && bytes.ContainsRune(t, utf8.RuneError) {
+			err = errors.New("there is half a character")
+		}
 	case xml.Directive:
 		err = errors.New("a document type, which a workbook does not have")
 	}
@@ -110,11 +137,29 @@ func (p *partReader) drain() error {
 	}
 }
 
-// skip reads up to the end of the element that was opened last.
+// misplaced is the error of an element where the format has none of its name: what it
+// holds would be left out.
+func (p *partReader) misplaced(name string) error {
+	return p.damaged(fmt.Errorf("an element %s stands where it has no place", words.Show(name)))
+}
+
+// tables are elements that no other one than their own parent holds.
+var tables = map[string]bool{"sheetData": true, "sst": true, "si": true, "worksheet": true}
+
+// skip reads up to the end of the element that was opened last, which holds nothing that
+// is wanted.
 func (p *partReader) skip() error {
-	for depth := len(p.open); len(p.open) >= depth; {
-		if _, err := p.Token(); err != nil {
+	depth := len(p.open)
+	if name := p.open[depth-1].Local; depth == 2 && (name == "row" || name == "c") {
+		return p.misplaced(name)
+	}
+	for len(p.open) >= depth {
+		t, err := p.Token()
+		if err != nil {
 			return unexpected(err)
+		}
+		if start, ok := t.(xml.StartElement); ok && tables[start.Name.Local] {
+			return p.misplaced(start.Name.Local)
 		}
 	}
 	return nil
@@ -127,8 +172,11 @@ func (p *partReader) content(text []byte) ([]byte, error) {
 		if err != nil {
 			return text, unexpected(err)
 		}
-		if data, ok := t.(xml.CharData); ok && len(p.open) == depth {
-			if text = append(text, data...); len(text) > maxCell {
+		switch t := t.(type) {
+		case xml.StartElement:
+			return text, p.misplaced(t.Name.Local)
+		case xml.CharData:
+			if text = append(text, t...); len(text) > maxCell {
 				return text, p.damaged(fmt.Errorf("a cell holds more than %d KiB", maxCell>>10))
 			}
 		}
@@ -139,18 +187,24 @@ func (p *partReader) content(text []byte) ([]byte, error) {
 // richText appends the text of the element that was opened last, a shared or an inline
 // one: that of its runs, but not how it is pronounced.
 func (p *partReader) richText(text []byte) ([]byte, error) {
+	hasText := false // in the element, or in the run
 	for depth := len(p.open); len(p.open) >= depth; {
 		t, err := p.Token()
 		if err != nil {
 			return text, unexpected(err)
 		}
 		start, ok := t.(xml.StartElement)
-		switch {
-		case !ok || start.Name.Local == "r":
-		case start.Name.Local == "t":
+		switch name := start.Name.Local; {
+		case !ok:
+		case name == "r" && len(p.open) == depth+1:
+			hasText = false
+		case name == "t" && !hasText:
+			hasText = true
 			text, err = p.content(text)
-		default:
+		case name == "rPr" || name == "rPh" || name == "phoneticPr" || name == "extLst":
 			err = p.skip()
+		default:
+			err = p.misplaced(name)
 		}
 		if err != nil {
 			return text, err
