@@ -128,7 +128,7 @@ func TestGuessUnsure(t *testing.T) {
 		{"a name in one column", "x.csv", "Full Name,email\nAda von Love,a@example.com\n", []string{
 			`firstname: {expr: 'split(trim(row["Full Name"]), " ")[0]'} # unsure`, `lastname: {expr: 'trim(join(split(`}},
 		{"a date that may be read in two ways", "x.csv", "email,DOB\na@example.com,1/2/1984\nb@example.com,3/4/1990\n", []string{
-			`layouts: ["M/D/YYYY"]} # unsure: the month may stand first (M/D) or the day (D/M)`}},
+			`birthday: "DOB" # unsure: the month may stand first (M/D) or the day (D/M), and nothing tells`, `# To take them: birthday: {column: "DOB", layouts: ["D/M/YYYY"]}`}},
 		{"a date that is sure", "x.csv", "email,DOB\na@example.com,13/2/1984\nb@example.com,3/4/1990\n", []string{`layouts: ["D/M/YYYY"]}` + "\n"}},
 		{"dates in several forms", "x.csv", "email,DOB\na@example.com,1984\nb@example.com,3/4/1990\n", []string{`# birthday: "DOB" # unsure`}},
 		{"consent in words", "x.csv", "email,Consent\na@example.com,granted\nb@example.com,revoked\n", []string{`# unsure: which of "granted", "revoked" is a yes?`}},
@@ -138,7 +138,7 @@ func TestGuessUnsure(t *testing.T) {
 		{"nothing", "x.csv", "Shoe size\n42\n", []string{"  # contact_ids:\n", "fields:\n    {}\n"}},
 		{"an identity of its own", "x.csv", "contactIds,email\nabc,a@example.com\n", []string{`- {column: "contactIds", type: list}`, `- {column: "email", type: email, stand_in: true}`}},
 		{"a header without rows", "x.csv", "phone,Shoe size\n", []string{`- {column: "phone", type: phone, keep_incomplete: true} # empty here`, `empty here: "Shoe size"`}},
-		{"several addresses in a cell", "x.csv", "email,mobile\na@example.com b@example.com,+447700900123\n", []string{`# email: "email" # unsure: it holds more than one address`, `- {column: "mobile", type: phone, keep_incomplete: true}` + "\n"}},
+		{"several addresses in a cell", "x.csv", "email,mobile\na@example.com b@example.com,+447700900123\n", []string{`# email: "email" # unsure: it holds no address, or several that nothing separates`, `- {column: "mobile", type: phone, keep_incomplete: true}` + "\n"}},
 		{"nested objects", "x.ndjson", `{"id":1,"contact":{"email":"a@example.com","name":{"given_name":"Ada"}},"x":null}`, []string{
 			`- {column: "contact.email", type: email}`, `firstname: "contact.name.given_name"`, `empty here: "x"`}},
 		{"the API's own shape", "x.ndjson", `{"contactIds":["a"],"profile":{"firstname":"Ada"}}`, []string{"# No mapping is needed"}},

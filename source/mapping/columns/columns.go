@@ -47,7 +47,7 @@ var Targets = []Target{
 	{"email", `emailaddress mail mailaddress primaryemail emailadresse mailadresse epost epostadresse adresseemail adressemail
 		adressedemessagerie adressedemessagerieélectronique courriel adressecourriel adressedecourriel adresseélectronique correoelectrónico
 		direccióndecorreoelectrónico direccióndecorreo direccióndeemail correo indirizzoemail indirizzomail indirizzodiemail
-		indirizzodipostaelettronica postaelettronica emailadres mailadres emailadressen endereçodeemail endereçoemail correioeletrónico
+		indirizzodipostaelettronica indirizzopostaelettronica postaelettronica emailadres mailadres emailadressen endereçodeemail endereçoemail correioeletrónico
 		correioeletrônico endereçodecorreioeletrónico emails emailid useremail contactemail customeremail subscriberemail
 		emailwork personemailwork workemail businessemail emailbusiness emailgeschäftlich email1 email1value email1address
 		personemailhome homeemail emailhome privateemail emailprivat personalemail personemailother otheremail secondaryemail
@@ -143,8 +143,14 @@ func GoalOf(name string, has func(plain string) bool) (Goal, bool) {
 			return Goal{to.Target, lastRank}, ok
 		}
 	}
-	g, ok := byName[plain]
-	return g, ok
+	return goal(plain)
+}
+
+func goal(plain string) (Goal, bool) {
+	if g, ok := byName[plain]; ok {
+		return g, true
+	}
+	return derived(plain)
 }
 
 // NamesIn tells which plain names the columns of a header have.
@@ -158,7 +164,7 @@ func NamesIn(header []string) func(plain string) bool {
 
 // IsKnown tells whether a column goes somewhere by its name, alone or beside others.
 func IsKnown(column string) bool {
-	_, ok := byName[Plain(column)]
+	_, ok := goal(Plain(column))
 	return ok || IsFullName(column)
 }
 
@@ -183,6 +189,27 @@ func Plain(name string) string {
 		}
 		return -1
 	}, name)
+}
+
+// numbered is the column that Ref calls by a name with a number in brackets, whatever its
+// case and spaces are; -1 where there is none, or more than one.
+func numbered(header []string, name string) int {
+	plain := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, " ", "")) }
+	found := -1
+	if !strings.HasSuffix(name, ")") {
+		return found
+	}
+	before := make(map[string]int)
+	for i, column := range header {
+		if before[column] > 0 && plain(ref(column, i, before[column])) == plain(name) {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+		before[column]++
+	}
+	return found
 }
 
 func withoutAccents(name string) string {
@@ -238,6 +265,9 @@ func Find(header []string, name string) (int, bool) {
 			return i, true
 		}
 		before[column]++
+	}
+	if i := numbered(header, name); i >= 0 {
+		return i, true
 	}
 	alike := func(column string) bool { return Plain(column) == Plain(name) }
 	i := slices.IndexFunc(header, alike)

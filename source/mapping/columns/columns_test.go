@@ -30,7 +30,7 @@ func TestHeaderNames(t *testing.T) {
 	}
 	for want, names := range tests {
 		for _, name := range names {
-			if to, ok := byName[Plain(name)]; !ok || Targets[to.Target].Name != want {
+			if to, ok := goal(Plain(name)); !ok || Targets[to.Target].Name != want {
 				t.Errorf("%q goes to target %d (%v), want %s", name, to.Target, ok, want)
 			}
 		}
@@ -56,6 +56,41 @@ func TestHeaderNames(t *testing.T) {
 	}
 }
 
+// What stands around a name does not hide it.
+func TestDerivedNames(t *testing.T) {
+	for want, names := range map[string][]string{
+		"email": {"E-mailadres 1", "E-Mail 1 – Wert", "E-mail 1 - Valeur", "Person - E-Mail-Adresse - Arbeit", "Persona - Correo electrónico - Trabajo",
+			"Personne - E-mail - Bureau", "Persona - E-mail - Lavoro", "Persoon - E-mail - Werk", "Pessoa - E-mail - Trabalho", "E-Mail 2: Adresse", "Email Address 2",
+			"Indirizzo posta elettronica", "Indirizzo posta elettronica 2", "Adresse de messagerie 2", "E-mail (personnel)", "Correo electronico 3", "Kontakt E-Mail"},
+		"mobile": {"Person - Telefon - Mobil", "Persona - Teléfono - Móvil", "Personne - Téléphone - Portable", "Mobile 2", "Telefoon (mobiel)", "Telefone - Celular",
+			"Mobiltelefon 2", "Phone Mobile 2", "Tel. mobile (pro)"},
+		"phone": {"Person - Telefon - Arbeit", "Téléphone (domicile)", "Téléphone (bureau)", "Teléfono del trabajo", "Teléfono particular", "Telefono ab.", "Telefono uff.",
+			"Telefone residencial", "Telefone comercial", "Telefoon thuis", "Telefoon op werk", "Telefon 1 – Wert", "Telefon 3", "Phone 4 - Value", "Telefon privat 2"},
+		"location":  {"Ville (domicile)", "Città (ab.)", "Ciudad de domicilio", "Ciudad del trabajo", "Cidade residencial", "Ort (Postanschrift)", "Ort privat", "Plaats thuisadres", "City 2"},
+		"firstname": {"Person - Vorname", "Personne - Prénom"},
+	} {
+		for _, name := range names {
+			if to, ok := goal(Plain(name)); !ok || Targets[to.Target].Name != want {
+				t.Errorf("%q goes to target %d (%v), want %s", name, to.Target, ok, want)
+			}
+		}
+	}
+	for _, name := range []string{"Phone 1 - Type", "E-mail 1 - Label", "Email opt in 2", "Fax", "Telefax 2", "Phone country", "Company phone", "Spouse email", "Assistant's Phone",
+		"Email 2023", "Tags 2", "Age 2", "Active 1", "Person", "Contact", "Home", "Work", "1", "Value", "Contact ID", "Person - ID", "Phone extension", "Mobile country code",
+		"Sports", "Import", "Email sent", strings.Repeat("1", 200)} {
+		if to, ok := goal(Plain(name)); ok {
+			t.Errorf("%q goes to %s", name, Targets[to.Target].Name)
+		}
+	}
+	rank := func(name string) int { g, _ := goal(Plain(name)); return g.Rank }
+	order := []string{"E-Mail", "E-Mail (Arbeit)", "E-mail thuis", "E-Mail sonstige", "E-Mail 4", "E-Mail 5"}
+	for i := 1; i < len(order); i++ {
+		if rank(order[i-1]) >= rank(order[i]) || rank(order[i]) >= lastRank {
+			t.Errorf("%s (%d) does not come before %s (%d)", order[i-1], rank(order[i-1]), order[i], rank(order[i]))
+		}
+	}
+}
+
 // A mapping names each column of a header, and finds it by that name.
 func TestFind(t *testing.T) {
 	header := []string{"Phone", "E-Mail", "Phone", "", "--", "e mail", "Phone (2)", "City"}
@@ -65,13 +100,15 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]int{
-		"Phone": 0, "Phone (2)": 6, "phone": -1, "column 3": 2, "column 9": -1, "email": -1, "E-Mail": 1, "city": 7, "--": 4, "": 3, "#": -1, "Phone (3)": -1,
+		"Phone": 0, "Phone (2)": 6, "phone": -1, "column 3": 2, "column 9": -1, "email": -1, "E-Mail": 1, "city": 7, "--": 4, "": 3, "#": -1, "Phone (3)": -1, "phone(2)": 2,
 	} {
 		if got, ok := Find(header, name); got != want && ok || ok != (want >= 0) {
 			t.Errorf("%q is column %d, want %d", name, got, want)
 		}
 	}
-	if i, ok := Find(header[:6], "Phone (2)"); i != 2 || !ok {
-		t.Errorf("the second one is column %d", i)
+	for _, name := range []string{"Phone (2)", "Phone(2)", "phone (2)", "PHONE( 2 )"} {
+		if i, ok := Find(header[:6], name); i != 2 || !ok {
+			t.Errorf("%q is column %d", name, i)
+		}
 	}
 }
