@@ -128,7 +128,7 @@ func TestGuessUnsure(t *testing.T) {
 		{"a name in one column", "x.csv", "Full Name,email\nAda von Love,a@example.com\n", []string{
 			`firstname: {expr: 'split(trim(row["Full Name"]), " ")[0]'} # unsure`, `lastname: {expr: 'trim(join(split(`}},
 		{"a date that may be read in two ways", "x.csv", "email,DOB\na@example.com,1/2/1984\nb@example.com,3/4/1990\n", []string{
-			`layouts: ["M/D/YYYY"]} # unsure: the month may stand first (M/D) or the day (D/M)`}},
+			`birthday: "DOB" # unsure: the month may stand first (M/D) or the day (D/M), and nothing tells`, `# To take them: birthday: {column: "DOB", layouts: ["D/M/YYYY"]}`}},
 		{"a date that is sure", "x.csv", "email,DOB\na@example.com,13/2/1984\nb@example.com,3/4/1990\n", []string{`layouts: ["D/M/YYYY"]}` + "\n"}},
 		{"dates in several forms", "x.csv", "email,DOB\na@example.com,1984\nb@example.com,3/4/1990\n", []string{`# birthday: "DOB" # unsure`}},
 		{"consent in words", "x.csv", "email,Consent\na@example.com,granted\nb@example.com,revoked\n", []string{`# unsure: which of "granted", "revoked" is a yes?`}},

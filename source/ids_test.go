@@ -1,6 +1,8 @@
 package source
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"importer/source/mapping"
@@ -63,6 +65,15 @@ func TestLeftOutIDs(t *testing.T) {
 			`2 ["x2"],"profile":{}}`,
 			`3 contactIds: there is no contact id ["{\"contactIds\":[null]}"]`}, []string{
 			`1 row: what stands in "email" was left out of the field email, because it is no e-mail address (line 2: "a@x")`}},
+		{"consent that is no yes or no", "", "x.csv", "Email,$consent\na@example.com,\"[\"\"email\"\"]\"\nb@example.com,\nc@example.com,yes\n", []string{
+			`2 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
+			`3 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
+			`4 ["c@example.com"],"profile":{"email":"c@example.com"}}`}, []string{
+			`2 rows: what stands in "$consent" was left out of accepted_gdpr: much of the column is neither yes nor no (line 2: "[\"email\"]", line 4: "yes")`}},
+		{"an opt-in that is a date", "", "x.ndjson", `{"email":"a@example.com","optin":"2024-01-01 10:00"}` + "\n", []string{
+			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`}, []string{
+			`1 row: what stands in "optin" was left out of accepted_gdpr: much of the column is neither yes nor no (line 1: "2024-01-01 10:00")`}},
+		{"one odd consent", "", "x.csv", "Email,Consent\n" + strings.Repeat("a@example.com,yes\n", 9) + "b@example.com,perhaps\n", append(consents(9), `11 Consent: "perhaps" is neither yes nor no ["b@example.com" "perhaps"]`), nil},
 		{"members of one meaning", "", "x.ndjson", `{"email":null,"E-Mail":"a@example.com"}` + "\n" + `{"phone":" ","Tel":"030 1234567"}` + "\n", []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
 			`2 ["030 1234567"],"profile":{}}`}, nil},
@@ -85,4 +96,12 @@ func TestLeftOutIDs(t *testing.T) {
 			diff(t, noticesOf(in), tt.notices)
 		})
 	}
+}
+
+// consents are rows of a@example.com with consent, from line 2.
+func consents(n int) (rows []string) {
+	for i := range n {
+		rows = append(rows, fmt.Sprintf(`%d ["a@example.com"],"profile":{"accepted_gdpr":true,"email":"a@example.com"}}`, i+2))
+	}
+	return rows
 }

@@ -320,11 +320,11 @@ func (g *guesser) birthday(column int) string {
 		d.Add(v.text)
 	}
 	forms, why := d.Forms(), ""
-	if forms.Order == dates.Unsettled && len(g.misfits(column, isBirthday(nil, forms))) > 0 {
+	if none := len(g.misfits(column, isBirthday(nil, forms))); forms.Order == dates.Unsettled && none > 0 {
 		if forms.Order, why = g.usualOrder(); d.Mixed() {
 			forms.Order, why = dates.Unsettled, "the day stands first in some and the month in others"
 		}
-		if open := g.misfits(column, hasAnOrder); forms.Order == dates.Unsettled && len(open) > 0 {
+		if open := g.misfits(column, hasAnOrder); forms.Order == dates.Unsettled && len(open) > 0 && (none-len(open))*2 < len(values) {
 			return g.openBirthday(column, why, open)
 		}
 	}

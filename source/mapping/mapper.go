@@ -236,6 +236,10 @@ func (m *Mapper) plainValue(o *output) (value jsontext.Value, f *Fault) {
 		return nil, f
 	}
 	for _, c := range cells {
+		if o.misnamed && !m.exact {
+			m.tell(fmt.Sprintf("what stands in %q was left out of %s: much of the column is neither yes nor no", m.column(c.slot, o), o.name), c.text)
+			continue
+		}
 		v, f := m.valueOf(c.cell, o, at)
 		if f == nil && o.kind == birthday && !m.exact {
 			m.tellOrder(c, o)

@@ -27,6 +27,9 @@ type output struct {
 	// lenient says that its columns give contact ids, or may give one, as the field email:
 	// what is wrong with one of their values refuses no row that has another id.
 	lenient bool
+	// misnamed says that much of what stands in its columns is something else than their
+	// name says: by that name alone nothing of it is taken.
+	misnamed bool
 }
 
 // options refine a kind. The zero value is what holds without a mapping.
