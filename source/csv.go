@@ -178,10 +178,11 @@ func isLine(s string) bool {
 type csvReader struct {
 	file   *file
 	text   *lineReader
-	parsed *bufio.Reader // used again for each record
-	marked bool          // the record that was read last begins with a BOM
-	tail   []byte        // Ctrl-Z and NUL behind it, at the end of the file
-	blank  bool          // a blank line stands before the record that was read last
+	field  *regexp.Regexp // of the file's delimiter
+	parsed *bufio.Reader  // used again for each record
+	marked bool           // the record that was read last begins with a BOM
+	tail   []byte         // Ctrl-Z and NUL behind it, at the end of the file
+	blank  bool           // a blank line stands before the record that was read last
 	held   []mapping.Record
 	ready  []mapping.Record // what was held, and comes next
 	end    error            // how the input ended
@@ -189,7 +190,7 @@ type csvReader struct {
 }
 
 func newCSVReader(text io.Reader, f *file) (*csvReader, error) {
-	c := &csvReader{file: f, text: newLineReader(text), parsed: bufio.NewReader(nil)}
+	c := &csvReader{file: f, text: newLineReader(text), field: fieldPattern(f.Delimiter), parsed: bufio.NewReader(nil)}
 	for range f.line - 1 {
 		if _, err := c.text.end(0); err != nil && !errors.Is(err, errTooLong) {
 			return nil, fmt.Errorf("%s: the file has changed since it was opened: %w", f.Name, err)
@@ -218,6 +219,7 @@ func newCSV(text io.Reader, delimiter rune) (*csv.Reader, gocsv.SimpleDecoder) {
 // quote is in the wrong place that may be more than the record.
 func (c *csvReader) read() (raw []byte, cells []string, err error) {
 	for {
+		c.blank = c.text.skipBlank() || c.blank
 		if raw, err = c.lines(); err != nil {
 			return nil, nil, err
 		}
@@ -355,7 +357,7 @@ func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault
 // Where the parser read past the end of the line before it found that a quote is not
 // closed, only that line is invalid: what follows is read again.
 func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
-	s := splitRecord(raw, fieldPattern(c.file.Delimiter), c.file.options.LazyQuotes)
+	s := splitRecord(raw, c.field, c.file.options.LazyQuotes)
 	rec.Cells = s.cells
 	line, at := position(raw, max(s.fault, 0), rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)

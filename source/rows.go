@@ -74,7 +74,7 @@ func (c *csvReader) swallowed(rec *mapping.Record, raw []byte) []byte {
 		end += 1 + bytes.IndexByte(raw[end:], '\n')
 	}
 	closed := strings.Count(rec.Cells[field], "\n")
-	s := splitRecord(raw[:end], fieldPattern(c.file.Delimiter), false)
+	s := splitRecord(raw[:end], c.field, false)
 	line, at := position(raw, max(s.fault, 0), rec.Line)
 	rec.Cells = s.cells
 	rec.Fault = &mapping.Fault{
