@@ -85,6 +85,27 @@ func (l *lineReader) skip() string {
 	}
 }
 
+// skipBlank leaves out the empty lines that come next among those that are held, and tells
+// whether there were any.
+func (l *lineReader) skipBlank() bool {
+	held, at := l.buf.Bytes(), 0
+	for {
+		n := 0
+		switch rest := held[at:]; {
+		case bytes.HasPrefix(rest, []byte("\n")):
+			n = 1
+		case bytes.HasPrefix(rest, []byte("\r\n")):
+			n = 2
+		}
+		if n == 0 {
+			l.buf.Next(at)
+			return at > 0
+		}
+		at += n
+		l.taken++
+	}
+}
+
 // withNewlines turns a carriage return without a line feed behind it into a line feed,
 // byte for byte, so that positions stay as they are. CRLF is left to the parsers.
 func withNewlines(text io.Reader) io.Reader { return transform.NewReader(text, newlines{}) }

@@ -191,3 +191,16 @@ func TestSwallowedTime(t *testing.T) {
 		}
 	})
 }
+
+// Blank lines are left out many at a time, and are counted.
+func TestManyBlankLines(t *testing.T) {
+	const n = 100_000 // more than what is read at once
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		blank := strings.Repeat(end, n)
+		rows, _ := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email"+end+blank+"a@example.com"+end+blank+"\""+end+"b@example.com\""+end+blank)}})
+		diff(t, rows, []string{
+			fmt.Sprintf(`%d ["a@example.com"],"profile":{"email":"a@example.com"}}`, n+2),
+			fmt.Sprintf(`%d ["b@example.com"],"profile":{"email":"b@example.com"}}`, 2*n+3),
+		})
+	}
+}

@@ -94,7 +94,7 @@ func (p *partReader) Token() (xml.Token, error) {
 	case xml.EndElement:
 		n := len(p.open) - 1
 		if n < 0 || p.open[n] != t.Name {
-			err = fmt.Errorf("the end of an element %s that is not open", t.Name.Local)
+			err = fmt.Errorf("the end of an element %s that is not open", words.Show(t.Name.Local))
 			break
 		}
 		p.open, p.ended = p.open[:n], n == 0
