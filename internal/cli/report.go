@@ -15,6 +15,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/files"
 	"importer/internal/report"
+	"importer/internal/verify"
 	"importer/internal/words"
 	"importer/sink/journal"
 )
@@ -74,7 +75,7 @@ func purgeReport(w io.Writer, path string) error {
 	}
 	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
 	rejects, rejectsErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
-	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verdictsSuffix)
+	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verify.Suffix)
 	aside, err := journal.Aside(path)
 	if err := errors.Join(rejectsErr, verdictsErr, err); err != nil {
 		return err

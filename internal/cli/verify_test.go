@@ -17,12 +17,13 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/sandbox"
+	"importer/internal/verify"
 )
 
 type verified struct {
 	Status, Reason                                              string
 	Same, Differs, Missing, There, Unverifiable, Left, Requests int64
-	Examples                                                    []verdictLine
+	Examples                                                    []verify.Line
 }
 
 func (j *job) verify(code int, more ...string) (verified, *ran) {
