@@ -15,7 +15,7 @@ import (
 )
 
 // A Subject is what is looked at: settings, and what they lead to. Where the settings
-// lead nowhere, only the first four fields are set.
+// lead nowhere, only the first four fields count.
 type Subject struct {
 	Config config.Config
 	Getenv func(string) string
