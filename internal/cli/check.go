@@ -181,7 +181,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	}
 	who := r.Row.Key.String()
 	if ids := r.Row.Profile.ContactIDs; len(ids) > 0 && !k.c.Report.Redact {
-		who = quoteAll(ids)
+		who = words.QuoteNames(ids, len(ids))
 	}
 	fmt.Fprintf(&k.out, "%s: %s: %s\n", where, who, what)
 	if k.out.Len() < 4096 && r.Action != change.ActUpdate { // for that its profile was read, which takes a while

@@ -139,7 +139,7 @@ func readRules(c config.Config) (r rules, err error) {
 		parse(&r.discovery, "--existing (existing)", importer.ParseDiscovery, c.Existing),
 		parse(&r.onConflict, "on_conflict", importer.ParseOnConflict, c.OnConflict),
 		parse(&r.missing, "sync.missing", change.ParseMissing, c.Sync.Missing),
-		parse(&r.faults, "--fault:", parseFaults, c.Faults),
+		parse(&r.faults, "--fault:", sandbox.ParseFaults, c.Faults),
 	)
 	return r, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/internal/config"
+	"importer/internal/files"
 	"importer/source"
 )
 
@@ -62,7 +63,7 @@ func writeConfig(env Env, text, path string, asked bool) error {
 		return nil
 	}
 	if asked {
-		through, err := writeThrough(path, env.Stdout, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		through, err := files.WriteThrough(path, env.Stdout, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
 		if through {
 			return err
 		}

@@ -37,7 +37,7 @@ var errAny = errors.New("any")
 
 func TestWriteTo(t *testing.T) {
 	path := t.TempDir() + "/out.html"
-	err := writeTo(path, io.Discard, func(w io.Writer) error { _, err := io.WriteString(w, "half"); return errors.Join(err, errAny) })
+	err := files.WriteTo(path, io.Discard, func(w io.Writer) error { _, err := io.WriteString(w, "half"); return errors.Join(err, errAny) })
 	if !errors.Is(err, errAny) || files.SameFile(path, path) || files.SameFile(path+".tmp", path+".tmp") {
 		t.Errorf("a file that could not be written whole: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/files"
 	"importer/internal/report"
+	"importer/internal/verify"
 	"importer/internal/words"
 	"importer/sink/journal"
 )
@@ -54,7 +55,7 @@ places. A run resumes from it as before.`,
 			if files.SameFile(output, args[0]) {
 				return config.Errorf("--output is the report itself, which would be lost: name another file")
 			}
-			return writeTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
+			return files.WriteTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, csv or html")
@@ -74,7 +75,7 @@ func purgeReport(w io.Writer, path string) error {
 	}
 	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
 	rejects, rejectsErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
-	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verdictsSuffix)
+	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verify.Suffix)
 	aside, err := journal.Aside(path)
 	if err := errors.Join(rejectsErr, verdictsErr, err); err != nil {
 		return err
@@ -105,43 +106,4 @@ func writeReport(w, stderr io.Writer, path, format string) error {
 		return a.WriteHTML(w, nil, "")
 	}
 	return a.WriteText(w)
-}
-
-// writeTo has a file written whole, 0600, or nothing of it; with no path it
-// writes to stdout. A pipe or a device is written to as it is.
-func writeTo(path string, stdout io.Writer, write func(io.Writer) error) error {
-	if path == "" || path == "-" {
-		return write(stdout)
-	}
-	if through, err := writeThrough(path, stdout, write); through {
-		return err
-	}
-	if err := files.Replace(path, write); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
-}
-
-// writeThrough writes to what is there and no regular file, such as a pipe or
-// /dev/stdout. It is false, and does nothing, where path is to become a file.
-func writeThrough(path string, stdout io.Writer, write func(io.Writer) error) (through bool, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return false, nil
-	}
-	if f, ok := stdout.(*os.File); ok {
-		// Opened anew, a file that standard output goes to would be written from its
-		// beginning.
-		if out, err := f.Stat(); err == nil && os.SameFile(info, out) {
-			return true, write(stdout)
-		}
-	}
-	if info.Mode().IsRegular() || info.IsDir() {
-		return false, nil
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return true, fmt.Errorf("writing %s: %w", path, err)
-	}
-	return true, errors.Join(write(f), f.Close())
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,8 +56,8 @@ Faults (--fault, repeatable; P is the probability for a request):
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := errors.Join(
 				parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),
-				parse(&o.Faults, "--fault:", parseFaults, faults),
-				parse(&o.TTL, "--ttl", parseTTL, ttl),
+				parse(&o.Faults, "--fault:", sandbox.ParseFaults, faults),
+				parse(&o.TTL, "--ttl", sandbox.ParseTTL, ttl),
 			)
 			if err != nil {
 				return err
@@ -91,28 +90,6 @@ Faults (--fault, repeatable; P is the probability for a request):
 	f.StringVar(&log.Level, "log-level", log.Level, "level of the log on standard error; debug tells of each request")
 	f.StringVar(&log.Format, "log-format", log.Format, "form of the log: auto, console or json")
 	return cmd
-}
-
-func parseFaults(specs []string) (faults []sandbox.Fault, err error) {
-	for _, spec := range specs {
-		f, err := sandbox.ParseFault(spec)
-		if err != nil {
-			return nil, err
-		}
-		faults = append(faults, f)
-	}
-	return faults, nil
-}
-
-func parseTTL(s string) (time.Duration, error) {
-	if s == "off" {
-		return -1, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q: want a time above 0 as in 720h, or off", s)
-	}
-	return d, nil
 }
 
 func serveSandbox(cmd *cobra.Command, stdout io.Writer, addr string, o sandbox.Options) error {

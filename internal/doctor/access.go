@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +46,27 @@ func (a *Access) Failed() *Check {
 		}
 	}
 	return nil
+}
+
+// Tell says on w what somebody should look at before an import, and why the API could not
+// be looked at, which is no fault of the rows. It returns whether it was; the error is
+// what would keep good rows from going in, or a signal.
+func (a *Access) Tell(ctx context.Context, w io.Writer) (looked bool, err error) {
+	for _, c := range a.Checks {
+		if c.Status == Warn {
+			fmt.Fprintln(w, "importer:", c)
+		}
+	}
+	switch failed := a.Failed(); {
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case failed != nil && a.Unreached:
+		fmt.Fprintf(w, "importer: the file alone was looked at, because the API cannot be reached: %s; %s\n", failed.Detail, failed.Hint)
+		return false, nil
+	case failed != nil:
+		return false, fmt.Errorf("an import would not work: %s: %s; %s", failed.Name, failed.Detail, failed.Hint)
+	}
+	return true, nil
 }
 
 // LookAt asks the API at host for one profile of the project, and for its schema.

@@ -53,6 +53,18 @@ type Fault struct {
 const faultForms = "STATUS:P, STATUS-after:P, drop-before:P, drop-after:P, page:P, gateway404:P, waf403:P, maintenance503:P, write:P, write-after-get:P, " +
 	"read-lag:DURATION, list-lag:DURATION, get-lag:DURATION, short-list or mixed-cache"
 
+// ParseFaults reads several, each as ParseFault does.
+func ParseFaults(specs []string) (faults []Fault, err error) {
+	for _, spec := range specs {
+		f, err := ParseFault(spec)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
 // ParseFault reads a fault as people write it, such as "500:0.01", "503-after:0.01",
 // "drop-after:0.01", "read-lag:5s" or "short-list". In place of a status may stand one
 // of the API's own codes, as in "8001:0.01" for a 504 with the code 8001.

@@ -285,3 +285,16 @@ func (r Rate) String() string {
 	}
 	return fmt.Sprintf("%d/%s", r.Requests, window)
 }
+
+// ParseTTL reads a life time as people write it, such as "720h" or "off", which is
+// negative.
+func ParseTTL(s string) (time.Duration, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q: want a time above 0 as in 720h, or off", s)
+	}
+	return d, nil
+}

@@ -1,0 +1,44 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"importer/importer/change"
+	"importer/importer/contact"
+)
+
+// A Line is what was found of one row, and a line of REPORT.verify.
+type Line struct {
+	Key         contact.Key         `json:"key"`
+	ID          string              `json:"_id,omitempty"`
+	Source      string              `json:"source,omitempty"`
+	Line        int                 `json:"line,omitzero"`
+	ContactIDs  []string            `json:"contactIds,omitempty"`
+	Verdict     change.Verdict      `json:"verdict"`
+	Differences []change.Difference `json:"differences,omitempty"`
+	Reason      string              `json:"reason,omitempty"` // why it is not verifiable
+}
+
+// WriteText says what is wrong with a profile that is not as it should be, a line for
+// each thing.
+func (l *Line) WriteText(text *strings.Builder) {
+	where := cmp.Or(l.ID, "a row without a profile id")
+	if l.Source != "" {
+		where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, where)
+	}
+	switch l.Verdict {
+	case change.VerdictMissing:
+		fmt.Fprintf(text, "%s: missing\n", where)
+	case change.VerdictUnverifiable:
+		fmt.Fprintf(text, "%s: cannot be verified: %s\n", where, contact.Printable(l.Reason))
+	}
+	for _, d := range l.Differences {
+		fmt.Fprintf(text, "%s: %s differs", where, d.Field)
+		if d.Expected != "" { // not redacted
+			fmt.Fprintf(text, ": expected %s, found %s", d.Expected, cmp.Or(d.Found, "nothing"))
+		}
+		text.WriteByte('\n')
+	}
+}
