@@ -177,10 +177,10 @@ func isLine(s string) bool {
 type csvReader struct {
 	file   *file
 	text   *lineReader
-	parsed *bufio.Reader  // used again for each record
-	marked bool           // the record that was read last begins with a BOM
-	tail   []byte         // Ctrl-Z and NUL behind it, at the end of the file
-	blank  bool           // a blank line stands before the record that was read last
+	parsed *bufio.Reader // used again for each record
+	marked bool          // the record that was read last begins with a BOM
+	tail   []byte        // Ctrl-Z and NUL behind it, at the end of the file
+	blank  bool          // a blank line stands before the record that was read last
 	held   []mapping.Record
 	ready  []mapping.Record // what was held, and comes next
 	end    error            // how the input ended
