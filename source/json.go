@@ -153,7 +153,7 @@ func (f *file) findWrapped(text []byte) error {
 		return fmt.Errorf("%w: it is one JSON object, and the list %s in it may hold the contacts: save that as an array of its own", ErrWrongKind, words.Show(path))
 	case empty:
 		return fmt.Errorf("%w: it is one JSON object with an empty list in it (%s), and there is nothing to import", ErrEmpty, words.QuoteNames(others, 12))
-	case objects:
+	case objects && !f.options.anyObject:
 		return fmt.Errorf("%w: it is one JSON object, and none of its members (%s) is a field of a contact: if each is a contact, write them as an array, and what they are named by as a field, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind, words.QuoteNames(others, 12))
 	}
 	return nil

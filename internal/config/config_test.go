@@ -28,7 +28,7 @@ func TestFileOverDefaultsAndEnvironmentOverFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.File, c.Text = "", nil
+	c.File, c.Text, c.Found, c.SourceInFile = "", nil, false, Source{}
 	want := Default()
 	want.Workers = 4
 	want.API = API{BaseURL: "https://env.example", ProjectID: "65f0000000000000000000aa", Timeout: 5 * time.Second, Key: "k"}
@@ -94,7 +94,7 @@ func TestRefusedFiles(t *testing.T) {
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "\n", "# nothing\n", "api:\nworkers:\n", "api:\n  timeout:\n  # base_url: x\n"} {
 		c, err := load(t, text, nil)
-		c.File, c.Text = "", nil
+		c.File, c.Text, c.Found, c.SourceInFile = "", nil, false, Source{}
 		if err != nil || !reflect.DeepEqual(c, Default()) {
 			t.Errorf("%q loads as %+v, %v", text, c, err)
 		}
