@@ -399,6 +399,9 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 			r.end = errors.New("the file ends inside a JSON value: it is cut off")
 		}
 		*rec = mapping.Record{Line: number, Raw: []string{string(line)}, JSON: line}
+		if bytes.HasSuffix(line, []byte("},")) {
+			rec.Fault = &mapping.Fault{Reason: "a comma stands behind the object", Hint: "take it out, or put all objects between [ and ], as one array"}
+		}
 		return nil
 	}
 }

@@ -29,6 +29,11 @@ func TestNDJSON(t *testing.T) {
 		{"BOM, CRLF, blank lines, no final newline", "\ufeff{\"email\":\"a@example.com\"}\r\n\r\n \n{\"email\":\"b@example.com\"}", []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
 			`4 ["b@example.com"],"profile":{"email":"b@example.com"}}`}},
+		{"commas behind objects", "{\"email\":\"a@example.com\"},\r\n{\"email\":\"b@example.com\"}", []string{
+			`1 : a comma stands behind the object ["{\"email\":\"a@example.com\"},"]`,
+			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`}},
+		{"space that was never written", "{\"email\":\"b@example.com\"}\x00\x00", []string{
+			`1 ["b@example.com"],"profile":{"email":"b@example.com"}}`}},
 		{"not JSON", "{\"email\":\"a@example.com\"\n{\"email\":\"b@example.com\"}\nhello\n[1]\n{\"email\" 1}\n{} {}\n", []string{
 			`1 : not valid JSON: it ends too early ["{\"email\":\"a@example.com\""]`,
 			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,

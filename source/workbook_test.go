@@ -370,7 +370,7 @@ func TestInconsistentWorkbooks(t *testing.T) {
 		{"a second sheet behind it", "", sheet(`<worksheet><sheetData>` + header + `</sheetData></worksheet><worksheet/>`), "more than one outermost"},
 		{"rows twice", "", sheet(`<worksheet><sheetData>` + header + `</sheetData><sheetData/></worksheet>`), "its rows twice"},
 		{"no rows", "", sheet(`<worksheet></worksheet>`), "it holds no rows"},
-		{"no sheet", "", sheet(`<chartsheet><sheetData/></chartsheet>`), "it is a chartsheet, not a sheet"},
+		{"no sheet", "", sheet(`<chartsheet><sheetData/></chartsheet>`), `it is a "chartsheet", not a sheet`},
 		{"an end of nothing", "", sheet(`<worksheet><sheetData></row></sheetData></worksheet>`), "that is not open"},
 		{"a document type", "", sheet(`<!DOCTYPE w [<!ENTITY a "b">]><worksheet><sheetData/></worksheet>`), "a document type"},
 		{"an entity", header + "&a;", part{}, "invalid character entity"},

@@ -111,7 +111,7 @@ func (b *Book) Rows(s Sheet) (*Rows, error) {
 			err = p.damaged(errors.New("it holds no rows"))
 		case !ok || err != nil:
 		case len(p.open) == 1 && start.Name.Local != "worksheet":
-			err = p.damaged(fmt.Errorf("it is a %s, not a sheet", start.Name.Local))
+			err = p.damaged(fmt.Errorf("it is a %s, not a sheet", words.Show(start.Name.Local)))
 		case len(p.open) == 2 && start.Name.Local == "sheetData":
 			return w, nil
 		case len(p.open) == 2:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"importer/internal/words"
 )
 
 // chunkBytes is how much text of a workbook is held in one piece: more than a cell.
@@ -79,7 +81,7 @@ func readTexts(p *partReader, most int) (*sharedTexts, error) {
 		switch {
 		case !ok:
 		case len(p.open) == 1 && start.Name.Local != "sst":
-			err = p.damaged(fmt.Errorf("it is a list of %s, not of texts", start.Name.Local))
+			err = p.damaged(fmt.Errorf("it is a list of %s, not of texts", words.Show(start.Name.Local)))
 		case len(p.open) == 2 && start.Name.Local == "si":
 			if text, err = p.richText(text[:0]); err == nil {
 				err = s.add(text)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"importer/internal/words"
 )
 
 // What the XML of a workbook may hold. Excel itself takes 32,767 characters in a cell.
@@ -70,7 +72,7 @@ func (p *partReader) Token() (xml.Token, error) {
 	case xml.EndElement:
 		n := len(p.open) - 1
 		if n < 0 || p.open[n] != t.Name {
-			err = fmt.Errorf("the end of an element %s that is not open", t.Name.Local)
+			err = fmt.Errorf("the end of an element %s that is not open", words.Show(t.Name.Local))
 			break
 		}
 		p.open, p.ended = p.open[:n], n == 0
