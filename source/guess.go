@@ -26,7 +26,7 @@ func (f *file) learn(head []byte) {
 // Guess looks at the first file of o, its header and a sample, and writes the
 // sections source and mapping of a configuration for it, as guess.Sample.Config does.
 func Guess(o Options) (string, error) {
-	o.Mapping, o.anyObject = &mapping.Mapping{ContactIDs: []mapping.Value{{Value: "guess"}}}, true // any file will do
+	o.Mapping = &mapping.Mapping{ContactIDs: []mapping.Value{{Value: "guess"}}} // any file will do
 	in, err := Open(o)
 	if err != nil {
 		return "", err

@@ -114,7 +114,7 @@ func (f *file) findWrapped(text []byte) error {
 	dec.ReadToken() // the brace
 	var arrays, others []string
 	var path string // of a list deeper down
-	empty, objects := false, false
+	empty, objects := false, 0
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -132,7 +132,10 @@ func (f *file) findWrapped(text []byte) error {
 			if within := listWithin(value, 0); within != "" {
 				path = cmp.Or(path, member+"."+within)
 			}
-			empty, objects = empty || noElements.Match(value), objects || bytes.HasPrefix(value, []byte("{"))
+			empty = empty || noElements.Match(value)
+			if bytes.HasPrefix(value, []byte("{")) {
+				objects++
+			}
 		}
 		if dec.SkipValue() != nil {
 			empty = false
@@ -153,8 +156,8 @@ func (f *file) findWrapped(text []byte) error {
 		return fmt.Errorf("%w: it is one JSON object, and the list %s in it may hold the contacts: save that as an array of its own", ErrWrongKind, words.Show(path))
 	case empty:
 		return fmt.Errorf("%w: it is one JSON object with an empty list in it (%s), and there is nothing to import", ErrEmpty, words.QuoteNames(others, 12))
-	case objects && !f.options.anyObject:
-		return fmt.Errorf("%w: it is one JSON object, and none of its members (%s) is a field of a contact: if each is a contact, write them as an array, and what they are named by as a field, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind, words.QuoteNames(others, 12))
+	case objects > 1 && objects == len(others):
+		return fmt.Errorf("%w: it is one JSON object, and all its members are objects (%s): if each is a contact, write them as an array, and what they are named by as a field, such as [{\"email\":\"ada@example.com\"}]", ErrWrongKind, words.QuoteNames(others, 12))
 	}
 	return nil
 }

@@ -69,8 +69,6 @@ type Options struct {
 	NullValues []string
 	// Redact keeps values of the source out of the notices.
 	Redact bool
-	// anyObject takes a JSON object whose members are none of a contact for one.
-	anyObject bool
 }
 
 // A Source is one file of an input, as Open found it.
