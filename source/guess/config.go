@@ -137,6 +137,9 @@ func (g *guesser) contactIDs() (lines, others []string) {
 		add(g.number(i, len(lines) > 0 && n != beside, comment))
 	}
 	g.use(slices.Concat(own, numbers)...)
+	if len(lines) == 0 {
+		others = g.proposed()
+	}
 	for i, plain := range g.plain {
 		if columns.IsRecordID(plain) && g.goals[i].Target < 0 {
 			others = append(others, fmt.Sprintf("# - %s # the record in the CRM: no channel knows a contact by it", g.name(i)))
@@ -144,6 +147,24 @@ func (g *guesser) contactIDs() (lines, others []string) {
 		}
 	}
 	return lines, others
+}
+
+// proposed are columns that hold addresses or numbers, whatever their names say. Which
+// of them are the contact's own is for a person to say.
+func (g *guesser) proposed() (lines []string) {
+	for i := range g.Columns {
+		values := g.values[i]
+		for _, typ := range []string{"email", "phone"} {
+			fits := taken(typ)
+			if typ == "phone" {
+				fits = func(v sampleValue) bool { return strings.HasPrefix(v.text, "+") && len(g.complete(v.text)) > 0 }
+			}
+			if n := len(values) - len(g.misfits(i, fits)); !g.used[i] && dates.Mostly(n, len(values)) {
+				lines = append(lines, fmt.Sprintf("#   - {column: %s, type: %s} # %d of %d values look like it", g.name(i), typ, n, len(values)))
+			}
+		}
+	}
+	return lines
 }
 
 // contactID is the entry of a column, unless all that it holds is something else.

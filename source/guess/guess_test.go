@@ -134,6 +134,16 @@ func TestGuessSeveralInACell(t *testing.T) {
 	}
 }
 
+// Where no name is known, a column is proposed by what it holds, and not taken.
+func TestGuessProposes(t *testing.T) {
+	text, err := sampleOf([]string{"Kontaktadresse", "Rückruf", "Nr", "Firma"}, []string{"a@example.com", "+49 151 23456789", "4915123456780", "x"}, []string{"b@example.com", "", "2", "y"}).Config()
+	want := "  # contact_ids:\n  #   - {column: \"\", type: email}\n  #   - {column: \"Kontaktadresse\", type: email} # 2 of 2 values look like it\n" +
+		"  #   - {column: \"Rückruf\", type: phone} # 1 of 1 values look like it\n  fields:"
+	if err != nil || !strings.Contains(text, want) {
+		t.Error(text, err)
+	}
+}
+
 // A number is an identity beside the address only where it is one person's.
 func TestGuessNumbers(t *testing.T) {
 	columns := []string{"email", "mobile"}
