@@ -43,7 +43,6 @@ func TestWalls(t *testing.T) {
 		"internal/report":        {"importer/contact", "sink/journal"},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/live":          {"importer/contact", "importer/pace", "sink", "sink/journal", "internal/config", "internal/report", "internal/metrics"},
-		"internal/lineage":       {"importer/contact", "importer/change", "internal/state", "sink/journal"},
 
 		"internal/sandbox":           {"internal/sandbox/store", "internal/sandbox/jsonvalue"},
 		"internal/sandbox/store":     {"internal/sandbox/jsonvalue"},

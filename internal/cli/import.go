@@ -106,10 +106,7 @@ func (i *importing) open(ctx context.Context) (err error) {
 	if err := i.report.Begin(); err != nil {
 		return err
 	}
-	if i.state == nil {
-		return nil
-	}
-	return i.lineage().Begin(i.report, i.run)
+	return i.beginSync()
 }
 
 // openWatch checks the settings that are for people, and watches the requests.

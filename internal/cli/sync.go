@@ -6,8 +6,6 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
-	"importer/internal/cognigy"
-	"importer/internal/lineage"
 	"importer/internal/names"
 	"importer/internal/sandbox"
 	"importer/internal/state"
@@ -89,7 +87,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	} else if err != nil {
 		return nil, err
 	} else {
-		ended, err := s.lineage().CatchUp(report, restart)
+		ended, err := s.catchUp(report, restart)
 		if err != nil {
 			return nil, errors.Join(err, report.Close())
 		}
@@ -109,15 +107,6 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	}
 	o.Header.After = last.Report
 	return journal.Open(s.path, o)
-}
-
-// lineage has the state go together with the reports.
-func (s *session) lineage() *lineage.Sync {
-	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Log: s.log}
-	if folder, err := cognigy.StateFolder(s.env.Getenv); err == nil && !s.c.Sandbox {
-		l.Memory = folder
-	}
-	return l
 }
 
 // eachOutcome passes on the outcomes of a report, from a place in it on.

@@ -1,8 +1,4 @@
-// Package lineage has a state and the reports that it is made from go together: each may
-// be younger or older than the other, because either was moved or came back from a
-// backup. What the reports say and the state does not hold is taken from them; what does
-// not go together is refused.
-package lineage
+package cli
 
 import (
 	"cmp"
@@ -11,31 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/rs/zerolog"
-
+	"importer/internal/config"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
-
-// A Sync is a state and the report that is written beside it. It has one owner.
-type Sync struct {
-	State     *state.State
-	StatePath string
-	Report    string // its path
-	Memory    string // the folder in which this machine remembers runs; empty: it does not
-	Log       zerolog.Logger
-}
-
-// A RefusedError says why a state cannot be relied on with the reports that are here.
-type RefusedError struct {
-	State, Report string // their paths
-	Why           string
-}
-
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("the state %s does not go with the report %s: %s; bring back those that belong together; or begin anew with what the project holds: move the state away (mv %q %q), and add --restart to this command; or, where you know that no run is missing, --restart alone goes on with the state as it is",
-		e.State, e.Report, e.Why, e.State, e.State+".old")
-}
 
 // A night is a report of this sync: the one that is written, or one that was set aside.
 type night struct {
@@ -45,9 +20,10 @@ type night struct {
 	from int64  // what the state does not hold yet begins here
 }
 
-// A lineage is how the reports that are here go with the state.
+// A lineage is how the reports that are here go with the state. Each may be younger or
+// older than the other, because either was moved or came back from a backup.
 type lineage struct {
-	*Sync
+	s      *session
 	last   state.Source // what the state was recorded from last
 	empty  bool         // the state knows nobody
 	nights []night      // from the first to the last, with what the state is to take
@@ -56,13 +32,12 @@ type lineage struct {
 	broken string       // why what is here has no common past; empty: it has
 }
 
-// CatchUp brings into the state what the reports say and the state does not hold. What
-// does not go together is a *RefusedError, or with trust a warning. Then, and where there
-// is no state, trust takes nothing from the reports. That ended is true where the report
-// is one that no run can go on with.
-func (s *Sync) CatchUp(report *journal.Journal, trust bool) (ended bool, err error) {
-	l := &lineage{Sync: s, empty: s.State.Len() == 0}
-	if l.last, err = s.State.Last(); err != nil {
+// catchUp brings into the state what the reports say and the state does not hold. It
+// refuses what does not go together, unless that is to be trusted. That ended is true
+// where the report is one that no run can go on with.
+func (s *session) catchUp(report *journal.Journal, trust bool) (ended bool, err error) {
+	l := &lineage{s: s, empty: s.state.Len() == 0}
+	if l.last, err = s.state.Last(); err != nil {
 		return false, err
 	}
 	if err := l.lookAt(report); err != nil {
@@ -71,16 +46,16 @@ func (s *Sync) CatchUp(report *journal.Journal, trust bool) (ended bool, err err
 	latest := s.lastRun()
 	if l.empty && (trust || latest > l.newest()) {
 		if len(l.nights) > 0 {
-			s.Log.Warn().Msg("nothing is taken into the state from the reports: it is made anew from what the project holds" + l.because(trust))
+			s.log.Warn().Msg("nothing is taken into the state from the reports: it is made anew from what the project holds" + l.because(trust))
 		}
 		return true, nil
 	}
 	if why := l.refusal(latest); why != "" {
-		err := &RefusedError{State: s.StatePath, Report: s.Report, Why: why}
+		err := s.doesNotGoTogether(why)
 		if !trust {
 			return false, err
 		}
-		s.Log.Warn().Err(err).Msg("--restart goes on with the state as it is")
+		s.log.Warn().Err(err).Msg("--restart goes on with the state as it is")
 		return false, nil
 	}
 	return false, l.take()
@@ -98,21 +73,21 @@ const wentApart = "both went on after they were copied, and each knows of runs t
 
 // lookAt finds the reports, and what of them the state does not hold.
 func (l *lineage) lookAt(report *journal.Journal) error {
-	paths, err := journal.Aside(l.Report)
+	paths, err := journal.Aside(l.s.path)
 	if err != nil {
 		return err
 	}
 	var all []night
-	for _, path := range append(paths, l.Report) {
+	for _, path := range append(paths, l.s.path) {
 		header, err := journal.ReadHeader(path)
-		if err != nil || header.BaseURL != l.State.BaseURL || header.ProjectID != l.State.ProjectID {
+		if err != nil || header.BaseURL != l.s.state.BaseURL || header.ProjectID != l.s.state.ProjectID {
 			continue // of another import, or nothing is in it yet
 		}
 		all = append(all, night{path: path, Header: header})
 	}
 	slices.SortStableFunc(all, func(a, b night) int { return cmp.Compare(a.Run, b.Run) })
 	for i := range all {
-		if ids := report.RunIDs(); all[i].path == l.Report && len(ids) > 0 {
+		if ids := report.RunIDs(); all[i].path == l.s.path && len(ids) > 0 {
 			all[i].last = ids[len(ids)-1]
 		}
 		if err := l.add(all, i, report.RunIDs()); err != nil {
@@ -126,20 +101,20 @@ func (l *lineage) lookAt(report *journal.Journal) error {
 func (l *lineage) add(all []night, i int, runs []string) error {
 	n := all[i]
 	l.found = l.found || n.Run == l.last.Report
-	bytes, run, known, err := l.State.Holds(n.Run)
+	bytes, run, known, err := l.s.state.Holds(n.Run)
 	switch {
 	case err != nil:
 		return err
 	case l.empty:
 	case known:
 		n.from, n.last = bytes, max(n.last, run)
-		if n.path == l.Report && run != "" && !slices.Contains(runs, run) && len(runs) > 0 && runs[len(runs)-1] > run {
+		if n.path == l.s.path && run != "" && !slices.Contains(runs, run) && len(runs) > 0 && runs[len(runs)-1] > run {
 			l.broken = wentApart
 		}
 	case n.Run < max(l.last.Run, l.last.Report):
 		// The state has been further. It remembers a report and all after it, unless those
 		// were written elsewhere.
-		if _, _, known, err := l.State.Holds(n.After); n.After != "" && known || err != nil {
+		if _, _, known, err := l.s.state.Holds(n.After); n.After != "" && known || err != nil {
 			l.broken = wentApart
 			return err
 		}
@@ -156,12 +131,12 @@ func (l *lineage) add(all []night, i int, runs []string) error {
 		}
 		l.nights = nil // what is older says nothing about today
 	}
-	if l.Report != n.path && n.last == "" && !known {
+	if l.s.path != n.path && n.last == "" && !known {
 		if n.last, err = journal.LastRun(n.path); err != nil && !l.empty {
 			return err
 		}
 		if err != nil {
-			l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
+			l.s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 			return nil
 		}
 	}
@@ -193,22 +168,30 @@ func (l *lineage) refusal(latest string) string {
 		return fmt.Sprintf("the report is later than the state, and the report %s, with which that ends, is not here", l.last.Report)
 	case latest > l.newest():
 		return fmt.Sprintf("the last run that used them here was %s, and they end with %s: they came back from an older copy", latest, l.newest())
-	case l.found || l.news || latest == l.last.Run || l.remembered(l.last):
+	case l.found || l.news || latest == l.last.Run || l.s.remembered(l.last):
 		return ""
 	}
 	return fmt.Sprintf("the state ends with the run %s of the report %s, which is not here: whether there were later runs, nobody can tell", l.last.Run, l.last.Report)
 }
 
+// doesNotGoTogether is the error of a state that cannot be relied on.
+func (s *session) doesNotGoTogether(why string) error {
+	db := s.c.Sync.State
+	return config.Errorf("the state %s does not go with the report %s: %s; bring back those that belong together; or begin anew with what the project holds: mv %s %s, and this command with --restart; or, where you know that no run is missing, --restart alone goes on with the state as it is",
+		db, s.path, why, quote(db), quote(db+".old"))
+}
+
 // take brings what is new into the state.
 func (l *lineage) take() error {
+	s := l.s
 	for _, n := range l.nights {
 		end := n.from
 		for o, err := range journal.OutcomesTo(n.path, n.from, &end) {
 			if err == nil {
-				err = l.State.Record(o)
+				err = s.state.Record(o)
 			}
-			if err != nil && n.path != l.Report && l.empty { // of a report that is no longer needed but for this
-				l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
+			if err != nil && n.path != s.path && l.empty { // of a report that is no longer needed but for this
+				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 				break
 			}
 			if err != nil {
@@ -218,29 +201,32 @@ func (l *lineage) take() error {
 		if end == n.from {
 			continue
 		}
-		if err := l.State.Note(state.Source{Report: n.Run, Run: cmp.Or(n.last, n.Run), Path: l.fromState(n.path)}, end); err != nil {
+		if err := s.state.Note(state.Source{Report: n.Run, Run: cmp.Or(n.last, n.Run), Path: s.fromState(n.path)}, end); err != nil {
 			return err
 		}
 	}
-	return l.State.Commit()
+	return s.state.Commit()
 }
 
-// Begin has the state record from the report, in which the run has just begun, and this
-// machine remember that it did.
-func (s *Sync) Begin(report *journal.Journal, run string) error {
-	s.State.From(state.Source{Report: report.ID(), Run: run, Path: s.fromState(s.Report)}, report.Size)
-	if err := s.State.Commit(); err != nil {
+// beginSync has the state record from the report that has just begun, and this machine
+// remember that it was.
+func (s *session) beginSync() error {
+	if s.state == nil {
+		return nil
+	}
+	s.state.From(state.Source{Report: s.report.ID(), Run: s.run, Path: s.fromState(s.path)}, s.report.Size)
+	if err := s.state.Commit(); err != nil {
 		return err
 	}
-	s.rememberRun(run)
+	s.rememberRun()
 	return nil
 }
 
 // fromState is a path as seen from the folder of the state, so that both can be moved
 // together; absolute where there is no way.
-func (s *Sync) fromState(path string) string {
+func (s *session) fromState(path string) string {
 	abs, err := filepath.Abs(path)
-	folder, err2 := filepath.Abs(filepath.Dir(s.StatePath))
+	folder, err2 := filepath.Abs(filepath.Dir(s.c.Sync.State))
 	if errors.Join(err, err2) != nil {
 		return path
 	}
@@ -251,13 +237,13 @@ func (s *Sync) fromState(path string) string {
 }
 
 // remembered tells whether a report is still where the state remembers it.
-func (s *Sync) remembered(last state.Source) bool {
+func (s *session) remembered(last state.Source) bool {
 	path := last.Path
 	if path == "" {
 		return false
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(s.StatePath), path)
+		path = filepath.Join(filepath.Dir(s.c.Sync.State), path)
 	}
 	aside, err := journal.Aside(path)
 	return err == nil && slices.ContainsFunc(append(aside, path), func(path string) bool {

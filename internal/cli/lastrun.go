@@ -1,9 +1,6 @@
-package lineage
+package cli
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"maps"
 	"os"
@@ -12,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"importer/internal/cognigy"
 	"importer/internal/files"
 )
 
@@ -21,11 +19,12 @@ const maxRemembered = 256
 // lastRuns is the file in which a machine remembers which run used a state last, by the
 // path of the state and its project. It lies apart from state and report, so that both
 // can be told to be of last week. It is a help: without it a run goes on.
-func (s *Sync) lastRuns() (path string, runs map[string]string) {
-	if s.Memory == "" {
+func (s *session) lastRuns() (path string, runs map[string]string) {
+	folder, err := cognigy.StateFolder(s.env.Getenv)
+	if err != nil || s.c.Sandbox {
 		return "", nil
 	}
-	path = filepath.Join(s.Memory, "last-runs.json")
+	path = filepath.Join(folder, "last-runs.json")
 	f, err := os.Open(path)
 	if err != nil {
 		return path, nil
@@ -36,31 +35,30 @@ func (s *Sync) lastRuns() (path string, runs map[string]string) {
 		err = json.Unmarshal(text, &runs)
 	}
 	if err != nil {
-		s.Log.Warn().Err(err).Str("file", path).Msg("which run used this state last cannot be read: remove the file")
+		s.log.Warn().Err(err).Str("file", path).Msg("which run used this state last cannot be read: remove the file")
 		return path, nil
 	}
 	return path, runs
 }
 
 // stateName names a state in that file.
-func (s *Sync) stateName() string {
-	path, err := filepath.Abs(s.StatePath)
+func (s *session) stateName() string {
+	path, err := filepath.Abs(s.c.Sync.State)
 	if real, linkErr := filepath.EvalSymlinks(path); err == nil && linkErr == nil {
 		path = real
 	}
-	digest := sha256.Sum256([]byte(s.State.BaseURL + "\n" + s.State.ProjectID + "\n" + path))
-	return hex.EncodeToString(digest[:16])
+	return cognigy.StateName(s.baseURL+"\n"+s.c.API.ProjectID, path)
 }
 
 // lastRun is the id of the last run that used the state on this machine; empty where
 // that is not known.
-func (s *Sync) lastRun() string {
+func (s *session) lastRun() string {
 	_, runs := s.lastRuns()
 	return runs[s.stateName()]
 }
 
 // rememberRun remembers this run. The oldest are forgotten.
-func (s *Sync) rememberRun(run string) {
+func (s *session) rememberRun() {
 	path, runs := s.lastRuns()
 	if path == "" {
 		return
@@ -68,9 +66,14 @@ func (s *Sync) rememberRun(run string) {
 	if runs == nil {
 		runs = map[string]string{}
 	}
-	runs[s.stateName()] = run
+	runs[s.stateName()] = s.run
 	for len(runs) > maxRemembered {
-		oldest := slices.MinFunc(slices.Collect(maps.Keys(runs)), func(a, b string) int { return cmp.Compare(runs[a], runs[b]) })
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(runs)), func(a, b string) int {
+			if runs[a] < runs[b] {
+				return -1
+			}
+			return 1
+		})
 		delete(runs, oldest)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
@@ -78,6 +81,6 @@ func (s *Sync) rememberRun(run string) {
 		err = files.Replace(path, func(w io.Writer) error { return json.MarshalWrite(w, runs, json.Deterministic(true)) })
 	}
 	if err != nil {
-		s.Log.Debug().Err(err).Msg("this machine does not remember the run: a state and a report that come both back from an older copy are not told")
+		s.log.Debug().Err(err).Msg("this machine does not remember the run: a state and a report that come both back from an older copy are not told")
 	}
 }
