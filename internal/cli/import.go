@@ -103,10 +103,7 @@ func (i *importing) open(ctx context.Context) (err error) {
 		return err
 	}
 	i.onClose(i.stopWatch)
-	if err := i.report.Begin(); err != nil {
-		return err
-	}
-	return i.beginSync()
+	return i.report.Begin()
 }
 
 // openWatch checks the settings that are for people, and watches the requests.

@@ -87,12 +87,11 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	} else if err != nil {
 		return nil, err
 	} else {
-		ended, err := s.catchUp(report, restart)
-		if err != nil {
+		if err := s.catchUp(report); err != nil {
 			return nil, errors.Join(err, report.Close())
 		}
 		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-		if !restart && !ended && (nothingDone || !report.Whole()) {
+		if !restart && (nothingDone || !report.Whole()) {
 			return report, nil
 		}
 		if err := report.Close(); err != nil {
@@ -101,12 +100,41 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 		o.After = report
 	}
 	o.Restart = true
-	last, err := s.state.Last()
-	if err != nil {
+	if report, err = journal.Open(s.path, o); err != nil {
 		return nil, err
 	}
-	o.Header.After = last.Report
-	return journal.Open(s.path, o)
+	s.state.From(report.ID(), report.Size)
+	return report, nil
+}
+
+// catchUp brings into the state what the report says and the state does not
+// hold. A state that was lost begins with the reports that were set aside.
+func (s *session) catchUp(report *journal.Journal) error {
+	take := func(o *contact.Outcome) error { return s.state.Record(o) }
+	if s.state.Len() == 0 {
+		reports, err := journal.Aside(s.path)
+		if err != nil {
+			return err
+		}
+		for _, aside := range reports {
+			header, err := journal.ReadHeader(aside)
+			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
+				continue // of another import
+			}
+			if err := eachOutcome(aside, 0, take); err != nil {
+				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
+			}
+		}
+	}
+	held, err := s.state.Holds(report.ID())
+	if err == nil && held < report.Size() {
+		err = eachOutcome(s.path, held, take)
+	}
+	if err != nil {
+		return err
+	}
+	s.state.From(report.ID(), report.Size)
+	return s.state.Commit()
 }
 
 // eachOutcome passes on the outcomes of a report, from a place in it on.

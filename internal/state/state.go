@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,8 +59,8 @@ type State struct {
 	n           int
 	uncommitted int
 	committed   time.Time
-	err         error // of Record or Commit; the first
-	source      Source
+	err         error  // of Record or Commit; the first
+	report      string // that is recorded from
 	position    func() int64
 }
 
@@ -427,14 +428,37 @@ func (s *State) commit() error {
 	}
 	s.uncommitted, s.committed = 0, time.Now()
 	var err error
-	if s.position != nil {
-		err = s.note(s.source, s.position())
+	if s.report != "" && s.position != nil {
+		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)", s.report, strconv.FormatInt(s.position(), 10))
 	}
 	if err == nil && !s.conn.AutocommitEnabled() {
 		err = sqlfile.Run(s.conn, "COMMIT", nil)
 	}
 	s.err = s.wrap(err)
 	return s.err
+}
+
+// From says which report is recorded from now on, by the id of its first run,
+// and how long it is at each commit.
+func (s *State) From(report string, position func() int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report, s.position = report, position
+}
+
+// Holds is how much of a report was recorded, in bytes.
+func (s *State) Holds(report string) (bytes int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, err := s.meta("report")
+	if err != nil || was != report {
+		return 0, s.wrap(err)
+	}
+	text, err := s.meta("report_bytes")
+	if err == nil {
+		bytes, err = strconv.ParseInt(text, 10, 64)
+	}
+	return bytes, s.wrap(err)
 }
 
 // Close commits what was recorded, and frees the state.

@@ -131,48 +131,39 @@ func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
 func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	holds := func(report string, bytes int64, run string, known bool) {
-		t.Helper()
-		if n, last, ok, err := s.Holds(report); err != nil || n != bytes || last != run || ok != known {
-			t.Errorf("of %s it holds %d bytes to the run %q, %t, %v; want %d to %q, %t", report, n, last, ok, err, bytes, run, known)
-		}
-	}
 	size := int64(100)
-	s.From(Source{Report: "01A", Run: "01B", Path: "a.report.ndjson"}, func() int64 { return size })
-	record(t, s, 1)
+	s.From("run 1", func() int64 { return size })
+	if err := s.Record(outcome(1, contact.Created, 1)); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	size = 200
-	holds("01A", 100, "01B", true)
-	holds("01C", 0, "", false)
+	if n, err := s.Holds("run 1"); err != nil || n != 100 {
+		t.Errorf("holds %d, %v; want 100", n, err)
+	}
+	if n, err := s.Holds("run 2"); err != nil || n != 0 {
+		t.Errorf("of another report it holds %d, %v", n, err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	defer s.Close()
-	holds("01A", 200, "01B", true)
-	// Of an older report more became known: the last one is still the last.
-	if err := errors.Join(s.Note(Source{Report: "00Z", Run: "00Z"}, 7), s.Commit()); err != nil {
+	if n, err := s.Holds("run 1"); err != nil || n != 200 {
+		t.Errorf("holds %d, %v; want 200", n, err)
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	holds("00Z", 7, "00Z", true)
-	if last, err := s.Last(); err != nil || last != (Source{"01A", "01B", "a.report.ndjson"}) {
-		t.Errorf("the last report is %+v, %v", last, err)
-	}
-	for i := range 2 * maxSources {
-		if err := s.Note(Source{Report: fmt.Sprintf("02%03d", i), Run: fmt.Sprintf("02%03d", i)}, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	holds("01A", 0, "", false)
-	holds(fmt.Sprintf("02%03d", maxSources), 1, fmt.Sprintf("02%03d", maxSources), true)
 }
 
+// What could not be recorded is read from the report again: the state does not say
+// that it holds it, however it is closed.
 func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	s.From(Source{Report: "01J"}, func() int64 { return 1000 })
+	s.From("01J", func() int64 { return 1000 })
 	if err := sqlfile.RunAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
 		t.Fatal(err)
 	}
@@ -191,7 +182,7 @@ func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	}
 	s = open(t, path)
 	defer s.Close()
-	if held, _, _, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
+	if held, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
 		t.Errorf("it holds %d bytes, %v, and %d contacts", held, err, s.Len())
 	}
 }
@@ -323,7 +314,7 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		}
 	}()
 	recorded := 0
-	s.From(Source{Report: "run 1"}, func() int64 {
+	s.From("run 1", func() int64 {
 		if s.n != recorded {
 			t.Errorf("committed with %d of %d contacts", s.n, recorded)
 		}
@@ -339,7 +330,7 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		if err := s.Record(batch...); err != nil {
 			t.Fatal(err)
 		}
-		if n, _, _, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
+		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
 			t.Errorf("holds %d of %d, %v", n, recorded, err)
 		}
 	}

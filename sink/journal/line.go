@@ -57,8 +57,6 @@ type Header struct {
 	Sources   []string `json:"sources"` // file names as given
 	BaseURL   string   `json:"base_url"`
 	ProjectID string   `json:"project_id"`
-	// After is, of the first run of a sync's report, the id of the report before it.
-	After string `json:"after,omitzero"`
 }
 
 func (l *Header) kind() string             { return "run" }

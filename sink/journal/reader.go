@@ -144,24 +144,6 @@ func ReadHeader(path string) (Header, error) {
 	return *l.(*Header), nil // next sees to it
 }
 
-// LastRun returns the id of the last run in the report at path.
-func LastRun(path string) (id string, err error) {
-	r, err := OpenReader(path)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	for l, err := range r.Lines() {
-		if err != nil {
-			return "", err
-		}
-		if run, begins := l.(*Header); begins {
-			id = run.Run
-		}
-	}
-	return id, nil
-}
-
 // ReadKeys returns what the runs of the report at path made of each key. Another run
 // may be appending to it.
 func ReadKeys(path string) (*contact.Keys, error) {
@@ -181,11 +163,6 @@ func ReadKeys(path string) (*contact.Keys, error) {
 // a byte on at which a line begins. Another run may be appending to it. An error
 // ends it.
 func Outcomes(path string, from int64) iter.Seq2[*contact.Outcome, error] {
-	return OutcomesTo(path, from, new(int64))
-}
-
-// OutcomesTo is as Outcomes, and says up to which byte it has read.
-func OutcomesTo(path string, from int64, end *int64) iter.Seq2[*contact.Outcome, error] {
 	return func(yield func(*contact.Outcome, error) bool) {
 		r, err := openReader(path, from)
 		if err != nil {
@@ -198,7 +175,6 @@ func OutcomesTo(path string, from int64, end *int64) iter.Seq2[*contact.Outcome,
 				yield(nil, err)
 				return
 			}
-			*end = r.offset
 			if row, ok := l.(*Row); ok && !yield(row.Outcome(), nil) {
 				return
 			}

@@ -19,7 +19,6 @@ type contents struct {
 	keys      *contact.Keys // the last status of each key that is settled
 	unsettled map[contact.Key]unsettled
 	runs      []int64 // of each run the time of its last line, in Unix milliseconds
-	runIDs    []string
 	first     *Header // of the first run; nil in an empty report
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
@@ -86,7 +85,7 @@ func (c *contents) begin(l *Header) error {
 	} else if l.Mode != c.first.Mode || l.BaseURL != c.first.BaseURL || l.ProjectID != c.first.ProjectID {
 		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
-	c.runs, c.runIDs = append(c.runs, l.At.UnixMilli()), append(c.runIDs, l.Run)
+	c.runs = append(c.runs, l.At.UnixMilli())
 	c.requests, c.whole = 0, false
 	return nil
 }
@@ -207,9 +206,6 @@ func (c *contents) LastAlive() time.Time {
 	}
 	return time.UnixMilli(c.runs[len(c.runs)-1])
 }
-
-// RunIDs are those of its runs, in their order, when it was opened.
-func (c *contents) RunIDs() []string { return c.runIDs }
 
 // Keys is what the runs made of each key. It is the caller's from now on.
 func (c *contents) Keys() *contact.Keys { return c.keys }
