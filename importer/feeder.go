@@ -225,19 +225,6 @@ func (e *engine) logWait() {
 	e.Log.Info().Time("until", state.Until).Int("used", state.Used).Int("quota", state.Quota).Msg(text)
 }
 
-// rekey finds the key by which earlier runs know the contact of a row. Without a
-// state, which knows it by its contact ids as well, the journal takes note of it: the
-// source may be cleaned before the next run, and then no row tells.
-func (e *engine) rekey(row *contact.Row) error {
-	key := row.Key
-	err := change.Recognize(row, e.Keys, e.State)
-	if _, noted := e.Keys.KnownAs(key); err != nil || row.Key == key || noted || e.State != nil {
-		return err
-	}
-	e.Keys.KnowAs(key, row.Key)
-	return e.Journal.KnownAs(key, row.Key)
-}
-
 // admit settles a record that needs no request, or passes it to the lane of
 // doubt; otherwise it returns the task to be announced.
 func (e *engine) admit(it *item) *task {
@@ -259,7 +246,7 @@ func (e *engine) admit(it *item) *task {
 		e.settle(o)
 		return nil
 	}
-	if err := e.rekey(row); err != nil {
+	if err := change.Rekey(row, e.Keys, e.State, e.Journal.KnownAs); err != nil {
 		return e.notAdmitted(err)
 	}
 	status := e.Keys.Status(row.Key)

@@ -101,3 +101,16 @@ func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
 	}
 	return err
 }
+
+// Rekey finds the key by which earlier runs know the contact of a row, as Recognize
+// does. Without a state, which knows it by its contact ids as well, the journal takes
+// note of it: the source may be cleaned before the next run, and then no row tells.
+func Rekey(row *contact.Row, keys *contact.Keys, state State, note func(key, as contact.Key) error) error {
+	key := row.Key
+	err := Recognize(row, keys, state)
+	if _, noted := keys.KnownAs(key); err != nil || row.Key == key || noted || state != nil {
+		return err
+	}
+	keys.KnowAs(key, row.Key)
+	return note(key, row.Key)
+}
