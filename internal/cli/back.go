@@ -47,7 +47,7 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 }
 
 func (b *lookBack) run(ctx context.Context, run func(*lookBack, context.Context) error) error {
-	err := b.connect()
+	err := also(b.connect(), b.recall())
 	if err == nil {
 		b.written, err = state.NewWritten()
 		err = b.keep(b.written, err)

@@ -89,7 +89,7 @@ func (s *session) check(ctx context.Context) error {
 // open opens what the check needs: the client only where the settings say which
 // project there is to be asked about.
 func (k *checker) open() error {
-	for _, open := range []func() error{k.openSource, k.readJournal, k.openKnown} {
+	for _, open := range []func() error{k.recall, k.openSource, k.readJournal, k.openKnown} {
 		if err := open(); err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID},
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule},
 		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }

@@ -57,6 +57,9 @@ type Header struct {
 	Sources   []string `json:"sources"` // file names as given
 	BaseURL   string   `json:"base_url"`
 	ProjectID string   `json:"project_id"`
+	// IDRule is the version of the rule by which contact ids were read; 0 where there was
+	// none yet.
+	IDRule int `json:"id_rule,omitzero"`
 }
 
 func (l *Header) kind() string             { return "run" }
