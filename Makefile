@@ -37,6 +37,7 @@ packaging:
 chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
+	CHAOS=full $(GO) test -v -count=1 -run KilledAtAnyRequest .
 
 # The nightly sync over 100,000 rows, a million of which 10,000 and none changed, and what
 # init guesses for 50,000: about 10 minutes.

@@ -9,6 +9,10 @@ require (
 	importer v0.0.0
 )
 
-require golang.org/x/text v0.43.0 // indirect
+require (
+	github.com/nyaruka/phonenumbers v1.8.1 // indirect
+	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)
 
 replace importer => ../
