@@ -42,7 +42,7 @@ chaos:
 # The nightly sync over 100,000 rows, a million of which 10,000 and none changed, and what
 # init guesses for 50,000: about 10 minutes.
 sync:
-	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing' ./internal/cli
+	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing|ConversationsWrite' ./internal/cli
 	GUESS_ROWS=50000 $(GO) test -v -count=1 -run GuessIsNeverWorse ./source
 	SYNC_ROWS=1000000 $(GO) test -v -count=1 -timeout 40m -run ForecastAndRunAgree ./internal/cli
 	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./internal/cli

@@ -33,7 +33,7 @@ const (
 
 // The longest that a run may take, and how long it is waited for after that.
 const (
-	wayWithin = 15 * time.Second
+	wayWithin = time.Minute
 	wayGrace  = 10 * time.Second
 )
 

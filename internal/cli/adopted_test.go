@@ -269,7 +269,7 @@ func (j *job) know() {
 // The requests of a changed row: one where the API is known to merge, else two, and
 // always as many as were forecast. With SYNC_ROWS=1000000 10,000 of a million change.
 func TestForecastAndRunAgree(t *testing.T) {
-	n, err := strconv.Atoi(cmpOr(os.Getenv("SYNC_ROWS"), "5000"))
+	n, err := strconv.Atoi(cmpOr(os.Getenv("SYNC_ROWS"), "2000"))
 	if err != nil {
 		t.Fatal(err)
 	}

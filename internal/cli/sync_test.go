@@ -177,7 +177,7 @@ func (j *job) edit(id string, p contact.Profile) {
 // size is how many rows the tests over whole files have: $SYNC_ROWS, in a run
 // that is given the time for it.
 func size(t *testing.T) int {
-	n, err := strconv.Atoi(cmpOr(os.Getenv("SYNC_ROWS"), "2000"))
+	n, err := strconv.Atoi(cmpOr(os.Getenv("SYNC_ROWS"), "1000"))
 	if err != nil {
 		t.Fatal(err)
 	}
