@@ -182,3 +182,46 @@ func TestFilesOfEarlierRunsDoNotSayWhereTheKeyGoes(t *testing.T) {
 		t.Errorf("%d requests went where a file said", asked.Load())
 	}
 }
+
+// A proxy that cannot be used is no reason to go around it: nothing is sent by any
+// command. A sandbox inside the process needs none.
+func TestNothingGoesAroundAProxyThatCannotBeUsed(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.contacts(3)
+	j.must()
+	before := fmt.Sprint(j.server.Counts().Requests)
+	execute := func(args []string, proxy string) (int, string) {
+		var out bytes.Buffer
+		err := Execute(t.Context(), args, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Getenv: func(name string) string {
+			if name == "HTTPS_PROXY" {
+				return proxy
+			}
+			return j.getenv(name)
+		}})
+		code, _ := ExitCode(err)
+		return code, fmt.Sprint(out.String(), err)
+	}
+	for _, proxy := range []string{"://s3cret", "ftp://s3cret:21", "http://:3128", "http://u:s3cret@", "http://s3cret:99999", " http://s3cret:3128"} {
+		for command, want := range map[string]int{
+			"--source " + j.path("c.csv"):             exitUsage,
+			"check --source " + j.path("c.csv"):       exitUsage,
+			"verify " + j.path("r.report.ndjson"):     exitUsage,
+			"undo --yes " + j.path("r.report.ndjson"): exitUsage,
+			"doctor": exitStopped,
+			"--restart --sandbox --source " + j.path("c.csv"):                                      exitOK,
+			"--restart --sandbox --notify https://s3cret.example.com/ --source " + j.path("c.csv"): exitUsage,
+		} {
+			args := append(strings.Fields(command), "--report", j.path("sandbox.report.ndjson"))
+			if strings.HasPrefix(command, "verify") || strings.HasPrefix(command, "undo") {
+				args = args[:len(args)-2]
+			}
+			code, out := execute(args, proxy)
+			if code != want || want != exitOK && !strings.Contains(out, "$HTTPS_PROXY cannot be used") || strings.Contains(out, "s3cret:") || strings.Contains(out, "u:s3cret") {
+				t.Errorf("HTTPS_PROXY=%q importer %s: exit code %d, want %d: %s", proxy, command, code, want, out)
+			}
+		}
+	}
+	if after := fmt.Sprint(j.server.Counts().Requests); after != before {
+		t.Errorf("requests went from %s to %s", before, after)
+	}
+}

@@ -134,6 +134,9 @@ func (s *session) connect() error {
 func (s *session) openClient() error {
 	api := &s.c.API
 	trusted, err := trust(*api)
+	if err == nil && !s.c.Sandbox {
+		err = s.checkProxies()
+	}
 	if err != nil {
 		return err
 	}
@@ -150,6 +153,14 @@ func (s *session) openClient() error {
 		return usage(err)
 	}
 	s.onClose(func() error { s.client.Close(); return nil })
+	return nil
+}
+
+// checkProxies refuses an environment that names a proxy which nothing can go through.
+func (s *session) checkProxies() error {
+	if err := cognigy.CheckProxies(s.env.Getenv); err != nil {
+		return usage(err)
+	}
 	return nil
 }
 
