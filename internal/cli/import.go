@@ -244,9 +244,6 @@ func (s *session) openSource() error {
 	if err != nil {
 		return usage(err)
 	}
-	if s.c.Found {
-		s.log.Info().Str("config", s.c.File).Msg("this run goes by the configuration that was found in this folder")
-	}
 	return s.keep(s.input, nil)
 }
 

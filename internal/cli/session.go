@@ -84,6 +84,9 @@ func newSession(c config.Config, env Env) (*session, error) {
 	if s.log, err = s.display.Logger(c.Log); err != nil {
 		return nil, err
 	}
+	if c.Found {
+		s.log.Info().Str("config", c.File).Msg("this run goes by the configuration that was found in this folder")
+	}
 	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{})
 	switch {
 	case c.Sandbox: // its address changes from run to run
@@ -133,6 +136,9 @@ func (s *session) connect() error {
 // openClient makes the client, which sends nothing yet.
 func (s *session) openClient() error {
 	api := &s.c.API
+	if api.KeyWarning != "" {
+		s.log.Warn().Msg("api.api_key_file: " + api.KeyWarning)
+	}
 	trusted, err := trust(*api)
 	if err == nil && !s.c.Sandbox {
 		err = s.checkProxies()
