@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -199,10 +200,10 @@ func trust(a config.API) (cognigy.Trust, error) {
 	return t, nil
 }
 
-// startSandbox starts a sandbox that ends with the session, and has the settings
-// name it.
+// startSandbox starts a sandbox that ends with the session, with a key that nobody else
+// knows, and has the settings name it.
 func (s *session) startSandbox() error {
-	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{APIKey: rand.Text(), Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
 	if err := s.keep(server, err); err != nil {
 		return err
 	}
