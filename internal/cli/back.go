@@ -70,8 +70,18 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 		return nil, usage(err)
 	}
 	sources := header.Sources
-	if cmd.Flags().Changed("source") {
+	switch {
+	case cmd.Flags().Lookup("source") == nil: // nothing is read
+	case cmd.Flags().Changed("source"):
 		sources = nil
+	case header.SourceCount > 0: // more than the report names
+		own, err := load(cmd.Flags(), nil, env.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		if sources = own.Source.Paths; !header.Names(sources) {
+			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
+		}
 	}
 	c, err := settings(cmd.Flags(), sources, env.Getenv)
 	if err != nil {

@@ -84,7 +84,9 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 
 // open opens the report, and plans what is done about what it says was written.
 func (u *undoing) open() (err error) {
-	u.report, err = journal.Open(u.path, u.reportOptions(u.header.Mode, u.header.Sources))
+	o := u.reportOptions(u.header.Mode, u.header.Sources)
+	o.Header.SourceCount, o.Header.SourcesDigest = u.header.SourceCount, u.header.SourcesDigest
+	u.report, err = journal.Open(u.path, o)
 	if err := u.keep(u.report, err); err != nil {
 		return err
 	}
