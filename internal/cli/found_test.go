@@ -74,7 +74,7 @@ func TestAConfigurationThatWasFound(t *testing.T) {
 					want = exitStopped // it fails a check
 				}
 				code, out := execute(command)
-				if code != want || !strings.Contains(strings.Join(strings.Fields(out), " "), c.want) || !strings.Contains(out, "--config config.yaml") {
+				if code != want || !strings.Contains(strings.Join(strings.Fields(out), " "), c.want) || !strings.Contains(out, "--config config.yaml if you trust it") || !strings.Contains(out, "--config /dev/null") {
 					t.Errorf("%s: exit code %d: %s", command, code, out)
 				}
 			}

@@ -45,7 +45,7 @@ func readFound(path string) ([]byte, error) {
 }
 
 func refuseFound(path, why, wayOut string) error {
-	return Errorf("the configuration %s, which was found in this folder, is not used: %s, and it would say where the API key and the contacts go; %s, or name it with --config %[1]s if you trust it, or go without any with --config %s", path, why, wayOut, os.DevNull)
+	return Errorf("the configuration %s, which was found in this folder, is not used: %s, and it would say where the API key and the contacts go; %s, or name it with --config %s if you trust it, or go without any with --config %s", path, why, wayOut, path, os.DevNull)
 }
 
 // KeyFileReaders says who else may read the file of the API key, and what to do; empty:
