@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -33,6 +34,8 @@ func TestHealthGivesUp(t *testing.T) {
 		{"a quota, with times that are short", always(quota(2*time.Minute), 2*time.Minute), 8 * time.Minute, 10 * time.Minute, ""},
 		{"a quota, for an hour", always(quota(time.Hour), time.Hour), 0, 0, "wait for 1h0m0s, until 2000-01-01T01:00:00Z"},
 		{"a quota, for less than is left, and again", always(quota(6*time.Minute), 6*time.Minute), 6 * time.Minute, 6 * time.Minute, "wait for 6m0s, until 2000-01-01T00:12:00Z"},
+		{"a 429 of something on the way, for an hour", always(&contact.APIError{Class: contact.Ambiguous, Author: contact.Way, RetryAfter: time.Hour,
+			Failure: contact.Failure{HTTP: http.StatusTooManyRequests}}, time.Hour), 0, 0, "wait for 1h0m0s"},
 		{"a 503 for a day", always(ofAPI(503, 24*time.Hour), 10*time.Minute), 0, 0, "wait for 24h0m0s"},
 		// An update reads first, and that works.
 		{"writes alone are refused", func(n int) (Kind, *contact.APIError, time.Duration) {
@@ -50,26 +53,23 @@ func TestHealthGivesUp(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var ended error
-				h := NewHealth(func(err error) {
-					if ended == nil {
-						ended = err
-					}
-				}, func(*contact.APIError) {}, 10*time.Second, 10*time.Minute)
+				ctx, stop := context.WithCancelCause(t.Context())
+				defer stop(nil)
+				h := NewHealth(stop, func(*contact.APIError) {}, 10*time.Second, 10*time.Minute)
 				defer h.Close()
 				began := time.Now()
 				h.Answer(Read, began, nil) // something has worked
 				time.Sleep(time.Second)
 				began = began.Add(time.Second)
-				for n := 0; ended == nil && time.Since(began) < 2*time.Hour; n++ {
+				for n := 0; ctx.Err() == nil && time.Since(began) < 2*time.Hour; n++ {
 					kind, problem, pause := c.answer(n)
 					h.Answer(kind, time.Now(), problem)
-					for left := pause; left > 0 && ended == nil; left -= time.Second {
+					for left := pause; left > 0 && ctx.Err() == nil; left -= time.Second {
 						time.Sleep(time.Second)
 						synctest.Wait()
 					}
 				}
-				took := time.Since(began)
+				took, ended := time.Since(began), context.Cause(ctx)
 				switch {
 				case c.til < 0 && ended != nil:
 					t.Errorf("after %v: %v", took, ended)
@@ -92,8 +92,9 @@ func says(err error, text string) bool {
 // of the time from then on.
 func TestHealthTakesNoLateSuccessForAnEndOfTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ended error
-		h := NewHealth(func(err error) { ended = err }, func(*contact.APIError) {}, 10*time.Second, 4*time.Second)
+		ctx, stop := context.WithCancelCause(t.Context())
+		defer stop(nil)
+		h := NewHealth(stop, func(*contact.APIError) {}, 10*time.Second, 4*time.Second)
 		defer h.Close()
 		before := time.Now()
 		time.Sleep(time.Second)
@@ -101,7 +102,7 @@ func TestHealthTakesNoLateSuccessForAnEndOfTheQuota(t *testing.T) {
 		h.Answer(Create, before.Add(time.Millisecond), nil)
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if ended == nil {
+		if ctx.Err() == nil {
 			t.Error("it goes on, and nothing works")
 		}
 	})
