@@ -45,8 +45,12 @@ func (a Allowed) Admit(h http.Header, r *http.Request) (status int, why string) 
 	if !a.isOurs(r) {
 		return http.StatusMisdirectedRequest, "this server answers as this machine only, by its address or as localhost; importer sandbox --allow-origin http://NAME:PORT lets it answer by another name"
 	}
+	// A page need not be able to read what it has a browser ask for: pictures and scripts
+	// come without Origin. A link that a person follows is no page's doing.
+	site := r.Header.Get("Sec-Fetch-Site")
+	strange := site != "" && site != "none" && site != "same-origin" && r.Header.Get("Sec-Fetch-Mode") != "navigate"
 	switch origins := r.Header.Values("Origin"); {
-	case len(origins) == 0:
+	case len(origins) == 0 && !strange:
 	case len(origins) == 1 && slices.Contains(a, strings.ToLower(origins[0])):
 		h.Set("Access-Control-Allow-Origin", origins[0])
 	case len(origins) == 1 && r.Host != "" && strings.EqualFold(origins[0], "http://"+r.Host): // the server's own

@@ -81,6 +81,25 @@ func TestStrangersPagesAreRefused(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range []struct {
+		site, mode string
+		status     int
+	}{
+		{"cross-site", "no-cors", 403}, // a picture, a script
+		{"same-site", "no-cors", 403},
+		{"cross-site", "navigate", 200}, // a link that a person follows
+		{"same-origin", "cors", 200},
+		{"none", "navigate", 200}, // typed
+		{"", "", 200},
+	} {
+		resp, _ := page(t, s, "/new/v2.0/profiles?api_key=sandbox", func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+			r.Header.Set("Sec-Fetch-Mode", c.mode)
+		})
+		if resp.StatusCode != c.status {
+			t.Errorf("Sec-Fetch-Site %q, Sec-Fetch-Mode %q: %s, want %d", c.site, c.mode, resp.Status, c.status)
+		}
+	}
 	for _, origin := range []string{"*", "null", "", "friend.example", "ftp://x", "http://", "http://x/path", "http://u@x", "http://x?y"} {
 		if _, err := sandbox.New(sandbox.Options{AllowOrigins: []string{origin}}); err == nil {
 			t.Errorf("the origin %q was taken", origin)
@@ -182,6 +201,13 @@ func TestStrangersPagesInABrowser(t *testing.T) {
 		if reads := strings.Contains(got, "jane@example.com"); reads != c.reads {
 			t.Errorf("%s reads %q", c.name, got)
 		}
+	}
+	// Nor is a picture of a stranger's page asked for.
+	asked := len(s.Requests())
+	const picture = `(async () => { const i = new Image(); const done = new Promise(r => { i.onerror = i.onload = r }); i.src = %q; await done; return "asked" })()`
+	var got string
+	if err := chromedp.Run(ctx, chromedp.Navigate(stranger.URL), chromedp.Evaluate(fmt.Sprintf(picture, s.URL+list), &got, awaited)); err != nil || len(s.Requests()) != asked {
+		t.Errorf("a stranger's picture made %d requests: %v", len(s.Requests())-asked, err)
 	}
 	for _, p := range s.Profiles() {
 		if id := p.ContactIDs[0]; strings.HasPrefix(id, "made-by@") && id != "made-by@a-friend" {
