@@ -44,7 +44,8 @@ func TestWalls(t *testing.T) {
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/live":          {"importer/contact", "importer/pace", "sink", "sink/journal", "internal/config", "internal/report", "internal/metrics"},
 
-		"internal/sandbox":           {"internal/sandbox/store", "internal/sandbox/jsonvalue"},
+		"internal/sandbox":           {"internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
+		"internal/sandbox/origin":    {},
 		"internal/sandbox/store":     {"internal/sandbox/jsonvalue"},
 		"internal/sandbox/jsonvalue": {},
 	}

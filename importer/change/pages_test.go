@@ -17,7 +17,8 @@ func TestPages(t *testing.T) {
 		next   func(n int) string // the cursor in page n, from 1
 		empty  int                // the page without profiles
 		fails  int                // the page that cannot be read
-		total  int                // what each page says that the list holds
+		total  int                // what each page says that the list holds; 0: it does not
+		grows  int                // by so much more with each page
 		circle int                // so many pages come again and again
 		want   int                // pages
 		err    error
@@ -28,7 +29,11 @@ func TestPages(t *testing.T) {
 		{name: "a page that points to itself", next: func(n int) string { return "b" }, want: 2, err: ErrEndless},
 		{name: "cursors without end", next: strconv.Itoa, want: maxPages + 1, err: ErrEndless},
 		{name: "a list that begins anew", next: strconv.Itoa, circle: 3, want: 4, err: ErrEndless},
-		{name: "a list that passes its total", next: strconv.Itoa, total: 10, want: 2*10 + PageSize + 1, err: ErrEndless},
+		{name: "a list that passes its total", next: strconv.Itoa, total: 50, want: 55 + 10*PageSize + 1, err: ErrEndless},
+		{name: "a list whose total runs away", next: strconv.Itoa, total: 50, grows: 100, want: 55 + 10*PageSize + 1, err: ErrEndless},
+		{name: "a list of nobody", next: strconv.Itoa, total: -1, want: 10*PageSize + 1, err: ErrEndless},
+		{name: "a list that grows while it is read", next: func(n int) string { return []string{"", strconv.Itoa(n)}[min(1, 900/n)] }, total: 50, want: 901},
+		{name: "cursors that go in a circle further on", next: func(n int) string { return strconv.Itoa(min(n, 5+n%7)) }, want: 15, err: ErrEndless},
 		{name: "an error", next: strconv.Itoa, fails: 3, want: 2, err: broken},
 	} {
 		asked, cursor := 0, ""
@@ -41,7 +46,10 @@ func TestPages(t *testing.T) {
 				return contact.ListPage{}, broken
 			}
 			cursor = c.next(asked)
-			page := contact.ListPage{Profiles: []contact.Found{{ID: fmt.Sprint("p", asked)}}, Total: c.total, Next: cursor}
+			page := contact.ListPage{Profiles: []contact.Found{{ID: fmt.Sprint("p", asked)}}, Total: max(0, c.total) + c.grows*(asked-1), Next: cursor}
+			if c.total == 0 {
+				page.Total = -1 // as of an API that does not say
+			}
 			if c.circle > 0 {
 				page.Profiles[0].ID = fmt.Sprint("p", asked%c.circle)
 			}

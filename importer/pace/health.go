@@ -45,6 +45,8 @@ type Health struct {
 	heard         [kinds]bool      // and to a request of this kind
 	foreign       [kinds]int       // answers in a row that were not the API's
 	succeeded     [kinds]time.Time // the last request of this kind that succeeded was sent then
+	refused       [kinds]time.Time // since then each request of this kind was refused because of the quota; zero: they are not
+	closed        time.Time        // when such a refusal came last: what had left by then tells nothing of the time after it
 	failures      int              // since the API answered last
 	throttled     bool             // all of them were refused because of the quota
 	since, failed time.Time        // the first of them and the last were sent then
@@ -67,8 +69,11 @@ func (h *Health) Answer(k Kind, sent time.Time, problem *contact.APIError) {
 	if problem == nil || problem.IsDefinite() {
 		h.worked, h.heard[k] = true, true
 		h.foreign[k] = 0
+		if sent.After(h.closed) {
+			h.refused[k] = time.Time{}
+		}
 		// What was sent before the last failure says nothing of the time after it.
-		if h.failures > 0 && sent.After(h.failed) {
+		if h.failures > 0 && sent.After(h.failed) && sent.After(h.closed) {
 			h.failures = 0
 			h.timer.Stop()
 		}
@@ -78,6 +83,9 @@ func (h *Health) Answer(k Kind, sent time.Time, problem *contact.APIError) {
 		return
 	}
 	h.logOnce(problem)
+	if problem.Class == contact.Throttled || problem.HTTP == http.StatusTooManyRequests { // whoever's word it is: the pacer waits
+		h.refuse(k, sent, problem)
+	}
 	// A gateway's 5xx says that the API is not there, like a connection that is
 	// refused.
 	if problem.Author == contact.Way && problem.HTTP < http.StatusInternalServerError {
@@ -94,6 +102,23 @@ func (h *Health) Answer(k Kind, sent time.Time, problem *contact.APIError) {
 	h.fail(sent, problem)
 }
 
+// refuse notes a refusal because of the quota. It ends the run where the server asks to
+// wait for too long, and where it takes other kinds of requests, and has refused this
+// one for too long. The caller holds mu.
+func (h *Health) refuse(k Kind, sent time.Time, problem *contact.APIError) {
+	h.closed = time.Now()
+	if h.refused[k].IsZero() {
+		h.refused[k] = sent
+	}
+	left := time.Until(h.refused[k].Add(h.giveUp))
+	if late := tooLate(problem, left); late != nil {
+		h.stop(late)
+	} else if left <= 0 {
+		h.stop(fmt.Errorf("every %s has been refused for %s, the last with: %w; then run the same command again: it resumes",
+			[...]string{"read", "create", "change"}[k], time.Since(h.refused[k]).Round(time.Second), problem))
+	}
+}
+
 // fail notes a request that nobody has answered, or that was refused like all
 // others. The caller holds mu.
 func (h *Health) fail(sent time.Time, problem *contact.APIError) {
@@ -107,6 +132,10 @@ func (h *Health) fail(sent time.Time, problem *contact.APIError) {
 	h.last = problem
 	if problem.Hopeless && !h.worked {
 		h.stop(fmt.Errorf("the API cannot be reached: %w", problem))
+		return
+	}
+	if late := tooLate(problem, time.Until(h.since.Add(h.giveUp))); late != nil && problem.Author != contact.Way {
+		h.stop(late)
 		return
 	}
 	left := time.Until(h.since.Add(h.patience()))

@@ -3,6 +3,7 @@ package pace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -156,8 +157,23 @@ func Request(ctx context.Context, pacer *Pacer, progress *contact.Progress, p Pa
 		default:
 			patience, retry.until = now, bought.Add(now)
 		}
+		if late := tooLate(problem, time.Until(retry.until)); late != nil && !retry.until.IsZero() {
+			problem, retry.until = late, time.Now()
+		}
 		return problem
 	})
+}
+
+// tooLate is a refusal that asks to wait for longer than anybody does, and says so with
+// the time; nil where left is enough.
+func tooLate(problem *contact.APIError, left time.Duration) *contact.APIError {
+	if problem.RetryAfter <= max(left, 0) || left <= 0 {
+		return nil
+	}
+	late := *problem
+	late.Hint = fmt.Sprintf("it asks to wait for %v, until %s, and give_up_after ends that in %v: run the same command again then, or raise give_up_after",
+		problem.RetryAfter.Round(time.Second), time.Now().Add(problem.RetryAfter).Format(time.RFC3339), left.Round(time.Second))
+	return &late
 }
 
 // newDelays returns a schedule of pauses between attempts: exponential back-off

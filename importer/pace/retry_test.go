@@ -2,6 +2,7 @@ package pace
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,12 +33,13 @@ func TestDelaysGrowWithFullJitter(t *testing.T) {
 }
 
 // A request outside of a run is given up when nobody has answered for a while, or the
-// quota was used up for a while, whatever the server asks to wait; with an answer the
-// attempts count.
+// quota was used up for a while, and at once where the server asks to wait for longer
+// than what is left of that; with an answer the attempts count.
 func TestPatience(t *testing.T) {
 	refused := &contact.APIError{Class: contact.Transient}
 	gateway := &contact.APIError{Class: contact.Transient, Author: contact.Way, Failure: contact.Failure{HTTP: 502}}
 	throttled := &contact.APIError{Class: contact.Throttled, Author: contact.API, RetryAfter: 7 * time.Minute, Failure: contact.Failure{HTTP: 429}}
+	patient := &contact.APIError{Class: contact.Throttled, Author: contact.API, Failure: contact.Failure{HTTP: 429}}
 	failing := &contact.APIError{Class: contact.Transient, Author: contact.API, Failure: contact.Failure{HTTP: 500}}
 	for _, c := range []struct {
 		name      string
@@ -48,15 +50,21 @@ func TestPatience(t *testing.T) {
 		{"refused", refused, Patience{Retries: 1, Unreached: 10 * time.Second}, 10 * time.Second, 10 * time.Second},
 		{"refused, later", refused, Patience{Retries: 1}, 0, time.Second},
 		{"a gateway", gateway, Patience{Retries: 100, Unreached: 10 * time.Second}, 10 * time.Second, 10 * time.Second},
-		{"throttled", throttled, Patience{Throttled: 10 * time.Minute, Unreached: time.Second}, 10 * time.Minute, 10 * time.Minute},
+		{"throttled", patient, Patience{Throttled: 10 * time.Minute, Unreached: time.Second}, 10 * time.Minute, 10 * time.Minute},
+		{"throttled, twice for 7 of 10 minutes", throttled, Patience{Throttled: 10 * time.Minute, Unreached: time.Second}, 7 * time.Minute, 7 * time.Minute},
+		{"throttled, for 7 of 5 minutes", throttled, Patience{Throttled: 5 * time.Minute, Unreached: time.Second}, 0, 0},
 		{"the API fails", failing, Patience{Retries: 1, Unreached: time.Hour}, 0, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				err := Request(t.Context(), NewPacer(Rate{}, PacerOptions{}), new(contact.Progress), c.patience, func(context.Context) error { return c.problem })
-				if took := time.Since(began); err != c.problem || took < c.from || took > c.til {
+				took := time.Since(began)
+				if got := contact.AsAPIError(err); got.Class != c.problem.Class || got.HTTP != c.problem.HTTP || took < c.from || took > c.til {
 					t.Errorf("after %v: %v", took, err)
+				}
+				if c.problem == throttled && !strings.Contains(err.Error(), "until "+time.Now().Add(7*time.Minute).Format(time.RFC3339)) {
+					t.Errorf("it does not say until when it was to wait: %v", err)
 				}
 			})
 		})

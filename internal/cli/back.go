@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -32,9 +33,11 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 	}
 	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")
+	addFlags(cmd, "sandbox")
+	cmd.Flags().Lookup("sandbox").Hidden = true // of no use here: whoever gives it is told why
 	for name, usage := range map[string]string{
-		"base-url":   "`URL` of the API (default that of the report)",
-		"project-id": "`ID` of the project (default that of the report)",
+		"base-url":   "`URL` of the API ($COGNIGY_BASE_URL); never taken from the report",
+		"project-id": "`ID` of the project ($COGNIGY_PROJECT_ID); never taken from the report",
 		"rate":       "`RATE`, as of an import (default " + config.DefaultRate + ")",
 		"settle":     "how long reads may lag behind writes",
 		"progress":   "auto, bar, plain or none; here a line every 10 s, or none",
@@ -59,34 +62,63 @@ func (b *lookBack) run(ctx context.Context, run func(*lookBack, context.Context)
 }
 
 // openBack reads the beginning of a report, and makes a session for the project that
-// it names.
+// the settings name. It has to be that of the report: the key goes where its owner says,
+// and a report may come from anybody.
 func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	header, err := journal.ReadHeader(path)
 	if err != nil {
 		return nil, usage(err)
 	}
 	sources := header.Sources
-	if cmd.Flags().Changed("source") {
+	switch {
+	case cmd.Flags().Lookup("source") == nil: // nothing is read
+	case cmd.Flags().Changed("source"):
 		sources = nil
+	case header.SourceCount > 0: // more than the report names
+		own, err := load(cmd.Flags(), nil, env.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		if sources = own.Source.Paths; !header.Names(sources) {
+			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
+		}
 	}
 	c, err := settings(cmd.Flags(), sources, env.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	if header.BaseURL == "sandbox" {
-		return nil, config.Errorf("%s is of an import into a sandbox that ended with it: there is nothing to read back", path)
-	}
-	c.API.BaseURL = cmp.Or(c.API.BaseURL, header.BaseURL)
-	c.API.ProjectID = cmp.Or(c.API.ProjectID, header.ProjectID)
 	s, err := newSession(c, env)
 	if err != nil {
 		return nil, err
 	}
-	if s.baseURL != header.BaseURL || c.API.ProjectID != header.ProjectID {
-		return nil, config.Errorf("the report %s is of the project %s at %s, and the settings name %s at %s", path, header.ProjectID, header.BaseURL, c.API.ProjectID, s.baseURL)
+	if err := s.sameProject(cmd, path, header); err != nil {
+		return nil, err
 	}
 	s.path = path
 	return &lookBack{session: s, header: header}, nil
+}
+
+// sameProject says why a report is not looked back at with these settings.
+func (s *session) sameProject(cmd *cobra.Command, path string, header journal.Header) error {
+	theirs := fmt.Sprintf("the report %s is of %s", contact.Printable(path), projectAt(header.ProjectID, header.BaseURL))
+	switch {
+	case s.baseURL == "sandbox" && header.BaseURL == "sandbox", s.baseURL == "" && header.BaseURL == "sandbox":
+		return config.Errorf("%s, an import into a sandbox that ended with it: there is nothing to read back", theirs)
+	case s.baseURL == "" || s.c.API.ProjectID == "":
+		return config.Errorf("%s, and the settings do not say which project is yours: a report may come from anybody, so that the API key is not sent where it says; type %s --base-url URL --project-id ID, or set $COGNIGY_BASE_URL and $COGNIGY_PROJECT_ID (api.base_url, api.project_id)",
+			theirs, cmd.CommandPath()+" "+quote(path))
+	case s.baseURL != header.BaseURL || s.c.API.ProjectID != header.ProjectID:
+		return config.Errorf("%s, and the settings name %s; nothing was sent", theirs, projectAt(s.c.API.ProjectID, s.baseURL))
+	}
+	return nil
+}
+
+// projectAt names a project and where it is, which strangers may have written.
+func projectAt(id, baseURL string) string {
+	if baseURL == "sandbox" {
+		return "--sandbox"
+	}
+	return "the project " + contact.Printable(cmp.Or(id, "(none)")) + " at " + contact.Printable(cmp.Or(baseURL, "(no address)"))
 }
 
 // show says now and then how far the command is, until stop.

@@ -80,7 +80,10 @@ func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 	if err != nil {
 		return config.Config{}, err
 	}
-	return c, c.Validate()
+	if err = c.Validate(); err != nil && c.Found {
+		err = config.Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
+	}
+	return c, err
 }
 
 // load is settings before they are checked.

@@ -108,6 +108,11 @@ func (i *importing) open(ctx context.Context) (err error) {
 
 // openWatch checks the settings that are for people, and watches the requests.
 func (i *importing) openWatch() (err error) {
+	if i.c.Notify.URL != "" { // which goes by them as well
+		if err := i.checkProxies(); err != nil {
+			return err
+		}
+	}
 	i.watch, err = live.NewWatch(i.c, i.env.Version, i.display, i.log, i.view())
 	return err
 }
@@ -238,9 +243,6 @@ func (s *session) openSource() error {
 	}
 	if err != nil {
 		return usage(err)
-	}
-	if s.c.Found {
-		s.log.Info().Str("config", s.c.File).Msg("this run goes by the configuration that was found in this folder")
 	}
 	return s.keep(s.input, nil)
 }

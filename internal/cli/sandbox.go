@@ -30,6 +30,9 @@ func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 test against it: all twelve operations, with faults to inject. Where the
 behaviour of the API is not known, a flag makes the sandbox play either side.
 
+A page of another origin is refused, and so is who asks for another host than this
+machine; --allow-origin lets in both.
+
 A page for people is at /, the OpenAPI document at /openapi/openapi-viewer.json.
 
 Faults (--fault, repeatable; P is the probability for a request):
@@ -85,6 +88,7 @@ Faults (--fault, repeatable; P is the probability for a request):
 	for _, w := range o.Switches() {
 		f.StringVar(w.Value, w.Name, w.Values[0], w.Usage+": "+strings.Join(w.Values, ", "))
 	}
+	f.StringArrayVar(&o.AllowOrigins, "allow-origin", nil, "`ORIGIN` of a page that may ask it besides its own, such as http://localhost:3000, and host that it may be asked for by (repeatable)")
 	f.StringVar(&ttl, "ttl", "720h", "life time of a profile after its last read or change, or off")
 	f.IntVar(&o.MaxBody, "max-body", sandbox.DefaultMaxBody, "largest request body in bytes")
 	f.StringVar(&log.Level, "log-level", log.Level, "level of the log on standard error; debug tells of each request")

@@ -226,3 +226,46 @@ func TestSandboxCommandCannotListen(t *testing.T) {
 		t.Errorf("exit code %d, want 1", code)
 	}
 }
+
+// A page of another origin, and who asks for another host than this machine, is refused
+// unless it is let in; the key that everybody knows does not help.
+func TestSandboxCommandKeepsStrangersPagesOut(t *testing.T) {
+	s := startSandbox(t, "--allow-origin", "http://localhost:3000", "--allow-origin", "http://sandbox.example")
+	defer func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, c := range []struct {
+		origin, host string
+		want         int
+	}{
+		{"", "", 200}, {s.url, "", 200}, {"http://localhost:3000", "", 200}, {"", "sandbox.example", 200},
+		{"https://evil.example", "", 403}, {"null", "", 403}, {"http://localhost:3001", "", 403}, {"", "evil.example", 421},
+	} {
+		r, err := http.NewRequest("GET", s.url+"/new/v2.0/profiles?projectId=65f0000000000000000000aa", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host
+		r.Header.Set("X-API-Key", "sandbox")
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("Origin %q, Host %q: %s, want %d", c.origin, c.host, resp.Status, c.want)
+		}
+	}
+	cmd := cli.NewSandboxCommand(io.Discard)
+	cmd.SetArgs([]string{"--allow-origin", "*"})
+	cmd.SetErr(io.Discard)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if code, _ := cli.ExitCode(cmd.Execute()); code != 2 {
+		t.Errorf("--allow-origin '*' ends with %d, want 2", code)
+	}
+}

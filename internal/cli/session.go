@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -84,6 +85,9 @@ func newSession(c config.Config, env Env) (*session, error) {
 	if s.log, err = s.display.Logger(c.Log); err != nil {
 		return nil, err
 	}
+	if c.Found {
+		s.log.Info().Str("config", c.File).Msg("this run goes by the configuration that was found in this folder")
+	}
 	s.pacer = pace.NewPacer(s.rules.rate, pace.PacerOptions{})
 	switch {
 	case c.Sandbox: // its address changes from run to run
@@ -133,7 +137,13 @@ func (s *session) connect() error {
 // openClient makes the client, which sends nothing yet.
 func (s *session) openClient() error {
 	api := &s.c.API
+	if api.KeyWarning != "" {
+		s.log.Warn().Msg("api.api_key_file: " + api.KeyWarning)
+	}
 	trusted, err := trust(*api)
+	if err == nil && !s.c.Sandbox {
+		err = s.checkProxies()
+	}
 	if err != nil {
 		return err
 	}
@@ -150,6 +160,14 @@ func (s *session) openClient() error {
 		return usage(err)
 	}
 	s.onClose(func() error { s.client.Close(); return nil })
+	return nil
+}
+
+// checkProxies refuses an environment that names a proxy which nothing can go through.
+func (s *session) checkProxies() error {
+	if err := cognigy.CheckProxies(s.env.Getenv); err != nil {
+		return usage(err)
+	}
 	return nil
 }
 
@@ -182,10 +200,10 @@ func trust(a config.API) (cognigy.Trust, error) {
 	return t, nil
 }
 
-// startSandbox starts a sandbox that ends with the session, and has the settings
-// name it.
+// startSandbox starts a sandbox that ends with the session, with a key that nobody else
+// knows, and has the settings name it.
 func (s *session) startSandbox() error {
-	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{APIKey: rand.Text(), Faults: s.rules.faults, Seed: s.c.Seed, Log: s.log.Level(zerolog.WarnLevel)})
 	if err := s.keep(server, err); err != nil {
 		return err
 	}

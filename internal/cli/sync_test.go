@@ -114,7 +114,10 @@ func (j *job) command(args ...string) (*ran, string) {
 	before := j.server.Counts().Requests
 	var stdout, stderr bytes.Buffer
 	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
-		return map[string]string{"COGNIGY_API_KEY": j.server.APIKey()}[name]
+		if looksBack := args[0] == "verify" || args[0] == "undo"; name != "COGNIGY_API_KEY" && !looksBack {
+			return ""
+		}
+		return j.getenv(name)
 	}})
 	code, print := ExitCode(err)
 	if print {
@@ -127,6 +130,14 @@ func (j *job) command(args ...string) (*ran, string) {
 		}
 	}
 	return r, stdout.String()
+}
+
+// getenv is the environment of a person who works with the project of the job.
+func (j *job) getenv(name string) string {
+	return map[string]string{
+		"COGNIGY_API_KEY": j.server.APIKey(), "COGNIGY_PROJECT_ID": j.server.ProjectID(),
+		"COGNIGY_BASE_URL": j.args[slices.Index(j.args, "--base-url")+1],
+	}[name]
 }
 
 // must runs a night that has to end well.

@@ -26,7 +26,9 @@ func newUndoCommand(env Env) *cobra.Command {
 		Short: "Delete what a report says was created, bring back what it says was changed",
 		Long: `Undo what a report says was written: delete the profiles that were created,
 bring back what updates took away, and activate what a mirror deactivated.
-Profiles that somebody has changed since are kept.
+Profiles that somebody has changed since are kept. Where the project is, the
+settings say and never the report: where the two differ, nothing is sent, and the
+exit code is 2.
 
 An update can be undone only where report.keep_previous was set when it was made:
 nothing else knows what was there before. What a mirror deleted cannot be brought
@@ -82,7 +84,9 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 
 // open opens the report, and plans what is done about what it says was written.
 func (u *undoing) open() (err error) {
-	u.report, err = journal.Open(u.path, u.reportOptions(u.header.Mode, u.header.Sources))
+	o := u.reportOptions(u.header.Mode, u.header.Sources)
+	o.Header.SourceCount, o.Header.SourcesDigest = u.header.SourceCount, u.header.SourcesDigest
+	u.report, err = journal.Open(u.path, o)
 	if err := u.keep(u.report, err); err != nil {
 		return err
 	}

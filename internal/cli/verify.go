@@ -23,6 +23,9 @@ The sources are those of the report, read with the same configuration, or others
 that are named. Where a row has changed since, or its profile was there before,
 verify only looks whether the profile is there.
 
+Where the project is, the settings say and never the report, which may come from
+anybody: where the two differ, nothing is sent, and the exit code is 2.
+
 The project is listed, 100 profiles a request, where that costs less than reading
 the profiles one by one. The verdicts are written to REPORT.verify, one JSON object
 a line: a verification that was interrupted goes on from there. The exit code is 3

@@ -96,10 +96,7 @@ func TestVerifyGoesOnWhereItStopped(t *testing.T) {
 		t.Fatal(r)
 	}
 	var out bytes.Buffer
-	err := Execute(ctx, []string{"verify", j.path("r.report.ndjson"), "--rate", "unlimited", "--workers", "1"}, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out,
-		Getenv: func(name string) string {
-			return map[string]string{"COGNIGY_API_KEY": j.server.APIKey()}[name]
-		}})
+	err := Execute(ctx, []string{"verify", j.path("r.report.ndjson"), "--rate", "unlimited", "--workers", "1"}, Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Getenv: j.getenv})
 	if code, _ := ExitCode(err); code != exitStopped {
 		t.Fatalf("%v, %s", err, out.String())
 	}

@@ -85,7 +85,8 @@ type Client struct {
 
 // New checks the options and returns a client. It sends nothing.
 //
-// Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY),
+// Proxies are taken from the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY); see
+// CheckProxies. Without encryption no connection leaves this machine but InsecureHTTP;
 // certificates are verified against the system's roots, redirects are not
 // followed, compressed answers are not asked for, but read. HTTP/1.1 only: a broken
 // connection then leaves one request in doubt, not all that share it.
@@ -100,7 +101,7 @@ func New(o Options) (*Client, error) {
 	}
 	key := strings.TrimSpace(o.APIKey)
 	switch {
-	case u.Scheme == "http" && !names.IsLoopback(u.Hostname()) && !o.InsecureHTTP:
+	case u.Scheme == "http" && !o.InsecureHTTP && !names.StaysHere(u.Hostname()):
 		return nil, fmt.Errorf("the base URL %s is not encrypted, and would send the API key and the contacts readable across the network: write https://, or allow it with --insecure-http", base)
 	case key == "":
 		return nil, errors.New("the API key is empty: set $COGNIGY_API_KEY, or api.api_key_file in the configuration")
@@ -123,7 +124,7 @@ func New(o Options) (*Client, error) {
 		projectID: o.ProjectID,
 		timeout:   cmp.Or(o.Timeout, defaultTimeout),
 		profiles:  u,
-		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment),
+		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment, u.Scheme == "http" && !o.InsecureHTTP),
 		onAnswer:  o.OnAnswer,
 	}, nil
 }

@@ -344,7 +344,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 	}))
 	t.Cleanup(proxy.Close)
-	c.transport = newTransport(http.Header{"X-Api-Key": {testKey}}, Trust{}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) })
+	c.transport = newTransport(http.Header{"X-Api-Key": {testKey}}, Trust{}, 1, func(r *http.Request) (*url.URL, error) { return r.URL.Parse(proxy.URL) }, false)
 	_, err := c.Create(context.Background(), ada)
 	if e := apiError(t, err, contact.Transient); !strings.Contains(e.Hint, "$HTTPS_PROXY") || !e.Hopeless {
 		t.Error(e.Hopeless, e.Hint)

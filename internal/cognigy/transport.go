@@ -11,10 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -57,12 +59,17 @@ type transport struct {
 	bareHeader http.Header // without Accept
 }
 
-func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*http.Request) (*url.URL, error)) *transport {
+// newTransport makes a transport; here: no connection of it leaves this machine.
+func newTransport(header http.Header, trust Trust, maxConns int, proxy func(*http.Request) (*url.URL, error), here bool) *transport {
+	dialer := &net.Dialer{Timeout: connectTimeout}
+	if here {
+		proxy, dialer.Control = nil, hereOnly
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	t := &transport{header: header, bodyHeader: header.Clone(), bareHeader: header.Clone(), http: &http.Transport{
 		Proxy:                  proxy,
-		DialContext:            wired((&net.Dialer{Timeout: connectTimeout}).DialContext),
+		DialContext:            wired(dialer.DialContext),
 		TLSClientConfig:        trust.TLS(),
 		TLSHandshakeTimeout:    connectTimeout,
 		DisableCompression:     true,
@@ -159,6 +166,15 @@ func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 		return nil, errProxySettings
 	}
 	return u, nil
+}
+
+// hereOnly refuses a connection that leaves this machine: a name may lead elsewhere than
+// when it was looked at.
+func hereOnly(_, address string, _ syscall.RawConn) error {
+	if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
+		return fmt.Errorf("it leads to %s and not to this machine, and what is sent is not encrypted: write https://, or allow it with --insecure-http", address)
+	}
+	return nil
 }
 
 // A proxyError is a proxy that does not connect to the server.

@@ -41,7 +41,7 @@ func TestThroughProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.transport = newTransport(http.Header{}, Trust{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
+	c.transport = newTransport(http.Header{}, Trust{}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }, false)
 	t.Cleanup(c.Close)
 	if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {
 		t.Fatalf("%+v, %v", result, err)
@@ -83,7 +83,7 @@ func TestThroughProxyOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	trust := s.Client().Transport.(*http.Transport).TLSClientConfig
-	c.transport = newTransport(c.transport.header, Trust{Roots: trust.RootCAs}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) })
+	c.transport = newTransport(c.transport.header, Trust{Roots: trust.RootCAs}, 1, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }, false)
 	c.transport.http.TLSClientConfig.ServerName = "example.com" // of the test's certificate
 	for range 2 {
 		if result, err := c.Create(context.Background(), ada); err != nil || result.ID != profileID {

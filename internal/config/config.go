@@ -117,6 +117,8 @@ type API struct {
 
 	// Key comes from $COGNIGY_API_KEY or APIKeyFile, never from the file itself.
 	Key Secret `yaml:"-"`
+	// KeyWarning says who else may read APIKeyFile, where Validate took the key from it.
+	KeyWarning string `yaml:"-"`
 }
 
 // InDoubt says how rows are treated whose answer was lost.
@@ -202,7 +204,7 @@ const DefaultFile = "config.yaml"
 
 // Load reads the file over the defaults, and the environment over the file. The
 // file is path, which must then exist, else $IMPORTER_CONFIG, else DefaultFile
-// if it is there. Every error is an *Error.
+// if it is there and nobody else may have written it. Every error is an *Error.
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
 	named := true
@@ -212,8 +214,15 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	if path == "" {
 		path, named = DefaultFile, false
 	}
-	text, err := os.ReadFile(path)
+	read := os.ReadFile
+	if !named {
+		read = readFound
+	}
+	text, err := read(path)
+	refused := (*Error)(nil)
 	switch {
+	case errors.As(err, &refused):
+		return Config{}, err
 	case err == nil:
 		if err := decode(path, text, &c); err != nil {
 			return Config{}, err
@@ -362,6 +371,7 @@ func (a *API) Validate() error {
 		if a.Key == "" {
 			return Errorf("api.api_key_file: %s is empty", a.APIKeyFile)
 		}
+		a.KeyWarning = KeyFileReaders(a.APIKeyFile)
 	}
 	if len(a.Key) > maxKeyBytes || strings.ContainsFunc(string(a.Key), func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return Errorf("the API key of $COGNIGY_API_KEY or api.api_key_file is no single word of printable ASCII: look for a line break, a second line, or a letter of another alphabet in it")

@@ -111,7 +111,7 @@ func (x *examination) lookAtAPI(ctx context.Context, full bool) error {
 	if !x.add(x.Route.DNS(ctx)) || !x.add(x.Route.Connect(ctx)) {
 		return nil
 	}
-	if (x.Route.Encrypted() || !names.IsLoopback(x.Route.Host())) && !x.add(x.Route.TLS(ctx)) {
+	if (x.Route.Encrypted() || !names.StaysHere(x.Route.Host())) && !x.add(x.Route.TLS(ctx)) {
 		return nil
 	}
 	if left == 0 || ctx.Err() != nil {

@@ -3,13 +3,13 @@ package doctor
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
 	"importer/internal/config"
+	"importer/internal/files"
 	"importer/internal/words"
 )
 
@@ -32,6 +32,9 @@ func Settings(c config.Config, getenv func(string) string, given func(flag strin
 	if c.File != "" {
 		parts[0] = "from " + c.File
 	}
+	if c.Found {
+		parts[0] += ", which was found in this folder"
+	}
 	if c.File != "" && !given("config") && getenv("IMPORTER_CONFIG") != "" {
 		parts[0] += ", which $IMPORTER_CONFIG names"
 	}
@@ -47,7 +50,7 @@ func Settings(c config.Config, getenv func(string) string, given func(flag strin
 	check := Check{Name: "settings", Status: OK}
 	if getenv("COGNIGY_API_KEY") == "" && c.API.APIKeyFile != "" {
 		parts = append(parts, "the API key from "+c.API.APIKeyFile)
-		check.Hint = readers(c.API.APIKeyFile)
+		check.Hint = config.KeyFileReaders(c.API.APIKeyFile)
 	}
 	if hint := writers(c.File); hint != "" {
 		check.Hint = strings.TrimPrefix(check.Hint+"; "+hint, "; ")
@@ -69,26 +72,17 @@ func oneLine(s string) string {
 	return contact.Printable(strings.Join(strings.Fields(s), " "))
 }
 
-// readers says who else may read the file of the API key; empty: nobody.
-func readers(path string) string {
-	info, err := os.Stat(path)
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
-		return ""
-	}
-	who := "its group"
-	if info.Mode().Perm()&0o007 != 0 {
-		who = "everybody on this machine"
-	}
-	return fmt.Sprintf("%s may be read by %s (%v): chmod 600 it", path, who, info.Mode().Perm())
-}
-
-// writers says that everybody may change a configuration; empty: they may not.
+// writers says who else may change a configuration; empty: nobody.
 func writers(path string) string {
 	info, err := os.Stat(path)
-	if path == "" || err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o002 == 0 {
+	if path == "" || err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
-	return fmt.Sprintf("%s may be written by everybody on this machine (%v), who can send the key elsewhere: chmod 600 it", path, info.Mode().Perm())
+	others := files.Others(info, 2)
+	if others == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s may be written by %s (%v), who can send the key elsewhere: chmod 600 it", path, others, info.Mode().Perm())
 }
 
 // Quota looks at the ledger in which the runs of this machine share the quota; nil:

@@ -18,9 +18,10 @@ import (
 )
 
 // listen serves at addr: the page at /, the metrics at /metrics, and /healthz. An
-// address without a host is this machine's own. stop ends that, and waits for the
-// goroutine that serves.
-func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop func() error, err error) {
+// address without a host is this machine's own. The log is told once where the page is,
+// with the token that shows all of it. stop ends that, and waits for the goroutine that
+// serves.
+func listen(addr, token string, page, metrics http.Handler, log zerolog.Logger) (stop func() error, err error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, config.Errorf("--listen (metrics.listen) is %q: want HOST:PORT, as in 127.0.0.1:9464: %w", addr, err)
@@ -41,7 +42,7 @@ func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop f
 	if at.IP.IsLoopback() {
 		handler = ownNameOnly(mux)
 	} else {
-		log.Warn().Str("addr", at.String()).Msg("other machines can reach the live page: it is unencrypted, asks for no password, and shows contact ids of rows that are not in")
+		log.Warn().Str("addr", at.String()).Msg("other machines can reach the live page: it is unencrypted, and shows contact ids of rows that are not in to whoever has its address with the token")
 	}
 	server := &http.Server{
 		Handler:           handler,
@@ -58,7 +59,7 @@ func listen(addr string, page, metrics http.Handler, log zerolog.Logger) (stop f
 			log.Error().Err(err).Msg("the live page is no longer served; the import goes on")
 		}
 	})
-	log.Info().Str("url", "http://"+at.String()+"/").Msg("live page; metrics under /metrics")
+	log.Info().Str("url", "http://"+at.String()+"/?token="+token).Msg("live page, without the token its counts alone; metrics under /metrics")
 	return func() error {
 		defer serving.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // for answers that are under way

@@ -90,7 +90,7 @@ func TestListen(t *testing.T) {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) })
 	}
 	var logged strings.Builder
-	stop, err := listen(":0", text("page"), text("metrics"), zerolog.New(&logged))
+	stop, err := listen(":0", "t0ken", text("page"), text("metrics"), zerolog.New(&logged))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,9 +98,10 @@ func TestListen(t *testing.T) {
 		t.Errorf("an address without a host is not this machine's own: %s", logged.String())
 	}
 	var at struct{ URL string }
-	if err := json.Unmarshal([]byte(logged.String()), &at); err != nil || !strings.HasPrefix(at.URL, "http://127.0.0.1:") {
+	if err := json.Unmarshal([]byte(logged.String()), &at); err != nil || !strings.HasPrefix(at.URL, "http://127.0.0.1:") || !strings.HasSuffix(at.URL, "/?token=t0ken") {
 		t.Fatalf("logged %s, %v", logged.String(), err)
 	}
+	at.URL = strings.TrimSuffix(at.URL, "?token=t0ken")
 	for path, want := range map[string]string{"": "page", "metrics": "metrics", "healthz": "ok\n", "other": "404 page not found\n"} {
 		resp, err := http.Get(at.URL + path)
 		if err != nil {
@@ -125,7 +126,7 @@ func TestListen(t *testing.T) {
 		t.Error("it still serves after close")
 	}
 	logged.Reset()
-	stop, err = listen("0.0.0.0:0", text("page"), text("metrics"), zerolog.New(&logged))
+	stop, err = listen("0.0.0.0:0", "t0ken", text("page"), text("metrics"), zerolog.New(&logged))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,10 +162,10 @@ func TestTroubleIsShown(t *testing.T) {
 		if err := os.WriteFile(path, []byte(`{"kind":"run","run":"01J","at":"2026-01-01T00:00:00.000Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"x","project_id":"y"}`+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		live := report.NewLive(path, v.now)
+		live := report.NewLive(path, "t0ken", v.now)
 		defer live.Close()
 		w := httptest.NewRecorder()
-		live.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		live.ServeHTTP(w, httptest.NewRequest("GET", "/?token=t0ken", nil))
 		return w.Body.String()
 	}
 	const said = `nobody listens for "ann@example.com"`

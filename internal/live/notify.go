@@ -25,7 +25,7 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 		// The URL is not shown: it is the password of many webhooks.
 		return nil, config.Errorf("--notify (notify.url) is no URL that begins with https://")
 	}
-	if u.Scheme == "http" && !insecure && !names.IsLoopback(u.Hostname()) {
+	if u.Scheme == "http" && !insecure && !names.StaysHere(u.Hostname()) {
 		return nil, config.Errorf("--notify (notify.url): %s would be told over a connection that is not encrypted: write https://, or allow it with --insecure-http", u.Hostname())
 	}
 	return u, nil

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/url"
 	"sync"
@@ -109,8 +110,9 @@ func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() err
 
 // serve serves the page and the metrics of the run until stop.
 func (w *Watch) serve(addr string, v View, path string) (stop func() error, err error) {
-	page := report.NewLive(path, v.now)
-	stopListening, err := listen(addr, page, w.metrics.Handler(), w.log)
+	token := rand.Text()
+	page := report.NewLive(path, token, v.now)
+	stopListening, err := listen(addr, token, page, w.metrics.Handler(), w.log)
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,13 @@
 package names
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 var (
@@ -21,12 +25,28 @@ func IsProject(s string) bool { return project.MatchString(s) }
 // what the API allows: letters, digits, underscores.
 func IsField(s string) bool { return field.MatchString(s) }
 
-// IsLoopback tells whether what is sent to a host, without its port, stays on
-// this machine.
+// IsLoopback tells whether a host, without its port, is localhost or an address of this
+// machine alone. A name below localhost may be anywhere: see StaysHere.
 func IsLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if host == "localhost" {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// StaysHere tells whether what is sent to a host, without its port, stays on this
+// machine: it IsLoopback, or is a name below localhost that leads nowhere else now, which
+// it looks up.
+func StaysHere(host string) bool { return staysHere(host, net.DefaultResolver.LookupNetIP) }
+
+func staysHere(host string, lookUp func(ctx context.Context, network, host string) ([]netip.Addr, error)) bool {
+	if IsLoopback(host) || !strings.HasSuffix(host, ".localhost") {
+		return IsLoopback(host)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	addresses, err := lookUp(ctx, "ip", host)
+	elsewhere := func(ip netip.Addr) bool { return !ip.Unmap().IsLoopback() }
+	return err == nil && len(addresses) > 0 && !slices.ContainsFunc(addresses, elsewhere)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"importer/importer/contact"
@@ -45,12 +46,22 @@ type Run struct {
 	Version   string    `json:"version"`
 	Mode      string    `json:"mode"`
 	Sources   []string  `json:"sources"`
+	More      int       `json:"more_sources,omitzero"` // that the report does not name
 	BaseURL   string    `json:"base_url"`
 	ProjectID string    `json:"project_id"`
 	Began     time.Time `json:"began"`
 	Last      time.Time `json:"last"` // its last line
 	// Summary is that of its end line; nil where the run lasts, or was killed.
 	Summary *contact.Summary `json:"summary,omitzero"`
+}
+
+// sources are their names, for people.
+func (r *Run) sources() string {
+	text := contact.Printable(strings.Join(r.Sources, ", "))
+	if r.More > 0 {
+		text += fmt.Sprintf(" and %s more", words.Comma(r.More))
+	}
+	return text
 }
 
 // A Doubt is a row of which it was not known for a while whether the API has it.
@@ -156,7 +167,7 @@ func (a *Account) apply(line journal.Line) {
 	a.Lines++
 	if l, begins := line.(*journal.Header); begins {
 		a.Runs = append(a.Runs, Run{
-			ID: l.Run, Version: l.Version, Mode: l.Mode, Sources: l.Sources, BaseURL: l.BaseURL, ProjectID: l.ProjectID, Began: l.When(),
+			ID: l.Run, Version: l.Version, Mode: l.Mode, Sources: l.Sources, More: max(0, l.SourceCount-len(l.Sources)), BaseURL: l.BaseURL, ProjectID: l.ProjectID, Began: l.When(),
 		})
 		a.now = pass{}
 	}

@@ -22,6 +22,9 @@ type Now struct {
 	Quota  string
 	// Trouble is why nothing works; empty: the API answers.
 	Trouble string
+	// CountsOnly leaves out what may be about a person: who asks has not shown that they
+	// may see it.
+	CountsOnly bool
 }
 
 //go:embed page.html
@@ -83,11 +86,21 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	if more := len(v.Failures) - maxShownFailures; more > 0 {
 		v.Failures, v.MoreFailures = v.Failures[:maxShownFailures], more
 	}
+	if now != nil && now.CountsOnly {
+		counts := *now
+		if v.Now = &counts; counts.Trouble != "" {
+			counts.Trouble = "the log of the run says why"
+		}
+		v.Name, v.Last, v.Differing, v.Doubts, v.Failures = "import", nil, nil, nil, slices.Clone(v.Failures)
+		for i := range v.Failures {
+			v.Failures[i].Field, v.Failures[i].Hint, v.Failures[i].Examples = "", "", nil
+		}
+	}
 	slices.Reverse(v.Runs)
 	v.Runs = v.Runs[:min(len(v.Runs), maxShownRuns)]
 	slices.Reverse(v.Doubts)
 	v.Class = "wait"
-	if v.Last != nil && v.Last.Summary != nil {
+	if v.Last != nil && v.Last.Summary != nil { // of no run that lasts
 		v.Reason = v.Last.Summary.Reason
 		if v.Last.Summary.Status == contact.Complete {
 			v.Class = "good"

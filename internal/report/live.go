@@ -2,6 +2,7 @@ package report
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"net/http"
 	"sync"
@@ -9,11 +10,13 @@ import (
 	"importer/sink/journal"
 )
 
-// Live serves the page of a run that lasts, made of the report that it writes.
-// It may serve several requests at once.
+// Live serves the page of a run that lasts, made of the report that it writes: whole to
+// those who ask with ?token=, and its counts alone to all others, who may be other users
+// of this machine. It may serve several requests at once.
 type Live struct {
-	path string
-	now  func() Now
+	path  string
+	token string
+	now   func() Now
 
 	mu      sync.Mutex
 	reader  *journal.Reader
@@ -22,8 +25,8 @@ type Live struct {
 
 // NewLive returns the page of the run that writes the report at path. now says
 // how the run stands; it is called for each request. The caller closes it.
-func NewLive(path string, now func() Now) *Live {
-	return &Live{path: path, now: now, account: NewAccount(path)}
+func NewLive(path, token string, now func() Now) *Live {
+	return &Live{path: path, token: token, now: now, account: NewAccount(path)}
 }
 
 // Close closes the report.
@@ -47,12 +50,17 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; script-src 'nonce-"+nonce+"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	if err := l.write(w, nonce); err != nil {
-		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
+	whole := subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("token")), []byte(l.token)) == 1
+	if err := l.write(w, nonce, whole); err != nil {
+		text := "the page cannot be made"
+		if whole {
+			text += ": " + err.Error()
+		}
+		http.Error(w, text, http.StatusInternalServerError)
 	}
 }
 
-func (l *Live) write(w http.ResponseWriter, nonce string) error {
+func (l *Live) write(w http.ResponseWriter, nonce string, whole bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reader == nil {
@@ -69,5 +77,6 @@ func (l *Live) write(w http.ResponseWriter, nonce string) error {
 		return err
 	}
 	now := l.now()
+	now.CountsOnly = !whole
 	return l.account.WriteHTML(w, &now, nonce)
 }

@@ -40,7 +40,7 @@ func (a *Account) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Report %s\n", contact.Printable(a.Report))
 	if run := a.last(); run != nil {
-		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", contact.Printable(run.Mode), contact.Printable(strings.Join(run.Sources, ", ")), contact.Printable(run.ProjectID), contact.Printable(run.BaseURL))
+		fmt.Fprintf(&b, "%s of %s into project %s at %s\n", contact.Printable(run.Mode), run.sources(), contact.Printable(run.ProjectID), contact.Printable(run.BaseURL))
 	}
 	fmt.Fprintf(&b, "%s, the latest: %s\n", words.Plural(len(a.Runs), "run", "runs"), a.State())
 	if run := a.last(); run != nil && run.Summary != nil && run.Summary.Reason != "" {

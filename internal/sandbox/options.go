@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"importer/internal/sandbox/origin"
 	"importer/internal/sandbox/store"
 	"importer/internal/words"
 )
@@ -69,6 +70,11 @@ type Options struct {
 	RateHeaders       string // HeadersNone, HeadersRateLimit or HeadersXRateLimit, which need a Rate
 	OpenAPI           string // OpenAPIServe or OpenAPINone
 	DefaultMedia      string // MediaJSON or MediaHAL
+
+	// AllowOrigins are the origins of pages that may ask the sandbox besides its own, such
+	// as http://localhost:3000. By the host of each it may be asked for as well.
+	AllowOrigins []string
+	allowed      origin.Allowed
 
 	// Clock is read for times, the quota and the life time of profiles; time.Now
 	// where it is nil. It is called from several goroutines at once. Latency and
@@ -236,6 +242,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.RateHeaders != HeadersNone && o.Rate == (Rate{}) {
 		return o, fmt.Errorf("rate headers %s: there is no rate that they could tell of", o.RateHeaders)
+	}
+	var err error
+	if o.allowed, err = origin.Parse(o.AllowOrigins); err != nil {
+		return o, err
 	}
 	for _, f := range o.Faults {
 		if _, err := ParseFault(f.String()); err != nil {

@@ -27,7 +27,6 @@ func (s *Sandbox) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 	case !s.hasKey(r):
 		s.write(w, c, failure(wrongKey()))
 	default:
-		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Content-Type", "application/json")
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(openAPI))
 	}
@@ -74,9 +73,8 @@ type pageProfile struct {
 }
 
 // servePage serves the page for people. The contacts are shown to this machine,
-// and to others with the key only. So that no web site can have a browser read
-// them, the request has to be for an address and not for a name, unless the
-// name is localhost.
+// and to others with the key only. A request for a name is of this machine only where
+// the name is localhost.
 func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET")

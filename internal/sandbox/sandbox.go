@@ -2,10 +2,10 @@
 // http.Handler that does what the API is known to do, plays either side where
 // its behaviour is unknown, and goes wrong on purpose when it is told to.
 //
-//	request ─► quota ─► key ─► route ─► others? ─► fault? ─► operation ─► commit ─► fault? ─► answer
-//	                                      │                     │            │
-//	                                      └─────────────────► store  ────► file
-//	                                                        (in memory)   (SQLite)
+//	request ─► origin ─► quota ─► key ─► route ─► others? ─► fault? ─► operation ─► commit ─► fault? ─► answer
+//	                                                 │                     │            │
+//	                                                 └─────────────────► store  ────► file
+//	                                                                   (in memory)   (SQLite)
 //
 // It shares no types with the client, so that a wrong name cannot pass on both sides.
 package sandbox
@@ -111,6 +111,11 @@ func failure(p *problem) answer { return answer{status: p.status(), problem: p} 
 // ServeHTTP serves the API under /new/v2.0 and /v2.0, its OpenAPI document under
 // /openapi/openapi-viewer.json, and a page for people under /.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status, why := s.options.allowed.Admit(w.Header(), r); status != 0 {
+		s.options.Log.Debug().Str("origin", r.Header.Get("Origin")).Str("host", r.Host).Int("status", status).Msg("refused")
+		http.Error(w, why, status)
+		return
+	}
 	switch path := r.URL.Path; {
 	case path == "/":
 		s.servePage(w, r)
@@ -121,7 +126,6 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{r: r, path: strings.TrimPrefix(r.URL.Path, "/new"), at: s.options.Clock()}
 	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Cache-Control", "no-store")
 	if r.Method == http.MethodOptions {
 		header.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, PUT, DELETE")

@@ -97,7 +97,7 @@ func (j *Journal) Sent() iter.Seq2[time.Time, int] { return j.sent.all() }
 // Begin writes the run line, on disk before it returns. It comes before all
 // other lines.
 func (j *Journal) Begin() error {
-	h := j.options.Header
+	h := j.options.Header.bounded()
 	h.stamp = now()
 	return j.appendSynced(&h)
 }

@@ -10,7 +10,11 @@
 package journal
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -54,12 +58,51 @@ type Header struct {
 	stamp              // when it began; set by Begin
 	Version   string   `json:"version"`
 	Mode      string   `json:"mode"`
-	Sources   []string `json:"sources"` // file names as given
+	Sources   []string `json:"sources"` // file names as given; of very many the first ones
 	BaseURL   string   `json:"base_url"`
 	ProjectID string   `json:"project_id"`
+	// SourceCount and SourcesDigest are of all sources where Sources are not all; else zero.
+	SourceCount   int    `json:"source_count,omitzero"`
+	SourcesDigest string `json:"sources_digest,omitzero"`
 	// IDRule is the version of the rule by which contact ids were read; 0 where there was
 	// none yet.
 	IDRule int `json:"id_rule,omitzero"`
+}
+
+// A run line names so many sources, in so many bytes, and at least one.
+const (
+	maxSources     = 100
+	maxSourceBytes = 64 << 10
+)
+
+// bounded is the header with as many names of sources as a line holds, and the number
+// and the digest of all where these are more.
+func (l Header) bounded() Header {
+	n, size := 0, 0
+	for n < len(l.Sources) && n < maxSources && (n == 0 || size+len(l.Sources[n]) <= maxSourceBytes) {
+		size += len(l.Sources[n])
+		n++
+	}
+	if n < len(l.Sources) {
+		l.SourceCount, l.SourcesDigest, l.Sources = len(l.Sources), digestOf(l.Sources), l.Sources[:n]
+	}
+	return l
+}
+
+// Names tells whether these are the sources of the run, in their order.
+func (l Header) Names(sources []string) bool {
+	if l.SourceCount == 0 {
+		return slices.Equal(l.Sources, sources)
+	}
+	return l.SourceCount == len(sources) && l.SourcesDigest == digestOf(sources)
+}
+
+func digestOf(names []string) string {
+	h := sha256.New()
+	for _, name := range names {
+		fmt.Fprintf(h, "%d:%s", len(name), name) // so that no two lists are one text
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 func (l *Header) kind() string             { return "run" }

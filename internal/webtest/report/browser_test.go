@@ -236,7 +236,7 @@ func TestPagesInABrowser(t *testing.T) {
 func TestLivePageInABrowser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "live.report.ndjson")
 	appendLines(t, path, runLine())
-	live := report.NewLive(path, func() report.Now {
+	live := report.NewLive(path, "t0ken", func() report.Now {
 		return report.Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"}
 	})
 	defer live.Close()
@@ -248,7 +248,7 @@ func TestLivePageInABrowser(t *testing.T) {
 		t.Helper()
 		must(t, chromedp.Run(tab.ctx, chromedp.Poll(fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, want), nil, chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(20*time.Second))))
 	}
-	must(t, chromedp.Run(tab.ctx, chromedp.EmulateViewport(375, 900), chromedp.Navigate(server.URL+"/")))
+	must(t, chromedp.Run(tab.ctx, chromedp.EmulateViewport(375, 900), chromedp.Navigate(server.URL+"/?token=t0ken")))
 	shows("nothing was settled yet")
 	appendLines(t, path,
 		line{"kind": "sending", "keys": []string{keyOf(1), keyOf(2)}},
@@ -257,7 +257,7 @@ func TestLivePageInABrowser(t *testing.T) {
 			"error": line{"http": 400, "field": hostile, "detail": hostile, "hint": hostile}})
 	shows("profiles that the API made")
 	shows("1 × rejected")
-	tab.check(t, server.URL+"/")
+	tab.check(t, server.URL+"/?token=t0ken") // the token goes along when it is refreshed
 	picture(t, tab, "live.png")
 
 	appendLines(t, path, line{"kind": "end", "run": "01A", "status": "complete", "summary": line{"status": "complete"}})

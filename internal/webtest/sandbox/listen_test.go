@@ -96,7 +96,7 @@ func TestLatency(t *testing.T) {
 func TestBrokenClients(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	addr := strings.TrimPrefix(s.URL, "http://")
-	head := "POST /new/v2.0/profiles HTTP/1.1\r\nHost: x\r\nX-API-Key: sandbox\r\nContent-Type: application/json\r\n"
+	head := "POST /new/v2.0/profiles HTTP/1.1\r\nHost: localhost\r\nX-API-Key: sandbox\r\nContent-Type: application/json\r\n"
 	body := s.createBody([]string{"half"}, nil)
 	var open []net.Conn
 	for _, text := range []string{
@@ -138,7 +138,7 @@ func TestEndlessBody(t *testing.T) {
 	}
 	defer conn.Close()
 	go func() {
-		io.WriteString(conn, "POST /new/v2.0/profiles HTTP/1.1\r\nHost: x\r\nX-API-Key: sandbox\r\nTransfer-Encoding: chunked\r\n\r\n")
+		io.WriteString(conn, "POST /new/v2.0/profiles HTTP/1.1\r\nHost: localhost\r\nX-API-Key: sandbox\r\nTransfer-Encoding: chunked\r\n\r\n")
 		for {
 			if _, err := fmt.Fprintf(conn, "1000\r\n%s\r\n", strings.Repeat("x", 0x1000)); err != nil {
 				return // the sandbox hung up
