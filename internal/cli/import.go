@@ -103,7 +103,10 @@ func (i *importing) open(ctx context.Context) (err error) {
 		return err
 	}
 	i.onClose(i.stopWatch)
-	return i.report.Begin()
+	if err := i.report.Begin(); err != nil {
+		return err
+	}
+	return i.beginSync()
 }
 
 // openWatch checks the settings that are for people, and watches the requests.
@@ -148,7 +151,10 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	}
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
-	summary, err = i.end(summary, also(err, rejectsErr))
+	if err = also(err, rejectsErr); err == nil && summary.Status == contact.Complete && i.state != nil {
+		err = i.state.SetAnew(false)
+	}
+	summary, err = i.end(summary, err)
 	i.blameConfig(summary.Read, summary.Invalid)
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0

@@ -28,11 +28,12 @@ type job struct {
 	ahead  *atomic.Int64 // of the sandbox's clock, in ns
 	args   []string
 	rows   []string // of the source, without its header
+	home   string   // what the machine remembers lies there
 }
 
 func newJob(t *testing.T, mode string, o sandbox.Options) *job {
 	t.Helper()
-	j := &job{t: t, dir: t.TempDir(), ahead: new(atomic.Int64)}
+	j := &job{t: t, dir: t.TempDir(), ahead: new(atomic.Int64), home: t.TempDir()}
 	o.Clock = func() time.Time { return time.Now().Add(time.Duration(j.ahead.Load())) }
 	var err error
 	if j.server, err = sandbox.Listen("127.0.0.1:0", o); err != nil {
@@ -114,7 +115,7 @@ func (j *job) command(args ...string) (*ran, string) {
 	before := j.server.Counts().Requests
 	var stdout, stderr bytes.Buffer
 	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
-		return map[string]string{"COGNIGY_API_KEY": j.server.APIKey()}[name]
+		return map[string]string{"COGNIGY_API_KEY": j.server.APIKey(), "XDG_STATE_HOME": j.home}[name]
 	}})
 	code, print := ExitCode(err)
 	if print {

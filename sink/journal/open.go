@@ -120,7 +120,7 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
-	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, synced: c.bytes}, nil
+	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, count: c.lines, synced: c.bytes}, nil
 }
 
 // matches tells whether the journal belongs to the run to come.

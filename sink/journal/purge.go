@@ -38,7 +38,7 @@ func Purge(path string) (rows int64, err error) {
 	path = lock.report
 	err = files.Replace(path, func(w io.Writer) error {
 		var err error
-		rows, err = purge(w, newReader(path, in, 0))
+		rows, err = purge(w, newReader(path, in))
 		return err
 	})
 	if err != nil {
