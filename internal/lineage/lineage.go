@@ -208,7 +208,7 @@ func (l *lineage) refusal(latest string) *RefusedError {
 		}
 	}
 	if newest := l.newest(); latest > newest {
-		e.Why = fmt.Sprintf("the last run on this machine that used this state, or a copy of it, was %s, and they end with %s: they came back from an older copy, or the other copy went on", when(latest), when(newest))
+		e.Why = fmt.Sprintf("the last run on this machine that used this state, or a copy of it, was %s, and state and report end with %s: they came back from an older copy, or the other copy went on", when(latest), when(newest))
 		return e
 	}
 	return nil

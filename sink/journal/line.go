@@ -64,6 +64,8 @@ type Header struct {
 	State string `json:"state,omitzero"`
 	// After is, of the first run of a sync's report, the id of the report before it.
 	After string `json:"after,omitzero"`
+	// Purged is, of the first run, when the report was purged last.
+	Purged Time `json:"purged,omitzero"`
 }
 
 func (l *Header) kind() string             { return "run" }
