@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Values[rigKey{}] = &rig{}
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, ".cache"))
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			wd, err := os.Getwd()
 			e.Setenv("TESTDATA", filepath.Join(wd, "testdata"))
 			return err

@@ -38,6 +38,8 @@ func TestWalls(t *testing.T) {
 		"internal/probe":         {"importer/contact", "importer/pace", "internal/cognigy"},
 		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/config", "internal/probe"},
 		"internal/state":         {"importer/contact", "importer/change"},
+		"internal/lineage":       {"importer/contact", "importer/change", "internal/state", "sink/journal"},
+		"internal/nights":        {"importer/contact", "sink/journal", "sink/rejects"},
 		"internal/preview":       {"importer/contact"},
 		"internal/verify":        {"importer/contact", "importer/pace", "importer/change", "importer/whose", "importer", "internal/state", "sink"},
 		"internal/report":        {"importer/contact", "sink/journal"},

@@ -56,6 +56,7 @@ func TestMain(m *testing.M) {
 		}
 		cache = filepath.Join(dir, "cache")
 		os.Setenv("XDG_CACHE_HOME", cache) // for what runs inside this process
+		os.Setenv("HOME", dir)
 		return m.Run()
 	}())
 }

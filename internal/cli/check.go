@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/config"
+	"importer/internal/lineage"
 	"importer/internal/state"
 	"importer/internal/words"
 	"importer/sink"
@@ -154,7 +155,31 @@ func (k *checker) openKnown() (err error) {
 	if other, ok := errors.AsType[*state.MismatchError](err); ok && other.Spent != "" {
 		k.state, err = state.Empty(o)
 	}
-	return k.keep(k.state, err)
+	if err := k.keep(k.state, err); err != nil {
+		return err
+	}
+	return k.goTogether()
+}
+
+// goTogether tells whether the import would refuse the state because of the report. With
+// --restart it would set a state aside that cannot be relied on.
+func (k *checker) goTogether() error {
+	now, err := journal.ReadOutline(k.path)
+	if err != nil { // there is none, or it was complained of
+		now = journal.Outline{}
+	}
+	err = k.lineage().Refusal(now)
+	refused, ok := errors.AsType[*lineage.RefusedError](err)
+	switch {
+	case ok && k.c.Restart && refused.Stale:
+		k.state, err = state.Empty(k.stateOptions())
+		return k.keep(k.state, err)
+	case ok && k.c.Restart:
+		return nil
+	case ok:
+		return usage(err)
+	}
+	return err
 }
 
 // printRow writes the line of --verbose for a row that is not to be left as it is.

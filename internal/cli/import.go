@@ -17,7 +17,9 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/live"
+	"importer/internal/nights"
 	"importer/internal/state"
+	"importer/internal/verify"
 	"importer/sink"
 	"importer/sink/journal"
 	"importer/sink/rejects"
@@ -103,7 +105,10 @@ func (i *importing) open(ctx context.Context) (err error) {
 		return err
 	}
 	i.onClose(i.stopWatch)
-	return i.report.Begin()
+	if err := i.report.Begin(); err != nil {
+		return err
+	}
+	return i.beginSync()
 }
 
 // openWatch checks the settings that are for people, and watches the requests.
@@ -153,7 +158,13 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	}
 	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
 	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
-	summary, err = i.end(summary, also(err, rejectsErr))
+	if err = also(err, rejectsErr); err == nil && summary.Status == contact.Complete {
+		if i.state != nil && summary.Failed+summary.Unknown == 0 {
+			err = i.state.SetAnew(false)
+		}
+		i.purgeNights(ctx)
+	}
+	summary, err = i.end(summary, err)
 	i.blameConfig(summary.Read, summary.Invalid)
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
@@ -166,6 +177,19 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	}
 	i.watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, allIn, err)
+}
+
+// purgeNights takes contact data out of what earlier runs left behind, as the settings
+// say.
+func (i *importing) purgeNights(ctx context.Context) {
+	if i.c.Report.KeepNights == 0 {
+		return
+	}
+	n := nights.Nights{
+		Report: i.path, Header: journal.Header{BaseURL: i.baseURL, ProjectID: i.c.API.ProjectID}, Before: i.report.Outline(),
+		Began: i.began, Keep: i.c.Report.KeepNights, Verdicts: verify.Suffix, Rehearsal: isSandbox, Log: i.log,
+	}
+	n.Purge(ctx)
 }
 
 // remarks are what a person should know of rows that went in all the same. Where the

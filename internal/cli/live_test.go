@@ -13,19 +13,19 @@ import (
 	"importer/internal/sandbox"
 )
 
-// A told is what a command has written so far; it may be read while it writes.
-type told struct {
+// A transcript is what a command has written so far; it may be read while it writes.
+type transcript struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (w *told) Write(p []byte) (int, error) {
+func (w *transcript) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.Write(p)
 }
 
-func (w *told) String() string {
+func (w *transcript) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.String()
@@ -38,7 +38,7 @@ func TestLivePageOfARun(t *testing.T) {
 	j.contacts(12)
 	j.rows[0] = "ann@example.com,Ann,not-a-number"
 	j.write()
-	var out told
+	var out transcript
 	ended := make(chan error, 1)
 	go func() {
 		args := append(j.args, "--log-level", "info", "--workers", "1", "--listen", "127.0.0.1:0")

@@ -80,6 +80,10 @@ func purgeReport(w io.Writer, path string) error {
 	if err := errors.Join(rejectsErr, verdictsErr, err); err != nil {
 		return err
 	}
+	aside = slices.DeleteFunc(aside, func(path string) bool {
+		purged, err := journal.IsPurged(path)
+		return err == nil && purged
+	})
 	for _, other := range slices.Concat(rejects, verdicts, aside) {
 		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", other)
 	}

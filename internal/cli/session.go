@@ -23,6 +23,7 @@ import (
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/lineage"
 	"importer/internal/live"
 	"importer/internal/sandbox"
 	"importer/internal/state"
@@ -357,12 +358,13 @@ func tell(tallies []tally) string {
 func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 // keep has close close what was opened, and returns the error of opening it. That a
-// file belongs to something else is one of the command line.
+// file belongs to something else, or does not go with another, is one of the command line.
 func (s *session) keep(opened io.Closer, err error) error {
 	var report *journal.MismatchError
 	var known *state.MismatchError
+	var apart *lineage.RefusedError
 	switch {
-	case errors.As(err, &report), errors.As(err, &known):
+	case errors.As(err, &report), errors.As(err, &known), errors.As(err, &apart):
 		return usage(err)
 	case err != nil:
 		return err

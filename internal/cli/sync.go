@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net/url"
 
+	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/cognigy"
+	"importer/internal/lineage"
 	"importer/internal/names"
 	"importer/internal/sandbox"
 	"importer/internal/state"
@@ -81,65 +84,88 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
 	report, err := journal.Open(s.path, o)
-	var corrupt *journal.CorruptError
-	if restart && errors.As(err, &corrupt) {
-		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
-	} else if err != nil {
-		return nil, err
-	} else {
-		if err := s.catchUp(report); err != nil {
-			return nil, errors.Join(err, report.Close())
-		}
-		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-		if !restart && (nothingDone || !report.Whole()) {
-			return report, nil
-		}
-		if err := report.Close(); err != nil {
+	if corrupt, ok := errors.AsType[*journal.CorruptError](err); restart && ok {
+		s.log.Warn().Err(corrupt).Msg("what this report says is not taken into the state; --restart moves it aside")
+		if _, err := s.catchUp(journal.Outline{}, restart); err != nil {
 			return nil, err
 		}
-		o.After = report
-	}
-	o.Restart = true
-	if report, err = journal.Open(s.path, o); err != nil {
-		return nil, err
-	}
-	s.state.From(report.ID(), report.Size)
-	return report, nil
-}
-
-// catchUp brings into the state what the report says and the state does not
-// hold. A state that was lost begins with the reports that were set aside.
-func (s *session) catchUp(report *journal.Journal) error {
-	take := func(o *contact.Outcome) error { return s.state.Record(o) }
-	if s.state.Len() == 0 {
-		reports, err := journal.Aside(s.path)
-		if err != nil {
-			return err
-		}
-		for _, aside := range reports {
-			header, err := journal.ReadHeader(aside)
-			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
-				continue // of another import
-			}
-			if err := eachOutcome(aside, 0, take); err != nil {
-				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
-			}
-		}
-	}
-	held, err := s.state.Holds(report.ID())
-	if err == nil && held < report.Size() {
-		err = eachOutcome(s.path, held, take)
+		return s.nextReport(o)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.state.From(report.ID(), report.Size)
-	return s.state.Commit()
+	ended, err := s.catchUp(report.Outline(), restart)
+	if err != nil {
+		return nil, errors.Join(err, report.Close())
+	}
+	nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
+	if !restart && !ended && (nothingDone || !report.Whole()) {
+		id, err := s.state.ID()
+		if err != nil {
+			return nil, errors.Join(err, report.Close())
+		}
+		report.Beside(id)
+		return report, nil
+	}
+	if err := report.Close(); err != nil {
+		return nil, err
+	}
+	o.After = report
+	return s.nextReport(o)
 }
 
-// eachOutcome passes on the outcomes of a report, from a place in it on.
-func eachOutcome(path string, from int64, take func(*contact.Outcome) error) error {
-	for o, err := range journal.Outcomes(path, from) {
+// nextReport begins the report behind the one that the state was recorded from last.
+func (s *session) nextReport(o journal.Options) (*journal.Journal, error) {
+	last, err := s.state.Last()
+	if err != nil {
+		return nil, err
+	}
+	if o.Header.State, err = s.state.ID(); err != nil {
+		return nil, err
+	}
+	o.Restart, o.Header.After = true, last.Report
+	return journal.Open(s.path, o)
+}
+
+// lineage has the state go together with the reports.
+func (s *session) lineage() *lineage.Sync {
+	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Log: s.log}
+	if folder, err := cognigy.StateFolder(s.env.Getenv); err == nil && !s.c.Sandbox {
+		l.Folder = folder
+	}
+	return l
+}
+
+// catchUp has the state know what the reports say. Where it cannot be relied on, and
+// restart is the way out, it is set aside.
+func (s *session) catchUp(now journal.Outline, restart bool) (ended bool, err error) {
+	before := s.state.Replaced
+	ended, err = s.lineage().CatchUp(now, restart)
+	if s.state.Replaced != before {
+		s.moved("the state", s.state.Replaced, s.state.Because)
+	}
+	if err != nil {
+		return ended, err
+	}
+	anew, err := s.state.Anew()
+	if anew && s.rules.discovery == importer.DiscoverNobody {
+		s.log.Warn().Msg("--existing (existing) is ignore, and the state was begun anew: this run finds out who is in the project, so that nobody is created twice")
+		s.rules.discovery = importer.DiscoverAuto
+	}
+	return ended, err
+}
+
+// beginSync has the state record from the report of a sync, in which the run has begun.
+func (s *session) beginSync() error {
+	if s.state == nil {
+		return nil
+	}
+	return s.lineage().Begin(s.report, s.run)
+}
+
+// eachOutcome passes on the outcomes of a report.
+func eachOutcome(path string, take func(*contact.Outcome) error) error {
+	for o, err := range journal.Outcomes(path) {
 		if err == nil {
 			err = take(o)
 		}

@@ -79,7 +79,7 @@ func BenchmarkUnchanged(b *testing.B) {
 		err := Execute(b.Context(), []string{"--mode", "upsert", "--source", path, "--report", filepath.Join(dir, "r.report.ndjson"), "--state", filepath.Join(dir, "s.db"),
 			"--base-url", "http://127.0.0.1:1", "--project-id", "65f0000000000000000000aa", "--json", "--progress", "none"},
 			Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: os.Stderr, Getenv: func(name string) string {
-				return map[string]string{"COGNIGY_API_KEY": "k", "XDG_CACHE_HOME": dir}[name]
+				return map[string]string{"COGNIGY_API_KEY": "k", "XDG_CACHE_HOME": dir, "XDG_STATE_HOME": dir}[name]
 			}})
 		if err != nil || !strings.Contains(out.String(), fmt.Sprintf(`"unchanged":%d,`, rows)) {
 			b.Fatal(err, out.String())

@@ -28,11 +28,12 @@ type job struct {
 	ahead  *atomic.Int64 // of the sandbox's clock, in ns
 	args   []string
 	rows   []string // of the source, without its header
+	home   string   // what the machine remembers lies there
 }
 
 func newJob(t *testing.T, mode string, o sandbox.Options) *job {
 	t.Helper()
-	j := &job{t: t, dir: t.TempDir(), ahead: new(atomic.Int64)}
+	j := &job{t: t, dir: t.TempDir(), ahead: new(atomic.Int64), home: t.TempDir()}
 	o.Clock = func() time.Time { return time.Now().Add(time.Duration(j.ahead.Load())) }
 	var err error
 	if j.server, err = sandbox.Listen("127.0.0.1:0", o); err != nil {
@@ -114,7 +115,7 @@ func (j *job) command(args ...string) (*ran, string) {
 	before := j.server.Counts().Requests
 	var stdout, stderr bytes.Buffer
 	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
-		if looksBack := args[0] == "verify" || args[0] == "undo"; name != "COGNIGY_API_KEY" && !looksBack {
+		if looksBack := args[0] == "verify" || args[0] == "undo"; !looksBack && slices.Contains([]string{"COGNIGY_BASE_URL", "COGNIGY_PROJECT_ID"}, name) {
 			return ""
 		}
 		return j.getenv(name)
@@ -136,7 +137,7 @@ func (j *job) command(args ...string) (*ran, string) {
 func (j *job) getenv(name string) string {
 	return map[string]string{
 		"COGNIGY_API_KEY": j.server.APIKey(), "COGNIGY_PROJECT_ID": j.server.ProjectID(),
-		"COGNIGY_BASE_URL": j.args[slices.Index(j.args, "--base-url")+1],
+		"COGNIGY_BASE_URL": j.args[slices.Index(j.args, "--base-url")+1], "XDG_STATE_HOME": j.home,
 	}[name]
 }
 

@@ -77,6 +77,11 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	if err := u.report.Begin(); err != nil {
 		return err
 	}
+	if u.state != nil {
+		if err := u.lineage().Use(u.session.run); err != nil {
+			return err
+		}
+	}
 	summary, err := u.rows(ctx)
 	summary, err = u.end(summary, err)
 	return result(ctx, summary.Status, u.all(), also(err, u.printUndone(summary)))
@@ -91,7 +96,7 @@ func (u *undoing) open() (err error) {
 		return err
 	}
 	u.pacer.Preload(u.report.Sent())
-	if err := eachOutcome(u.path, 0, u.written.Record); err != nil {
+	if err := eachOutcome(u.path, u.written.Record); err != nil {
 		return err
 	}
 	u.doubtful = int64(u.report.Keys().Count(contact.InDoubt) + u.report.Keys().Count(contact.Unknown))

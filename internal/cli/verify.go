@@ -51,7 +51,7 @@ func (b *lookBack) verify(ctx context.Context) error {
 // openVerification reads the report, what an interrupted verification found, and opens
 // the source.
 func (b *lookBack) openVerification(v *verify.Verification) error {
-	if err := eachOutcome(b.path, 0, b.written.Record); err != nil {
+	if err := eachOutcome(b.path, b.written.Record); err != nil {
 		return err
 	}
 	keys, err := journal.ReadKeys(b.path)

@@ -137,6 +137,8 @@ type Report struct {
 	Redact bool   `yaml:"redact"`
 	// KeepPrevious writes into the report what updates take away.
 	KeepPrevious bool `yaml:"keep_previous"`
+	// KeepNights is how many runs keep their contact data; 0 for all.
+	KeepNights int `yaml:"keep_nights"`
 }
 
 // Metrics says where Prometheus finds the metrics of a run.
@@ -303,6 +305,7 @@ func (c *Config) Validate() error {
 		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
 		within("--workers (workers)", c.Workers, 1, 1024),
 		within("--retries (retries)", c.Retries, 0, 100),
+		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
 		within("sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000),
 		within("--timeout (api.timeout)", c.API.Timeout, 10*time.Millisecond, time.Hour),
 		within("--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour),

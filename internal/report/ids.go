@@ -35,7 +35,7 @@ func WriteIDs(w io.Writer, path string) error {
 	}
 	holders := make(map[contact.Key]holder) // the line that holds, of each key
 	n := uint32(0)
-	for o, err := range journal.Outcomes(path, 0) {
+	for o, err := range journal.Outcomes(path) {
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func WriteIDs(w io.Writer, path string) error {
 	}
 	var rows []idRow // of one profile
 	n = 0
-	for o, err := range journal.Outcomes(path, 0) {
+	for o, err := range journal.Outcomes(path) {
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/files"
 	"importer/internal/sqlfile"
 	"importer/internal/words"
 )
@@ -59,9 +59,9 @@ type State struct {
 	n           int
 	uncommitted int
 	committed   time.Time
-	err         error  // of Record or Commit; the first
-	report      string // that is recorded from
-	position    func() int64
+	err         error // of Record or Commit; the first
+	source      Source
+	extent      func() (lines, bytes int64)
 }
 
 // When what was recorded is committed, at the latest.
@@ -144,19 +144,19 @@ func (s *State) open() (err error) {
 	return s.prepare()
 }
 
-// replace moves the state, which is open, to the first of <state>.1, <state>.2 … that is
-// free.
+// replace moves the state, which is open, to the next free one of <state>.1, <state>.2 ….
 func (s *State) replace(because string) error {
 	err := s.conn.Close() // which leaves nothing beside the file
 	s.conn = nil
-	for n := 1; err == nil; n++ {
-		aside := fmt.Sprintf("%s.%d", s.path, n)
-		if _, err = os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			s.Replaced, s.Because = aside, because
-			return os.Rename(s.path, aside)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	aside, err := files.NextNumbered(s.path)
+	if err != nil {
+		return err
+	}
+	s.Replaced, s.Because = aside, because
+	return os.Rename(s.path, aside)
 }
 
 // With synchronous = full a commit is on disk when it returns: the report that was
@@ -428,37 +428,14 @@ func (s *State) commit() error {
 	}
 	s.uncommitted, s.committed = 0, time.Now()
 	var err error
-	if s.report != "" && s.position != nil {
-		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('report', ?), ('report_bytes', ?)", s.report, strconv.FormatInt(s.position(), 10))
+	if s.extent != nil {
+		err = s.noteSource()
 	}
 	if err == nil && !s.conn.AutocommitEnabled() {
 		err = sqlfile.Run(s.conn, "COMMIT", nil)
 	}
 	s.err = s.wrap(err)
 	return s.err
-}
-
-// From says which report is recorded from now on, by the id of its first run,
-// and how long it is at each commit.
-func (s *State) From(report string, position func() int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.report, s.position = report, position
-}
-
-// Holds is how much of a report was recorded, in bytes.
-func (s *State) Holds(report string) (bytes int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was, err := s.meta("report")
-	if err != nil || was != report {
-		return 0, s.wrap(err)
-	}
-	text, err := s.meta("report_bytes")
-	if err == nil {
-		bytes, err = strconv.ParseInt(text, 10, 64)
-	}
-	return bytes, s.wrap(err)
 }
 
 // Close commits what was recorded, and frees the state.

@@ -131,30 +131,109 @@ func TestStateHoldsWhatWasRecordedLast(t *testing.T) {
 func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	size := int64(100)
-	s.From("run 1", func() int64 { return size })
-	if err := s.Record(outcome(1, contact.Created, 1)); err != nil {
-		t.Fatal(err)
+	holds := func(report string, lines int64, run string, known bool) {
+		t.Helper()
+		if got, ok, err := s.Holds(report); err != nil || got.Lines != lines || got.Run != run || ok != known {
+			t.Errorf("of %s it holds %+v, %t, %v; want %d lines to %q, %t", report, got, ok, err, lines, run, known)
+		}
 	}
+	count := int64(10)
+	s.From(Source{Report: "01A", Run: "01B"}, func() (int64, int64) { return count, 100 * count })
+	record(t, s, 1)
 	if err := s.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	size = 200
-	if n, err := s.Holds("run 1"); err != nil || n != 100 {
-		t.Errorf("holds %d, %v; want 100", n, err)
-	}
-	if n, err := s.Holds("run 2"); err != nil || n != 0 {
-		t.Errorf("of another report it holds %d, %v", n, err)
-	}
+	count = 20
+	holds("01A", 10, "01B", true)
+	holds("01C", 0, "", false)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	if n, err := s.Holds("run 1"); err != nil || n != 200 {
-		t.Errorf("holds %d, %v; want 200", n, err)
+	defer s.Close()
+	holds("01A", 20, "01B", true)
+	if bytes, err := s.meta("report_bytes"); bytes != "2000" || err != nil { // for versions that count bytes
+		t.Errorf("%q bytes, %v", bytes, err)
 	}
-	if err := s.Close(); err != nil {
+	// Of an older report more became known: the last one is still the last.
+	if err := errors.Join(s.Note(Source{Report: "00Z", Run: "00Z"}, 7), s.Commit()); err != nil {
 		t.Fatal(err)
+	}
+	holds("00Z", 7, "00Z", true)
+	if last, err := s.Last(); err != nil || last != (Source{"01A", "01B"}) {
+		t.Errorf("the last report is %+v, %v", last, err)
+	}
+	for i := range 2 * maxSources {
+		if err := s.Note(Source{Report: fmt.Sprintf("02%03d", i), Run: fmt.Sprintf("02%03d", i)}, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds("01A", 0, "", false)
+	holds(fmt.Sprintf("02%03d", maxSources), 1, fmt.Sprintf("02%03d", maxSources), true)
+	// A clock that was set back: the report of this run is not the one that is forgotten.
+	s.From(Source{Report: "00A", Run: "00A"}, func() (int64, int64) { return 3, 300 })
+	if err := s.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	holds("00A", 3, "00A", true)
+	if last, err := s.Last(); err != nil || last.Run != "00A" {
+		t.Errorf("the last report is %+v, %v", last, err)
+	}
+}
+
+// A state of an older version remembers one report, in bytes.
+func TestStateOfAnOlderVersionKnowsHowMuchItHolds(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"))
+	defer s.Close()
+	if err := s.exec("INSERT INTO meta VALUES ('report', '01A'), ('report_bytes', '123')"); err != nil {
+		t.Fatal(err)
+	}
+	if held, known, err := s.Holds("01A"); err != nil || !known || held != (Held{Lines: -1, Bytes: 123}) {
+		t.Errorf("%+v, %t, %v", held, known, err)
+	}
+	if held, known, err := s.Holds("01B"); err != nil || known {
+		t.Errorf("%+v, %t, %v", held, known, err)
+	}
+	if id, err := s.ID(); id != "" || err != nil {
+		t.Errorf("id %q, %v", id, err)
+	}
+}
+
+func TestStateIsSetAsideWithItsName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	defer s.Close()
+	if err := s.Name(""); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.ID()
+	if err != nil || id == "" {
+		t.Fatal(id, err)
+	}
+	if err := errors.Join(s.Name("another"), s.Use("01A")); err != nil {
+		t.Fatal(err)
+	}
+	record(t, s, 1)
+	if err := s.SetAside("it is old"); err != nil {
+		t.Fatal(err)
+	}
+	if s.Replaced != path+".1" || s.Because != "it is old" || s.Len() != 0 {
+		t.Errorf("moved to %q because %q, with %d contacts left", s.Replaced, s.Because, s.Len())
+	}
+	if now, err := s.ID(); now != id || err != nil {
+		t.Errorf("its id is %q and was %q: %v", now, id, err)
+	}
+	if used, err := s.Used(); used != "" || err != nil {
+		t.Errorf("used by %q, %v", used, err)
+	}
+	record(t, s, 2)
+	if s.Len() != 2 {
+		t.Errorf("%d contacts", s.Len())
+	}
+	old := open(t, path+".1")
+	defer old.Close()
+	if used, err := old.Used(); old.Len() != 1 || used != "01A" || err != nil {
+		t.Errorf("%d contacts in the old one, used by %q, %v", old.Len(), used, err)
 	}
 }
 
@@ -163,7 +242,7 @@ func TestStateKnowsHowMuchOfAReportItHolds(t *testing.T) {
 func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.db")
 	s := open(t, path)
-	s.From("01J", func() int64 { return 1000 })
+	s.From(Source{Report: "01J"}, func() (int64, int64) { return 10, 1000 })
 	if err := sqlfile.RunAll(s.conn, "PRAGMA max_page_count = 1"); err != nil { // no more than there are
 		t.Fatal(err)
 	}
@@ -182,8 +261,8 @@ func TestAStateThatFailedSaysNothingOfWhatItLacks(t *testing.T) {
 	}
 	s = open(t, path)
 	defer s.Close()
-	if held, err := s.Holds("01J"); held != 0 || err != nil || s.Len() != 0 {
-		t.Errorf("it holds %d bytes, %v, and %d contacts", held, err, s.Len())
+	if held, _, err := s.Holds("01J"); held.Lines != 0 || err != nil || s.Len() != 0 {
+		t.Errorf("it holds %d lines, %v, and %d contacts", held.Lines, err, s.Len())
 	}
 }
 
@@ -314,11 +393,11 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		}
 	}()
 	recorded := 0
-	s.From("run 1", func() int64 {
+	s.From(Source{Report: "run 1"}, func() (int64, int64) {
 		if s.n != recorded {
 			t.Errorf("committed with %d of %d contacts", s.n, recorded)
 		}
-		return int64(recorded)
+		return int64(recorded), 0
 	})
 	for range 3 {
 		var batch []*contact.Outcome
@@ -330,8 +409,8 @@ func TestWhatIsRecordedTogetherIsCommittedTogether(t *testing.T) {
 		if err := s.Record(batch...); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := s.Holds("run 1"); err != nil || n != int64(recorded) {
-			t.Errorf("holds %d of %d, %v", n, recorded, err)
+		if held, _, err := s.Holds("run 1"); err != nil || held.Lines != int64(recorded) {
+			t.Errorf("holds %+v of %d, %v", held, recorded, err)
 		}
 	}
 }

@@ -48,16 +48,11 @@ func (e *MismatchError) Error() string {
 // it contradicts the lines before it.
 type CorruptError struct {
 	Report string
-	After  int64 // the byte from which on lines are counted
-	Line   int   // from 1
+	Line   int // from 1
 	Reason string
 }
 
 func (e *CorruptError) Error() string {
-	line := fmt.Sprintf("line %d", e.Line)
-	if e.After > 0 {
-		line += fmt.Sprintf(" after byte %d", e.After)
-	}
-	return fmt.Sprintf("the report %s cannot be read: %s %s; restore the report from a copy; if only a line of the kind \"row\" is damaged, deleting that line is safe, its row is then looked up; --restart moves the report aside and sends every row again",
-		e.Report, line, e.Reason)
+	return fmt.Sprintf("the report %s cannot be read: line %d %s; restore the report from a copy; if only a line of the kind \"row\" is damaged, deleting that line is safe, its row is then looked up; --restart moves the report aside and sends every row again",
+		e.Report, e.Line, e.Reason)
 }

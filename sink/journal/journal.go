@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -40,8 +41,9 @@ type Journal struct {
 	mu     sync.Mutex // guards what follows
 	err    error      // the first one
 	closed bool
-	lines  []byte      // reused
+	buf    []byte      // reused
 	size   int64       // length of the complete lines
+	count  int64       // how many there are
 	synced int64       // how much of it is on disk
 	timer  *time.Timer // runs flush; made with the first line
 	armed  bool
@@ -69,6 +71,13 @@ func (j *Journal) Size() int64 {
 	return j.size
 }
 
+// Extent is how many complete lines it has, and their length in bytes.
+func (j *Journal) Extent() (lines, bytes int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.count, j.size
+}
+
 // Mode is that of its runs.
 func (j *Journal) Mode() string { return j.beginning().Mode }
 
@@ -93,6 +102,9 @@ func (j *Journal) AnnouncedAt(k contact.Key) time.Time {
 // before, in the order of time. Those whose time is not known count at the latest
 // that is possible; look-ups of a run that was killed are not known at all.
 func (j *Journal) Sent() iter.Seq2[time.Time, int] { return j.sent.all() }
+
+// Beside says beside which state the report is written, before Begin.
+func (j *Journal) Beside(state string) { j.options.Header.State = state }
 
 // Begin writes the run line, on disk before it returns. It comes before all
 // other lines.
@@ -171,15 +183,15 @@ func (j *Journal) append(keep bool, lines ...Line) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var failed error
-	j.lines = j.lines[:0]
+	j.buf = j.buf[:0]
 	for i, l := range lines {
 		var err error
-		if j.lines, err = j.encode(j.lines, l); err != nil {
+		if j.buf, err = j.encode(j.buf, l); err != nil {
 			failed = err // and the others are written
 		}
-		if i == len(lines)-1 || len(j.lines) > maxWrite {
-			j.write(j.lines, keep)
-			j.lines = j.lines[:0]
+		if i == len(lines)-1 || len(j.buf) > maxWrite {
+			j.write(j.buf, keep)
+			j.buf = j.buf[:0]
 		}
 	}
 	if j.err == nil && failed != nil {
@@ -274,6 +286,7 @@ func (j *Journal) write(line []byte, keep bool) {
 		_, err := j.file.Write(line)
 		if err == nil {
 			j.size += int64(len(line))
+			j.count += int64(bytes.Count(line, []byte{'\n'}))
 			j.arm()
 			return
 		}

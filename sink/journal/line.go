@@ -67,6 +67,12 @@ type Header struct {
 	// IDRule is the version of the rule by which contact ids were read; 0 where there was
 	// none yet.
 	IDRule int `json:"id_rule,omitzero"`
+	// State is the id of the state beside which a sync writes the report.
+	State string `json:"state,omitzero"`
+	// After is, of the first run of a sync's report, the id of the report before it.
+	After string `json:"after,omitzero"`
+	// Purged is, of the first run, when the report was purged last.
+	Purged Time `json:"purged,omitzero"`
 }
 
 // A run line names so many sources, in so many bytes, and at least one.

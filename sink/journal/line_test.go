@@ -74,7 +74,7 @@ func full(kind string) Line {
 // afterPurge are the texts that a purge leaves. What is not among them may be about
 // a person. A new text of a line has to be thought about before it stands here.
 var afterPurge = []string{
-	"run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.BaseURL", "run.ProjectID",
+	"run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.State", "run.After", "run.BaseURL", "run.ProjectID",
 	"row.Source", "row.First.Source", "row.ID", "row.Doubt", "row.Error.TraceID",
 	"traffic.Requests.Operation",
 	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects",

@@ -1,14 +1,11 @@
 package journal
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"importer/importer/contact"
@@ -123,7 +120,7 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
-	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, synced: c.bytes}, nil
+	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, count: c.lines, synced: c.bytes}, nil
 }
 
 // matches tells whether the journal belongs to the run to come.
@@ -195,44 +192,30 @@ func earlierSent(path string, o Options, now time.Time) *sentWindow {
 	return &c.sent
 }
 
-// setAside renames the report to the first of <report>.1, <report>.2 … that is
-// free, and returns that name; empty where there is no report. The caller holds its
-// lock.
+// setAside renames the report to the next free one of <report>.1, <report>.2 …, and
+// returns that name; empty where there is no report. The caller holds its lock.
 func setAside(path string) (aside string, err error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	for n := 1; ; n++ {
-		aside = fmt.Sprintf("%s.%d", path, n)
-		_, err := os.Lstat(aside)
-		if err == nil {
-			continue
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = os.Rename(path, aside)
-		}
-		if err != nil {
-			return "", fmt.Errorf("moving the report aside: %w", err)
-		}
-		return aside, nil
+	aside, err = files.NextNumbered(path)
+	if err == nil {
+		err = os.Rename(path, aside)
 	}
+	if err != nil {
+		return "", fmt.Errorf("moving the report aside: %w", err)
+	}
+	return aside, nil
 }
 
 // Aside lists the reports that were set aside under the name of path, the lowest
-// number first. They lie beside the file itself, where path is a symbolic link.
-func Aside(path string) (paths []string, err error) {
-	dir, name := filepath.Split(realPath(path))
-	all, err := os.ReadDir(cmp.Or(dir, "."))
+// number first, which is the oldest. They lie beside the file itself, where path is a
+// symbolic link.
+func Aside(path string) ([]string, error) {
+	paths, err := files.Numbered(realPath(path))
 	if err != nil {
 		return nil, fmt.Errorf("looking for reports that were set aside: %w", err)
 	}
-	for _, e := range all {
-		number, ok := strings.CutPrefix(e.Name(), name+".")
-		if ok && number != "" && strings.Trim(number, "0123456789") == "" {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
-	}
-	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
 	return paths, nil
 }
 

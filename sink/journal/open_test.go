@@ -127,7 +127,7 @@ func TestRestart(t *testing.T) {
 	o := options()
 	o.Restart, o.Window = true, time.Hour
 	must(t, os.WriteFile(path+".2", []byte("someone's"), 0o600))
-	for n, aside := range []string{"", ".1", ".3"} {
+	for n, aside := range []string{"", ".3", ".4"} {
 		r := begun(t, path, o)
 		if r.Runs() != 0 || r.Keys().Len() != 0 {
 			t.Error("the old report is not aside")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"importer/internal/files"
 )
@@ -36,18 +37,32 @@ func Purge(path string) (rows int64, err error) {
 		return 0, err
 	}
 	path = lock.report
+	at := time.Now().Truncate(time.Millisecond)
 	err = files.Replace(path, func(w io.Writer) error {
 		var err error
-		rows, err = purge(w, newReader(path, in, 0))
+		rows, err = purge(w, newReader(path, in), at)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("purging the report %s: %w", path, err)
 	}
+	_ = os.Chtimes(path, at, at) // for IsPurged, which else says no
 	return rows, nil
 }
 
-func purge(w io.Writer, r *Reader) (rows int64, err error) {
+// IsPurged tells whether nothing was written to the report at path since Purge. It does
+// not read more than the first line.
+func IsPurged(path string) (bool, error) {
+	header, err := ReadHeader(path)
+	if err != nil || header.Purged.IsZero() {
+		return false, err
+	}
+	info, err := os.Stat(path)
+	return err == nil && !info.ModTime().After(header.Purged.Time), err
+}
+
+func purge(w io.Writer, r *Reader, at time.Time) (rows int64, err error) {
+	first := true
 	var whole, purged []byte
 	for l, err := range r.Lines() {
 		if err != nil {
@@ -60,6 +75,9 @@ func purge(w io.Writer, r *Reader) (rows int64, err error) {
 			return 0, err
 		}
 		l.purge()
+		if h, ok := l.(*Header); ok && first {
+			h.Purged, first = Time{at}, false
+		}
 		if purged, err = appendLine(purged[:0], l); err != nil {
 			return 0, err
 		}

@@ -38,8 +38,14 @@ func TestPurge(t *testing.T) {
 	must(t, r.End(contact.Summary{Run: "01J", Status: contact.Stopped, Reason: "secret@reason", Requests: 2}))
 	must(t, r.Close())
 
+	if is, err := IsPurged(path); is || err != nil {
+		t.Errorf("purged before: %t, %v", is, err)
+	}
 	rows, err := Purge(path)
 	must(t, err)
+	if is, err := IsPurged(path); !is || err != nil {
+		t.Errorf("purged: %t, %v", is, err)
+	}
 	if rows != 3 {
 		t.Errorf("%d rows lost something, want 3", rows)
 	}
@@ -71,6 +77,13 @@ func TestPurge(t *testing.T) {
 	before, err := r.Before(key("secret@rejected"))
 	if err != nil || before.Failure.Code != 1005 || before.Row.Line != 2 {
 		t.Errorf("the outcome before: %+v, %v", before, err)
+	}
+	// What goes on with it is not purged.
+	must(t, r.Begin())
+	must(t, r.Append(outcome("secret@again", contact.Invalid)))
+	must(t, r.End(contact.Summary{Run: "01K", Status: contact.Complete}))
+	if is, err := IsPurged(path); is || err != nil {
+		t.Errorf("purged: %t, %v", is, err)
 	}
 }
 

@@ -24,21 +24,17 @@ type Reader struct {
 	file   *os.File
 	lines  *bufio.Reader
 	part   []byte // of a line that is not complete, or longer than the buffer
-	from   int64
-	number int   // of lines read since from
-	offset int64 // of what follows them
+	number int    // of lines read
+	offset int64  // of what follows them
 }
 
-// newReader reads what comes from r, which begins at a byte of the report where a
-// line begins.
-func newReader(report string, r io.Reader, from int64) *Reader {
-	return &Reader{report: report, lines: bufio.NewReaderSize(r, 64<<10), from: from, offset: from}
+// newReader reads what comes from r.
+func newReader(report string, r io.Reader) *Reader {
+	return &Reader{report: report, lines: bufio.NewReaderSize(r, 64<<10)}
 }
 
 // OpenReader opens the report at path. The caller closes the Reader.
-func OpenReader(path string) (*Reader, error) { return openReader(path, 0) }
-
-func openReader(path string, from int64) (*Reader, error) {
+func OpenReader(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
@@ -47,13 +43,10 @@ func openReader(path string, from int64) (*Reader, error) {
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
 	}
-	if err == nil {
-		_, err = f.Seek(from, io.SeekStart)
-	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	r := newReader(path, f, from)
+	r := newReader(path, f)
 	r.file = f
 	return r, nil
 }
@@ -121,7 +114,7 @@ func (r *Reader) bytes() ([]byte, error) {
 
 // corrupt is an error of the line behind those that were read.
 func (r *Reader) corrupt(reason string) error {
-	return &CorruptError{Report: r.report, After: r.from, Line: r.number + 1, Reason: reason}
+	return &CorruptError{Report: r.report, Line: r.number + 1, Reason: reason}
 }
 
 // ReadHeader returns the first line of the report at path.
@@ -144,6 +137,49 @@ func ReadHeader(path string) (Header, error) {
 	return *l.(*Header), nil // next sees to it
 }
 
+// An Outline is what a report says of its runs alone.
+type Outline struct {
+	Runs  []Header
+	Lines int64 // complete ones
+}
+
+// Last is the id of the last run.
+func (o Outline) Last() string {
+	if len(o.Runs) == 0 {
+		return ""
+	}
+	return o.Runs[len(o.Runs)-1].Run
+}
+
+// ReadOutline reads the outline of the report at path. Another run may be appending to it.
+func ReadOutline(path string) (o Outline, err error) {
+	r, err := OpenReader(path)
+	if err != nil {
+		return o, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.bytes()
+		if err == io.EOF {
+			return o, nil
+		}
+		if err != nil {
+			return o, err
+		}
+		r.number++
+		o.Lines++
+		if !bytes.HasPrefix(b, []byte(runLine)) {
+			continue
+		}
+		l, err := parseLine(b[:len(b)-1])
+		if err != nil {
+			r.number--
+			return o, r.corrupt(err.Error())
+		}
+		o.Runs = append(o.Runs, *l.(*Header)) // its kind is run
+	}
+}
+
 // ReadKeys returns what the runs of the report at path made of each key. Another run
 // may be appending to it.
 func ReadKeys(path string) (*contact.Keys, error) {
@@ -159,25 +195,71 @@ func ReadKeys(path string) (*contact.Keys, error) {
 	return c.keys, nil
 }
 
-// Outcomes ranges over the row lines of the report at path, in their order, from
-// a byte on at which a line begins. Another run may be appending to it. An error
-// ends it.
-func Outcomes(path string, from int64) iter.Seq2[*contact.Outcome, error] {
+// Outcomes ranges over the row lines of the report at path, in their order. Another run
+// may be appending to it. An error ends it.
+func Outcomes(path string) iter.Seq2[*contact.Outcome, error] {
+	return OutcomesFrom(path, 0, new(int64))
+}
+
+// OutcomesFrom is as Outcomes behind so many lines, and says how many lines the report
+// has.
+func OutcomesFrom(path string, from int64, lines *int64) iter.Seq2[*contact.Outcome, error] {
 	return func(yield func(*contact.Outcome, error) bool) {
-		r, err := openReader(path, from)
+		r, err := OpenReader(path)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		defer r.Close()
+		if err := r.skip(from); err != nil {
+			yield(nil, err)
+			return
+		}
 		for l, err := range r.Lines() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
+			*lines = int64(r.number)
 			if row, ok := l.(*Row); ok && !yield(row.Outcome(), nil) {
 				return
 			}
 		}
+	}
+}
+
+// skip passes over lines without reading what they say.
+func (r *Reader) skip(lines int64) error {
+	for range lines {
+		b, err := r.bytes()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.number++
+		r.offset += int64(len(b))
+	}
+	return nil
+}
+
+// LinesIn is how many lines the first bytes of the report at path are.
+func LinesIn(path string, n int64) (lines int64, err error) {
+	r, err := OpenReader(path)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.bytes()
+		if err == io.EOF || err == nil && r.offset+int64(len(b)) > n {
+			return lines, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		r.offset += int64(len(b))
+		lines++
 	}
 }

@@ -19,9 +19,11 @@ type contents struct {
 	keys      *contact.Keys // the last status of each key that is settled
 	unsettled map[contact.Key]unsettled
 	runs      []int64 // of each run the time of its last line, in Unix milliseconds
+	headers   []Header
 	first     *Header // of the first run; nil in an empty report
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
+	lines     int64 // how many there are
 
 	requests int64 // of the run that is being read, as far as its rows say
 	whole    bool  // the last run went to its end, and left nothing in doubt
@@ -47,7 +49,7 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 		unsettled: make(map[contact.Key]unsettled),
 		sent:      newSentWindow(window, now),
 	}
-	lines := newReader(report, r, 0)
+	lines := newReader(report, r)
 	for l, err := range lines.Lines() {
 		if err != nil {
 			return nil, err
@@ -57,7 +59,7 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 		}
 		last := &c.runs[len(c.runs)-1]
 		*last = max(*last, l.When().UnixMilli())
-		c.bytes = lines.offset
+		c.bytes, c.lines = lines.offset, int64(lines.number)
 	}
 	if c.bytes == 0 && !tornRunLine(lines.part) {
 		return nil, lines.corrupt("is no line of a report")
@@ -70,11 +72,13 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 // beginning of a report, whose tail may be cut off. Other people's files are not
 // touched. Some file systems leave zeros where a power failure cut a write.
 func tornRunLine(b []byte) bool {
-	const head = `{"kind":"run"`
 	b = bytes.TrimRight(b, "\x00")
-	n := min(len(b), len(head))
-	return string(b[:n]) == head[:n]
+	n := min(len(b), len(runLine))
+	return string(b[:n]) == runLine[:n]
 }
+
+// runLine is how the line of a run begins.
+const runLine = `{"kind":"run"`
 
 // The errors of what follows are contradictions that can be told from what is
 // remembered anyway. The line stands at offset c.bytes.
@@ -85,7 +89,7 @@ func (c *contents) begin(l *Header) error {
 	} else if l.Mode != c.first.Mode || l.BaseURL != c.first.BaseURL || l.ProjectID != c.first.ProjectID {
 		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
-	c.runs = append(c.runs, l.At.UnixMilli())
+	c.runs, c.headers = append(c.runs, l.At.UnixMilli()), append(c.headers, *l)
 	c.requests, c.whole = 0, false
 	return nil
 }
@@ -206,6 +210,9 @@ func (c *contents) LastAlive() time.Time {
 	}
 	return time.UnixMilli(c.runs[len(c.runs)-1])
 }
+
+// Outline is that of the journal when it was opened.
+func (c *contents) Outline() Outline { return Outline{Runs: c.headers, Lines: c.lines} }
 
 // Keys is what the runs made of each key. It is the caller's from now on.
 func (c *contents) Keys() *contact.Keys { return c.keys }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.Close())
 
 	i := 0
-	for o, err := range Outcomes(path, 0) {
+	for o, err := range Outcomes(path) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,5 +138,51 @@ func TestReportOfASync(t *testing.T) {
 	}
 	if _, err := ReadHeader(path); err == nil {
 		t.Error("another file was taken for a report")
+	}
+}
+
+// A report is outlined as it is, and can be read from each of its lines on; a purge leaves
+// the lines where they are.
+func TestOutline(t *testing.T) {
+	path := reportPath(t)
+	r := begun(t, path, options())
+	for i := range 5 {
+		name := fmt.Sprint("contact ", i)
+		must(t, r.Sending(keys(name)))
+		must(t, r.Append(outcome(name, contact.Created)))
+	}
+	must(t, r.End(contact.Summary{Status: contact.Complete}))
+	lines, bytes := r.Extent()
+	must(t, r.Close())
+	if lines != int64(len(readLines(t, path))) {
+		t.Errorf("%d lines", lines)
+	}
+	if n, err := LinesIn(path, bytes); n != lines || err != nil {
+		t.Errorf("%d lines in %d bytes, %v", n, bytes, err)
+	}
+	if n, err := LinesIn(path, bytes-1); n != lines-1 || err != nil {
+		t.Errorf("%d lines in %d bytes, %v", n, bytes-1, err)
+	}
+	for range 2 {
+		o, err := ReadOutline(path)
+		if err != nil || o.Lines != lines || len(o.Runs) != 1 || o.Last() != r.ID() {
+			t.Errorf("%+v, %v; want %d lines", o, err, lines)
+		}
+		for from := range lines {
+			n, to := 0, from
+			for _, err := range OutcomesFrom(path, from, &to) {
+				must(t, err)
+				n++
+			}
+			if want := min(5, int(lines-from)/2); to != lines || n != want {
+				t.Errorf("from line %d: %d outcomes to line %d, want %d", from, n, to, want)
+			}
+		}
+		_, err = Purge(path)
+		must(t, err)
+	}
+	must(t, os.WriteFile(path, []byte("{\"kind\":\"run\"\n"), 0o600))
+	if _, err := ReadOutline(path); err == nil {
+		t.Error("a run line that is none")
 	}
 }

@@ -47,6 +47,14 @@ type Rejects struct {
 	line  []byte           // reused
 }
 
+// Base is what the files that belong to a report begin with.
+func Base(report string) string { return strings.TrimSuffix(report, ".report.ndjson") }
+
+// Paths are those of the reject files of a report: CSV, and NDJSON.
+func Paths(report string) []string {
+	return []string{Base(report) + ".rejects.csv", Base(report) + ".rejects.ndjson"}
+}
+
 // OpenRejects prepares the reject file of a report. It refuses a source that is
 // the reject file itself: the rows in it that are not read would be lost when the
 // file is replaced. Nothing is opened or written before the first row is refused;
@@ -55,11 +63,11 @@ type Rejects struct {
 // The delimiter is the one that was asked for, so that the file is read with the
 // same flags as its source; 0 is a comma, as a file named .csv is read by default.
 func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
-	base := strings.TrimSuffix(report, ".report.ndjson") + ".rejects"
+	paths := Paths(report)
 	r := &Rejects{
 		delimiter: cmp.Or(delimiter, ','),
-		csv:       rejectFile{path: base + ".csv"},
-		json:      rejectFile{path: base + ".ndjson"},
+		csv:       rejectFile{path: paths[0]},
+		json:      rejectFile{path: paths[1]},
 		place:     make(map[string][]int, len(sources)),
 	}
 	for _, s := range sources {

@@ -1,0 +1,123 @@
+package lineage
+
+import (
+	"cmp"
+	"errors"
+
+	"importer/internal/state"
+	"importer/sink/journal"
+)
+
+// makeAnew has a state that knows nobody take what the reports say, unless there were
+// later runs, or they are not to be believed.
+func (l *lineage) makeAnew(latest string, restart bool) (ended bool, err error) {
+	newest := l.newest()
+	switch {
+	case len(l.nights) == 0:
+		return restart, nil
+	case restart:
+		l.Log.Warn().Msg("nothing is taken into the state from the reports, as --restart says: it is made anew from what the project holds")
+		return true, l.State.SetAnew(true)
+	case latest > newest:
+		l.Log.Warn().Str("last_run", when(latest)).Msg("nothing is taken into the state from the reports, because they end before the last run on this machine that used it: it is made anew from what the project holds")
+		return true, l.State.SetAnew(true)
+	}
+	// What is older than a report that is missing says nothing about today.
+	for i := len(l.nights) - 1; i > 0; i-- {
+		if l.gap(l.nights[i]) != "" {
+			l.nights = l.nights[i:]
+			break
+		}
+	}
+	if latest == "" && l.id != "" {
+		l.Log.Warn().Str("last_run", when(newest)).Msg("the state is made anew from the reports, up to their last run: if there were later ones whose reports are not here, --restart makes it from what the project holds")
+	}
+	return false, l.take()
+}
+
+// take brings what the state does not hold into it.
+func (l *lineage) take() error {
+	for _, n := range l.nights {
+		if !l.empty && !n.known && !l.isLater(n) {
+			continue
+		}
+		if err := l.takeOne(n); err != nil {
+			return err
+		}
+	}
+	return l.State.Commit()
+}
+
+func (l *lineage) takeOne(n night) error {
+	from, err := l.heldLines(n)
+	if err != nil {
+		return err
+	}
+	if n.path == l.Report && from >= l.now.Lines {
+		return nil
+	}
+	lines := from
+	for o, err := range journal.OutcomesFrom(n.path, from, &lines) {
+		if err == nil {
+			err = l.State.Record(o)
+		}
+		if err != nil && n.path != l.Report && l.empty { // of a report that is no longer needed but for this
+			l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if lines == from {
+		return nil
+	}
+	outline := l.now
+	if n.path != l.Report {
+		if outline, err = journal.ReadOutline(n.path); err != nil && !l.empty {
+			return err
+		}
+	}
+	return l.State.Note(state.Source{Report: n.Run, Run: cmp.Or(outline.Last(), n.Run)}, lines)
+}
+
+// heldLines is how many lines of a report the state holds.
+func (l *lineage) heldLines(n night) (int64, error) {
+	switch {
+	case !n.known:
+		return 0, nil
+	case n.held.Lines < 0:
+		return journal.LinesIn(n.path, n.held.Bytes)
+	}
+	return n.held.Lines, nil
+}
+
+// Begin has the state record from the report, in which the run has just begun, and this
+// machine remember that it did.
+func (s *Sync) Begin(report *journal.Journal, run string) error {
+	s.State.From(state.Source{Report: report.ID(), Run: run}, report.Extent)
+	if err := s.State.Commit(); err != nil {
+		return err
+	}
+	id, err := s.State.ID()
+	s.remember(id, run)
+	return err
+}
+
+// Use is Begin of a run that records into the state and does not write the report beside
+// it. Where the state came back from an older copy, that stays to be seen.
+func (s *Sync) Use(run string) error {
+	id, err := s.State.ID()
+	if err != nil || id == "" {
+		return err
+	}
+	used, err := s.State.Used()
+	if err != nil || s.latest(id) > used {
+		return err
+	}
+	if err := errors.Join(s.State.Use(run), s.State.Commit()); err != nil {
+		return err
+	}
+	s.remember(id, run)
+	return nil
+}
