@@ -62,8 +62,8 @@ type Options struct {
 	Duplicates contact.Duplicates
 	// Discovery is how the run learns who is in the project before it creates
 	// anybody, and OnConflict what becomes of a row that is about several profiles.
-	Discovery  Discovery
-	OnConflict OnConflict
+	Discovery  whose.Discovery
+	OnConflict whose.OnConflict
 	Listing    Listing // empty; nil where Existing is DiscoverNobody
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.

@@ -13,6 +13,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // A memoryState is a State in memory.
@@ -91,7 +92,7 @@ func newSyncRig() (*rig, *memoryState) {
 	r := newRig()
 	s := &memoryState{entries: map[contact.Key]change.Entry{}}
 	r.o.State, r.o.RefreshAfter = s, 25*24*time.Hour
-	r.o.Discovery, r.o.Listing = DiscoverAuto, &memoryListing{}
+	r.o.Discovery, r.o.Listing = whose.DiscoverAuto, &memoryListing{}
 	return r, s
 }
 
@@ -387,7 +388,7 @@ func TestRemovalsThatFailAreTold(t *testing.T) {
 // A conflict does not leave its row in doubt, and counts as refused.
 func TestAConflictIsNotInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := discover(DiscoverByLookUp, 20)
+		r := discover(whose.DiscoverByLookUp, 20)
 		row := testRow(1)
 		row.Profile.ContactIDs = append(row.Profile.ContactIDs, "c2@example.com")
 		row.Key = contact.KeyOf(row.Profile.ContactIDs)
