@@ -45,6 +45,8 @@ func (s *memoryState) Entries(after contact.Key, most int) (all []change.Entry, 
 	return all[:min(most, len(all))], nil
 }
 
+func (s *memoryState) Correct(contact.Correction, contact.Key) error { return nil }
+
 func (s *memoryState) Identify(k contact.Key, contactIDs []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -164,13 +164,7 @@ func ReadKeys(path string) (*contact.Keys, error) {
 // ends it.
 func Outcomes(path string, from int64) iter.Seq2[*contact.Outcome, error] {
 	return func(yield func(*contact.Outcome, error) bool) {
-		r, err := openReader(path, from)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer r.Close()
-		for l, err := range r.Lines() {
+		for l, err := range LinesFrom(path, from) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -179,5 +173,18 @@ func Outcomes(path string, from int64) iter.Seq2[*contact.Outcome, error] {
 				return
 			}
 		}
+	}
+}
+
+// LinesFrom is as Outcomes, of all complete lines.
+func LinesFrom(path string, from int64) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		r, err := openReader(path, from)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.Close()
+		r.Lines()(yield)
 	}
 }
