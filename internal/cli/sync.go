@@ -62,13 +62,16 @@ func (s *session) openReport() (err error) {
 	if err == nil {
 		s.moved("the report", s.report.Replaced, s.report.Because)
 	}
-	return s.keep(s.report, err)
+	if err = s.keep(s.report, err); err == nil && s.state != nil {
+		err = s.state.Corrections(s.report.Keys())
+	}
+	return err
 }
 
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule},
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule, Corrects: s.corrects},
 		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
@@ -91,7 +94,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 			return nil, errors.Join(err, report.Close())
 		}
 		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-		if !restart && (nothingDone || !report.Whole()) {
+		if !restart && (nothingDone || !report.Whole() || s.corrects) {
 			return report, nil
 		}
 		if err := report.Close(); err != nil {
@@ -110,7 +113,6 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 // catchUp brings into the state what the report says and the state does not
 // hold. A state that was lost begins with the reports that were set aside.
 func (s *session) catchUp(report *journal.Journal) error {
-	take := func(o *contact.Outcome) error { return s.state.Record(o) }
 	if s.state.Len() == 0 {
 		reports, err := journal.Aside(s.path)
 		if err != nil {
@@ -121,20 +123,36 @@ func (s *session) catchUp(report *journal.Journal) error {
 			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import
 			}
-			if err := eachOutcome(aside, 0, take); err != nil {
+			if err := s.take(aside, 0); err != nil {
 				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 			}
 		}
 	}
 	held, err := s.state.Holds(report.ID())
 	if err == nil && held < report.Size() {
-		err = eachOutcome(s.path, held, take)
+		err = s.take(s.path, held)
 	}
 	if err != nil {
 		return err
 	}
 	s.state.From(report.ID(), report.Size)
 	return s.state.Commit()
+}
+
+// take brings a report from a place in it on into the state.
+func (s *session) take(path string, from int64) error {
+	for l, err := range journal.LinesFrom(path, from) {
+		switch l := l.(type) {
+		case *journal.Row:
+			err = s.state.Record(l.Outcome())
+		case *journal.Corrected:
+			err = s.state.Correct(l.Corrects, l.Key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachOutcome passes on the outcomes of a report, from a place in it on.
@@ -153,8 +171,8 @@ func eachOutcome(path string, from int64, take func(*contact.Outcome) error) err
 // mirror is what a mirror does with what the source no longer holds; nil in other
 // modes.
 func (s *session) mirror() *change.Mirror {
-	if s.c.Mode != "mirror" {
-		return nil
+	if s.c.Mode != "mirror" || s.corrects || s.input.IsRejects() {
+		return nil // nobody is missing from a part of the source
 	}
 	guard := change.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent}
 	return &change.Mirror{
