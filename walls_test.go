@@ -43,6 +43,7 @@ func TestWalls(t *testing.T) {
 		"internal/preview":       {"importer/contact"},
 		"internal/verify":        {"importer/contact", "importer/pace", "importer/change", "importer/whose", "importer", "internal/state", "sink"},
 		"internal/report":        {"importer/contact", "sink/journal"},
+		"internal/origin":        {"importer/contact", "sink/journal"},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/live":          {"importer/contact", "importer/pace", "sink", "sink/journal", "internal/config", "internal/report", "internal/metrics"},
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 var lostAnswer = &contact.APIError{Class: contact.Ambiguous, Failure: contact.Failure{Detail: "connection broken"}}
@@ -230,17 +231,17 @@ func TestLookUpsAnsweredWithOthers(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		how     Discovery
+		how     whose.Discovery
 		there   int // profiles of others
 		mixed   func(contact.ListQuery) contact.ListQuery
 		ignored bool // the queries, and the list of the project is true
 	}{
-		{"one of others", DiscoverAuto, 12, other("c1001@"), false},
-		{"one of others, in a project of one", DiscoverAuto, 1, other("c1001@"), false},
-		{"one of others, and the project was not asked", DiscoverNobody, 12, other("c1001@"), false},
-		{"one of this run, in an empty project", DiscoverAuto, 0, other("c4@"), false},
-		{"queries are ignored", DiscoverAuto, 12, other(""), true},
-		{"queries are ignored, and the project was not asked", DiscoverNobody, 0, other(""), true},
+		{"one of others", whose.DiscoverAuto, 12, other("c1001@"), false},
+		{"one of others, in a project of one", whose.DiscoverAuto, 1, other("c1001@"), false},
+		{"one of others, and the project was not asked", whose.DiscoverNobody, 12, other("c1001@"), false},
+		{"one of this run, in an empty project", whose.DiscoverAuto, 0, other("c4@"), false},
+		{"queries are ignored", whose.DiscoverAuto, 12, other(""), true},
+		{"queries are ignored, and the project was not asked", whose.DiscoverNobody, 0, other(""), true},
 	} {
 		for _, processed := range []bool{true, false} {
 			name := fmt.Sprintf("%s, processed %t", c.name, processed)
@@ -289,7 +290,7 @@ func TestLookUpsAnsweredWithOthers(t *testing.T) {
 // because of it who was not to be found before either.
 func TestNobodyIsCreatedByAListThatIsTooShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := discover(DiscoverByLookUp, 20)
+		r := discover(whose.DiscoverByLookUp, 20)
 		asked := false
 		r.api.mixed = func(q contact.ListQuery) contact.ListQuery {
 			if !asked && q.Filter == "" { // how large the project is

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -237,14 +236,15 @@ func (e *engine) admit(it *item) *task {
 	}
 	e.Progress.Read.Add(1)
 	if it.bad != nil {
-		e.settle(contact.OutcomeOf(it.bad))
-		return nil
+		return e.refuse(contact.OutcomeOf(it.bad))
 	}
 	row := &it.row
+	if settled, err := e.corrections.Valid(row); settled || err != nil {
+		return e.corrected(row, err)
+	}
 	if o := e.identity.Admit(row); o != nil {
 		o.At = time.Now()
-		e.settle(o)
-		return nil
+		return e.refuse(o)
 	}
 	if err := change.Rekey(row, e.Keys, e.State, e.Journal.KnownAs); err != nil {
 		return e.notAdmitted(err)
@@ -269,10 +269,45 @@ func (e *engine) admit(it *item) *task {
 		e.resumeDoubt(row)
 		return nil
 	default:
+		if err := e.corrections.Note(row, e.Journal.Corrected); err != nil {
+			return e.notAdmitted(err)
+		}
 		e.Progress.DoneBefore.Add(1)
 		return nil
 	}
 	return e.stamped(e.newTask(row, creating))
+}
+
+// refuse settles a row that goes no further: it is refused, unless a correction is in for
+// it, or repeats another one.
+func (e *engine) refuse(o *contact.Outcome) *task {
+	if o.Status == contact.Invalid {
+		if settled, err := e.corrections.Invalid(o); settled || err != nil {
+			return e.corrected(&o.Row, err)
+		}
+	}
+	e.settle(o)
+	return nil
+}
+
+// corrected counts a row for which a correction is in. It returns the task where the
+// profile of that would expire.
+func (e *engine) corrected(row *contact.Row, err error) *task {
+	if err != nil {
+		return e.notAdmitted(err)
+	}
+	entry, due, err := e.corrections.Due(row, e.RefreshAfter)
+	switch {
+	case err != nil:
+		return e.notAdmitted(err)
+	case !due:
+		e.Progress.DoneBefore.Add(1)
+		return nil
+	}
+	row.Key, row.Digest, row.Profile = entry.Key, entry.Digest, contact.Profile{}
+	t := e.newTask(row, keeping)
+	t.ID, t.touched, t.entry, t.touch = entry.ID, entry.Touched, entry, true
+	return t
 }
 
 // resumeDoubt gives a row that an earlier run left in doubt to the lane.
@@ -311,6 +346,9 @@ func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
 		}
 	}
 	if need == change.NeedsNothing {
+		if err := e.corrections.Note(row, e.Journal.Corrected); err != nil {
+			return e.notAdmitted(err)
+		}
 		if before.In() {
 			e.Progress.DoneBefore.Add(1)
 		} else {
@@ -421,15 +459,7 @@ func (e *engine) stamp(t *task) *contact.RowError {
 	if e.StampField == "" {
 		return nil
 	}
-	p := t.Row.Profile
-	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], contact.Field{Name: e.StampField, Value: contact.StringValue(t.Row.Key.String())})
-	contact.SortFields(p.Fields)
-	t.Row.Profile = p
-	if n := p.BodyBytes(); n > contact.MaxBodyBytes {
-		return &contact.RowError{Source: t.Row.Source, Line: t.Row.Line, Number: t.Row.Number, ContactIDs: p.ContactIDs, Field: e.StampField, Raw: t.Row.Raw,
-			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, contact.MaxBodyBytes), Hint: "shorten a field of this row"}
-	}
-	return nil
+	return t.Row.Stamp(e.StampField)
 }
 
 // sendRows is one worker: it sends rows until there are no more.

@@ -12,7 +12,7 @@ import (
 //
 // After an error of any method every later call returns that error, and the run
 // must stop sending: what the journal took since the last successful Sending may
-// be lost. It keeps what Append, Unsent and KnownAs are still given for a last attempt
+// be lost. It keeps what Append, Unsent, KnownAs and Corrected are still given for a last attempt
 // when it is closed.
 type Journal interface {
 	// Sending announces keys. When it returns nil they are on disk (fsync), with
@@ -31,6 +31,9 @@ type Journal interface {
 	// KnownAs says that the contact of a key is the one that earlier runs know by
 	// another key. On disk like an outcome.
 	KnownAs(key, as contact.Key) error
+	// Corrected says that the contact of a key, which stands for a refused row, is in and
+	// needed no outcome. On disk like an outcome.
+	Corrected(c contact.Correction, key contact.Key) error
 	// Append writes each outcome as one complete line, all at once. They are on
 	// disk with the next Sending, or within a second.
 	Append(outcomes ...*contact.Outcome) error

@@ -9,45 +9,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/importer/whose"
-	"importer/internal/words"
 )
-
-// Discovery is how a run learns, before its first create, who is in the project
-// already. The zero value does not ask.
-type Discovery uint8
-
-const (
-	DiscoverNobody   Discovery = iota
-	DiscoverAuto               // looks contacts up until that has cost as much as the list
-	DiscoverByList             // reads the whole list
-	DiscoverByLookUp           // looks each contact up
-)
-
-var discoveryNames = [...]string{"ignore", "auto", "list", "lookup"}
-
-// ParseDiscovery reads the value of --existing.
-func ParseDiscovery(s string) (Discovery, error) {
-	i, err := words.Choice(s, discoveryNames[:]...)
-	return Discovery(i), err
-}
-
-// OnConflict is what becomes of a row whose contact ids belong to several
-// profiles. The zero value refuses the row.
-type OnConflict uint8
-
-const (
-	ConflictReport OnConflict = iota // the row is invalid
-	ConflictFirst                    // the row is about the profile with its first contact id
-	ConflictMerge                    // the others are merged into that one; not in create mode
-)
-
-var onConflictNames = [...]string{"report", "first", "merge"}
-
-// ParseOnConflict reads the setting on_conflict.
-func ParseOnConflict(s string) (OnConflict, error) {
-	i, err := words.Choice(s, onConflictNames[:]...)
-	return OnConflict(i), err
-}
 
 // Listing keeps the profiles of a project that were listed. Implemented by
 // state.Listing. Find may be called from several goroutines.
@@ -84,7 +46,7 @@ type presence struct {
 // up until that has cost as much as the list would have: together never more
 // than twice the cheaper of the two.
 func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
-	if e.Discovery == DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).creates) {
+	if e.Discovery == whose.DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).creates) {
 		e.areAbsent(batch)
 		return batch, nil
 	}
@@ -176,7 +138,7 @@ func (e *engine) learnPresence(waiting int) error {
 // looksUp tells whether so many rows are looked up, because a list of so many
 // pages costs more.
 func (e *engine) looksUp(rows, pages int64) bool {
-	return e.Discovery == DiscoverByLookUp || e.Discovery == DiscoverAuto && rows < pages
+	return e.Discovery == whose.DiscoverByLookUp || e.Discovery == whose.DiscoverAuto && rows < pages
 }
 
 // maxPasses is how often the list is read from its beginning. The order of a list
@@ -271,11 +233,11 @@ func (e *engine) recognize(t *task, found []contact.Found) answer {
 		return nobody
 	}
 	holder, others := whose.HolderOf(t.Row.Profile.ContactIDs, found)
-	if len(others) > 0 && e.OnConflict == ConflictReport {
+	if len(others) > 0 && e.OnConflict == whose.ConflictReport {
 		t.problem = &contact.APIError{Class: contact.Permanent, Failure: whose.ConflictOf(holder, others)}
 		return several
 	}
-	if e.OnConflict == ConflictMerge {
+	if e.OnConflict == whose.ConflictMerge {
 		t.merging = whose.ToMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
 	t.adopt(holder)

@@ -10,6 +10,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // A memoryListing is a Listing in memory.
@@ -49,7 +50,7 @@ func (l *memoryListing) Len() int {
 
 // discover makes a rig whose runs learn who is in the project that way, with
 // the contacts 1 to n in it.
-func discover(d Discovery, n int) *rig {
+func discover(d whose.Discovery, n int) *rig {
 	r := newRig()
 	r.o.Discovery, r.o.Listing = d, &memoryListing{}
 	for i := 1; i <= n; i++ {
@@ -59,12 +60,12 @@ func discover(d Discovery, n int) *rig {
 }
 
 func TestContactsThatAreThereAreNotCreated(t *testing.T) {
-	for _, d := range []Discovery{DiscoverAuto, DiscoverByList, DiscoverByLookUp} {
+	for _, d := range []whose.Discovery{whose.DiscoverAuto, whose.DiscoverByList, whose.DiscoverByLookUp} {
 		synctest.Test(t, func(t *testing.T) {
 			r := discover(d, 300)
 			s := r.mustComplete(t, testRows(500))
 			if s.Existing != 300 || s.Created != 200 {
-				t.Errorf("%s: %+v", discoveryNames[d], s)
+				t.Errorf("%s: %+v", d, s)
 			}
 			r.once(t, 500)
 			creates := int64(0)
@@ -72,21 +73,21 @@ func TestContactsThatAreThereAreNotCreated(t *testing.T) {
 				creates += int64(n)
 			}
 			if creates != 200 {
-				t.Errorf("%s: %d creates, want 200", discoveryNames[d], creates)
+				t.Errorf("%s: %d creates, want 200", d, creates)
 			}
 			if s = r.mustComplete(t, testRows(500)); s.DoneBefore != 500 || s.Requests != 0 {
-				t.Errorf("%s, second run: %+v", discoveryNames[d], s)
+				t.Errorf("%s, second run: %+v", d, s)
 			}
 		})
 	}
 }
 
 func TestAnEmptyProjectCostsOneRequest(t *testing.T) {
-	for _, d := range []Discovery{DiscoverAuto, DiscoverByList, DiscoverByLookUp} {
+	for _, d := range []whose.Discovery{whose.DiscoverAuto, whose.DiscoverByList, whose.DiscoverByLookUp} {
 		synctest.Test(t, func(t *testing.T) {
 			r := discover(d, 0)
 			if s := r.mustComplete(t, testRows(2000)); s.Created != 2000 || s.Requests != 2001 {
-				t.Errorf("%s: %+v", discoveryNames[d], s)
+				t.Errorf("%s: %+v", d, s)
 			}
 		})
 	}
@@ -96,7 +97,7 @@ func TestAnEmptyProjectCostsOneRequest(t *testing.T) {
 func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 	for _, c := range []struct{ profiles, rows int }{{50, 3}, {2000, 5}, {2000, 60}, {5000, 30}, {150, 1000}} {
 		synctest.Test(t, func(t *testing.T) {
-			r := discover(DiscoverAuto, c.profiles)
+			r := discover(whose.DiscoverAuto, c.profiles)
 			r.api.pageSize = change.PageSize
 			first := c.profiles + 1 // none of the rows is there
 			s := r.mustComplete(t, func(yield func(contact.Row, error) bool) {
@@ -121,7 +122,7 @@ func TestAutoCostsAtMostTwiceTheCheaperWay(t *testing.T) {
 // A project that cannot be asked stops the run before anything is created.
 func TestNobodyIsCreatedWhereTheProjectCannotBeAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := discover(DiscoverAuto, 0)
+		r := discover(whose.DiscoverAuto, 0)
 		r.api.listFault = func(contact.ListQuery) error {
 			return &contact.APIError{Class: contact.Permanent, Failure: contact.Failure{HTTP: 400, Detail: "no"}}
 		}

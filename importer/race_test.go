@@ -12,6 +12,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/whose"
 )
 
 // A conversation is somebody else who writes to the profiles: it withdraws the consent
@@ -203,7 +204,7 @@ func TestAnUnreadUpdateOfAProfileThatIsGone(t *testing.T) {
 // Nobody is created by a run that only updates, whatever the state says and whoever has
 // gone meanwhile.
 func TestARunThatOnlyUpdatesCreatesNobody(t *testing.T) {
-	for _, how := range []Discovery{DiscoverAuto, DiscoverByList, DiscoverByLookUp} {
+	for _, how := range []whose.Discovery{whose.DiscoverAuto, whose.DiscoverByList, whose.DiscoverByLookUp} {
 		synctest.Test(t, func(t *testing.T) {
 			r, s := newSyncRig()
 			r.night(t, testRows(10))

@@ -307,6 +307,8 @@ func (r *memoryJournal) Unsent(keys []contact.Key) error {
 
 func (r *memoryJournal) KnownAs(_, _ contact.Key) error { return nil }
 
+func (r *memoryJournal) Corrected(contact.Correction, contact.Key) error { return nil }
+
 func (r *memoryJournal) Append(outcomes ...*contact.Outcome) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,7 +46,7 @@ type Options struct {
 	// of each outcome. Nil creates, and changes nothing that is there.
 	State change.State
 	// UpdateOnly creates nobody: who is not there is Absent. With State only, and not
-	// with DiscoverNobody.
+	// with whose.DiscoverNobody.
 	UpdateOnly bool
 	// Behaviour is what is known of the API; the zero value works either way.
 	Behaviour contact.Behaviour
@@ -58,13 +58,16 @@ type Options struct {
 	Mirror *change.Mirror
 	// KeepPrevious puts into the report what updates take away.
 	KeepPrevious bool
+	// Raws tells the rows of the input apart as they stand in it; nil: settles no row by
+	// its correction.
+	Raws *contact.RawRows
 	// Duplicates says which of several rows with the same contact ids goes in.
 	Duplicates contact.Duplicates
 	// Discovery is how the run learns who is in the project before it creates
 	// anybody, and OnConflict what becomes of a row that is about several profiles.
-	Discovery  Discovery
-	OnConflict OnConflict
-	Listing    Listing // empty; nil where Existing is DiscoverNobody
+	Discovery  whose.Discovery
+	OnConflict whose.OnConflict
+	Listing    Listing // empty; nil where Existing is whose.DiscoverNobody
 	// StampField is the profile field that carries the key of the row, as proof in
 	// look-ups; empty: none.
 	StampField string
@@ -116,8 +119,9 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		breaker: pace.NewBreaker(max(10, o.Workers)),
 		limit:   pace.NewConcurrency(o.Workers),
 
-		identity: contact.NewIdentity(o.Keys, o.Duplicates, &o.Progress.Remarks),
-		census:   change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
+		identity:    contact.NewIdentity(o.Keys, o.Duplicates, &o.Progress.Remarks),
+		census:      change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
+		corrections: change.Corrections{Raws: o.Raws, Keys: o.Keys, State: o.State, UpdateOnly: o.UpdateOnly},
 
 		records: make(chan item, 64),
 		work:    make(chan *task, atHand),
@@ -169,8 +173,9 @@ type engine struct {
 	lastLine atomic.Int64 // when the report got its last line, in ns since started; or a moment before
 
 	// Owned by feed.
-	identity   *contact.Identity
-	waitLogged time.Time // that the run waits, until then
+	identity    *contact.Identity
+	corrections change.Corrections
+	waitLogged  time.Time // that the run waits, until then
 
 	// Owned by record.
 	lines      []*contact.Outcome // reused

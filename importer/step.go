@@ -239,6 +239,9 @@ var touching = slices.Concat(
 	changes,
 )
 
+// keeping is touching for a row that the source does not hold: it cannot be created anew.
+var keeping = slices.Concat(table{{confirm, nobody | somebody, undoubted, settleAs(contact.Invalid)}}, touching)
+
 // deactivating and deleting are what a mirror does with who is missing.
 var (
 	deactivating = slices.Concat(

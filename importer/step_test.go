@@ -10,7 +10,7 @@ import (
 
 var (
 	allTables = map[string]table{
-		"creating": creating, "updating": updating, "upserting": upserting, "searching": searching, "touching": touching,
+		"creating": creating, "updating": updating, "upserting": upserting, "searching": searching, "touching": touching, "keeping": keeping,
 		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
 	}
 	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "confirm", "renew", "hold", "finish"}
@@ -62,7 +62,7 @@ func TestEveryAnswerHasAMove(t *testing.T) {
 			case s.did == confirm && tableName == "undoingCreate":
 				answers |= ok // a delete whose answer was lost did it
 			case s.did != read:
-			case tableName == "touching":
+			case tableName == "touching", tableName == "keeping":
 				answers &^= ok | same // a touch always has something to write
 			case tableName[:4] == "undo":
 				answers = answers&^ok | changed
@@ -196,6 +196,9 @@ func TestMoves(t *testing.T) {
 		{"touching", begin, ok, undoubted, "read"},
 		{"touching", write, ok, undoubted, "updated"},
 		{"touching", read, gone, undoubted, "confirm"},
+		{"keeping", begin, ok, undoubted, "read"},
+		{"keeping", read, gone, undoubted, "confirm"},
+		{"keeping", confirm, nobody, undoubted, "invalid"},
 		// What a mirror removes.
 		{"deactivating", begin, ok, undoubted, "write"},
 		{"deactivating", write, ok, undoubted, "deactivated"},

@@ -13,6 +13,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 )
 
 // A memoryState is a State in memory.
@@ -43,6 +44,8 @@ func (s *memoryState) Entries(after contact.Key, most int) (all []change.Entry, 
 	slices.SortFunc(all, func(a, b change.Entry) int { return cmp.Compare(string(a.Key[:]), string(b.Key[:])) })
 	return all[:min(most, len(all))], nil
 }
+
+func (s *memoryState) Correct(contact.Correction, contact.Key) error { return nil }
 
 func (s *memoryState) Identify(k contact.Key, contactIDs []string) error {
 	s.mu.Lock()
@@ -91,7 +94,7 @@ func newSyncRig() (*rig, *memoryState) {
 	r := newRig()
 	s := &memoryState{entries: map[contact.Key]change.Entry{}}
 	r.o.State, r.o.RefreshAfter = s, 25*24*time.Hour
-	r.o.Discovery, r.o.Listing = DiscoverAuto, &memoryListing{}
+	r.o.Discovery, r.o.Listing = whose.DiscoverAuto, &memoryListing{}
 	return r, s
 }
 
@@ -387,7 +390,7 @@ func TestRemovalsThatFailAreTold(t *testing.T) {
 // A conflict does not leave its row in doubt, and counts as refused.
 func TestAConflictIsNotInDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := discover(DiscoverByLookUp, 20)
+		r := discover(whose.DiscoverByLookUp, 20)
 		row := testRow(1)
 		row.Profile.ContactIDs = append(row.Profile.ContactIDs, "c2@example.com")
 		row.Key = contact.KeyOf(row.Profile.ContactIDs)

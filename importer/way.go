@@ -215,6 +215,8 @@ func (e *engine) finishRow(t *task, m move) {
 		o.Found, o.Failure = false, t.gaveUp()
 	case m.status == contact.Unknown:
 		o.ID, o.Found, o.Failure = unlessAdopted(t), t.doubt == adopted, t.undecided()
+	case m.status == contact.Invalid && t.touch:
+		o.Failure = &contact.Failure{Detail: "the profile of its corrected row is not there any more", Hint: "import the corrected row again"}
 	case m.status == contact.Invalid: // its contact ids belong to several profiles
 		release = !t.announced.IsZero()
 		o.Failure = &t.problem.Failure

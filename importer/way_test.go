@@ -9,6 +9,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/whose"
 )
 
 // onTheWay is an answer of something on the way to the API.
@@ -174,7 +175,7 @@ func TestEverythingIsTurnedAway(t *testing.T) {
 func TestGoneAndYetThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := newSyncRig()
-		r.o.Discovery = DiscoverByList
+		r.o.Discovery = whose.DiscoverByList
 		r.api.add(contact.Profile{ContactIDs: testRow(1).Profile.ContactIDs}, time.Now())
 		time.Sleep(time.Hour)
 		r.api.changeFault = func(what, _ string, _ func()) (error, bool) {
@@ -197,7 +198,7 @@ func TestListThatIsNotWhole(t *testing.T) {
 			r.api.add(testRow(n).Profile, time.Now())
 		}
 		time.Sleep(time.Hour)
-		r.o.Discovery = DiscoverByList
+		r.o.Discovery = whose.DiscoverByList
 		r.o.Listing = &memoryListing{}
 		r.api.shortList = 10
 		s := r.mustComplete(t, testRows(40))

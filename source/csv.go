@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -81,7 +80,7 @@ func (f *file) examineHeader(head []byte, whole bool) error {
 	}):
 		return fmt.Errorf("%w: a quote that opens in it, at line %d or behind, takes rows into the name of a column: close it", ErrBadHeader, f.line)
 	}
-	if err := f.columns(header); err != nil {
+	if err := f.columns(header, takeApart(head[end:], f.Delimiter).rows); err != nil {
 		return err
 	}
 	if whole && isBlank([]string{string(head[end:])}) {
@@ -102,13 +101,14 @@ func atLine(err error, line int) error {
 	return err
 }
 
-func (f *file) columns(header []string) (err error) {
+// columns plans where the columns of a header go, above some rows.
+func (f *file) columns(header []string, rows [][]string) (err error) {
 	if len(header) > mapping.MaxColumns {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
 	f.header = header
-	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
-		f.rejects, header = true, header[:n]
+	if layout, ok := rejectfile.LayoutOf(f.Name, header, rows); ok {
+		f.rejects, header = layout, cellsAt(header, layout.Source)
 	}
 	f.Header = header
 	var ignored string
@@ -121,55 +121,6 @@ func (f *file) columns(header []string) (err error) {
 		err = fmt.Errorf("%w%s", err, hint)
 	}
 	return err
-}
-
-// finish takes away what the writer of a reject file added, and keeps the cells
-// as they were read.
-func (f *file) finish(rec *mapping.Record) {
-	if f.rejects {
-		// An invalid row may have more or fewer cells than the header. What the writer
-		// added stands at its end.
-		added := len(rejectfile.Columns)
-		if n := len(rec.Cells) - added; n >= 0 && (len(rec.Cells) == len(f.Header)+added || isLine(rec.Cells[n])) {
-			if what := stillMisquoted(rec.Cells[:n], rec.Cells[n+rejectedFor]); rec.Fault == nil && what != "" {
-				rec.Fault = &mapping.Fault{
-					Reason: what + " inside a field is where it was when the row was refused",
-					Hint:   "take it out, or clear the cell _error if it belongs to the text",
-				}
-			}
-			rec.Cells = rec.Cells[:n]
-		}
-		for i, cell := range rec.Cells {
-			rec.Cells[i] = rejectfile.Unguard(cell)
-		}
-	}
-	rec.Raw = rec.Cells
-}
-
-// rejectedFor is where _error stands among the columns of a reject file.
-const rejectedFor = 3
-
-// stillMisquoted says what of a row of a reject file was refused, a quote or a line break
-// within quotes, if it is still there. The reject file quotes correctly, so nothing else
-// shows that nobody has looked at the row.
-func stillMisquoted(cells []string, why string) string {
-	holds := func(what string) bool {
-		return slices.ContainsFunc(cells, func(cell string) bool { return strings.Contains(cell, what) })
-	}
-	switch {
-	case !strings.HasPrefix(why, "a quote inside a field") && !strings.HasPrefix(why, "the quote that opens") && !strings.HasPrefix(why, "a line break inside a field"):
-		return ""
-	case holds(`"`):
-		return "a quote"
-	case len(cells) == 1 && holds("\n"):
-		return "a line break"
-	}
-	return ""
-}
-
-func isLine(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 64)
-	return err == nil
 }
 
 // A csvReader reads the records of one CSV file. They come from gocsv, but not
@@ -293,7 +244,7 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		if c.marked {
 			before = decode.BOM
 		}
-		if len(cells) == len(c.file.header) && !c.file.rejects && bytes.IndexByte(c.tail, 0) < 0 {
+		if len(cells) == len(c.file.header) && c.file.rejects == nil && bytes.IndexByte(c.tail, 0) < 0 {
 			after = string(c.tail)
 		}
 		switch {

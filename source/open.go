@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"importer/internal/rejectfile"
 	"importer/internal/words"
 	"importer/source/decode"
 	"importer/source/mapping"
@@ -34,15 +35,17 @@ const sampleBytes = 1 << 20
 // A file is one source that can be read.
 type file struct {
 	Source
-	in      *Input
-	options Options
-	plan    *mapping.Plan
-	header  []string // the columns of a record, those that a reject file adds among them
-	rejects bool     // the last five columns are those of a reject file
-	line    int      // CSV: on which the header begins, from 1
-	shape   jsonShape
-	member  string // of wrapped JSON: the member that holds the rows
-	size    int64  // 0 where it is not known
+	in         *Input
+	options    Options
+	plan       *mapping.Plan
+	header     []string           // the columns of a record, those that a reject file adds among them
+	rejects    *rejectfile.Layout // of a reject file; nil of others
+	mayCorrect bool               // its rows may say which refused ones they correct
+	corrects   []string           // the runs whose refused rows its rows correct, as far as it was read
+	line       int                // CSV: on which the header begins, from 1
+	shape      jsonShape
+	member     string // of wrapped JSON: the member that holds the rows
+	size       int64  // 0 where it is not known
 
 	info    fs.FileInfo // when it was opened; nil where it cannot be compared
 	reading *os.File    // what is read, or was read last; nil: nothing that can be compared
@@ -162,6 +165,7 @@ func (f *file) examine(head []byte, whole bool) error {
 		return err
 	}
 	f.learn(text)
+	f.lookAhead(text)
 	return nil
 }
 

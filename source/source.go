@@ -67,6 +67,8 @@ type Options struct {
 	HeaderRow int
 	// NullValues are cells that mean nothing, such as NULL.
 	NullValues []string
+	// Run is the run that reads the input, for what its rows correct.
+	Run string
 	// Redact keeps values of the source out of the notices.
 	Redact bool
 }
@@ -79,7 +81,7 @@ type Source struct {
 	Delimiter rune   // CSV only
 	// Header are the columns in original order and spelling, as many as the Raw
 	// of a row has cells; nil for NDJSON. Where the file is a reject file, the
-	// five columns that were added to it are not among them.
+	// columns that were added to it are not among them.
 	Header []string
 }
 
@@ -99,6 +101,8 @@ type Input struct {
 	size    int64
 	read    atomic.Int64
 	skipped atomic.Int64
+
+	expected []string // runs whose rows may be corrected; nil: all
 
 	mu      sync.Mutex
 	notices []Notice
@@ -247,6 +251,14 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 			return false
 		}
 		row, err := m.Row(&rec, *number+1)
+		corrects := row.Corrects
+		if bad, ok := errors.AsType[*contact.RowError](err); ok {
+			corrects = bad.Corrects
+		}
+		if foreign := f.correction(corrects, rec.Line); foreign != nil {
+			yield(contact.Row{}, foreign)
+			return false
+		}
 		switch {
 		case row.LeftOut:
 			in.skipped.Add(1)

@@ -109,10 +109,15 @@ func (f *file) examineXLSX(head []byte) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadHeader, err)
 	}
-	if err := f.columns(r.header.Cells); err != nil {
+	var rows [][]string
+	for _, row := range r.read {
+		rows = append(rows, row.Cells)
+	}
+	if err := f.columns(r.header.Cells, rows); err != nil {
 		return fmt.Errorf("%w; the header is taken from row %d of the sheet %s%s; say --header-row if it is another row",
 			err, r.header.Number, words.Show(r.sheet.Name), r.whereElse())
 	}
+	f.mayCorrect = f.rejects != nil
 	r.tell()
 	row, err := r.row()
 	switch {

@@ -24,6 +24,7 @@ type PlanOptions struct {
 	UpdateOnly   bool
 	Behaviour    contact.Behaviour
 	KeepPrevious bool
+	Raws         *contact.RawRows // as of Corrections
 	// Each is told of every row and what would become of it, and of every contact
 	// that would be removed; its error ends the plan. May be nil.
 	Each func(PlannedRow) error
@@ -104,7 +105,8 @@ type Plan struct {
 // state or of Each; the plan is then of the rows until there.
 func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, error) {
 	plan := &Plan{Remarks: &contact.Remarks{}}
-	p := &planner{PlanOptions: o, plan: plan, identity: contact.NewIdentity(o.Keys, o.Duplicates, plan.Remarks), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys}}
+	p := &planner{PlanOptions: o, plan: plan, identity: contact.NewIdentity(o.Keys, o.Duplicates, plan.Remarks), census: Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
+		corrections: Corrections{Raws: o.Raws, Keys: o.Keys, State: o.State, UpdateOnly: o.UpdateOnly}}
 	for row, err := range rows {
 		bad, invalid := errors.AsType[*contact.RowError](err)
 		if err != nil && !invalid {
@@ -138,9 +140,10 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 
 type planner struct {
 	PlanOptions
-	plan     *Plan
-	identity *contact.Identity
-	census   Census
+	plan        *Plan
+	identity    *contact.Identity
+	census      Census
+	corrections Corrections
 }
 
 // add counts what would become of a row, or of a contact that is missing, with what it
@@ -163,12 +166,18 @@ func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int
 }
 
 func (p *planner) invalid(o *contact.Outcome) error {
+	if settled, err := p.corrections.Invalid(o); settled || err != nil {
+		return p.settled(&o.Row, err)
+	}
 	p.plan.Invalids.Add(o)
 	p.census.Spare(o)
 	return p.add(PlannedRow{Row: o.Row, Failure: o.Failure}, ActNothing, contact.Invalid, &p.plan.Invalid, 0)
 }
 
 func (p *planner) row(row *contact.Row) error {
+	if settled, err := p.corrections.Valid(row); settled || err != nil {
+		return p.settled(row, err)
+	}
 	r := PlannedRow{Row: *row}
 	if o := p.identity.Admit(row); o != nil {
 		if o.Status == contact.Invalid {
@@ -212,6 +221,21 @@ func (p *planner) row(row *contact.Row) error {
 		return p.add(r, ActLookUp, contact.Absent, &p.plan.LookedUp, 1)
 	}
 	return p.add(r, ActCreate, contact.Created, &p.plan.Created, 1)
+}
+
+// settled plans what becomes of a row for which a correction is in.
+func (p *planner) settled(row *contact.Row, err error) error {
+	if err != nil {
+		return err
+	}
+	entry, due, err := p.corrections.Due(row, p.RefreshAfter)
+	switch {
+	case err != nil:
+		return err
+	case due:
+		return p.add(PlannedRow{Row: *row, Entry: entry}, ActTouch, contact.Updated, &p.plan.Touched, touchRequests)
+	}
+	return p.add(PlannedRow{Row: *row}, ActNothing, contact.Created, &p.plan.DoneBefore, 0)
 }
 
 // update plans the update of a row that has changed. Where what changed is nothing that

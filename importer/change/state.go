@@ -22,6 +22,9 @@ type State interface {
 	Entries(after contact.Key, most int) ([]Entry, error)
 	// Record takes all outcomes that the report has taken since it was last called.
 	Record(outcomes ...*contact.Outcome) error
+	// Correct takes note that a correction of a refused row is in with a key, and needed no
+	// outcome. It may be called beside Record, and comes before the report has it.
+	Correct(c contact.Correction, key contact.Key) error
 	// Len is how many keys are known.
 	Len() int
 }

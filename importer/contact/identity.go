@@ -131,7 +131,7 @@ func (d *Identity) overlap(row *Row) *Outcome {
 
 func (d *Identity) refuse(row *Row, other Place, reason, hint string) *Outcome {
 	return OutcomeOf(&RowError{
-		Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Raw: row.Raw,
+		Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Corrects: row.Corrects, Raw: row.Raw,
 		Field: "contactIds", Reason: fmt.Sprintf("line %d: the row at %s %s", row.Line, other, reason), Hint: hint,
 	})
 }

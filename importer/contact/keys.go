@@ -21,6 +21,8 @@ type Keys struct {
 	kept map[Key]struct{}
 	// knownAs are the keys by which earlier runs know contacts that have another one now.
 	knownAs map[Key]Key
+	// corrected are the refused rows that corrections stand for, each as RawRows has it.
+	corrected map[Key]Corrected
 	// unread counts the rows of which a value could not be read as a contact id.
 	unread int64
 }

@@ -17,6 +17,11 @@ type Row struct {
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
 	Raw     []string // as read: the cells of a CSV record, or the one JSON text
+	// Corrects is the refused row in whose place this one stands; nil where it is a row of
+	// its own.
+	Corrects *Correction
+	// Original is the row as RawRows has it, where it is refused and corrects none.
+	Original Key
 	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
 	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
@@ -47,9 +52,10 @@ type RowError struct {
 	ContactIDs []string
 	Former     []string // as of a Row
 	Unread     bool     // as of a Row
-	Field      string   // field or column at fault; empty where the whole record is
-	Reason     string   // what is wrong, for people
-	Hint       string   // what to do about it
+	Corrects   *Correction
+	Field      string // field or column at fault; empty where the whole record is
+	Reason     string // what is wrong, for people
+	Hint       string // what to do about it
 	Raw        []string
 }
 
@@ -73,6 +79,20 @@ func (r *Row) KnownIDs() []string {
 		return r.Former
 	}
 	return r.Profile.ContactIDs
+}
+
+// Stamp writes the key into a field of the profile. It is refused where that makes the
+// profile too long.
+func (r *Row) Stamp(field string) *RowError {
+	p := r.Profile
+	p.Fields = append(p.Fields[:len(p.Fields):len(p.Fields)], Field{Name: field, Value: StringValue(r.Key.String())})
+	SortFields(p.Fields)
+	r.Profile = p
+	if n := p.BodyBytes(); n > MaxBodyBytes {
+		return &RowError{Source: r.Source, Line: r.Line, Number: r.Number, ContactIDs: p.ContactIDs, Corrects: r.Corrects, Field: field, Raw: r.Raw,
+			Reason: fmt.Sprintf("with the stamp the request is %d bytes, and the API takes %d", n, MaxBodyBytes), Hint: "shorten a field of this row"}
+	}
+	return nil
 }
 
 // says is a digest of what the row says about its contact, whatever the order of its

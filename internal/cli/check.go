@@ -90,7 +90,7 @@ func (s *session) check(ctx context.Context) error {
 // open opens what the check needs: the client only where the settings say which
 // project there is to be asked about.
 func (k *checker) open() error {
-	for _, open := range []func() error{k.recall, k.openSource, k.readJournal, k.openKnown} {
+	for _, open := range []func() error{k.recall, k.openSource, k.findOrigin, k.readJournal, k.openKnown} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -107,6 +107,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		Keys: k.journal.Keys(), Journal: k.journal, RetryRejected: k.c.RetryRejected, Duplicates: k.rules.duplicates,
 		RefreshAfter: k.c.Sync.RefreshAfter, Progress: &k.progress,
 	}
+	o.Raws = k.rawRows()
 	if k.state != nil {
 		o.State, o.Mirror = k.state, k.mirror()
 		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.c.Mode == "update", k.behaviour(), k.c.Report.KeepPrevious
@@ -124,10 +125,10 @@ func (k *checker) readJournal() error {
 	o := journal.Options{Rehearsal: isSandbox, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
-		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
+		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), Corrects: k.corrects}
 	}
 	read, err := journal.Read(k.path, o)
-	if err == nil && k.c.Mode != "create" && read.Whole() {
+	if err == nil && k.c.Mode != "create" && read.Whole() && !k.corrects {
 		o.Restart = true
 		if err = read.Close(); err == nil {
 			read, err = journal.Read(k.path, o)
@@ -152,6 +153,9 @@ func (k *checker) openKnown() (err error) {
 	o := k.stateOptions()
 	o.Stay = true // nothing is moved by a check
 	k.state, err = state.Open(k.c.Sync.State, o)
+	if err == nil {
+		err = k.state.Corrections(k.journal.Keys())
+	}
 	if other, ok := errors.AsType[*state.MismatchError](err); ok && other.Spent != "" {
 		k.state, err = state.Empty(o)
 	}

@@ -25,14 +25,18 @@ func (c commandLine) again() string {
 	return c.with(nil, "restart", "allow-removals", "notify")
 }
 
-// ofRejects is the command that imports the reject files, with a report of their own.
+// ofRejects is the command that imports the reject files, into the report of this run.
+// What it says of the form of the sources does not fit them.
 func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
-	if c.mode == "create" {
+	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
+	switch c.mode {
+	case "create":
 		return again
+	case "update":
+		return again + " --mode update"
 	}
 	// A mirror would take everybody else for missing.
 	return again + " --mode upsert"

@@ -6,10 +6,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/whose"
 	"importer/internal/config"
 	"importer/internal/sandbox"
 )
@@ -128,8 +128,8 @@ type rules struct {
 	rate       pace.Rate
 	maxErrors  contact.MaxErrors
 	duplicates contact.Duplicates
-	discovery  importer.Discovery
-	onConflict importer.OnConflict
+	discovery  whose.Discovery
+	onConflict whose.OnConflict
 	missing    change.Missing
 	faults     []sandbox.Fault
 }
@@ -139,8 +139,8 @@ func readRules(c config.Config) (r rules, err error) {
 		parse(&r.rate, "--rate (rate):", pace.ParseRate, c.Rate),
 		parse(&r.maxErrors, "--max-errors (max_errors):", contact.ParseMaxErrors, c.MaxErrors),
 		parse(&r.duplicates, "duplicates", contact.ParseDuplicates, c.Duplicates),
-		parse(&r.discovery, "--existing (existing)", importer.ParseDiscovery, c.Existing),
-		parse(&r.onConflict, "on_conflict", importer.ParseOnConflict, c.OnConflict),
+		parse(&r.discovery, "--existing (existing)", whose.ParseDiscovery, c.Existing),
+		parse(&r.onConflict, "on_conflict", whose.ParseOnConflict, c.OnConflict),
 		parse(&r.missing, "sync.missing", change.ParseMissing, c.Sync.Missing),
 		parse(&r.faults, "--fault:", sandbox.ParseFaults, c.Faults),
 	)

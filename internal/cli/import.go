@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +83,7 @@ func (s *session) importAll(ctx context.Context, line commandLine) error {
 // open opens what the run needs, and begins its report when all is well.
 func (i *importing) open(ctx context.Context) (err error) {
 	i.onClose(i.listing.Close)
-	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.openWatch, i.openState, i.openReport, i.openRejects} {
+	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.findOrigin, i.openWatch, i.openState, i.openReport, i.openRejects} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -134,6 +133,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		Workers: i.c.Workers, Retries: i.c.Retries, RetryRejected: i.c.RetryRejected, Settle: i.c.InDoubt.Settle,
 		GiveUpAfter: i.c.GiveUpAfter, GiveUpAtStart: i.c.GiveUpAtStart, MaxErrors: i.rules.maxErrors, StampField: i.c.Stamp.Field, Duplicates: i.rules.duplicates,
 		Discovery: i.rules.discovery, OnConflict: i.rules.onConflict, Listing: &i.listing,
+		Raws: i.rawRows(),
 	}
 	if i.state != nil {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.state, i.mirror(), i.c.Sync.RefreshAfter, i.c.Report.KeepPrevious
@@ -156,10 +156,14 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
 		i.log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
 	}
-	rejectFiles, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
-	summary.Rejects, summary.LeftOut = strings.Join(rejectFiles, ", "), i.input.Skipped()
+	written, rejectsErr := i.rejects.Commit(err == nil && summary.Status == contact.Complete)
+	for _, aside := range written.SetAside {
+		i.setAside = append(i.setAside, sink.SetAside{Path: aside.Path, Why: aside.Why})
+		i.log.Warn().Str("moved_to", aside.Path).Msg("a reject file was set aside: " + aside.Why)
+	}
+	summary.Rejects, summary.LeftOut = strings.Join(written.Paths, ", "), i.input.Skipped()
 	if err = also(err, rejectsErr); err == nil && summary.Status == contact.Complete {
-		if i.state != nil && summary.Failed+summary.Unknown == 0 {
+		if i.state != nil && summary.Failed+summary.Unknown == 0 && !i.corrects {
 			err = i.state.SetAnew(false)
 		}
 		i.purgeNights(ctx)
@@ -169,7 +173,7 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(rejectFiles),
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(written.Paths),
 		Remarks: i.remarks(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
@@ -228,6 +232,9 @@ func noticeLines(notices []source.Notice) string {
 // forgotten is how many contacts an earlier run left in doubt that are not in the input
 // any more, so that no run looks them up.
 func (i *importing) forgotten() (n int) {
+	if i.corrects {
+		return 0 // a part of the input
+	}
 	keys := i.report.Keys()
 	for key := range keys.Doubtful() {
 		if !keys.Seen(key) {
@@ -258,7 +265,8 @@ func (s *session) openSource() error {
 		return config.Errorf("mapping: %w", err)
 	}
 	s.behind = configBehind(s.c, o.Mapping != nil)
-	s.input, err = source.Open(o)
+	o.Run = s.run
+	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
 		err = errors.New(misfit.Annotate(s.c.Text))
 	}
@@ -298,17 +306,13 @@ func (i *importing) forecast() {
 		Str("at_least", i.pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
 
-// openRejects prepares the reject file, which opens where the first CSV source did.
-func (i *importing) openRejects() (err error) {
-	var of []rejects.RejectSource
-	var delimiter rune
+// openRejects prepares the reject files.
+func (i *importing) openRejects() error {
+	o := rejects.Options{Report: i.path, Run: i.run, Raws: i.rawRows(), Partly: i.corrects || i.input.IsRejects(), Journal: i.report}
 	for _, s := range i.input.Sources() {
-		of = append(of, rejects.RejectSource{Name: s.Name, Header: s.Header})
-		delimiter = cmp.Or(delimiter, s.Delimiter)
+		o.Sources = append(o.Sources, rejects.RejectSource{Name: s.Name, Header: s.Header, Delimiter: s.Delimiter})
 	}
-	if i.rejects, err = rejects.OpenRejects(i.path, delimiter, of); err != nil {
-		return usage(err)
-	}
+	i.rejects = rejects.OpenRejects(o)
 	return nil
 }
 

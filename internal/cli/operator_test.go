@@ -25,7 +25,7 @@ func TestCommandLine(t *testing.T) {
 	if got, want := c.again(), `bin/importer c.csv --quiet --rate 10/1s --report r.ndjson --source 'a b.csv' --source 'it'\''s.csv'`; got != want {
 		t.Errorf("again is\n%s, want\n%s", got, want)
 	}
-	if got, want := c.ofRejects([]string{"r.rejects.csv"}), `bin/importer --source r.rejects.csv --quiet --rate 10/1s`; got != want {
+	if got, want := c.ofRejects([]string{"r.rejects.csv"}), `bin/importer --source r.rejects.csv --quiet --rate 10/1s --report r.ndjson`; got != want {
 		t.Errorf("of the rejects it is\n%s, want\n%s", got, want)
 	}
 	if got := c.ofRejects(nil); got != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
@@ -39,6 +40,7 @@ import (
 type session struct {
 	c     config.Config
 	env   Env
+	given *pflag.FlagSet // the flags of the command line; nil: none
 	rules rules
 	began time.Time
 	run   string // a ULID
@@ -55,12 +57,13 @@ type session struct {
 	client *cognigy.Client
 	watch  *live.Watch // of the requests of client; nil: nobody watches
 
-	input   *source.Input
-	behind  string       // which configuration the source is read by, where that does not name it
-	state   *state.State // nil: none is needed
-	path    string       // of the report
-	report  *journal.Journal
-	rejects *rejects.Rejects
+	input    *source.Input
+	corrects bool         // the input is reject files, whose rows belong to a report that is there
+	behind   string       // which configuration the source is read by, where that does not name it
+	state    *state.State // nil: none is needed
+	path     string       // of the report
+	report   *journal.Journal
+	rejects  *rejects.Rejects
 
 	setAside []sink.SetAside // reports and states of other imports that stood in the way
 
@@ -112,6 +115,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, 
 	if err != nil {
 		return err
 	}
+	s.given = cmd.Flags()
 	return s.close(run(s, cmd.Context()))
 }
 
@@ -364,6 +368,9 @@ func (s *session) keep(opened io.Closer, err error) error {
 	var known *state.MismatchError
 	var apart *lineage.RefusedError
 	switch {
+	case errors.As(err, &report) && s.corrects:
+		return config.Errorf("the rows of a reject file belong to the import that refused them, in %s: its %s is %q, and this run's is %q; import the file there, or take the column _ref out, and its rows are an import of their own",
+			report.Report, report.What, report.Was, report.Now)
 	case errors.As(err, &report), errors.As(err, &known), errors.As(err, &apart):
 		return usage(err)
 	case err != nil:

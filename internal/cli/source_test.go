@@ -56,8 +56,9 @@ func TestAGlobOnTheSecondNight(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// Named, it goes on with its report.
 	j.args[slices.Index(j.args, "--source")+1] = "c.csv.rejects.csv"
-	if r, _ := j.command(append(j.args, "--report", "c.csv.report.ndjson")...); r.code != exitUsage || !strings.Contains(r.stderr, "is the reject file that this run writes") {
+	if r, _ := j.command(j.args...); r.code != exitNotAllIn || strings.Contains(r.stderr, "left out") {
 		t.Errorf("the reject file itself, named: %s", r)
 	}
 }

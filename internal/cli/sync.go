@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/url"
 
-	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/whose"
 	"importer/internal/cognigy"
 	"importer/internal/lineage"
 	"importer/internal/names"
@@ -65,13 +65,16 @@ func (s *session) openReport() (err error) {
 	if err == nil {
 		s.moved("the report", s.report.Replaced, s.report.Because)
 	}
-	return s.keep(s.report, err)
+	if err = s.keep(s.report, err); err == nil && s.state != nil {
+		err = s.state.Corrections(s.report.Keys())
+	}
+	return err
 }
 
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule},
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule, Corrects: s.corrects},
 		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
@@ -99,7 +102,7 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 		return nil, errors.Join(err, report.Close())
 	}
 	nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-	if !restart && !ended && (nothingDone || !report.Whole()) {
+	if !restart && !ended && (nothingDone || !report.Whole() || s.corrects) {
 		id, err := s.state.ID()
 		if err != nil {
 			return nil, errors.Join(err, report.Close())
@@ -148,9 +151,9 @@ func (s *session) catchUp(now journal.Outline, restart bool) (ended bool, err er
 		return ended, err
 	}
 	anew, err := s.state.Anew()
-	if anew && s.rules.discovery == importer.DiscoverNobody {
+	if anew && s.rules.discovery == whose.DiscoverNobody {
 		s.log.Warn().Msg("--existing (existing) is ignore, and the state was begun anew: this run finds out who is in the project, so that nobody is created twice")
-		s.rules.discovery = importer.DiscoverAuto
+		s.rules.discovery = whose.DiscoverAuto
 	}
 	return ended, err
 }
@@ -179,8 +182,8 @@ func eachOutcome(path string, take func(*contact.Outcome) error) error {
 // mirror is what a mirror does with what the source no longer holds; nil in other
 // modes.
 func (s *session) mirror() *change.Mirror {
-	if s.c.Mode != "mirror" {
-		return nil
+	if s.c.Mode != "mirror" || s.corrects || s.input.IsRejects() {
+		return nil // nobody is missing from a part of the source
 	}
 	guard := change.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent}
 	return &change.Mirror{

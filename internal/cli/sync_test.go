@@ -29,6 +29,7 @@ type job struct {
 	args   []string
 	rows   []string // of the source, without its header
 	home   string   // what the machine remembers lies there
+	stdin  string
 }
 
 func newJob(t *testing.T, mode string, o sandbox.Options) *job {
@@ -91,10 +92,16 @@ func (j *job) run(more ...string) *ran {
 	j.t.Helper()
 	j.write()
 	r, stdout := j.command(append(slices.Clone(j.args), more...)...)
+	j.decode(r, stdout)
+	return r
+}
+
+// decode reads the summary that a run printed.
+func (j *job) decode(r *ran, stdout string) {
+	j.t.Helper()
 	if err := json.Unmarshal([]byte(stdout), &r.Summary); err != nil && r.code != exitUsage && r.code != exitLocked {
 		j.t.Fatalf("%v in %q; %s", err, stdout, r.stderr)
 	}
-	return r
 }
 
 // write writes the source.
@@ -114,7 +121,7 @@ func (j *job) command(args ...string) (*ran, string) {
 	j.t.Helper()
 	before := j.server.Counts().Requests
 	var stdout, stderr bytes.Buffer
-	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
+	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(j.stdin), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
 		if looksBack := args[0] == "verify" || args[0] == "undo"; !looksBack && slices.Contains([]string{"COGNIGY_BASE_URL", "COGNIGY_PROJECT_ID"}, name) {
 			return ""
 		}

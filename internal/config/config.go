@@ -38,8 +38,8 @@ type Config struct {
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
 	GiveUpAfter   time.Duration `yaml:"give_up_after"`
 	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
-	Existing      string        `yaml:"existing"`    // as importer.ParseDiscovery reads it
-	OnConflict    string        `yaml:"on_conflict"` // as importer.ParseOnConflict reads it
+	Existing      string        `yaml:"existing"`    // as whose.ParseDiscovery reads it
+	OnConflict    string        `yaml:"on_conflict"` // as whose.ParseOnConflict reads it
 	InDoubt       InDoubt       `yaml:"in_doubt"`
 	Stamp         Stamp         `yaml:"stamp"`
 	Report        Report        `yaml:"report"`

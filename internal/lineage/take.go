@@ -57,9 +57,9 @@ func (l *lineage) takeOne(n night) error {
 		return nil
 	}
 	lines := from
-	for o, err := range journal.OutcomesFrom(n.path, from, &lines) {
+	for line, err := range journal.LinesFrom(n.path, from, &lines) {
 		if err == nil {
-			err = l.State.Record(o)
+			err = l.record(line)
 		}
 		if err != nil && n.path != l.Report && l.empty { // of a report that is no longer needed but for this
 			l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
@@ -79,6 +79,17 @@ func (l *lineage) takeOne(n night) error {
 		}
 	}
 	return l.State.Note(state.Source{Report: n.Run, Run: cmp.Or(outline.Last(), n.Run)}, lines)
+}
+
+// record has the state know what a line says of a contact.
+func (l *lineage) record(line journal.Line) error {
+	switch line := line.(type) {
+	case *journal.Row:
+		return l.State.Record(line.Outcome())
+	case *journal.Corrected:
+		return l.State.Correct(line.Corrects, line.Key)
+	}
+	return nil
 }
 
 // heldLines is how many lines of a report the state holds.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"importer/internal/files"
 	"importer/sink/journal"
 	"importer/sink/rejects"
 )
@@ -134,15 +133,13 @@ func (n *Nights) purge(path string, i int) error {
 // removeFiles removes the files that are older than the runs that are kept.
 func (n *Nights) removeFiles() {
 	first, before := n.began[n.Keep-1], n.began[n.Keep]
-	for _, path := range rejects.Paths(n.Report) {
-		// One that was set aside is of the run before that: a person has worked on it since.
-		aside, err := files.Numbered(path)
-		if err != nil {
-			n.Log.Warn().Err(err).Msg("old reject files are not looked for")
-		}
-		for _, path := range aside {
-			n.removeOlder(path, before)
-		}
+	// One that was set aside is of the run before that: a person has worked on it since.
+	aside, err := rejects.SetAside(n.Report)
+	if err != nil {
+		n.Log.Warn().Err(err).Msg("old reject files are not looked for")
+	}
+	for _, path := range aside {
+		n.removeOlder(path, before)
 	}
 	base := rejects.Base(n.Report)
 	for _, path := range []string{base + ".check.csv", base + ".check.ndjson"} { // of a check before a run

@@ -32,8 +32,11 @@ type Account struct {
 	endings map[string]int64
 
 	// Invalid and duplicate rows have no standing of their own: every run reads the
-	// input afresh. Those of the last run that read all of it count.
+	// input afresh. Those of the last run that read all of it count, which one of reject
+	// files does not: it takes away from them.
 	now, whole pass
+	partly     bool                           // the run that is read is one of reject files
+	rejected   map[contact.Digest]contact.Key // rows that the API refused, by what it refused
 
 	requests map[answer]int64
 	latency  map[float64]int64
@@ -87,6 +90,18 @@ type pass struct {
 	differ     int64 // duplicates that say something else about the contact
 	differing  []Differing
 	groups     contact.FailureGroups
+	originals  map[contact.Key]int // the group of each invalid row, by how it stands in its source
+}
+
+func (p *pass) refuse(o *contact.Outcome) {
+	p.invalid++
+	group := p.groups.Add(o)
+	if p.originals == nil {
+		p.originals = make(map[contact.Key]int)
+	}
+	if o.Row.Original != (contact.Key{}) {
+		p.originals[o.Row.Original] = group
+	}
 }
 
 // A Differing duplicate says something else about its contact than the row that went
@@ -130,6 +145,7 @@ func NewAccount(path string) *Account {
 		open:     make(map[contact.Key]int),
 		notIn:    make(map[contact.Key]int),
 		endings:  make(map[string]int64),
+		rejected: make(map[contact.Digest]contact.Key),
 		requests: make(map[answer]int64),
 		latency:  make(map[float64]int64),
 	}
@@ -169,7 +185,7 @@ func (a *Account) apply(line journal.Line) {
 		a.Runs = append(a.Runs, Run{
 			ID: l.Run, Version: l.Version, Mode: l.Mode, Sources: l.Sources, More: max(0, l.SourceCount-len(l.Sources)), BaseURL: l.BaseURL, ProjectID: l.ProjectID, Began: l.When(),
 		})
-		a.now = pass{}
+		a.now, a.partly = pass{}, l.Corrects
 	}
 	run := &a.Runs[len(a.Runs)-1]
 	if at := line.When(); at.After(run.Last) {
@@ -188,6 +204,11 @@ func (a *Account) apply(line journal.Line) {
 		}
 	case *journal.Row:
 		a.row(l.Outcome())
+		if l.Corrects != nil && l.Status.In() {
+			a.correct(*l.Corrects, l.Key)
+		}
+	case *journal.Corrected:
+		a.correct(l.Corrects, l.Key)
 	case *journal.Traffic:
 		for _, r := range l.Requests {
 			a.requests[answer{r.Operation, r.Status}] += r.N
@@ -198,7 +219,7 @@ func (a *Account) apply(line journal.Line) {
 		}
 	case *journal.End:
 		run.Summary = l.Summary
-		if l.Summary.Status == contact.Complete {
+		if l.Summary.Status == contact.Complete && !a.partly {
 			a.whole = a.now
 		}
 	}
@@ -207,8 +228,7 @@ func (a *Account) apply(line journal.Line) {
 func (a *Account) row(o *contact.Outcome) {
 	switch o.Status {
 	case contact.Invalid:
-		a.now.invalid++
-		a.now.groups.Add(o)
+		a.now.refuse(o)
 		return
 	case contact.Duplicate:
 		a.now.duplicate(o)
@@ -240,6 +260,9 @@ func (a *Account) row(o *contact.Outcome) {
 	if !status.In() {
 		a.notIn[key] = a.groups.Add(o)
 	}
+	if status == contact.Rejected {
+		a.rejected[o.Row.Digest] = key
+	}
 	if o.Doubt == "" && !o.Found && status != contact.Unknown && was != contact.Unknown {
 		return
 	}
@@ -252,6 +275,24 @@ func (a *Account) row(o *contact.Outcome) {
 		Place: contact.Place{Source: o.Row.Source, Line: o.Row.Line}, ContactIDs: o.Row.Profile.ContactIDs,
 		Why: cmp.Or(o.Doubt, "not recorded"), Ended: ended, ID: o.ID, Attempts: o.Attempts, At: o.At,
 	})
+}
+
+// correct takes a refused row away for which a correction with that key is in.
+func (a *Account) correct(c contact.Correction, key contact.Key) {
+	p := a.pass()
+	if group, ok := p.originals[c.Row]; ok {
+		p.groups.Remove(group)
+		p.invalid--
+		delete(p.originals, c.Row)
+	}
+	was, ok := a.rejected[c.Digest]
+	if !ok || was == key || a.keys.Status(was) != contact.Rejected {
+		return
+	}
+	a.groups.Remove(a.notIn[was])
+	delete(a.notIn, was)
+	a.count[contact.Rejected]--
+	a.keys.Forget(was)
 }
 
 // endingOf says how a row that was in doubt ended.

@@ -97,6 +97,7 @@ var migrations = []string{
 	// change.Marks, empty where they are not known. Of contacts from before neither is.
 	`ALTER TABLE contact ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
 	ALTER TABLE contact ADD COLUMN sent BLOB NOT NULL DEFAULT x'';`,
+	correctedSchema,
 }
 
 // Open opens or creates the state at path. Its errors are a *LockedError where
@@ -344,6 +345,11 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 
 func (s *State) record(o *contact.Outcome) error {
 	key := o.Row.Key
+	if o.Row.Corrects != nil {
+		if err := s.correct(*o.Row.Corrects, key, o.Status.In()); err != nil {
+			return err
+		}
+	}
 	switch o.Status {
 	case contact.Created, contact.Updated, contact.Unchanged:
 		if o.ID == "" {
@@ -375,13 +381,20 @@ func (s *State) put(o *contact.Outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := sqlfile.Run(s.conn, "SELECT made, key = ?, contact_ids FROM contact WHERE id = ?", func(stmt *sqlite.Stmt) error {
+	sent := change.MarksOf(o.Row.Profile)
+	if !sent.Known() { // the outcome comes from a report, which holds no values, or was made without its row
+		sent = change.Marks{}
+	}
+	if err := sqlfile.Run(s.conn, "SELECT made, key = ?, contact_ids, digest = ?, sent FROM contact WHERE id = ?", func(stmt *sqlite.Stmt) error {
 		made = made || stmt.ColumnBool(0) && !o.Merged
 		if stmt.ColumnBool(1) && len(o.Row.Profile.ContactIDs) == 0 { // of a redacted report
 			ids = sqlfile.Blob(stmt, 2)
 		}
+		if stmt.ColumnBool(3) && o.Touched && !sent.Known() {
+			sent = sqlfile.Blob(stmt, 4)
+		}
 		return nil
-	}, key[:], o.ID); err != nil {
+	}, key[:], o.Row.Digest[:], o.ID); err != nil {
 		return err
 	}
 	touched := o.At
@@ -393,10 +406,6 @@ func (s *State) put(o *contact.Outcome) error {
 		return err
 	}
 	s.n -= s.conn.Changes()
-	sent := change.MarksOf(o.Row.Profile)
-	if !sent.Known() { // the outcome comes from a report, which holds no values
-		sent = change.Marks{}
-	}
 	if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids, made, sent) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
 		key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
 		return err

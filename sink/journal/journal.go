@@ -111,7 +111,14 @@ func (j *Journal) Beside(state string) { j.options.Header.State = state }
 func (j *Journal) Begin() error {
 	h := j.options.Header.bounded()
 	h.stamp = now()
-	return j.appendSynced(&h)
+	lines := []Line{&h}
+	if len(j.runs) == 0 && len(j.contents.rejects) > 0 { // of a journal that was set aside for this one
+		lines = append(lines, &Rejects{Digests: j.contents.rejects, stamp: now()})
+	}
+	if err := j.append(true, lines...); err != nil {
+		return err
+	}
+	return j.flush()
 }
 
 // Sending implements importer.Journal.

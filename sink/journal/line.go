@@ -41,15 +41,17 @@ type Line interface {
 
 // kinds are all kinds of lines. What is not among them cannot be written.
 var kinds = map[string]func() Line{
-	"run":      func() Line { return &Header{} },
-	"sending":  func() Line { return &Sending{} },
-	"unsent":   func() Line { return &Unsent{} },
-	"changing": func() Line { return &Changing{} },
-	"gone":     func() Line { return &Gone{} },
-	"known":    func() Line { return &Known{} },
-	"row":      func() Line { return &Row{} },
-	"traffic":  func() Line { return &Traffic{} },
-	"end":      func() Line { return &End{} },
+	"run":       func() Line { return &Header{} },
+	"sending":   func() Line { return &Sending{} },
+	"unsent":    func() Line { return &Unsent{} },
+	"changing":  func() Line { return &Changing{} },
+	"gone":      func() Line { return &Gone{} },
+	"known":     func() Line { return &Known{} },
+	"row":       func() Line { return &Row{} },
+	"corrected": func() Line { return &Corrected{} },
+	"rejects":   func() Line { return &Rejects{} },
+	"traffic":   func() Line { return &Traffic{} },
+	"end":       func() Line { return &End{} },
 }
 
 // A Header begins a run: what is imported, and whereto.
@@ -67,6 +69,8 @@ type Header struct {
 	// IDRule is the version of the rule by which contact ids were read; 0 where there was
 	// none yet.
 	IDRule int `json:"id_rule,omitzero"`
+	// Corrects says that the input is reject files of runs before: a part of what is imported.
+	Corrects bool `json:"corrects,omitzero"`
 	// State is the id of the state beside which a sync writes the report.
 	State string `json:"state,omitzero"`
 	// After is, of the first run of a sync's report, the id of the report before it.
@@ -184,26 +188,28 @@ func (l *keyList) check() error {
 
 // A Row says what became of a row.
 type Row struct {
-	Key        contact.Key      `json:"key,omitzero"` // it and the digest are zero where the status is invalid
-	Digest     contact.Digest   `json:"digest,omitzero"`
-	Source     string           `json:"source"`
-	Line       int              `json:"line"`
-	Number     int64            `json:"row"`
-	ContactIDs []string         `json:"contactIds,omitempty"`
-	Status     contact.Status   `json:"status"`
-	First      contact.Place    `json:"first,omitzero"`
-	Differs    bool             `json:"differs,omitzero"`
-	ID         string           `json:"_id,omitzero"`
-	Found      bool             `json:"found,omitzero"`
-	Doubt      string           `json:"doubt,omitzero"`
-	Error      *contact.Failure `json:"error,omitzero"`
-	Attempts   int              `json:"attempts"`
-	Reads      int              `json:"reads,omitzero"`
-	Touched    bool             `json:"touched,omitzero"`
-	Undone     bool             `json:"undone,omitzero"`
-	Merged     bool             `json:"merged,omitzero"`
-	Changed    Time             `json:"lastChanged,omitzero"`
-	Previous   *previous        `json:"previous,omitzero"`
+	Key        contact.Key         `json:"key,omitzero"` // it and the digest are zero where the status is invalid
+	Digest     contact.Digest      `json:"digest,omitzero"`
+	Source     string              `json:"source"`
+	Line       int                 `json:"line"`
+	Number     int64               `json:"row"`
+	ContactIDs []string            `json:"contactIds,omitempty"`
+	Status     contact.Status      `json:"status"`
+	First      contact.Place       `json:"first,omitzero"`
+	Differs    bool                `json:"differs,omitzero"`
+	ID         string              `json:"_id,omitzero"`
+	Found      bool                `json:"found,omitzero"`
+	Doubt      string              `json:"doubt,omitzero"`
+	Error      *contact.Failure    `json:"error,omitzero"`
+	Attempts   int                 `json:"attempts"`
+	Reads      int                 `json:"reads,omitzero"`
+	Touched    bool                `json:"touched,omitzero"`
+	Undone     bool                `json:"undone,omitzero"`
+	Merged     bool                `json:"merged,omitzero"`
+	Changed    Time                `json:"lastChanged,omitzero"`
+	Previous   *previous           `json:"previous,omitzero"`
+	Corrects   *contact.Correction `json:"corrects,omitzero"`
+	Original   contact.Key         `json:"original,omitzero"` // of an invalid row: as contact.RawRows has it
 	stamp
 }
 
@@ -236,12 +242,14 @@ func (l *Row) purge() {
 
 func rowOf(o *contact.Outcome) *Row {
 	l := &Row{
-		Source: o.Row.Source, Line: o.Row.Line, Number: o.Row.Number, ContactIDs: o.Row.Profile.ContactIDs, Status: o.Status,
+		Source: o.Row.Source, Line: o.Row.Line, Number: o.Row.Number, ContactIDs: o.Row.Profile.ContactIDs, Status: o.Status, Corrects: o.Row.Corrects,
 		ID: o.ID, Found: o.Found, Doubt: o.Doubt, Error: o.Failure, Attempts: o.Attempts, Reads: o.Reads,
 		Touched: o.Touched, Undone: o.Undone, Merged: o.Merged, Changed: Time{o.Changed}, Previous: (*previous)(o.Previous), stamp: stamp{Time{o.At}},
 	}
 	if o.Status != contact.Invalid {
 		l.Key, l.Digest = o.Row.Key, o.Row.Digest
+	} else {
+		l.Original = o.Row.Original
 	}
 	if o.Status == contact.Duplicate {
 		l.First, l.Differs = o.First, o.Differs
@@ -253,7 +261,7 @@ func rowOf(o *contact.Outcome) *Row {
 func (l *Row) Outcome() *contact.Outcome {
 	return &contact.Outcome{
 		Row: contact.Row{
-			Source: l.Source, Line: l.Line, Number: l.Number, Key: l.Key, Digest: l.Digest, Profile: contact.Profile{ContactIDs: l.ContactIDs},
+			Source: l.Source, Line: l.Line, Number: l.Number, Key: l.Key, Digest: l.Digest, Corrects: l.Corrects, Original: l.Original, Profile: contact.Profile{ContactIDs: l.ContactIDs},
 		},
 		Status: l.Status, ID: l.ID, Found: l.Found, First: l.First, Differs: l.Differs, Failure: l.Error, Doubt: l.Doubt, Attempts: l.Attempts, Reads: l.Reads,
 		Touched: l.Touched, Undone: l.Undone, Merged: l.Merged, Changed: l.Changed.Time, Previous: (*contact.Profile)(l.Previous), At: l.At.Time,

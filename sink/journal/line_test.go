@@ -75,7 +75,7 @@ func full(kind string) Line {
 // a person. A new text of a line has to be thought about before it stands here.
 var afterPurge = []string{
 	"run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.State", "run.After", "run.BaseURL", "run.ProjectID",
-	"row.Source", "row.First.Source", "row.ID", "row.Doubt", "row.Error.TraceID",
+	"row.Source", "row.Corrects.By", "corrected.Corrects.By", "row.First.Source", "row.ID", "row.Doubt", "row.Error.TraceID",
 	"traffic.Requests.Operation",
 	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects",
 }

@@ -59,6 +59,9 @@ func Open(path string, o Options) (*Journal, error) {
 	}
 	j, err := openLocked(path, lock, o)
 	spent := isSpent(err)
+	if o.Header.Corrects {
+		spent = "" // its rows belong to this very report
+	}
 	if spent != "" {
 		o.Restart = true
 		j, err = openLocked(path, lock, o)
@@ -74,13 +77,13 @@ func Open(path string, o Options) (*Journal, error) {
 
 func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) {
 	now := time.Now()
-	var earlier *sentWindow
+	var earlier *contents
 	aside := ""
 	if o.Restart {
 		if o.After != nil {
-			earlier = &o.After.sent
+			earlier = o.After.contents
 		} else {
-			earlier = earlierSent(lock.report, o, now)
+			earlier = earlierContents(lock.report, o, now)
 		}
 		if aside, err = setAside(lock.report); err != nil {
 			return nil, err
@@ -110,7 +113,10 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 		return nil, err
 	}
 	if c.file = f; earlier != nil {
-		c.sent = *earlier
+		c.rejects = earlier.rejects
+		if earlier.first != nil && earlier.first.BaseURL == o.Header.BaseURL && o.Window > 0 {
+			c.sent = earlier.sent
+		}
 	}
 	if err := c.matches(o); err != nil {
 		return nil, err
@@ -173,23 +179,20 @@ func isSpent(err error) string {
 	return ""
 }
 
-// earlierSent is what a journal that is about to be set aside says of requests in
-// the window: a restart does not give the quota back. It is nil of one that cannot
-// be read, and --restart is the way out of that.
-func earlierSent(path string, o Options, now time.Time) *sentWindow {
-	if o.Window <= 0 {
-		return nil
-	}
+// earlierContents is a journal that is about to be set aside: a restart does not give the
+// quota back, and its reject file is replaced as ever. It is nil of one that cannot be
+// read, and --restart is the way out of that.
+func earlierContents(path string, o Options, now time.Time) *contents {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
 	c, err := replay(path, f, o.Window, now)
-	if err != nil || c.first == nil || c.first.BaseURL != o.Header.BaseURL {
+	if err != nil {
 		return nil
 	}
-	return &c.sent
+	return c
 }
 
 // setAside renames the report to the next free one of <report>.1, <report>.2 …, and

@@ -198,13 +198,24 @@ func ReadKeys(path string) (*contact.Keys, error) {
 // Outcomes ranges over the row lines of the report at path, in their order. Another run
 // may be appending to it. An error ends it.
 func Outcomes(path string) iter.Seq2[*contact.Outcome, error] {
-	return OutcomesFrom(path, 0, new(int64))
+	return func(yield func(*contact.Outcome, error) bool) {
+		var lines int64
+		for l, err := range LinesFrom(path, 0, &lines) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if row, ok := l.(*Row); ok && !yield(row.Outcome(), nil) {
+				return
+			}
+		}
+	}
 }
 
-// OutcomesFrom is as Outcomes behind so many lines, and says how many lines the report
-// has.
-func OutcomesFrom(path string, from int64, lines *int64) iter.Seq2[*contact.Outcome, error] {
-	return func(yield func(*contact.Outcome, error) bool) {
+// LinesFrom ranges over the lines of the report at path behind so many, and keeps in lines
+// how many it has passed. Another run may be appending to it. An error ends it.
+func LinesFrom(path string, from int64, lines *int64) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
 		r, err := OpenReader(path)
 		if err != nil {
 			yield(nil, err)
@@ -216,12 +227,8 @@ func OutcomesFrom(path string, from int64, lines *int64) iter.Seq2[*contact.Outc
 			return
 		}
 		for l, err := range r.Lines() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
 			*lines = int64(r.number)
-			if row, ok := l.(*Row); ok && !yield(row.Outcome(), nil) {
+			if !yield(l, err) {
 				return
 			}
 		}

@@ -27,6 +27,9 @@ type contents struct {
 
 	requests int64 // of the run that is being read, as far as its rows say
 	whole    bool  // the last run went to its end, and left nothing in doubt
+	partly   bool  // the run that is being read imports reject files, and the one before it was not whole
+
+	rejects []Content // digests of the reject files that the runs wrote, the latest last
 }
 
 // An unsettled key is announced, rejected, failed or unknown, or was when it was
@@ -90,12 +93,14 @@ func (c *contents) begin(l *Header) error {
 		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
 	c.runs, c.headers = append(c.runs, l.At.UnixMilli()), append(c.headers, *l)
+	// A run of reject files brings nobody else's run to its end.
+	c.partly = l.Corrects && (c.partly || !c.whole) && len(c.runs) > 1
 	c.requests, c.whole = 0, false
 	return nil
 }
 
 func (c *contents) end(l *End) error {
-	c.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0
+	c.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0 && !c.partly
 	// Look-ups stand in no row line. When they were made is not known: no later
 	// than this.
 	if more := l.Summary.Requests - c.requests; more > 0 {
@@ -157,6 +162,9 @@ func (c *contents) forget(keys []contact.Key) error {
 func (c *contents) row(l *Row) error {
 	c.requests += int64(l.Attempts + l.Reads)
 	c.sent.add(l.At.UnixMilli(), l.Attempts+l.Reads)
+	if l.Corrects != nil {
+		c.keys.Correct(*l.Corrects, l.Key, l.Status.In())
+	}
 	// These two tell of a row, and not of what the API has of the key.
 	if l.Status == contact.Duplicate || l.Status == contact.Invalid {
 		return nil

@@ -38,7 +38,7 @@ func Read(path string, o Options) (*Snapshot, error) {
 		err = c.matches(o)
 	}
 	if err != nil {
-		if err = errors.Join(err, f.Close()); isSpent(err) != "" {
+		if err = errors.Join(err, f.Close()); isSpent(err) != "" && !o.Header.Corrects {
 			return empty, nil
 		}
 		return nil, err

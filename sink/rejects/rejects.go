@@ -3,15 +3,9 @@
 package rejects
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,160 +13,200 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
-	"importer/internal/files"
 	"importer/internal/rejectfile"
 )
 
 // A RejectSource is what the reject file has to know of a source.
 type RejectSource struct {
-	Name   string   // as in the rows
-	Header []string // the columns in original order and spelling; nil for NDJSON
+	Name      string   // as in the rows
+	Header    []string // the columns in original order and spelling; nil for NDJSON
+	Delimiter rune     // of CSV; 0 is a comma
 }
 
-// Rejects is the reject file of a run: the rows that a person has to act on, in
+// Options are what OpenRejects has to know.
+type Options struct {
+	Report  string // its path: the reject files stand beside it
+	Run     string // that writes them, a ULID
+	Sources []RejectSource
+	Raws    *contact.RawRows // of the sources
+	// Partly says that the sources are reject files, or parts of an import: what they do not
+	// hold may stand in the reject files that are there.
+	Partly  bool
+	Journal Journal
+}
+
+// Journal remembers what was written, to know what was edited since. Implemented by
+// journal.Journal.
+type Journal interface {
+	// WroteRejects takes note of the digests of files, on disk before it returns.
+	WroteRejects(digests ...[32]byte) error
+	// HasWritten tells whether a run took note of such a file.
+	HasWritten(digest [32]byte) bool
+}
+
+// Rejects are the reject files of a run: the rows that a person has to act on, in
 // the form of their source. It implements contact.Rejects. Rows of CSV sources
 // go to <report without .report.ndjson>.rejects.csv, those of NDJSON sources to
-// the same name with .ndjson.
+// the same name with .ndjson. CSV sources that have other columns than the first go to
+// .rejects.2.csv and so on: one header could not say which column is whose.
 //
-// They are written to a temporary file beside it, 0600, which Commit moves over
-// the reject file of the run before. One goroutine at a time may use it. A killed
+// They are written to temporary files beside them, 0600, which Commit moves over
+// the reject files of the run before. One goroutine at a time may use it. A killed
 // run leaves the temporary file, and the next one overwrites it.
 type Rejects struct {
-	columns   []string // of all CSV sources, in order of first appearance
-	delimiter rune
-	csv, json rejectFile
+	Options
+	base   string
+	tables []*table            // of CSV
+	json   rejectFile          // of NDJSON
+	of     map[string]*table   // by source; nil for NDJSON
+	place  map[string][]int    // by source: where each of its columns stands in its table
+	known  map[string]struct{} // the sources
 
-	place map[string][]int // by source: where each of its columns stands in columns; nil for NDJSON
-	cells []string         // reused
-	line  []byte           // reused
+	cells []string // reused
+	line  []byte   // reused
+}
+
+// A table is a reject file of CSV sources that have the same columns.
+type table struct {
+	rejectFile
+	columns   []string
+	delimiter rune
 }
 
 // Base is what the files that belong to a report begin with.
 func Base(report string) string { return strings.TrimSuffix(report, ".report.ndjson") }
 
-// Paths are those of the reject files of a report: CSV, and NDJSON.
-func Paths(report string) []string {
-	return []string{Base(report) + ".rejects.csv", Base(report) + ".rejects.ndjson"}
-}
-
-// OpenRejects prepares the reject file of a report. It refuses a source that is
-// the reject file itself: the rows in it that are not read would be lost when the
-// file is replaced. Nothing is opened or written before the first row is refused;
-// the caller ends it with Commit.
-//
-// The delimiter is the one that was asked for, so that the file is read with the
-// same flags as its source; 0 is a comma, as a file named .csv is read by default.
-func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Rejects, error) {
-	paths := Paths(report)
+// OpenRejects prepares the reject files of a report. Nothing is opened or written before
+// the first row is refused; the caller ends it with Commit.
+func OpenRejects(o Options) *Rejects {
 	r := &Rejects{
-		delimiter: cmp.Or(delimiter, ','),
-		csv:       rejectFile{path: paths[0]},
-		json:      rejectFile{path: paths[1]},
-		place:     make(map[string][]int, len(sources)),
+		Options: o, base: Base(o.Report) + ".rejects",
+		of: make(map[string]*table), place: make(map[string][]int), known: make(map[string]struct{}),
 	}
-	for _, s := range sources {
-		for _, path := range []string{r.csv.path, r.json.path, r.csv.path + suffix, r.json.path + suffix} {
-			if files.SameFile(s.Name, path) {
-				return nil, fmt.Errorf("the source %s is the reject file that this run writes: rename it, or choose another report with --report", s.Name)
-			}
-		}
-		r.place[s.Name] = r.placeColumns(s.Header)
-	}
-	return r, nil
-}
-
-// Reject implements contact.Rejects.
-func (r *Rejects) Reject(o *contact.Outcome) error {
-	place, ok := r.place[o.Row.Source]
-	if !ok {
-		return fmt.Errorf("refusing row %d of %s: it is no source of this run; this is a defect of importer", o.Row.Number, o.Row.Source)
-	}
-	f := &r.csv
-	if place == nil {
-		f = &r.json
-	}
-	if err := r.write(f, o); err != nil {
-		return fmt.Errorf("writing the reject file %s: %w", f.path, err)
-	}
-	return nil
-}
-
-// Commit moves what was refused over the reject file of the run before, or removes
-// that where nothing was refused. A run that did not complete has not seen all rows:
-// it replaces and removes nothing, and where there is a reject file already, what it
-// refused stays in the temporary file. Commit returns the paths of the files that
-// hold what this run refused, CSV first.
-func (r *Rejects) Commit(complete bool) ([]string, error) {
-	var paths []string
-	var errs []error
-	for _, f := range []*rejectFile{&r.csv, &r.json} {
-		path, err := f.commit(complete)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("writing the reject file %s: %w", f.path, err))
-		}
-		if path != "" {
-			paths = append(paths, path)
+	r.json.path = r.base + ".ndjson"
+	for _, s := range o.Sources {
+		r.known[s.Name] = struct{}{}
+		if s.Header != nil {
+			r.of[s.Name], r.place[s.Name] = r.tableOf(s)
 		}
 	}
-	return paths, errors.Join(errs...)
+	return r
 }
 
-// placeColumns finds the place of each column of a header, and adds the columns
-// that no source had before. Of columns of one name the first goes with the
-// first, the second with the second. It is nil of no header.
-func (r *Rejects) placeColumns(header []string) []int {
-	if header == nil {
+// tableOf is the table of a source, and where each of its columns stands in it.
+func (r *Rejects) tableOf(s RejectSource) (*table, []int) {
+	for _, t := range r.tables {
+		if place := t.placeColumns(s.Header); place != nil {
+			return t, place
+		}
+	}
+	t := &table{columns: s.Header, delimiter: ','}
+	if strings.ContainsRune(",;\t|", s.Delimiter) { // those that are found again
+		t.delimiter = s.Delimiter
+	}
+	t.path = r.base + ".csv"
+	if n := len(r.tables); n > 0 {
+		t.path = fmt.Sprintf("%s.%d.csv", r.base, n+1)
+	}
+	r.tables = append(r.tables, t)
+	return t, t.placeColumns(s.Header)
+}
+
+// placeColumns finds the place of each column of a header; nil where they are not those
+// of the table. Of columns of one name the first goes with the first, the second with the
+// second.
+func (t *table) placeColumns(header []string) []int {
+	if len(header) != len(t.columns) {
 		return nil
 	}
 	place := make([]int, len(header))
+	taken := make([]bool, len(header))
 	for i, name := range header {
 		at := -1
-		for j, column := range r.columns {
-			if column == name && !slices.Contains(place[:i], j) {
+		for j, column := range t.columns {
+			if column == name && !taken[j] {
 				at = j
 				break
 			}
 		}
 		if at < 0 {
-			at = len(r.columns)
-			r.columns = append(r.columns, name)
+			return nil
 		}
-		place[i] = at
+		place[i], taken[at] = at, true
 	}
 	return place
 }
 
-func (r *Rejects) write(f *rejectFile, o *contact.Outcome) error {
-	fresh, err := f.open()
+// Reject implements contact.Rejects.
+func (r *Rejects) Reject(o *contact.Outcome) error {
+	if _, ok := r.known[o.Row.Source]; !ok {
+		return fmt.Errorf("refusing row %d of %s: it is no source of this run; this is a defect of importer", o.Row.Number, o.Row.Source)
+	}
+	f, write := &r.json, r.writeJSON
+	if t := r.of[o.Row.Source]; t != nil {
+		f, write = &t.rejectFile, func(o *contact.Outcome) error { return r.writeCSV(t, o) }
+	}
+	if err := write(o); err != nil {
+		return fmt.Errorf("writing the reject file %s: %w", f.path, err)
+	}
+	return nil
+}
+
+func (r *Rejects) writeJSON(o *contact.Outcome) error {
+	if _, err := r.json.open(); err != nil {
+		return err
+	}
+	r.line = r.appendRejectJSON(r.line[:0], o)
+	_, err := r.json.buf.Write(r.line)
+	return err
+}
+
+func (r *Rejects) writeCSV(t *table, o *contact.Outcome) error {
+	fresh, err := t.open()
 	if err != nil {
 		return err
 	}
-	if f == &r.json {
-		r.line = appendRejectJSON(r.line[:0], o)
-		_, err := f.buf.Write(r.line)
-		return err
-	}
-	w := csv.NewWriter(f.buf)
-	w.Comma = r.delimiter
+	w := csv.NewWriter(t.buf)
+	w.Comma = t.delimiter
 	if fresh {
-		r.cells = append(append(r.cells[:0], r.columns...), rejectfile.Columns[:]...)
+		r.cells = append(append(r.cells[:0], t.columns...), rejectfile.Columns[:]...)
 		if err := w.Write(r.cells); err != nil {
 			return err
 		}
 	}
-	if err := w.Write(r.record(o)); err != nil {
+	if err := w.Write(r.record(t, o)); err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
 }
 
+// ref is how a refused row is told when it is fed back.
+func (r *Rejects) ref(o *contact.Outcome) string {
+	ref := rejectfile.Ref{Run: r.Run}
+	row, digest := o.Row.Original, contact.Digest{}
+	switch c := o.Row.Corrects; {
+	case c != nil: // a correction that is wrong as well
+		row, digest = c.Row, c.Digest
+	case o.Status == contact.Rejected:
+		digest = o.Row.Digest
+	}
+	if row == (contact.Key{}) && r.Raws != nil {
+		row = r.Raws.Key(&o.Row)
+	}
+	ref.Row = row.String()
+	if digest != (contact.Digest{}) {
+		ref.Digest = digest.String()
+	}
+	return ref.String()
+}
+
 // record is the CSV record of a refused row.
-func (r *Rejects) record(o *contact.Outcome) []string {
+func (r *Rejects) record(t *table, o *contact.Outcome) []string {
 	raw, place := o.Row.Raw, r.place[o.Row.Source]
 	r.cells = r.cells[:0]
 	if len(raw) == len(place) {
-		r.cells = append(r.cells, make([]string, len(r.columns))...)
+		r.cells = append(r.cells, make([]string, len(t.columns))...)
 		for i, cell := range raw {
 			r.cells[place[i]] = rejectfile.Guard(cell)
 		}
@@ -182,18 +216,15 @@ func (r *Rejects) record(o *contact.Outcome) []string {
 		for _, cell := range raw {
 			r.cells = append(r.cells, rejectfile.Guard(cell))
 		}
-		if len(raw) == len(r.columns) {
-			r.cells = append(r.cells, "")
-		}
 	}
 	f := failure(o)
-	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), rejectfile.Guard(f.Field), rejectfile.Guard(f.Reason()), rejectfile.Guard(f.Hint))
+	return append(r.cells, strconv.Itoa(o.Row.Line), o.Status.String(), rejectfile.Guard(f.Field), rejectfile.Guard(f.Reason()), rejectfile.Guard(f.Hint), r.ref(o))
 }
 
 // appendRejectJSON appends the refused row as it was, with the reject members
 // behind its own and in the place of those of an earlier run. What is no JSON object
 // becomes the member _raw of one.
-func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
+func (r *Rejects) appendRejectJSON(b []byte, o *contact.Outcome) []byte {
 	raw := strings.Join(o.Row.Raw, "\n")
 	row := jsontext.Value(raw)
 	// Without line breaks, because the object has to stand on one line.
@@ -217,7 +248,7 @@ func appendRejectJSON(b []byte, o *contact.Outcome) []byte {
 	f := failure(o)
 	b = append(b, `"_line":`...)
 	b = strconv.AppendInt(b, int64(o.Row.Line), 10)
-	for i, value := range [...]string{o.Status.String(), f.Field, f.Reason(), f.Hint} {
+	for i, value := range [...]string{o.Status.String(), f.Field, f.Reason(), f.Hint, r.ref(o)} {
 		b = append(b, `,"`+rejectfile.Columns[i+1]+`":`...)
 		b = contact.AppendString(b, value)
 	}
@@ -230,65 +261,4 @@ func failure(o *contact.Outcome) *contact.Failure {
 		return &contact.Failure{}
 	}
 	return o.Failure
-}
-
-// suffix is that of the temporary file.
-const suffix = ".tmp"
-
-// remove removes a file that may be there.
-func remove(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// A rejectFile is a file that is written beside its path and then moved there.
-type rejectFile struct {
-	path string
-	tmp  *os.File
-	buf  *bufio.Writer
-}
-
-// open makes the temporary file where there is none yet, and says so.
-func (f *rejectFile) open() (bool, error) {
-	if f.tmp != nil {
-		return false, nil
-	}
-	// One name and not a random one: what a killed run left is overwritten. The
-	// lock of the report keeps others away.
-	tmp, err := os.OpenFile(f.path+suffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return false, err
-	}
-	f.tmp, f.buf = tmp, bufio.NewWriter(tmp)
-	return true, nil
-}
-
-// commit returns where the refused rows are; empty where there are none.
-func (f *rejectFile) commit(complete bool) (string, error) {
-	if f.tmp == nil {
-		if !complete {
-			return "", nil
-		}
-		return "", errors.Join(remove(f.path), remove(f.path+suffix))
-	}
-	err := f.buf.Flush()
-	if err == nil {
-		err = f.tmp.Sync()
-	}
-	tmp := f.tmp.Name()
-	if err = errors.Join(err, f.tmp.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(tmp))
-	}
-	if !complete {
-		if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
-			return tmp, nil
-		}
-	}
-	if err := os.Rename(tmp, f.path); err != nil {
-		return "", fmt.Errorf("%w; the refused rows are in %s", err, tmp)
-	}
-	return f.path, files.SyncDir(filepath.Dir(f.path))
 }

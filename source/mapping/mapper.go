@@ -32,6 +32,7 @@ type Record struct {
 	// where that cannot be told.
 	Shown map[int]*string
 	JSON  jsontext.Value // of NDJSON; valid until the next record is read
+	Ref   string         // of a reject file that is a table: which row this one corrects
 }
 
 // A Fault is why a record is invalid.
@@ -117,6 +118,7 @@ func (m *Mapper) withoutNull(c cell) cell {
 func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	row := contact.Row{Source: m.source, Line: r.Line, Number: number, Raw: r.Raw}
 	m.unread = false
+	row.Corrects = m.Correction(r)
 	f := r.Fault
 	if f == nil {
 		f = m.takeApart(r)
@@ -146,7 +148,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
-			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Unread: m.unread,
+			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Unread: m.unread, Corrects: row.Corrects,
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}

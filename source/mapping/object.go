@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/rejectfile"
 	"importer/internal/words"
 	"importer/source/mapping/columns"
 )
@@ -36,6 +37,9 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 		}
 		all = append(all, x)
 		m.takeNamed(x)
+	}
+	if _, corrects := rejectfile.RefIn(line); corrects {
+		m.withoutOurs()
 	}
 	if i := slices.IndexFunc(all, func(x member) bool { return x.name == "profile" && x.kind == '{' }); i >= 0 {
 		return m.takeExact(all, all[i].json())

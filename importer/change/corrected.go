@@ -1,0 +1,140 @@
+package change
+
+import (
+	"slices"
+	"time"
+
+	"importer/importer/contact"
+)
+
+// Corrections tell the refused rows of an input, and which of them are settled because
+// corrected rows of a reject file went in for them. The source still holds such a row as
+// it was. It has one owner, the feeder.
+type Corrections struct {
+	Raws  *contact.RawRows // nil: no row is told by how it stands in the source
+	Keys  *contact.Keys
+	State State // nil in the mode create
+	// UpdateOnly is as of the run: who is not there is left out, and in.
+	UpdateOnly bool
+}
+
+// Invalid tells whether a row that is refused here is settled, also where it is one of a
+// reject file that nobody has changed.
+func (c *Corrections) Invalid(o *contact.Outcome) (bool, error) {
+	switch corrects := o.Row.Corrects; {
+	case c.Raws == nil, corrects != nil && c.Raws.Key(&o.Row) != corrects.Row:
+		return false, nil
+	case corrects != nil:
+		o.Row.Original = corrects.Row
+	default:
+		o.Row.Original = c.Raws.Refused(&o.Row)
+	}
+	corrected, ok, err := c.settled(o.Row.Original)
+	if ok {
+		c.keep(&o.Row, corrected)
+	}
+	return ok, err
+}
+
+// Valid tells whether a row is settled that can be sent. That of a contact who is known,
+// or was corrected, is not, unless the API refused these very values.
+func (c *Corrections) Valid(row *contact.Row) (bool, error) {
+	if c.Raws == nil || row.Corrects != nil || !c.Keys.HasCorrections() {
+		return false, nil
+	}
+	original := c.Raws.Key(row)
+	corrected, ok, err := c.settled(original)
+	if !ok || err != nil {
+		return false, err
+	}
+	if corrected.Digest != row.Digest && c.isKnown(row.Key) {
+		return false, nil
+	}
+	row.Original = original
+	c.keep(row, corrected)
+	return true, nil
+}
+
+// settled finds a refused row whose corrections are in, and are there still.
+func (c *Corrections) settled(original contact.Key) (corrected contact.Corrected, ok bool, err error) {
+	corrected, ok = c.Keys.Corrected(original)
+	if !ok || !corrected.Settles() {
+		return corrected, false, nil
+	}
+	for _, key := range corrected.Keys {
+		if in, err := c.isIn(key); !in || err != nil {
+			return corrected, false, err
+		}
+	}
+	return corrected, true, nil
+}
+
+// isIn tells whether a contact is in, and stays as it is.
+func (c *Corrections) isIn(key contact.Key) (bool, error) {
+	if c.State == nil {
+		s := c.Keys.Status(key)
+		return s.In() && s != contact.Deleted, nil
+	}
+	entry, known, err := c.State.Entry(key)
+	return known && !entry.Inactive || !known && c.UpdateOnly, err
+}
+
+// isKnown tells whether a contact is in by its own contact ids.
+func (c *Corrections) isKnown(key contact.Key) bool {
+	if s := c.Keys.Status(key); s.In() && s != contact.Deleted {
+		return true
+	}
+	if c.State == nil {
+		return false
+	}
+	_, known, err := c.State.Entry(key)
+	return known || err != nil
+}
+
+// keep has a mirror keep whom a settled row is about, under the contact ids of the
+// correction and under its own.
+func (c *Corrections) keep(row *contact.Row, corrected contact.Corrected) {
+	for _, key := range corrected.Keys {
+		c.Keys.KeepKey(key)
+	}
+	if len(row.Profile.ContactIDs) > 0 {
+		c.Keys.Keep(row.Profile.ContactIDs)
+	}
+}
+
+// Due is a profile of a settled row that would expire; false where there is none. Nothing
+// else sees to it, because the source does not hold the row that it came from.
+func (c *Corrections) Due(row *contact.Row, refreshAfter time.Duration) (due Entry, ok bool, err error) {
+	if c.State == nil {
+		return Entry{}, false, nil
+	}
+	corrected, _ := c.Keys.Corrected(row.Original)
+	for _, key := range corrected.Keys {
+		entry, known, err := c.State.Entry(key)
+		if err != nil {
+			return Entry{}, false, err
+		}
+		if known && !c.Keys.Seen(key) && Compare(entry, true, entry.Digest, time.Now(), refreshAfter) == NeedsTouch {
+			return entry, true, nil
+		}
+	}
+	return Entry{}, false, nil
+}
+
+// Note takes note of a correction that needs no request, because its contact is in as it
+// should be. The journal has to know of it for the next run, and the state for those after.
+func (c *Corrections) Note(row *contact.Row, journal func(contact.Correction, contact.Key) error) error {
+	if row.Corrects == nil {
+		return nil
+	}
+	if was, _ := c.Keys.Corrected(row.Corrects.Row); was.Settles() && slices.Contains(was.Keys, row.Key) {
+		return nil
+	}
+	if c.State != nil {
+		if err := c.State.Correct(*row.Corrects, row.Key); err != nil {
+			return err
+		}
+	}
+	c.Keys.Correct(*row.Corrects, row.Key, true)
+	return journal(*row.Corrects, row.Key)
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"os"
+	"slices"
+
+	"importer/importer/contact"
+	"importer/internal/config"
+	"importer/internal/origin"
+	"importer/source"
+)
+
+// openInput opens the sources. Reject files are written in a form of their own, whatever
+// the configuration says of the files that they came from: that does not count for them.
+// Flags do.
+func (s *session) openInput(o source.Options) (*source.Input, error) {
+	own := o
+	for flag, forget := range map[string]func(){
+		"format":     func() { own.Format = source.Auto },
+		"delimiter":  func() { own.Delimiter = 0 },
+		"encoding":   func() { own.Encoding = "" },
+		"sheet":      func() { own.Sheet = "" },
+		"header-row": func() { own.HeaderRow = 0 },
+	} {
+		if s.given == nil || !s.given.Changed(flag) {
+			forget()
+		}
+	}
+	same := own.Format == o.Format && own.Delimiter == o.Delimiter && own.Encoding == o.Encoding && own.Sheet == o.Sheet && own.HeaderRow == o.HeaderRow
+	if !same && !slices.ContainsFunc(o.Paths, readOnce) {
+		in, err := source.Open(own)
+		switch {
+		case err == nil && in.IsRejects():
+			return in, nil
+		case err == nil:
+			if err := in.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return source.Open(o)
+}
+
+// readOnce tells whether a path is none of a file that can be opened again.
+func readOnce(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || !info.Mode().IsRegular()
+}
+
+// findOrigin finds the report that rows of reject files belong to, and has the run go on
+// with that, in its mode.
+func (s *session) findOrigin() error {
+	runs, other, err := s.input.Corrections()
+	switch {
+	case err != nil:
+		return err
+	case len(runs) == 0:
+		if s.c.Mode == "mirror" && s.input.IsRejects() {
+			s.log.Warn().Msg("a reject file is not all of a source: this run removes nobody")
+		}
+		return nil
+	case other != "":
+		return config.Errorf("%s is no reject file, and another source is one: import the reject file by itself, because its rows belong to the report that they came from", other)
+	case s.c.Restart:
+		return config.Errorf("--restart would set the report aside that the rows of the reject file belong to: leave it out")
+	}
+	search := origin.Search{Runs: runs, Configured: s.c.Report.Path}
+	for _, f := range s.input.Sources() {
+		search.Files = append(search.Files, f.Name)
+	}
+	if s.given != nil && s.given.Changed("report") {
+		search.Named = s.c.Report.Path
+	}
+	found, err := origin.Find(search)
+	if err != nil {
+		return usage(err)
+	}
+	if err := s.takeMode(found); err != nil {
+		return err
+	}
+	s.corrects, s.c.Report.Path = true, found.Report
+	s.input.Expect(found.Runs)
+	s.log.Info().Str("report", found.Report).Str("mode", s.c.Mode).Msg("these are rows that an import refused: this run goes on with its report, and removes nobody")
+	return nil
+}
+
+// takeMode takes the mode of the report, where the command line does not ask for another.
+// That of a mirror is an upsert, because what is not in a reject file is not missing.
+func (s *session) takeMode(o origin.Origin) error {
+	mode := o.Header.Mode
+	asked := s.given != nil && s.given.Changed("mode")
+	removes := func(mode string) bool { return mode == "upsert" || mode == "mirror" }
+	if s.c.Mode != mode && !(removes(s.c.Mode) && removes(mode)) && (asked || s.c.Mode != "create") {
+		return config.Errorf("the reject file is of an import in the mode %s (%s), and this run's is %s: leave out --mode (mode)", mode, o.Report, s.c.Mode)
+	}
+	s.c.Mode = mode
+	return nil
+}
+
+// rawRows tell the rows of the input apart as they stand in it.
+func (s *session) rawRows() *contact.RawRows {
+	raws := contact.NewRawRows()
+	for _, f := range s.input.Sources() {
+		if f.Header != nil {
+			raws.Add(f.Name, f.Header)
+		}
+	}
+	return raws
+}

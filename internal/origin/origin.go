@@ -1,0 +1,128 @@
+// Package origin finds the report of the import that a reject file came from.
+package origin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"importer/internal/rejectfile"
+	"importer/sink/journal"
+)
+
+// A Search says what is looked for, and where.
+type Search struct {
+	Files []string // the reject files, as given; - is standard input
+	Runs  []string // that wrote the rows in them
+	// Named is the report that the command line names: no other is looked at. Configured is
+	// that of the configuration, one among others.
+	Named, Configured string
+}
+
+// An Origin is the report of an import, to which refused rows belong.
+type Origin struct {
+	Report string
+	Header journal.Header // of its last run
+	Runs   []string       // of the import: of the report, and in a sync of those that were set aside
+}
+
+// Find returns the report that holds all the runs. It looks beside the files, first at
+// the one whose name they have. In a sync the report of a run may have been set aside
+// since. The error says what to do.
+func Find(s Search) (Origin, error) {
+	var nearest string // the first report that was looked at
+	var lacks []string
+	for _, path := range s.candidates() {
+		o, err := open(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && s.Named == "":
+			continue
+		case err != nil && s.Named != "":
+			return Origin{}, err
+		case err != nil:
+			continue // what else is named like a report
+		}
+		missing := slices.DeleteFunc(slices.Clone(s.Runs), func(run string) bool { return slices.Contains(o.Runs, run) })
+		if len(missing) == 0 {
+			return o, nil
+		}
+		if nearest == "" {
+			nearest, lacks = path, missing
+		}
+	}
+	const wayOut = "name the report of the import that wrote the file with --report; or take the column _ref out, and its rows are an import of their own"
+	of := strings.Join(s.Files, ", ")
+	if nearest == "" {
+		return Origin{}, fmt.Errorf("%s holds rows that a run refused (_ref names %s), and its report is not beside it: %s", of, strings.Join(s.Runs, ", "), wayOut)
+	}
+	return Origin{}, fmt.Errorf("%s holds rows that a run refused, and the report %s does not hold the run that _ref names (%s): %s",
+		of, nearest, strings.Join(lacks, ", "), wayOut)
+}
+
+// candidates are the reports that are looked at, each once.
+func (s Search) candidates() (all []string) {
+	if s.Named != "" {
+		return []string{s.Named}
+	}
+	add := func(path string) {
+		if path != "" && !slices.ContainsFunc(all, func(p string) bool { return filepath.Clean(p) == filepath.Clean(path) }) {
+			all = append(all, path)
+		}
+	}
+	for _, file := range s.Files {
+		if base, ok := rejectfile.Base(file); ok {
+			add(base + ".report.ndjson")
+			add(base)
+		}
+	}
+	add(s.Configured)
+	for _, file := range s.Files {
+		if file == "-" {
+			continue
+		}
+		dir, _ := filepath.Split(file)
+		entries, _ := os.ReadDir(cmp.Or(dir, ".")) // one that cannot be read holds no report
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".report.ndjson") {
+				add(dir + e.Name())
+			}
+		}
+	}
+	return all
+}
+
+// open reads which runs a report holds.
+func open(path string) (Origin, error) {
+	outline, err := journal.ReadOutline(path)
+	if err != nil {
+		return Origin{}, err
+	}
+	headers := outline.Runs
+	if len(headers) == 0 {
+		return Origin{}, fmt.Errorf("%s is no report: it has no complete line", path)
+	}
+	o := Origin{Report: path, Header: headers[len(headers)-1]}
+	if o.Header.Mode != "create" { // each night sets the report of the one before aside
+		aside, err := journal.Aside(path)
+		if err != nil {
+			return Origin{}, err
+		}
+		for _, earlier := range aside {
+			outline, err := journal.ReadOutline(earlier)
+			more := outline.Runs
+			if err != nil || len(more) == 0 || more[0].BaseURL != o.Header.BaseURL || more[0].ProjectID != o.Header.ProjectID {
+				continue // of another import
+			}
+			headers = append(headers, more...)
+		}
+	}
+	for _, h := range headers {
+		o.Runs = append(o.Runs, h.Run)
+	}
+	return o, nil
+}

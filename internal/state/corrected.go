@@ -1,0 +1,50 @@
+package state
+
+import (
+	"zombiezen.com/go/sqlite"
+
+	"importer/importer/contact"
+	"importer/internal/sqlfile"
+)
+
+// correctedSchema is of what a Correction needs: the reports that say it are set aside.
+const correctedSchema = `CREATE TABLE corrected (
+		row    BLOB NOT NULL,    -- the refused row, as it stands in its source
+		key    BLOB NOT NULL,    -- of the correction, zeros where that was refused here
+		digest BLOB NOT NULL,    -- of what the API refused, zeros where it was never sent
+		run    TEXT NOT NULL,    -- that read the correction last
+		is_in  INTEGER NOT NULL,
+		PRIMARY KEY (row, key)
+	) WITHOUT ROWID;`
+
+// Correct implements change.State. As with Identify, it is committed with what Record
+// takes next.
+func (s *State) Correct(c contact.Correction, key contact.Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = s.wrap(s.correct(c, key, true))
+	}
+	return s.err
+}
+
+func (s *State) correct(c contact.Correction, key contact.Key, in bool) error {
+	return s.exec("INSERT OR REPLACE INTO corrected VALUES (?, ?, ?, ?, ?)", c.Row[:], key[:], c.Digest[:], c.By, in)
+}
+
+// Corrections passes what became of corrections to keys, as a report that holds them
+// does: one run after the other.
+func (s *State) Corrections(keys *contact.Keys) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrap(sqlfile.Run(s.conn, "SELECT row, key, digest, run, is_in FROM corrected ORDER BY run", func(stmt *sqlite.Stmt) error {
+		var c contact.Correction
+		var key contact.Key
+		stmt.ColumnBytes(0, c.Row[:])
+		stmt.ColumnBytes(1, key[:])
+		stmt.ColumnBytes(2, c.Digest[:])
+		c.By = stmt.ColumnText(3)
+		keys.Correct(c, key, stmt.ColumnBool(4))
+		return nil
+	}))
+}

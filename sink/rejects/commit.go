@@ -1,0 +1,217 @@
+package rejects
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"importer/internal/files"
+	"importer/internal/rejectfile"
+)
+
+// What stands behind the name of a reject file.
+const (
+	writing = ".new" // while it is written
+	partly  = ".tmp" // what a run refused that did not go to its end
+)
+
+// Committed says what became of the reject files of a run.
+type Committed struct {
+	Paths    []string // that hold what this run refused, CSV first
+	SetAside []Aside
+}
+
+// An Aside is a file that must not be lost.
+type Aside struct {
+	Path string // where it is now
+	Why  string
+}
+
+// Commit moves what was refused over the reject files of the run before, or removes
+// those where nothing was refused. A file that is not as a run wrote it was edited: it is
+// set aside, to the next of <file>.1, .2 …. A run that did not complete has not seen all
+// rows: it replaces and removes nothing, and where there is a reject file already, what it
+// refused goes to <file>.tmp. Nor does one remove anything that reads a part of them; it
+// replaces what it has read, and sets aside what it has not.
+func (r *Rejects) Commit(complete bool) (Committed, error) {
+	var c Committed
+	var errs []error
+	all := []*rejectFile{}
+	for _, t := range r.tables {
+		all = append(all, &t.rejectFile)
+	}
+	for _, f := range append(all, &r.json) {
+		if err := r.commit(f, complete, &c); err != nil {
+			errs = append(errs, fmt.Errorf("writing the reject file %s: %w", f.path, err))
+		}
+	}
+	if complete && !r.Partly && len(errs) == 0 {
+		errs = append(errs, r.clear(&c))
+	}
+	return c, errors.Join(errs...)
+}
+
+func (r *Rejects) commit(f *rejectFile, complete bool, c *Committed) error {
+	if f.tmp == nil {
+		return nil
+	}
+	tmp := f.tmp.Name()
+	digest, err := f.finish()
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	to := f.path
+	if _, err := os.Lstat(to); !complete && !errors.Is(err, fs.ErrNotExist) {
+		to += partly
+	}
+	if r.Journal != nil {
+		err = r.Journal.WroteRejects(digest)
+	}
+	if err == nil {
+		err = r.makeRoom(to, complete, c)
+	}
+	if err == nil {
+		err = os.Rename(tmp, to)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the refused rows are in %s", err, tmp)
+	}
+	c.Paths = append(c.Paths, to)
+	return files.SyncDir(filepath.Dir(to))
+}
+
+// clear removes the reject files of earlier runs that this one did not write anew.
+func (r *Rejects) clear(c *Committed) error {
+	dir, name := filepath.Split(r.base)
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		path := dir + e.Name()
+		switch ending, ok := strings.CutPrefix(e.Name(), name); {
+		case !ok || slices.Contains(c.Paths, path):
+		case strings.HasSuffix(ending, writing) && rejectfile.IsNamed(strings.TrimSuffix(path, writing)):
+			errs = append(errs, os.Remove(path)) // of a run that was killed
+		case rejectfile.IsNamed(path) && !rejectfile.IsSetAside(path):
+			if err := r.makeRoom(path, true, c); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// makeRoom sets a file aside that must not be lost.
+func (r *Rejects) makeRoom(path string, complete bool, c *Committed) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder", path)
+	}
+	digest, err := digestOf(path)
+	if err != nil {
+		return err
+	}
+	written := r.Journal != nil && r.Journal.HasWritten(digest)
+	if written && (!r.Partly || complete && r.reads(path)) {
+		return nil
+	}
+	why := "it was edited"
+	if written {
+		why = "this run has not read its rows"
+	}
+	aside, err := setAside(path)
+	if err == nil {
+		c.SetAside = append(c.SetAside, Aside{aside, why})
+	}
+	return err
+}
+
+// reads tells whether a file is a source of the run.
+func (r *Rejects) reads(path string) bool {
+	return slices.ContainsFunc(r.Sources, func(s RejectSource) bool { return files.SameFile(s.Name, path) })
+}
+
+func digestOf(path string) (digest [sha256.Size]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return digest, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return [sha256.Size]byte(sum.Sum(nil)), err
+}
+
+// setAside renames a file to the next of <file>.1, <file>.2 … behind those that are there.
+func setAside(path string) (string, error) {
+	aside, err := files.NextNumbered(strings.TrimSuffix(path, partly))
+	if err != nil {
+		return "", err
+	}
+	return aside, os.Rename(path, aside)
+}
+
+// SetAside lists the reject files of a report that were set aside.
+func SetAside(report string) (paths []string, err error) {
+	dir, name := filepath.Split(Base(report) + ".rejects")
+	entries, err := os.ReadDir(cmp.Or(dir, "."))
+	for _, e := range entries {
+		if path := dir + e.Name(); strings.HasPrefix(e.Name(), name) && rejectfile.IsSetAside(path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths, err
+}
+
+// A rejectFile is a file that is written beside its path and then moved there.
+type rejectFile struct {
+	path string
+	tmp  *os.File
+	sum  hash.Hash // of what was written
+	buf  *bufio.Writer
+}
+
+// open makes the temporary file where there is none yet, and says so.
+func (f *rejectFile) open() (bool, error) {
+	if f.tmp != nil {
+		return false, nil
+	}
+	// One name and not a random one: what a killed run left is overwritten. The
+	// lock of the report keeps others away.
+	tmp, err := os.OpenFile(f.path+writing, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return false, err
+	}
+	f.tmp, f.sum = tmp, sha256.New()
+	f.buf = bufio.NewWriter(io.MultiWriter(tmp, f.sum))
+	return true, nil
+}
+
+// finish brings the temporary file onto the disk, and returns its digest.
+func (f *rejectFile) finish() (digest [sha256.Size]byte, err error) {
+	err = f.buf.Flush()
+	if err == nil {
+		err = f.tmp.Sync()
+	}
+	return [sha256.Size]byte(f.sum.Sum(nil)), errors.Join(err, f.tmp.Close())
+}
