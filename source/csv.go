@@ -108,7 +108,10 @@ func (f *file) columns(header []string) (err error) {
 	}
 	f.header = header
 	if n := len(header) - len(rejectfile.Columns); n > 0 && slices.Equal(header[n:], rejectfile.Columns[:]) {
-		f.rejects, header = true, header[:n]
+		f.rejects, header = true, slices.Clone(header[:n])
+		for i, name := range header {
+			header[i] = rejectfile.Unguard(name)
+		}
 	}
 	f.Header = header
 	var ignored string

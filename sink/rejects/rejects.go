@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -144,19 +143,17 @@ func (r *Rejects) write(f *rejectFile, o *contact.Outcome) error {
 		_, err := f.buf.Write(r.line)
 		return err
 	}
-	w := csv.NewWriter(f.buf)
-	w.Comma = r.delimiter
+	w := rejectfile.NewWriter(f.buf, r.delimiter)
 	if fresh {
-		r.cells = append(append(r.cells[:0], r.columns...), rejectfile.Columns[:]...)
-		if err := w.Write(r.cells); err != nil {
+		r.cells = r.cells[:0]
+		for _, name := range r.columns {
+			r.cells = append(r.cells, rejectfile.Guard(name))
+		}
+		if err := w.Write(append(r.cells, rejectfile.Columns[:]...)); err != nil {
 			return err
 		}
 	}
-	if err := w.Write(r.record(o)); err != nil {
-		return err
-	}
-	w.Flush()
-	return w.Error()
+	return w.Write(r.record(o))
 }
 
 // record is the CSV record of a refused row.
