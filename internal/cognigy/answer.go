@@ -136,6 +136,9 @@ func aPage(_ exchange, b *content) error {
 	if b.Items == nil {
 		return errors.New(`there is no "items" in it`)
 	}
+	if len(b.NextCursor) > maxCursorBytes || len(b.Next) > maxCursorBytes {
+		return fmt.Errorf("the cursor in it is longer than %d bytes, and cannot be sent back", maxCursorBytes)
+	}
 	b.found = make([]contact.Found, 0, len(*b.Items))
 	for i := range *b.Items {
 		if err := b.show(&(*b.Items)[i]); err != nil {
@@ -144,6 +147,10 @@ func aPage(_ exchange, b *content) error {
 	}
 	return nil
 }
+
+// maxCursorBytes bounds the cursor of a page, which stands in the address of the next
+// request: servers take 8 KiB of one.
+const maxCursorBytes = 4 << 10
 
 // aSchema is the form of the answer to a get of the schema, and to a set of it where
 // there is one.
