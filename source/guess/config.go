@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"unicode"
 
+	"importer/internal/plain"
 	"importer/internal/words"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
@@ -54,7 +54,7 @@ func (s *Sample) Config() (string, error) {
 		"Region": g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
 		"Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
 	})
-	return b.String(), err
+	return plain.Escape(b.String()), err // what comments quote has been looked at for line breaks alone
 }
 
 // quoteYAML writes texts from outside, such as names of columns and files: in double
@@ -68,7 +68,7 @@ func quoteYAML(texts ...string) string {
 			switch {
 			case r == '"' || r == '\\':
 				b.WriteString(`\` + string(r))
-			case unicode.IsPrint(r):
+			case plain.Is(r):
 				b.WriteRune(r)
 			case r > 0xFFFF:
 				fmt.Fprintf(&b, `\U%08X`, r)
