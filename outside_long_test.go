@@ -20,7 +20,6 @@ func TestLongOutsideText(t *testing.T) {
 		"name of a field":     {`{"contactIds":["a"],"profile":{"` + long + `":1}}`, `{}`},
 		"value":               {`{"email":"` + long + `"}`, `{}`},
 		"contact id":          {`{"contactIds":["` + long + `"]}`, `{}`},
-		"many contact ids":    {`{"contactIds":["` + strings.Repeat(`a","`, 1<<20) + `b"],"age":"x"}`, `{}`},
 		"line that is no row": {long, `{}`},
 		"detail":              {`{"email":"a@example.com"}`, `{"code":1005,"detail":"` + long + `"}`},
 		"field at fault":      {`{"email":"a@example.com"}`, `{"code":1005,"detail":"no","details":{"field":"` + long + `"}}`},

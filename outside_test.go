@@ -212,13 +212,18 @@ func TestOutsideText(t *testing.T) {
 			if text := o.read("c.yaml"); rawIn(text) != "" || strings.Contains(text, "\nQ") {
 				o.Errorf("the configuration holds %s", rawIn(text))
 			}
-			o.does("check", "--config", "c.yaml")
+			if row, _ := o.does("preview", "--config", "c.yaml", "--row", "1"); !strings.Contains(row, `"a@example.com"`) {
+				o.Errorf("the configuration does not find its file: %s", row)
+			}
 			o.write("config.yaml", o.read("c.yaml"))
 			o.does("check", "--source", name)
 			o.does("init", name, "-o", stranger)
 			o.does("init", name, "-o", stranger)
 			o.write("bytes\x9b\xff.csv", "email\nnobody\n")
 			o.all("bytes\x9b\xff.csv")
+			if _, why := o.does("init", "bytes\x9b\xff.csv", "-o", "b.yaml"); !strings.Contains(why, `"bytes\x9b\xff.csv" is not UTF-8`) {
+				o.Errorf("a name that no configuration can hold: %s", why)
+			}
 		},
 		"sheet name": func(o *outside) {
 			o.write("a.xlsx", strangersBook(o.T, inXML, [][]string{{"email", inXML}, {"nobody", inXML}, {"a@example.com", inXML}}))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"unicode/utf8"
 
 	"importer/internal/plain"
 	"importer/internal/words"
@@ -23,6 +24,11 @@ var configTemplate = template.Must(template.New("").Parse(configText))
 // Config writes the sections source and mapping of a configuration for the sample, in
 // YAML with comments. What it is not sure about is marked "unsure".
 func (s *Sample) Config() (string, error) {
+	for _, path := range s.Paths {
+		if !utf8.ValidString(path) {
+			return "", fmt.Errorf("the name %q is not UTF-8, and no configuration can hold it: rename the file first", path)
+		}
+	}
 	g := newGuesser(s)
 	found := ""
 	if s.Delimiter != 0 {
