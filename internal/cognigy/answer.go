@@ -194,11 +194,14 @@ func (b *content) show(w *wireProfile) error {
 	return nil
 }
 
+// maxTotal is more profiles than any project has: what is reckoned with it stays a number.
+const maxTotal = 1 << 40
+
 // page is the answer to a list. The cursor of the next page stands in nextCursor,
 // or in next: the sources contradict each other.
 func (b *content) page() contact.ListPage {
 	total, err := strconv.Atoi(text(b.Total))
-	if err != nil || total < 0 {
+	if err != nil || total < 0 || total > maxTotal {
 		total = -1
 	}
 	return contact.ListPage{Profiles: b.found, Next: cmp.Or(b.NextCursor, b.Next), Total: total}
@@ -227,9 +230,10 @@ func decodeFields(profile jsontext.Value) (fields []contact.Field, err error) {
 // make a whole page unreadable.
 var lenient = jsontext.AllowInvalidUTF8(true)
 
-// unixSeconds is a time as the API tells it; 0 and below are no time.
+// unixSeconds is a time as the API tells it; 0 and below are no time, and neither is what
+// comes after the year 9999, which RFC 3339 cannot write.
 func unixSeconds(s int64) time.Time {
-	if s <= 0 {
+	if s <= 0 || s >= 253_402_300_800 {
 		return time.Time{}
 	}
 	return time.Unix(s, 0).UTC()

@@ -3,11 +3,12 @@ package journal
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"importer/importer/contact"
 )
 
-// Whatever is long in a line, a Reader takes what was written, and the run that resumes
+// Whatever stands in a line, and however long it is, a Reader takes what was written, and the run that resumes
 // from it knows what it has to. Control characters take six bytes each.
 func TestNoLineIsLongerThanAReaderTakes(t *testing.T) {
 	long := strings.Repeat("\x01", maxLine/2)
@@ -20,6 +21,11 @@ func TestNoLineIsLongerThanAReaderTakes(t *testing.T) {
 		"doubt":       func(o *contact.Outcome) { o.Doubt = long },
 		"what an update took away": func(o *contact.Outcome) {
 			o.Previous = &contact.Profile{Fields: []contact.Field{{Name: "notes", Value: []byte(`"` + strings.Repeat("x", maxLine) + `"`)}}}
+		},
+		"a year": func(o *contact.Outcome) { o.Changed = time.Unix(1<<60, 0) },
+		"text that is no UTF-8": func(o *contact.Outcome) {
+			o.Failure.Detail, o.Row.Source = "\xff", "\xff"
+			o.Previous = &contact.Profile{Fields: []contact.Field{{Name: "\xff", Value: []byte(`{"\ud800":"\udfff"}`)}, {Name: "x", Value: []byte("\"\xff\"")}}}
 		},
 		"everything": func(o *contact.Outcome) {
 			o.Row.Profile.ContactIDs, o.Doubt = []string{long}, long
