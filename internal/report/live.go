@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"importer/internal/plain"
 	"importer/sink/journal"
 )
 
@@ -48,7 +49,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; script-src 'nonce-"+nonce+"'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	if err := l.write(w, nonce); err != nil {
-		http.Error(w, "the page cannot be made: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "the page cannot be made: "+plain.Message(err), http.StatusInternalServerError)
 	}
 }
 
