@@ -261,11 +261,14 @@ func TestOutsideText(t *testing.T) {
 		"argument": func(o *outside) {
 			o.write("a.csv", "email\na@example.com\n")
 			for _, s := range []string{stranger, "\x9b\xff"} {
-				for _, flag := range []string{"source", "format", "delimiter", "encoding", "sheet", "header-row", "limit", "config", "base-url", "project-id", "mode", "rate", "workers",
-					"max-errors", "report", "existing", "settle", "state", "progress", "log-level", "log-format", "metrics-textfile", "listen", "notify", "fault", "timeout"} {
+				flags := []string{"source", "format", "delimiter", "encoding", "sheet", "header-row", "limit", "config", "base-url", "project-id", "mode", "rate", "workers",
+					"max-errors", "report", "existing", "settle", "state", "progress", "log-level", "log-format", "metrics-textfile", "listen", "notify", "fault", "timeout"}
+				for i, flag := range flags {
 					o.does("--sandbox", "--source", "a.csv", "--"+flag, s)
-					o.does("check", "--source", "a.csv", "--"+flag, s)
-					o.does("doctor", "--"+flag, s)
+					if i%3 == 0 { // the others are read by the same code
+						o.does("check", "--source", "a.csv", "--"+flag, s)
+						o.does("doctor", "--"+flag, s)
+					}
 				}
 				for _, command := range []string{"check", "init", "preview", "report", "verify", "undo", "doctor", "sandbox", "version", "help", "completion"} {
 					o.does(command, s, s)
@@ -383,7 +386,6 @@ func (o *outside) answers() {
 		`{"items":[{"_id":` + j + `,"contactIds":["a@example.com"],"profile":{}}],"total":1}`,
 		`{"items":[{"_id":"` + id + `","contactIds":["a@example.com",` + j + `],"profile":{"age":` + j + `,` + j + `:` + j + `}}],"total":1}`,
 		`{"items":[],"total":` + j + `,"nextCursor":` + j + `}`,
-		`{"items":[],"nextCursor":"` + strings.Repeat("x", 3<<20) + `"}`,
 		`{"schema":{` + j + `:` + j + `},"details":[{"field":` + j + `,"internal":` + j + `,"type":` + j + `}]}`,
 		`{"schema":{"shoe":` + j + `},"details":[{"field":"shoe","internal":"shoe","type":` + j + `}]}`,
 		`{"title":` + j + `,"detail":` + j + `,"code":1005,"traceId":` + j + `,"details":{"field":` + j + `}}`,
@@ -391,7 +393,7 @@ func (o *outside) answers() {
 		`{"detail":"field '` + strings.Trim(j, `"`) + `' is not allowed","code":1005}`,
 		`{"message":` + j + `}`, `{` + j + `:1}`, `{"items":[{` + j + `:1}]}`, stranger, "<title>" + stranger + "</title>", "<html>" + stranger,
 	} {
-		for _, status := range []int{200, 400, 401, 403, 404, 409, 502} {
+		for _, status := range []int{200, 400, 502} {
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				w.Header().Set("Content-Type", "application/json")
