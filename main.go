@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"importer/internal/cli"
+	"importer/internal/plain"
 )
 
 // version is set by the build of a release.
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	err := cli.Execute(ctx, args, cli.Env{Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr, Version: buildVersion(), Program: os.Args[0]})
 	code, print := cli.ExitCode(err)
 	if print {
-		fmt.Fprintln(stderr, "importer:", err)
+		fmt.Fprintln(stderr, "importer:", plain.Message(err))
 	}
 	return code
 }

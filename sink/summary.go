@@ -67,12 +67,12 @@ func SummaryText(s contact.Summary, d Details) string {
 	fmt.Fprintf(&b, CountLine+"\n", "rows read", s.Read)
 	WriteCounts(&b, []contact.Count{{Name: "left out", N: s.LeftOut}})
 	fmt.Fprintf(&b, CountLine+"%s\n\n", "requests", s.Requests, requestDetails(s))
-	fmt.Fprintf(&b, "  %-12s %s\n", "report", s.Report)
+	fmt.Fprintf(&b, "  %-12s %s\n", "report", contact.Printable(s.Report))
 	if s.Rejects != "" {
-		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", s.Rejects)
+		fmt.Fprintf(&b, "  %-12s %s\n", "reject file", contact.Printable(s.Rejects))
 	}
 	for _, moved := range d.SetAside {
-		fmt.Fprintf(&b, "  %-12s %s  (%s)\n", "set aside", moved.Path, moved.Why)
+		fmt.Fprintf(&b, "  %-12s %s  (%s)\n", "set aside", contact.Printable(moved.Path), contact.Printable(moved.Why))
 	}
 	if len(d.Failures) > 0 {
 		b.WriteString("\nWhy rows are not in:\n")
@@ -196,7 +196,7 @@ func goOn(s contact.Summary, d Details) string {
 	}
 	step += fmt.Sprintf(" At its end it writes a reject file of all rows that were refused, which are %d so far", refused)
 	if s.Rejects != "" {
-		step += fmt.Sprintf("; until then %s holds those of this run so far, with the reason", s.Rejects)
+		step += fmt.Sprintf("; until then %s holds those of this run so far, with the reason", contact.Printable(s.Rejects))
 	}
 	return step + "." + command(d.Again)
 }
@@ -207,7 +207,7 @@ func correct(refused int64, s contact.Summary, d Details) string {
 	if s.Rejects == "" {
 		return step
 	}
-	step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", s.Rejects)
+	step += fmt.Sprintf(" %s holds them, with the reason in the columns behind the original ones. Correct them there, then import that file", contact.Printable(s.Rejects))
 	if d.Rejects == "" {
 		return step + "."
 	}

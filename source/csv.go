@@ -109,6 +109,9 @@ func (f *file) columns(header []string, rows [][]string) (err error) {
 	f.header = header
 	if layout, ok := rejectfile.LayoutOf(f.Name, header, rows); ok {
 		f.rejects, header = layout, cellsAt(header, layout.Source)
+		for i, name := range header {
+			header[i] = rejectfile.Unguard(name)
+		}
 	}
 	f.Header = header
 	var ignored string

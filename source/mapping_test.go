@@ -203,7 +203,7 @@ func TestMappingOfAnotherFile(t *testing.T) {
 		t.Fatalf("%#v", err)
 	}
 	for _, want := range []string{`no column "Alter (Jahre)"`, `"email", "Alter"`, ">  4 |"} {
-		if got := bad.Annotate([]byte(config)); !strings.Contains(got, want) {
+		if got := bad.Annotate([]byte(config)).Error(); !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
 		}
 	}

@@ -92,7 +92,8 @@ type Notice struct {
 	Text   string
 }
 
-func (n Notice) String() string { return n.Source + ": " + n.Text }
+// String is the notice in one line of a terminal.
+func (n Notice) String() string { return contact.Printable(n.Source + ": " + n.Text) }
 
 // An Input is what the rows are read from. It belongs to one goroutine, but for
 // BytesRead, Size, Skipped and Notices, which any may call.

@@ -1,24 +1,7 @@
 package contact
 
-import (
-	"strings"
-	"unicode"
-)
+import "importer/internal/plain"
 
-// maxPrintable is how much of a text is shown, in bytes. An error of the API with its
-// hint is shorter.
-const maxPrintable = 1000
-
-// Printable is a text as it can stand in one line of a terminal: strangers wrote
-// it, and it must not move the cursor.
-func Printable(s string) string {
-	if len(s) > maxPrintable {
-		s = strings.ToValidUTF8(s[:maxPrintable], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '·'
-		}
-		return r
-	}, s)
-}
+// Printable is a text as it can stand within one line of a terminal or a page: see
+// plain.Line.
+func Printable(s string) string { return plain.Line(s) }

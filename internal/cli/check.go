@@ -195,7 +195,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	case r.Failure != nil && k.c.Report.Redact:
 		what = r.Status.String()
 	case r.Failure != nil:
-		what = r.Status.String() + ": " + r.Failure.Detail
+		what = r.Status.String() + ": " + contact.Printable(r.Failure.Detail)
 	case r.Action == change.ActLookUp && r.Status == contact.Absent:
 		what = "looked up, and updated if it is there"
 	case r.Action == change.ActUpdate && k.client != nil:
@@ -210,9 +210,9 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	}
 	who := r.Row.Key.String()
 	if ids := r.Row.Profile.ContactIDs; len(ids) > 0 && !k.c.Report.Redact {
-		who = words.QuoteNames(ids, len(ids))
+		who = contact.Printable(words.QuoteNames(ids, len(ids)))
 	}
-	fmt.Fprintf(&k.out, "%s: %s: %s\n", where, who, what)
+	fmt.Fprintf(&k.out, "%s: %s: %s\n", contact.Printable(where), who, what)
 	if k.out.Len() < 4096 && r.Action != change.ActUpdate { // for that its profile was read, which takes a while
 		return nil
 	}
@@ -239,10 +239,10 @@ func (k *checker) update(ctx context.Context, r change.PlannedRow) (string, erro
 	var changes []string
 	for _, d := range change.Differences(f, r.Entry, &r.Row) {
 		if k.c.Report.Redact {
-			changes = append(changes, d.Field)
+			changes = append(changes, contact.Printable(d.Field))
 			continue
 		}
-		changes = append(changes, fmt.Sprintf("%s: %s → %s", d.Field, contact.Printable(cmp.Or(d.Found, "nothing")), contact.Printable(d.Expected)))
+		changes = append(changes, fmt.Sprintf("%s: %s → %s", contact.Printable(d.Field), contact.Printable(cmp.Or(d.Found, "nothing")), contact.Printable(d.Expected)))
 	}
 	if len(changes) == 0 {
 		return "unchanged, because its profile is as the row says", nil

@@ -15,6 +15,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/plain"
 	"importer/internal/state"
 	"importer/sink"
 	"importer/sink/journal"
@@ -32,11 +33,13 @@ type Env struct {
 	printed *bool // the object of --json was; made by Execute
 }
 
-// Execute runs one command line. When the cause of ctx is an *Interrupt, the
+// Execute runs one command line. What it writes to Stdout and Stderr holds nothing that a
+// terminal would obey: see plain.Writer. When the cause of ctx is an *Interrupt, the
 // import awaits what is in flight, records it, and returns that cause. With --json one
 // object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
 	env.printed = new(bool)
+	env.Stdout, env.Stderr = plain.NewWriter(env.Stdout), plain.NewWriter(env.Stderr)
 	root := NewCommand(env)
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)

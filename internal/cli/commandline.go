@@ -2,12 +2,16 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
+
+	"importer/internal/plain"
 )
 
 // A commandLine is how the import was called, to tell people what to type next.
@@ -79,10 +83,34 @@ func (c commandLine) with(sources []string, without ...string) string {
 
 var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
 
-// quote makes one word of a shell of s.
+// quote makes one word of a shell of s. What may not be shown is written by its bytes,
+// as bash, zsh, ksh and POSIX of 2024 read it.
 func quote(s string) string {
-	if needsNoQuotes.MatchString(s) {
+	switch {
+	case needsNoQuotes.MatchString(s):
 		return s
+	case strings.ToValidUTF8(s, "\x00") != s || strings.ContainsFunc(s, func(r rune) bool { return !plain.Is(r) }):
+		return "$'" + escape(s) + "'"
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// escape writes a text as it stands in $'…'.
+func escape(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1, !plain.Is(r):
+			for _, c := range []byte(s[:n]) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			}
+		case r == '\\' || r == '\'':
+			b.WriteString(`\` + s[:n])
+		default:
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
 }

@@ -39,7 +39,7 @@ func configBehind(c config.Config, mapped bool) string {
 		}
 		initialized := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".yaml"
 		return fmt.Sprintf("the configuration %s%s %s, and %s is read by it as well; if that is why: importer init %s -o %s makes a configuration for it, and --config %s names that one; or --config %s uses none",
-			c.File, where, of, contact.Printable(path), quote(path), quote(initialized), quote(initialized), os.DevNull)
+			contact.Printable(c.File), where, of, contact.Printable(path), quote(path), quote(initialized), quote(initialized), os.DevNull)
 	}
 	return ""
 }

@@ -224,7 +224,7 @@ func (i *importing) logNotices(notices []source.Notice) {
 func noticeLines(notices []source.Notice) string {
 	var b strings.Builder
 	for _, n := range notices {
-		fmt.Fprintf(&b, "  %s\n", contact.Printable(n.String()))
+		fmt.Fprintf(&b, "  %s\n", n)
 	}
 	return b.String()
 }
@@ -268,10 +268,10 @@ func (s *session) openSource() error {
 	o.Run = s.run
 	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
-		err = errors.New(misfit.Annotate(s.c.Text))
+		err = misfit.Annotate(s.c.Text)
 	}
 	if err != nil && s.behind != "" && !unread(err) {
-		err = fmt.Errorf("%w\n%s", err, s.behind)
+		err = errors.Join(err, errors.New(s.behind))
 	}
 	if err != nil {
 		return usage(err)

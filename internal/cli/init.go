@@ -11,6 +11,7 @@ import (
 
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/plain"
 	"importer/source"
 )
 
@@ -63,7 +64,7 @@ func writeConfig(env Env, text, path string, asked bool) error {
 		return nil
 	}
 	if asked {
-		through, err := files.WriteThrough(path, env.Stdout, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		through, err := files.WriteThrough(path, plain.Behind(env.Stdout), func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
 		if through {
 			return err
 		}
@@ -73,7 +74,7 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	case errors.Is(err, fs.ErrExist) && asked:
 		return config.Errorf("%s is there already: name another file with --output, or move it away", path)
 	case errors.Is(err, fs.ErrExist):
-		fmt.Fprintf(env.Stderr, "importer: %s is there already, and was left as it is\n", path)
+		fmt.Fprintf(env.Stderr, "importer: %s is there already, and was left as it is\n", plain.Line(path))
 		return nil
 	case err != nil:
 		return err
@@ -82,6 +83,6 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", path, path)
+	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", plain.Line(path), quote(path))
 	return nil
 }

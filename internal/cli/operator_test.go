@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"os/exec"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -30,6 +31,22 @@ func TestCommandLine(t *testing.T) {
 	}
 	if got := c.ofRejects(nil); got != "" {
 		t.Errorf("without rejects it is %s", got)
+	}
+}
+
+// A command to paste is the word that it was, and shows nothing that a terminal obeys.
+func TestQuote(t *testing.T) {
+	for s, want := range map[string]string{
+		"a.csv": "a.csv", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "größe": "'größe'",
+		"a\nb": `$'a\012b'`, "\x1b[2J'\\": `$'\033[2J\'\\'`, "\u202e\u009b": `$'\342\200\256\302\233'`, "\xff1": `$'\3771'`,
+	} {
+		got := quote(s)
+		if got != want {
+			t.Errorf("%q is %s, want %s", s, got, want)
+		}
+		if out, err := exec.Command("bash", "-c", "printf %s "+got).Output(); err == nil && string(out) != s {
+			t.Errorf("bash takes %s for %q", got, out)
+		}
 	}
 }
 

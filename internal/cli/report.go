@@ -10,10 +10,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/plain"
 	"importer/internal/report"
 	"importer/internal/verify"
 	"importer/internal/words"
@@ -55,7 +57,7 @@ places. A run resumes from it as before.`,
 			if files.SameFile(output, args[0]) {
 				return config.Errorf("--output is the report itself, which would be lost: name another file")
 			}
-			return files.WriteTo(output, env.Stdout, func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
+			return files.WriteTo(output, plain.Behind(env.Stdout), func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, csv or html")
@@ -73,7 +75,7 @@ func purgeReport(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", path, rows)
+	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", plain.Line(path), rows)
 	rejects, rejectsErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
 	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verify.Suffix)
 	aside, err := journal.Aside(path)
@@ -85,7 +87,7 @@ func purgeReport(w io.Writer, path string) error {
 		return err == nil && purged
 	})
 	for _, other := range slices.Concat(rejects, verdicts, aside) {
-		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", other)
+		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", plain.Line(other))
 	}
 	return nil
 }
@@ -96,6 +98,9 @@ func writeReport(w, stderr io.Writer, path, format string) error {
 	a, err := report.Read(path)
 	if err != nil {
 		return err
+	}
+	if format != "csv" || isTerminal(w) { // who reads the CSV wants each id as it is
+		w = plain.NewWriter(w)
 	}
 	switch format {
 	case "csv":
@@ -110,4 +115,9 @@ func writeReport(w, stderr io.Writer, path, format string) error {
 		return a.WriteHTML(w, nil, "")
 	}
 	return a.WriteText(w)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

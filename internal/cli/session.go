@@ -26,6 +26,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/lineage"
 	"importer/internal/live"
+	"importer/internal/plain"
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink"
@@ -406,10 +407,13 @@ func (s *session) end(summary contact.Summary, err error) (contact.Summary, erro
 	return stoppedBy(summary, err), err
 }
 
+// maxReason bounds why a run was stopped, as its summary says it, in bytes.
+const maxReason = 4000
+
 // stoppedBy is the summary of a run that ended with an error, or with none.
 func stoppedBy(s contact.Summary, err error) contact.Summary {
 	if err != nil {
-		s.Status, s.Reason = contact.Stopped, err.Error()
+		s.Status, s.Reason = contact.Stopped, plain.Cut(err.Error(), maxReason)
 	}
 	return s
 }

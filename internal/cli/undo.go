@@ -15,6 +15,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/plain"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
@@ -164,14 +165,14 @@ func (u *undoing) confirm(yes bool) error {
 	if u.force {
 		but = "what was changed since as well"
 	}
-	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", u.path, u.header.ProjectID, u.header.BaseURL, but) + tell([]tally{
+	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", contact.Printable(u.path), contact.Printable(u.header.ProjectID), contact.Printable(u.header.BaseURL), but) + tell([]tally{
 		{u.plan[change.UndoDelete], "  delete %d profiles"},
 		{u.plan[change.UndoRestore], "  bring back what %d updates took away" + u.mayStay()},
 		{u.plan[change.UndoActivate], "  activate %d profiles"},
 	}) + tell(u.notUndone())
 	in, ok := u.env.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return config.Errorf("%snothing was done, because there is no terminal to ask on: --yes does it without asking", text)
+		return config.Errorf("%w", plain.Lines(text+"nothing was done, because there is no terminal to ask on: --yes does it without asking"))
 	}
 	return ask(in, u.env.Stderr, text)
 }

@@ -98,7 +98,7 @@ func (b *lookBack) printVerdicts(r verify.Result, found bool, ended error) error
 		{r.Unverifiable, "%10d  cannot be verified: see the reasons"},
 		{r.Left, "%10d  not verified yet: the same command goes on with them"},
 	}))
-	fmt.Fprintf(&text, "%10d  requests; all verdicts are in %s\n", r.Requests, r.Verdicts)
+	fmt.Fprintf(&text, "%10d  requests; all verdicts are in %s\n", r.Requests, contact.Printable(r.Verdicts))
 	return b.print(ended == nil && r.AllIn(), struct {
 		Status contact.RunStatus `json:"status"`
 		Reason string            `json:"reason,omitempty"`

@@ -136,6 +136,9 @@ func aPage(_ exchange, b *content) error {
 	if b.Items == nil {
 		return errors.New(`there is no "items" in it`)
 	}
+	if len(b.NextCursor) > maxCursorBytes || len(b.Next) > maxCursorBytes {
+		return fmt.Errorf("the cursor in it is longer than %d bytes, and cannot be sent back", maxCursorBytes)
+	}
 	b.found = make([]contact.Found, 0, len(*b.Items))
 	for i := range *b.Items {
 		if err := b.show(&(*b.Items)[i]); err != nil {
@@ -144,6 +147,10 @@ func aPage(_ exchange, b *content) error {
 	}
 	return nil
 }
+
+// maxCursorBytes bounds the cursor of a page, which stands in the address of the next
+// request: servers take 8 KiB of one.
+const maxCursorBytes = 4 << 10
 
 // aSchema is the form of the answer to a get of the schema, and to a set of it where
 // there is one.
@@ -187,11 +194,14 @@ func (b *content) show(w *wireProfile) error {
 	return nil
 }
 
+// maxTotal is more profiles than any project has: what is reckoned with it stays a number.
+const maxTotal = 1 << 40
+
 // page is the answer to a list. The cursor of the next page stands in nextCursor,
 // or in next: the sources contradict each other.
 func (b *content) page() contact.ListPage {
 	total, err := strconv.Atoi(text(b.Total))
-	if err != nil || total < 0 {
+	if err != nil || total < 0 || total > maxTotal {
 		total = -1
 	}
 	return contact.ListPage{Profiles: b.found, Next: cmp.Or(b.NextCursor, b.Next), Total: total}
@@ -220,9 +230,10 @@ func decodeFields(profile jsontext.Value) (fields []contact.Field, err error) {
 // make a whole page unreadable.
 var lenient = jsontext.AllowInvalidUTF8(true)
 
-// unixSeconds is a time as the API tells it; 0 and below are no time.
+// unixSeconds is a time as the API tells it; 0 and below are no time, and neither is what
+// comes after the year 9999, which RFC 3339 cannot write.
 func unixSeconds(s int64) time.Time {
-	if s <= 0 {
+	if s <= 0 || s >= 253_402_300_800 {
 		return time.Time{}
 	}
 	return time.Unix(s, 0).UTC()

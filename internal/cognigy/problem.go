@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"importer/internal/plain"
 )
 
 // A problem is the body of an error, as the API makes it: RFC 7807 with a code and a
@@ -148,7 +150,7 @@ func clean(s string) string {
 		switch {
 		case unicode.IsSpace(r) || unicode.IsControl(r):
 			return ' '
-		case !unicode.IsGraphic(r): // such as the marks that turn the direction of text
+		case !plain.Is(r):
 			return -1
 		}
 		return r

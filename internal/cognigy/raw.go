@@ -58,7 +58,7 @@ func (r *rawCall) see(header http.Header, x exchange) {
 	if r == nil {
 		return
 	}
-	r.got = Raw{Status: x.status, Media: mediaType(x.media), RetryAfter: clean(x.redact(x.retryAfter))}
+	r.got = Raw{Status: x.status, Media: clean(x.redact(mediaType(x.media))), RetryAfter: clean(x.redact(x.retryAfter))}
 	for name := range header {
 		if lower := strings.ToLower(name); strings.Contains(lower, "ratelimit") || strings.Contains(lower, "rate-limit") {
 			r.got.Rate = append(r.got.Rate, clean(x.redact(name)))

@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"importer/internal/names"
+	"importer/internal/plain"
 	"importer/internal/words"
 	"importer/internal/yamlwords"
 )
@@ -250,7 +251,10 @@ func decode(path string, text []byte, c *Config) error {
 		return Errorf("%s:%d: the API key must not stand in the configuration: put it into a file of its own, readable by you alone, and name that file in api.api_key_file, or set $COGNIGY_API_KEY", path, line)
 	}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
-		return Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
+		if lines, ok := yamlwords.Explain(err, plain.Line); ok {
+			err = plain.Lines(lines)
+		}
+		return Errorf("%s: %w", path, err)
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
@@ -390,7 +394,7 @@ func (a *API) Validate() error {
 		missing = append(missing, "the API key: $COGNIGY_API_KEY, or a file that holds it in api.api_key_file")
 	}
 	if len(missing) > 0 {
-		return Errorf("not set:\n  - %s\nTo try the import without a tenant, add --sandbox.", strings.Join(missing, "\n  - "))
+		return Errorf("%w", plain.Lines("not set:\n  - "+strings.Join(missing, "\n  - ")+"\nTo try the import without a tenant, add --sandbox."))
 	}
 	if !names.IsProject(a.ProjectID) {
 		return Errorf("--project-id (api.project_id, $COGNIGY_PROJECT_ID) is %q; want 24 characters, a to z and 0 to 9", a.ProjectID)

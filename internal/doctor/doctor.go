@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"importer/importer/contact"
 )
 
 // A Status says how what was looked at stands.
@@ -32,7 +34,7 @@ func (c Check) String() string {
 	if c.Hint != "" {
 		s += "; " + c.Hint
 	}
-	return s
+	return contact.Printable(s)
 }
 
 // Limit is how long one check may take, whatever the settings say.

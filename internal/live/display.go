@@ -12,13 +12,12 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/rs/zerolog"
 	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"importer/internal/config"
+	"importer/internal/plain"
 )
 
 // A Display shows how a run stands, on standard error: a bar on a terminal, a
@@ -27,8 +26,9 @@ import (
 type Display struct {
 	kind     string // bar, plain, none
 	w        io.Writer
-	terminal bool // that a cursor can be moved on
-	colored  bool // people see colours and want them
+	escaped  *plain.Writer // what is written to the display goes through it
+	terminal bool          // that a cursor can be moved on
+	colored  bool          // people see colours and want them
 
 	mu  sync.Mutex
 	bar *mpb.Progress // while the bar is shown
@@ -37,8 +37,10 @@ type Display struct {
 // NewDisplay returns a display that shows on w what kind says: bar, plain, none, or
 // auto. It shows nothing before it is started.
 func NewDisplay(w io.Writer, kind string, getenv func(string) string) *Display {
+	w = plain.Behind(w) // whom the bar writes to as well
 	f, ok := w.(*os.File)
 	d := &Display{kind: kind, w: w, terminal: ok && term.IsTerminal(int(f.Fd())) && getenv("TERM") != "dumb"}
+	d.escaped = plain.NewWriter(above{d})
 	d.colored = d.terminal && getenv("NO_COLOR") == ""
 	switch {
 	case kind == "auto" && d.terminal:
@@ -49,21 +51,14 @@ func NewDisplay(w io.Writer, kind string, getenv func(string) string) *Display {
 	return d
 }
 
-// Logger logs to the display: for people on a terminal, else as JSON.
-func (d *Display) Logger(o config.Log) (zerolog.Logger, error) {
-	level, err := zerolog.ParseLevel(o.Level)
-	if err != nil {
-		return zerolog.Nop(), config.Errorf("%w", err)
-	}
-	var w io.Writer = d
-	if o.Format == "console" || o.Format == "auto" && d.terminal {
-		w = zerolog.ConsoleWriter{Out: d, TimeFormat: time.TimeOnly, NoColor: !d.colored}
-	}
-	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
-}
+// Write implements io.Writer: above the bar where there is one. What a terminal would
+// obey is escaped.
+func (d *Display) Write(b []byte) (int, error) { return d.escaped.Write(b) }
 
-// Write implements io.Writer: above the bar where there is one.
-func (d *Display) Write(b []byte) (int, error) {
+// above writes to a display as it is: colours pass.
+type above struct{ *Display }
+
+func (d above) Write(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.bar != nil {
@@ -185,7 +180,7 @@ func (d *Display) fit(parts []part, width int) string {
 		if room < 0 && len(parts) > 1 {
 			break
 		}
-		text := p.text
+		text := plain.Line(p.text)
 		if keep := utf8.RuneCountInString(text) + room - 1; room < 0 && keep > 0 {
 			text = string([]rune(text)[:keep]) + "…"
 		}

@@ -14,12 +14,18 @@ import (
 
 var (
 	project = regexp.MustCompile(`^[a-z0-9]{24}$`)
+	profile = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	field   = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 )
 
 // IsProject tells whether s can be the id of a project: 24 characters, a to z and 0
 // to 9.
 func IsProject(s string) bool { return project.MatchString(s) }
+
+// IsProfile tells whether s can be the id of a profile in a report, whoever wrote that:
+// 1 to 64 letters, digits, underscores and hyphens. It can then stand in a path, and is no
+// formula. The API gives ids of 24 characters, a to z and 0 to 9.
+func IsProfile(s string) bool { return profile.MatchString(s) }
 
 // IsField tells whether s can be the internal name of a profile field, which is
 // what the API allows: letters, digits, underscores.

@@ -19,7 +19,7 @@ import (
 // Write shows a row of a file with this header, which is nil where its records have
 // names of their own. invalid is why the row would be refused; nil: it would not.
 func Write(w io.Writer, row contact.Row, header []string, invalid *contact.RowError, projectID string) error {
-	_, err := fmt.Fprintf(w, "%s: row %d, line %d\n\nAs read\n%s\n", row.Source, row.Number, row.Line, asRead(row.Raw, header))
+	_, err := fmt.Fprintf(w, "%s: row %d, line %d\n\nAs read\n%s\n", contact.Printable(row.Source), row.Number, row.Line, asRead(row.Raw, header))
 	switch {
 	case err != nil:
 		return err
@@ -48,7 +48,7 @@ func writeRow(w io.Writer, row contact.Row, projectID string) error {
 }
 
 func writeInvalid(w io.Writer, row *contact.RowError) error {
-	why := [][2]string{{"field", row.Field}, {"reason", row.Reason}, {"hint", row.Hint}}
+	why := [][2]string{{"field", contact.Printable(row.Field)}, {"reason", contact.Printable(row.Reason)}, {"hint", contact.Printable(row.Hint)}}
 	why = slices.DeleteFunc(why, func(line [2]string) bool { return line[1] == "" })
 	_, err := fmt.Fprintf(w, "Invalid, would not be sent\n%s", columns(why))
 	return err
@@ -62,7 +62,7 @@ func asRead(raw, header []string) string {
 		name := "record"
 		switch {
 		case i < len(header):
-			name = contact.Printable(header[i])
+			name = header[i]
 		case header != nil:
 			name = fmt.Sprintf("(field %d)", i+1)
 		}
@@ -76,7 +76,7 @@ func columns(lines [][2]string) string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, line := range lines {
-		fmt.Fprintf(t, "  %s\t%s\n", line[0], line[1])
+		fmt.Fprintf(t, "  %s\t%s\n", contact.Printable(line[0]), line[1])
 	}
 	t.Flush() // into memory: there is no error
 	return b.String()

@@ -26,7 +26,7 @@ var name = regexp.MustCompile(`\.rejects(?:\.\d+)?\.(?:csv|ndjson)(?:\.tmp|\.\d+
 // IsNamed tells whether a file has the name of a reject file.
 func IsNamed(path string) bool { return name.MatchString(path) }
 
-var aside = regexp.MustCompile(`\.\d+$`)
+var aside = regexp.MustCompile(`\.[1-9]\d{0,6}$`)
 
 // IsSetAside tells whether a reject file has the name of one that was set aside.
 func IsSetAside(path string) bool { return IsNamed(path) && aside.MatchString(path) }
@@ -79,27 +79,4 @@ func RefIn(object []byte) (Ref, bool) {
 		return Ref{}, false
 	}
 	return ParseRef(string(all[len(all)-1][1]))
-}
-
-const formula = "=+-@\t\r" // what a spreadsheet takes for the beginning of one
-
-// Guard keeps a spreadsheet from running a cell as a formula: it puts an
-// apostrophe before it. Cells that have one already get another, so that taking
-// one away gives the original.
-func Guard(cell string) string {
-	if cell == "" {
-		return cell
-	}
-	if strings.IndexByte(formula, cell[0]) >= 0 || Unguard(cell) != cell {
-		return "'" + cell
-	}
-	return cell
-}
-
-// Unguard undoes Guard.
-func Unguard(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && strings.IndexByte(formula+"'", cell[1]) >= 0 {
-		return cell[1:]
-	}
-	return cell
 }

@@ -380,5 +380,5 @@ func (a *Account) State() string {
 	case run.Summary == nil:
 		return "running, or ended without a word: killed, or the power failed"
 	}
-	return string(run.Summary.Status)
+	return contact.Printable(string(run.Summary.Status))
 }

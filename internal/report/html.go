@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/internal/plain"
 	"importer/internal/words"
 )
 
@@ -116,7 +117,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, plain.Escape(b.String()))
 	return err
 }
 

@@ -2,13 +2,13 @@ package report
 
 import (
 	"bufio"
-	"encoding/csv"
 	"io"
 	"strings"
 
 	"github.com/gocarina/gocsv"
 
 	"importer/importer/contact"
+	"importer/internal/rejectfile"
 	"importer/sink/journal"
 )
 
@@ -51,7 +51,7 @@ func WriteIDs(w io.Writer, path string) error {
 		}
 	}
 	buffered := bufio.NewWriter(w)
-	out := csv.NewWriter(buffered)
+	out := rejectfile.NewWriter(buffered, ',')
 	if err := gocsv.MarshalCSV([]idRow{}, out); err != nil { // the header
 		return err
 	}
@@ -70,7 +70,7 @@ func WriteIDs(w io.Writer, path string) error {
 		}
 		rows = rows[:0]
 		for _, id := range ids {
-			rows = append(rows, idRow{harmless(id), o.ID, o.Status.String(), o.Row.Line})
+			rows = append(rows, idRow{harmless(id), rejectfile.Guard(o.ID), o.Status.String(), o.Row.Line})
 		}
 		if err := gocsv.MarshalCSVWithoutHeaders(rows, out); err != nil {
 			return err
@@ -79,15 +79,11 @@ func WriteIDs(w io.Writer, path string) error {
 	return buffered.Flush()
 }
 
-// harmless keeps a spreadsheet from running a contact id as a formula, with an
-// apostrophe before it. Phone numbers such as +49… are no formula, and stay.
+// harmless keeps a spreadsheet from running a contact id as a formula. Phone numbers such
+// as +49… are none, and stay as a CRM knows them.
 func harmless(id string) string {
-	if id == "" {
+	if len(id) > 1 && strings.IndexByte("+-", id[0]) >= 0 && strings.Trim(id[1:], "0123456789 ()/.-") == "" {
 		return id
 	}
-	number := len(id) > 1 && strings.Trim(id[1:], "0123456789 ()/.-") == ""
-	if strings.IndexByte("=@\t\r", id[0]) >= 0 || strings.IndexByte("+-", id[0]) >= 0 && !number {
-		return "'" + id
-	}
-	return id
+	return rejectfile.Guard(id)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"importer/internal/plain"
 	"importer/sink/journal"
 )
 
@@ -54,7 +55,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := l.write(w, nonce, whole); err != nil {
 		text := "the page cannot be made"
 		if whole {
-			text += ": " + err.Error()
+			text += ": " + plain.Message(err)
 		}
 		http.Error(w, text, http.StatusInternalServerError)
 	}

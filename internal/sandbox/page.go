@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"importer/internal/plain"
 )
 
 const openAPIPath = "/openapi/openapi-viewer.json"
@@ -93,7 +95,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-store")
-	w.Write(b.Bytes())
+	_, _ = plain.NewWriter(w).Write(b.Bytes()) // the browser may be gone
 }
 
 func isLocal(r *http.Request) bool {
@@ -157,7 +159,7 @@ func (s *Sandbox) pageData(host string, mayRead bool) pageData {
 	slices.Reverse(d.Injections)
 	if mayRead {
 		for _, p := range slices.Backward(profiles[max(0, len(profiles)-shownProfiles):]) {
-			d.Last = append(d.Last, pageProfile{p.ID, strings.Join(p.ContactIDs, ", "), time.Unix(p.CreatedAt, 0).UTC().Format(time.RFC3339), p.Active})
+			d.Last = append(d.Last, pageProfile{p.ID, plain.Line(strings.Join(p.ContactIDs, ", ")), time.Unix(p.CreatedAt, 0).UTC().Format(time.RFC3339), p.Active})
 		}
 	}
 	return d

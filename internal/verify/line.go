@@ -24,9 +24,9 @@ type Line struct {
 // WriteText says what is wrong with a profile that is not as it should be, a line for
 // each thing.
 func (l *Line) WriteText(text *strings.Builder) {
-	where := cmp.Or(l.ID, "a row without a profile id")
+	where := contact.Printable(cmp.Or(l.ID, "a row without a profile id"))
 	if l.Source != "" {
-		where = fmt.Sprintf("%s:%d: %s", l.Source, l.Line, where)
+		where = fmt.Sprintf("%s:%d: %s", contact.Printable(l.Source), l.Line, where)
 	}
 	switch l.Verdict {
 	case change.VerdictMissing:
@@ -35,9 +35,9 @@ func (l *Line) WriteText(text *strings.Builder) {
 		fmt.Fprintf(text, "%s: cannot be verified: %s\n", where, contact.Printable(l.Reason))
 	}
 	for _, d := range l.Differences {
-		fmt.Fprintf(text, "%s: %s differs", where, d.Field)
+		fmt.Fprintf(text, "%s: %s differs", where, contact.Printable(d.Field))
 		if d.Expected != "" { // not redacted
-			fmt.Fprintf(text, ": expected %s, found %s", d.Expected, cmp.Or(d.Found, "nothing"))
+			fmt.Fprintf(text, ": expected %s, found %s", contact.Printable(d.Expected), contact.Printable(cmp.Or(d.Found, "nothing")))
 		}
 		text.WriteByte('\n')
 	}

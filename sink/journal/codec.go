@@ -10,12 +10,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Time is written as RFC 3339 with milliseconds, in UTC.
+// A Time is written as RFC 3339 with milliseconds, in UTC. One in a year that has no four
+// digits, which could not be read, is written as the zero time.
 type Time struct{ time.Time }
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
 func (t Time) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		t.Time = time.Time{}
+	}
 	return enc.WriteValue(t.UTC().AppendFormat(enc.AvailableBuffer(), `"`+timeLayout+`"`))
 }
 

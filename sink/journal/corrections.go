@@ -20,6 +20,7 @@ type Corrected struct {
 
 func (l *Corrected) kind() string { return "corrected" }
 func (l *Corrected) purge()       {} // as of a keyList
+func (l *Corrected) shorten()     {} // it has no text of its own
 
 func (l *Corrected) replay(c *contents) error {
 	c.keys.Correct(l.Corrects, l.Key, true)
@@ -41,6 +42,7 @@ type Rejects struct {
 
 func (l *Rejects) kind() string { return "rejects" }
 func (l *Rejects) purge()       {} // nothing can be told from them
+func (l *Rejects) shorten()     {} // at most maxContents, or those of a run's files one by one
 func (l *Rejects) check() error { return nil }
 
 func (l *Rejects) replay(c *contents) error {

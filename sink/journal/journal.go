@@ -213,9 +213,11 @@ func (j *Journal) encode(b []byte, l Line) ([]byte, error) {
 	}
 	long, err := appendLine(b, l)
 	if err == nil && len(long)-len(b) > maxLine {
-		// Contact ids without end. The reject file has them.
-		l.purge()
-		return appendLine(b, l)
+		l.shorten()
+		long, err = appendLine(b, l)
+	}
+	if n := len(long) - len(b); err == nil && n > maxLine {
+		return b, fmt.Errorf("a line of the kind %q has %d bytes, and no run could read one of more than %d: are there too many sources, or are their names too long?", l.kind(), n, maxLine)
 	}
 	return long, err
 }

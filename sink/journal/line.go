@@ -21,6 +21,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/names"
+	"importer/internal/plain"
+	"importer/internal/words"
 )
 
 // A Line is one line of a journal. Each kind is a type: its fields are the members
@@ -37,6 +40,9 @@ type Line interface {
 	// purge removes what came from the source, or may quote it. It leaves what a
 	// resumed run needs.
 	purge()
+	// shorten makes a line one that a Reader takes, where its texts are too long for that.
+	// It leaves what a resumed run needs.
+	shorten()
 }
 
 // kinds are all kinds of lines. What is not among them cannot be written.
@@ -119,6 +125,7 @@ func (l *Header) kind() string             { return "run" }
 func (l *Header) check() error             { return nil }
 func (l *Header) replay(c *contents) error { return c.begin(l) }
 func (l *Header) purge()                   {}
+func (l *Header) shorten()                 {} // what its sources are called is its own
 
 // Sending announces rows that may from then on be created.
 type Sending struct{ keyList }
@@ -157,6 +164,7 @@ type Known struct {
 
 func (l *Known) kind() string { return "known" }
 func (l *Known) purge()       {} // as of a keyList
+func (l *Known) shorten()     {}
 
 func (l *Known) replay(c *contents) error {
 	c.keys.KnowAs(l.Key, l.As)
@@ -177,7 +185,8 @@ type keyList struct {
 	stamp
 }
 
-func (l *keyList) purge() {}
+func (l *keyList) purge()   {}
+func (l *keyList) shorten() {} // whoever makes one holds maxKeys
 
 func (l *keyList) check() error {
 	if l.Keys == nil {
@@ -224,6 +233,8 @@ func (l *Row) check() error {
 		return errors.New("it has no key")
 	case l.Attempts < 0 || l.Reads < 0:
 		return errors.New("it has fewer than no requests")
+	case l.ID != "" && !names.IsProfile(l.ID):
+		return fmt.Errorf("its _id is %s, which is not the id of a profile", words.Show(l.ID))
 	}
 	return nil
 }
@@ -238,6 +249,16 @@ func (l *Row) purge() {
 	if f := l.Error; f != nil {
 		l.Error = &contact.Failure{HTTP: f.HTTP, Code: f.Code, Detail: redacted, TraceID: f.TraceID}
 	}
+}
+
+// shorten leaves out contact ids without end, which no row that was sent has, and what an
+// update took away, which is then as if it had not been kept. The reject file has the row
+// as it was.
+func (l *Row) shorten() {
+	if f := l.Error; f != nil {
+		l.Error = &contact.Failure{HTTP: f.HTTP, Code: f.Code, Field: brief(f.Field), Detail: brief(f.Detail), TraceID: brief(f.TraceID), Hint: brief(f.Hint)}
+	}
+	l.Doubt, l.ContactIDs, l.Previous = brief(l.Doubt), nil, nil
 }
 
 func rowOf(o *contact.Outcome) *Row {
@@ -303,6 +324,7 @@ type Traffic struct {
 func (l *Traffic) kind() string { return "traffic" }
 func (l *Traffic) check() error { return nil }
 func (l *Traffic) purge()       {}
+func (l *Traffic) shorten()     {} // its numbers are bounded
 
 // No run resumes from it; it is for those who look at the report later.
 func (l *Traffic) replay(*contents) error { return nil }
@@ -333,6 +355,18 @@ func (l *End) purge() {
 	}
 }
 
+// shorten cuts why the run was stopped.
+func (l *End) shorten() {
+	s := *l.Summary
+	s.Reason = brief(s.Reason)
+	l.Summary = &s
+}
+
+// maxText is how much is kept of a text of a line that is too long, in bytes.
+const maxText = 4000
+
+func brief(s string) string { return plain.Cut(s, maxText) }
+
 // later is a line of a kind that this version does not know. Readers pass over it.
 type later struct {
 	name string
@@ -344,7 +378,8 @@ func (l *later) check() error           { return nil }
 func (l *later) replay(*contents) error { return nil }
 
 // Whether it is about a person is not known: Purge refuses it.
-func (l *later) purge() {}
+func (l *later) purge()   {}
+func (l *later) shorten() {}
 
 // A stamp is when a line was written.
 type stamp struct {

@@ -4,7 +4,6 @@ package rejects
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"slices"
 	"strconv"
@@ -166,19 +165,17 @@ func (r *Rejects) writeCSV(t *table, o *contact.Outcome) error {
 	if err != nil {
 		return err
 	}
-	w := csv.NewWriter(t.buf)
-	w.Comma = t.delimiter
+	w := rejectfile.NewWriter(t.buf, t.delimiter)
 	if fresh {
-		r.cells = append(append(r.cells[:0], t.columns...), rejectfile.Columns[:]...)
-		if err := w.Write(r.cells); err != nil {
+		r.cells = r.cells[:0]
+		for _, name := range t.columns {
+			r.cells = append(r.cells, rejectfile.Guard(name))
+		}
+		if err := w.Write(append(r.cells, rejectfile.Columns[:]...)); err != nil {
 			return err
 		}
 	}
-	if err := w.Write(r.record(t, o)); err != nil {
-		return err
-	}
-	w.Flush()
-	return w.Error()
+	return w.Write(r.record(t, o))
 }
 
 // ref is how a refused row is told when it is fed back.

@@ -81,7 +81,7 @@ func TestRejectsCSV(t *testing.T) {
 	want := `E-Mail;Name;Name;_line;_status;_field;_error;_hint;_ref
 a@example.com;"Ada; the first";"two
 lines";2;invalid;age;no number;write a number;` + aRef + `
-b@example.com;;"""q""";5;rejected;;HTTP 400, code 1005: no (trace id t-1);;` + aRef + `.BAAAAAAAAAAAAAAAAAAAAA
+b@example.com;;"""q""";5;rejected;;"HTTP 400, code 1005: no (trace id t-1)";;` + aRef + `.BAAAAAAAAAAAAAAAAAAAAA
 `
 	if got := readFile(t, base+".csv"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"unicode"
+	"unicode/utf8"
 
+	"importer/internal/plain"
 	"importer/internal/words"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
@@ -23,6 +24,11 @@ var configTemplate = template.Must(template.New("").Parse(configText))
 // Config writes the sections source and mapping of a configuration for the sample, in
 // YAML with comments. What it is not sure about is marked "unsure".
 func (s *Sample) Config() (string, error) {
+	for _, path := range s.Paths {
+		if !utf8.ValidString(path) {
+			return "", fmt.Errorf("the name %q is not UTF-8, and no configuration can hold it: rename the file first", path)
+		}
+	}
 	g := newGuesser(s)
 	found := ""
 	if s.Delimiter != 0 {
@@ -54,7 +60,7 @@ func (s *Sample) Config() (string, error) {
 		"Region": g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
 		"Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
 	})
-	return b.String(), err
+	return plain.Escape(b.String()), err // what comments quote has been looked at for line breaks alone
 }
 
 // quoteYAML writes texts from outside, such as names of columns and files: in double
@@ -68,7 +74,7 @@ func quoteYAML(texts ...string) string {
 			switch {
 			case r == '"' || r == '\\':
 				b.WriteString(`\` + string(r))
-			case unicode.IsPrint(r):
+			case plain.Is(r):
 				b.WriteRune(r)
 			case r > 0xFFFF:
 				fmt.Fprintf(&b, `\U%08X`, r)

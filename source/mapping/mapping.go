@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"importer/internal/names"
+	"importer/internal/plain"
 	"importer/internal/yamlwords"
 	"importer/source/mapping/columns"
 )
@@ -114,7 +115,7 @@ func (e *Error) Error() string {
 }
 
 // Annotate is the error with the lines of the configuration that it is about.
-func (e *Error) Annotate(config []byte) string {
+func (e *Error) Annotate(config []byte) error {
 	// What is missing has no line of its own: then the entry around it is shown.
 	for path := e.Path; path != "$"; path = path[:strings.LastIndexAny(path, ".[")] {
 		p, err := yaml.PathString(path)
@@ -122,10 +123,10 @@ func (e *Error) Annotate(config []byte) string {
 			continue
 		}
 		if lines, err := p.AnnotateSource(config, false); err == nil {
-			return e.Error() + "\n" + strings.TrimRight(string(lines), "\n")
+			return plain.Lines(plain.Line(e.Error()) + "\n" + strings.TrimRight(string(lines), "\n"))
 		}
 	}
-	return e.Error()
+	return e
 }
 
 // Decode reads the section "mapping" of a configuration, nil where there
@@ -144,11 +145,14 @@ func Decode(config []byte) (*Mapping, error) {
 		err = yaml.NodeToValue(node, m, yaml.Strict())
 	}
 	if err != nil {
-		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+		if lines, ok := yamlwords.Explain(err, plain.Line); ok {
+			err = plain.Lines(lines)
+		}
+		return nil, err
 	}
 	err = m.Validate()
 	if bad, ok := errors.AsType[*Error](err); ok {
-		err = errors.New(bad.Annotate(config))
+		err = bad.Annotate(config)
 	}
 	if err != nil {
 		return nil, err
