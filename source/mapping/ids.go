@@ -9,6 +9,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/words"
+	"importer/source/mapping/notes"
 )
 
 // identifies tells whether a value of the kind is held to the rule of contact ids.
@@ -268,16 +269,10 @@ func (m *Mapper) blankID(c cell) bool {
 	return blank
 }
 
-// A notice is what is told of a record when it goes in.
-type notice struct {
-	text, value string
-	with        string // it matters only where another record has a notice of this text
-}
-
 // tell notes it, each text once for a record.
 func (m *Mapper) tell(text, value string) {
-	if !slices.ContainsFunc(m.notices, func(n notice) bool { return n.text == text }) {
-		m.notices = append(m.notices, notice{text: text, value: value})
+	if !slices.ContainsFunc(m.notices, func(n notes.Notice) bool { return n.Text == text }) {
+		m.notices = append(m.notices, notes.Notice{Text: text, Value: value})
 	}
 }
 
@@ -292,7 +287,7 @@ func (m *Mapper) leaveOut(f *Fault, c place, o *output, part bool) {
 // it was told already why it is no contact id.
 func (m *Mapper) leaveOutOfField(c place, o *output, part bool) {
 	what := leftOut(m.column(c.slot, o), part)
-	if slices.ContainsFunc(m.notices, func(n notice) bool { return strings.HasPrefix(n.text, what) }) {
+	if slices.ContainsFunc(m.notices, func(n notes.Notice) bool { return strings.HasPrefix(n.Text, what) }) {
 		return
 	}
 	kind := "e-mail address"

@@ -11,6 +11,7 @@ import (
 	"importer/importer/contact"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
+	"importer/source/mapping/notes"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.
@@ -46,7 +47,7 @@ type Mapper struct {
 	nulls   map[string]bool // values that mean nothing, without the space around them
 	ignored ignoredNames    // members of objects that go nowhere
 	// Notes are what a person should know of rows that go in.
-	Notes Notes
+	Notes notes.Notes
 
 	// Of the record:
 	cells  []cell          // by slot
@@ -61,7 +62,7 @@ type Mapper struct {
 	// that none is all of its number.
 	odd, unread, rounded bool
 	before, after        string // as of the record
-	notices              []notice
+	notices              []notes.Notice
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
@@ -153,7 +154,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	row.Key, row.Unread = contact.KeyOf(row.Profile.ContactIDs), m.unread
 	row.Rounded = row.Former != nil && m.rounded
 	for _, n := range m.notices {
-		m.Notes.add(n, row.Line)
+		m.Notes.Add(n, row.Line)
 	}
 	return row, nil
 }
