@@ -21,6 +21,8 @@ type Keys struct {
 	kept map[Key]struct{}
 	// knownAs are the keys by which earlier runs know contacts that have another one now.
 	knownAs map[Key]Key
+	// takenBy are the keys that knownAs leads from, by that which it leads to.
+	takenBy map[Key]Key
 	// unread counts the rows of which a value could not be read as a contact id.
 	unread int64
 }
@@ -87,6 +89,20 @@ func (k *Keys) KnowAs(key, as Key) {
 		k.knownAs = make(map[Key]Key)
 	}
 	k.knownAs[key] = as
+	k.Take(key, as)
+}
+
+// Take has the contact of a key be the one that earlier runs know by another; false where
+// that one is another key's already.
+func (k *Keys) Take(key, as Key) bool {
+	if by, taken := k.takenBy[as]; taken {
+		return by == key
+	}
+	if k.takenBy == nil {
+		k.takenBy = make(map[Key]Key)
+	}
+	k.takenBy[as] = key
+	return true
 }
 
 // KnownAs is the key by which earlier runs know the contact of this one; false where
@@ -173,13 +189,16 @@ func (k *Keys) Keep(contactIDs []string) {
 // id: the contact that it stood for may be anybody.
 func (k *Keys) Unread() int64 { return k.unread }
 
-// KeepFormer notes the key that a row had by an earlier rule, and a row that is unread.
+// KeepFormer notes the keys that a row had by earlier rules, and a row that is unread.
 func (k *Keys) KeepFormer(row *Row) {
 	if row.Unread {
 		k.unread++
 	}
 	if row.Former != nil {
 		k.keep(KeyOf(row.Former))
+	}
+	for _, ids := range row.Earlier {
+		k.keep(KeyOf(ids))
 	}
 }
 

@@ -91,7 +91,7 @@ type Outcome struct {
 // OutcomeOf is the outcome of a row that is invalid.
 func OutcomeOf(bad *RowError) *Outcome {
 	return &Outcome{
-		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Unread: bad.Unread, Raw: bad.Raw},
+		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Earlier: bad.Earlier, Unread: bad.Unread, Raw: bad.Raw},
 		Status:  Invalid,
 		Failure: &Failure{Field: bad.Field, Detail: bad.Reason, Hint: bad.Hint},
 		At:      time.Now(),

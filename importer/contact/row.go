@@ -12,7 +12,7 @@ type Row struct {
 	Source  string   // file name as given; "-" for standard input
 	Line    int      // physical line on which the record starts, from 1
 	Number  int64    // ordinal of the record in the whole input, from 1
-	Key     Key      // KeyOf(Profile.ContactIDs), or of Former where the contact is known by that
+	Key     Key      // KeyOf(Profile.ContactIDs), or of Former or one of Earlier where the contact is known by that
 	Digest  Digest   // of the profile, as Profile.Measure makes it
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
@@ -20,6 +20,9 @@ type Row struct {
 	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
 	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
+	// Earlier are the contact ids that mappings before this one gave the row, where they
+	// are others: of each mapping that a report or state was adopted from.
+	Earlier [][]string
 	// Rounded says that Former are what a spreadsheet made of longer numbers: several
 	// people may have had the same, and the row is not known by them.
 	Rounded bool
@@ -45,11 +48,12 @@ type RowError struct {
 	Line       int   // physical line on which the record starts, from 1
 	Number     int64 // ordinal of the record in the whole input, from 1
 	ContactIDs []string
-	Former     []string // as of a Row
-	Unread     bool     // as of a Row
-	Field      string   // field or column at fault; empty where the whole record is
-	Reason     string   // what is wrong, for people
-	Hint       string   // what to do about it
+	Former     []string   // as of a Row
+	Earlier    [][]string // as of a Row
+	Unread     bool       // as of a Row
+	Field      string     // field or column at fault; empty where the whole record is
+	Reason     string     // what is wrong, for people
+	Hint       string     // what to do about it
 	Raw        []string
 }
 
@@ -69,8 +73,10 @@ func (e *RowError) Error() string {
 // KnownIDs are the contact ids that a run before this one sent for the row, where one
 // did: those of its key.
 func (r *Row) KnownIDs() []string {
-	if r.Former != nil && r.Key == KeyOf(r.Former) {
-		return r.Former
+	for _, ids := range append(slices.Clip(r.Earlier), r.Former) {
+		if ids != nil && r.Key == KeyOf(ids) {
+			return ids
+		}
 	}
 	return r.Profile.ContactIDs
 }

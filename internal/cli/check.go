@@ -14,6 +14,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/state"
@@ -89,7 +90,7 @@ func (s *session) check(ctx context.Context) error {
 // open opens what the check needs: the client only where the settings say which
 // project there is to be asked about.
 func (k *checker) open() error {
-	for _, open := range []func() error{k.recall, k.openSource, k.readJournal, k.openKnown} {
+	for _, open := range []func() error{k.recall, k.openSource, k.readJournal, k.openKnown, k.followRules} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -120,10 +121,10 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // report of a sync that went to its end is set aside.
 func (k *checker) readJournal() error {
 	k.path = k.reportPath()
-	o := journal.Options{Rehearsal: isSandbox, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
+	o := journal.Options{Rehearsal: isSandbox, Adopt: k.c.Adopt, Over: k.baseURL == inProcess, Redact: k.c.Report.Redact, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
-		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID)}
+		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}}
 	}
 	read, err := journal.Read(k.path, o)
 	if err == nil && k.c.Mode != "create" && read.Whole() {
@@ -134,6 +135,16 @@ func (k *checker) readJournal() error {
 	}
 	k.journal = read
 	return k.keep(read, err)
+}
+
+// followRules is as of a run.
+func (k *checker) followRules() error {
+	before := k.journal.Lineage().Before
+	if k.state != nil {
+		before = before.Union(k.state.Lineage().Before)
+	}
+	k.knowBy(before)
+	return nil
 }
 
 // openKnown opens the state of a sync, or one in memory where there is none yet.

@@ -22,7 +22,7 @@ type commandLine struct {
 // again is the command that resumes this run. --restart would not; and the URL of
 // many webhooks is their password, which is not printed.
 func (c commandLine) again() string {
-	return c.with(nil, "restart", "allow-removals", "notify")
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt")
 }
 
 // ofRejects is the command that imports the reject files, with a report of their own.
@@ -30,7 +30,7 @@ func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
+	again := c.with(files, "restart", "allow-removals", "notify", "adopt", "mode", "source", "report", "format", "encoding", "delimiter", "sheet")
 	if c.mode == "create" {
 		return again
 	}

@@ -82,7 +82,7 @@ func (s *session) importAll(ctx context.Context, line commandLine) error {
 // open opens what the run needs, and begins its report when all is well.
 func (i *importing) open(ctx context.Context) (err error) {
 	i.onClose(i.listing.Close)
-	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.openWatch, i.openState, i.openReport, i.openRejects} {
+	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.openWatch, i.openState, i.openReport, i.followRules, i.openRejects} {
 		if err := open(); err != nil {
 			return err
 		}

@@ -345,6 +345,10 @@ func (s *session) keep(opened io.Closer, err error) error {
 	var known *state.MismatchError
 	switch {
 	case errors.As(err, &report), errors.As(err, &known):
+		ruled := report != nil && report.IsIDRule() || known != nil && known.IsIDRule()
+		if ruled && s.c.File != "" {
+			err = fmt.Errorf("%w. This run goes by %s; without a configuration the columns go by their names", err, s.c.File)
+		}
 		return usage(err)
 	case err != nil:
 		return err

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/url"
 
+	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/internal/names"
 	"importer/internal/sandbox"
 	"importer/internal/state"
@@ -27,13 +29,26 @@ func (s *session) openState() (err error) {
 }
 
 func (s *session) stateOptions() state.Options {
-	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox}
+	over := ""
+	switch {
+	case s.baseURL == inProcess:
+		over = "it was of a rehearsal in a sandbox"
+	case s.c.Restart:
+		over = "it was of another id rule, and this run begins anew"
+	}
+	return state.Options{
+		BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox,
+		IDs: s.idRules(), Adopt: s.c.Adopt, Over: over, Redact: s.c.Report.Redact,
+	}
 }
+
+// inProcess is the base URL of a sandbox inside this process.
+const inProcess = "sandbox"
 
 // isSandbox tells whether nobody will miss what an import left in a project: it is that
 // of a sandbox, in this process or of importer sandbox on this machine.
 func isSandbox(baseURL, projectID string) bool {
-	if baseURL == "sandbox" {
+	if baseURL == inProcess {
 		return true
 	}
 	u, err := url.Parse(baseURL)
@@ -68,8 +83,8 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule},
-		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
+		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule, IDs: idrule.Lineage{Now: s.idRules()}},
+		Rehearsal: isSandbox, Adopt: s.c.Adopt, Over: s.baseURL == inProcess, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
 
@@ -82,7 +97,8 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	o.Restart, o.Successor = false, true
 	report, err := journal.Open(s.path, o)
 	var corrupt *journal.CorruptError
-	if restart && errors.As(err, &corrupt) {
+	var other *journal.MismatchError
+	if restart && (errors.As(err, &corrupt) || errors.As(err, &other) && other.IsIDRule()) {
 		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
 	} else if err != nil {
 		return nil, err
@@ -107,6 +123,39 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	return report, nil
 }
 
+// idRules are where the contact ids of this run come from; none where it reads no source.
+func (s *session) idRules() idrule.Rules {
+	if s.input == nil {
+		return nil
+	}
+	return s.input.IDRules()
+}
+
+// followRules has the run know contacts by the rules of contact ids as well that its report
+// and its state were of.
+func (s *session) followRules() error {
+	lineage := s.report.Lineage()
+	if s.state != nil {
+		lineage = lineage.Merge(s.state.Lineage())
+		if err := also(s.state.Follow(lineage), s.state.Commit()); err != nil {
+			return err
+		}
+	}
+	s.report.Follow(lineage)
+	s.knowBy(lineage.Before)
+	if len(lineage.Before) > 0 && s.rules.discovery == importer.DiscoverNobody {
+		s.rules.discovery = importer.DiscoverAuto
+	}
+	return nil
+}
+
+// knowBy has the rows have their contact ids by earlier rules as well.
+func (s *session) knowBy(before idrule.Rules) {
+	if !s.input.KnowBy(before) {
+		s.log.Warn().Msg("the source lacks columns that contact ids came from earlier: who is known by those alone is not recognized, and a mirror removes nobody")
+	}
+}
+
 // catchUp brings into the state what the report says and the state does not
 // hold. A state that was lost begins with the reports that were set aside.
 func (s *session) catchUp(report *journal.Journal) error {
@@ -120,6 +169,11 @@ func (s *session) catchUp(report *journal.Journal) error {
 			header, err := journal.ReadHeader(aside)
 			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import
+			}
+			if lineage, follows := header.IDs.Follows(s.idRules(), s.c.Adopt); !follows {
+				continue // its contacts have other ids by now
+			} else if err := s.state.Follow(lineage); err != nil {
+				return err
 			}
 			if err := eachOutcome(aside, 0, take); err != nil {
 				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // flushAfter is how long a line waits for an fsync at most. The contract allows
@@ -75,6 +76,13 @@ func (j *Journal) Mode() string { return j.beginning().Mode }
 // beginning is the header of the first run.
 func (j *Journal) beginning() *Header { return cmp.Or(j.first, &j.options.Header) }
 
+// Follow has the run to come know contacts by the rules of a lineage as well. It is to be
+// called before Begin.
+func (j *Journal) Follow(l idrule.Lineage) {
+	j.lineage = j.lineage.Merge(l)
+	j.options.Header.IDs = j.lineage
+}
+
 // Runs is how many runs the journal held when it was opened.
 func (j *Journal) Runs() int { return len(j.runs) }
 
@@ -99,6 +107,9 @@ func (j *Journal) Sent() iter.Seq2[time.Time, int] { return j.sent.all() }
 func (j *Journal) Begin() error {
 	h := j.options.Header
 	h.stamp = now()
+	if j.options.Redact {
+		h.IDs = h.IDs.Redacted()
+	}
 	return j.appendSynced(&h)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // A Line is one line of a journal. Each kind is a type: its fields are the members
@@ -60,12 +61,14 @@ type Header struct {
 	// IDRule is the version of the rule by which contact ids were read; 0 where there was
 	// none yet.
 	IDRule int `json:"id_rule,omitzero"`
+	// IDs is where the contact ids came from; zero where that was not kept yet.
+	IDs idrule.Lineage `json:"id_mapping,omitzero"`
 }
 
 func (l *Header) kind() string             { return "run" }
 func (l *Header) check() error             { return nil }
 func (l *Header) replay(c *contents) error { return c.begin(l) }
-func (l *Header) purge()                   {}
+func (l *Header) purge()                   { l.IDs = l.IDs.Redacted() } // columns have names
 
 // Sending announces rows that may from then on be created.
 type Sending struct{ keyList }

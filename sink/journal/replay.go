@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // contents is what the complete lines of a report say to the next run.
@@ -20,8 +21,11 @@ type contents struct {
 	unsettled map[contact.Key]unsettled
 	runs      []int64 // of each run the time of its last line, in Unix milliseconds
 	first     *Header // of the first run; nil in an empty report
+	last      *Header // of the last run
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
+
+	lineage idrule.Lineage // of the run to come
 
 	requests int64 // of the run that is being read, as far as its rows say
 	whole    bool  // the last run went to its end, and left nothing in doubt
@@ -86,7 +90,7 @@ func (c *contents) begin(l *Header) error {
 		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
 	c.runs = append(c.runs, l.At.UnixMilli())
-	c.requests, c.whole = 0, false
+	c.last, c.requests, c.whole = l, 0, false
 	return nil
 }
 
@@ -209,6 +213,10 @@ func (c *contents) LastAlive() time.Time {
 
 // Keys is what the runs made of each key. It is the caller's from now on.
 func (c *contents) Keys() *contact.Keys { return c.keys }
+
+// Lineage is where the contact ids of the runs came from, that of the run to come
+// included.
+func (c *contents) Lineage() idrule.Lineage { return c.lineage }
 
 // Whole tells whether the last run had gone to its end and left nothing in doubt.
 func (c *contents) Whole() bool { return c.whole }

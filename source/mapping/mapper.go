@@ -130,6 +130,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 		_ = m.contactIDs(&row.Profile) // ids that cannot be read are nobody's
 		m.unread = false
 		row.Former = m.formerIDs(row.Profile.ContactIDs)
+		row.Earlier = m.earlierIDs(row.Profile.ContactIDs)
 		row.Rounded, row.Unread = row.Former != nil && m.rounded, m.unread
 		return row, nil
 	}
@@ -137,6 +138,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 		if f = m.contactIDs(&row.Profile); f == nil {
 			f = m.profile(&row.Profile)
 		}
+		row.Earlier = m.earlierIDs(row.Profile.ContactIDs)
 		row.Former = m.formerIDs(row.Profile.ContactIDs)
 	}
 	if f == nil {
@@ -147,7 +149,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
-			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Unread: m.unread,
+			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Earlier: row.Earlier, Unread: m.unread,
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
