@@ -269,6 +269,7 @@ func (e *engine) admit(it *item) *task {
 		e.resumeDoubt(row)
 		return nil
 	default:
+		e.Progress.Remarks.Compare(row, e.Keys)
 		e.Progress.DoneBefore.Add(1)
 		return nil
 	}

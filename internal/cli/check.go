@@ -56,6 +56,7 @@ The exit code is 3 where rows would be refused.`,
 type checker struct {
 	*session
 	journal *journal.Snapshot
+	holds   bool            // the report has contacts that a lost state is made anew from
 	ofRows  []source.Notice // what reading the rows gave notice of
 	out     strings.Builder // lines of --verbose, until they are worth a write
 }
@@ -127,7 +128,7 @@ func (k *checker) readJournal() error {
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}}
 	}
 	read, err := journal.Read(k.path, o)
-	if err == nil && k.c.Mode != "create" && read.Whole() {
+	if k.holds = err == nil && read.Keys().Len() > 0; err == nil && k.c.Mode != "create" && read.Whole() {
 		o.Restart = true
 		if err = read.Close(); err == nil {
 			read, err = journal.Read(k.path, o)
@@ -153,7 +154,9 @@ func (k *checker) openKnown() (err error) {
 		return nil
 	}
 	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		k.state, err = state.Empty(k.stateOptions())
+		if k.state, err = state.Empty(k.stateOptions()); err == nil && k.holds {
+			err = eachOutcome(k.path, 0, func(o *contact.Outcome) error { return k.state.Record(o) })
+		}
 		return k.keep(k.state, err)
 	}
 	if k.baseURL == "" || k.c.API.ProjectID == "" {
@@ -244,7 +247,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 			fmt.Fprintln(k.display, "importer:", n)
 		}
 	}
-	return k.print(allIn(p) && p.DuplicatesDiffer == 0, struct {
+	return k.print(allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
 		LeftOut  int64           `json:"left_out"`
 		AtLeast  contact.Seconds `json:"at_least_s"`
@@ -280,6 +283,9 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		contact.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
+	if p.ChangedSince > 0 {
+		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.update())
+	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},
 		{p.Held, "\n%d contacts may be missing from the source and stay: the state knows them by their keys alone, and rows are refused."},

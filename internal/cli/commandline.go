@@ -25,6 +25,11 @@ func (c commandLine) again() string {
 	return c.with(nil, "restart", "allow-removals", "notify", "adopt")
 }
 
+// update is the command that sends what has changed of rows that are in.
+func (c commandLine) update() string {
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "mode", "dry-run", "verbose", "retry-rejected") + " --mode update"
+}
+
 // ofRejects is the command that imports the reject files, with a report of their own.
 func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {

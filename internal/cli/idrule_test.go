@@ -93,6 +93,16 @@ func TestAnotherIDRule(t *testing.T) {
 					t.Errorf("%s, %s, %v: %s", mode, name, more, r)
 				}
 			}
+			if mode == "create" { // the profiles have the ids of before until an update
+				changed := j.again("--config", config).ChangedSince
+				updated, _ := j.command(slices.Concat(withoutMode(j.args), []string{"--config", config, "--mode", "update"})...)
+				if updated.code != exitOK || int64(updated.of("update")) != changed || updated.of("list") != 0 {
+					t.Errorf("%s, %d changed: %s", name, changed, updated)
+				}
+				if r := j.again("--config", config); r.code != exitOK || r.ChangedSince != 0 || r.DoneBefore != 4 {
+					t.Errorf("%s: %s", name, r)
+				}
+			}
 			if r := j.again(); r.code != exitUsage {
 				t.Errorf("%s, %s, back without the configuration: %s", mode, name, r)
 			}

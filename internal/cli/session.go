@@ -37,6 +37,7 @@ import (
 type session struct {
 	c     config.Config
 	env   Env
+	line  commandLine
 	rules rules
 	began time.Time
 	run   string // a ULID
@@ -107,6 +108,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, 
 	if err != nil {
 		return err
 	}
+	s.line = commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args}
 	return s.close(run(s, cmd.Context()))
 }
 

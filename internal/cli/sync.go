@@ -90,7 +90,7 @@ func (s *session) reportOptions(mode string, sources []string) journal.Options {
 
 // openSyncReport opens the report of a sync. It is about one run, with all that it
 // took to bring it to its end: the next one sets it aside, unless nothing had to be
-// done. Before that, the state takes from it what it does not hold yet, because a
+// done. An update of what an import has in stands in the report of that import. Before that, the state takes from it what it does not hold yet, because a
 // run may have been killed between the two.
 func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
@@ -107,7 +107,8 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 			return nil, errors.Join(err, report.Close())
 		}
 		nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-		if !restart && (nothingDone || !report.Whole()) {
+		stays := report.Mode() == "create" && s.c.Mode == "update" // and is that of the import
+		if !restart && (nothingDone || !report.Whole() || stays) {
 			return report, nil
 		}
 		if err := report.Close(); err != nil {

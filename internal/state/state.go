@@ -448,12 +448,16 @@ func (s *State) put(o *contact.Outcome) error {
 		return err
 	}
 	s.n -= s.conn.Changes()
+	digest := o.Row.Digest
+	if o.Differs { // something else is in, which an update has to find out
+		digest = contact.Digest{}
+	}
 	sent := change.MarksOf(o.Row.Profile)
 	if !sent.Known() { // the outcome comes from a report, which holds no values
 		sent = change.Marks{}
 	}
 	if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids, made, sent) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
-		key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
+		key[:], o.ID, digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
 		return err
 	}
 	s.n++

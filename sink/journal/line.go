@@ -197,8 +197,11 @@ func rowOf(o *contact.Outcome) *Row {
 	if o.Status != contact.Invalid {
 		l.Key, l.Digest = o.Row.Key, o.Row.Digest
 	}
-	if o.Status == contact.Duplicate {
+	switch o.Status {
+	case contact.Duplicate:
 		l.First, l.Differs = o.First, o.Differs
+	case contact.Created:
+		l.Differs = o.Differs
 	}
 	return l
 }

@@ -79,7 +79,7 @@ var afterPurge = []string{
 	"run.IDs.Before.Begins", "run.IDs.Before.Digest", "run.IDs.Before.Parts.Columns.Hash", "run.IDs.Before.Parts.Columns.Target", "run.IDs.Before.Parts.Hash", "run.IDs.Before.Parts.Region", "run.IDs.Before.Parts.Separator", "run.IDs.Before.Parts.Type", "run.IDs.Before.Parts.Value",
 	"row.Source", "row.First.Source", "row.ID", "row.Doubt", "row.Error.TraceID",
 	"traffic.Requests.Operation",
-	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects",
+	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects", "end.Summary.ChangedRows.Source",
 }
 
 // purgedOf is what a purge makes of a line in which nothing is empty. What else it

@@ -29,7 +29,7 @@ type Options struct {
 	// is not refused elsewhere, whatever it holds. Nil: none is.
 	Rehearsal func(baseURL, projectID string) bool
 	// Successor allows a report of another mode whose last run went to its end: the
-	// caller is going to set it aside.
+	// caller is going to set it aside, or goes on with it to update what an import has in.
 	Successor bool
 	// Restart moves the old report aside, to <report>.1 or the next free number.
 	Restart bool
@@ -144,7 +144,8 @@ func (c *contents) matches(o Options) error {
 		{What: "base URL", Was: c.first.BaseURL, Now: o.Header.BaseURL},
 		{What: "mode", Was: c.first.Mode, Now: o.Header.Mode},
 	} {
-		if m.Was == m.Now || m.What == "mode" && o.Successor && c.whole {
+		goesOn := o.Successor && (c.whole || updates(c.first.Mode, o.Header.Mode) && c.last.Mode == o.Header.Mode)
+		if m.Was == m.Now || m.What == "mode" && goesOn {
 			continue
 		}
 		m.Report, m.Held = c.report, held
