@@ -57,6 +57,7 @@ type checker struct {
 	*session
 	journal *journal.Snapshot
 	holds   bool            // the report has contacts that a lost state is made anew from
+	before  idrule.Rules    // of the report, by which it knows contacts still
 	ofRows  []source.Notice // what reading the rows gave notice of
 	out     strings.Builder // lines of --verbose, until they are worth a write
 }
@@ -128,7 +129,10 @@ func (k *checker) readJournal() error {
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}}
 	}
 	read, err := journal.Read(k.path, o)
-	if k.holds = err == nil && read.Keys().Len() > 0; err == nil && k.c.Mode != "create" && read.Whole() {
+	if err == nil {
+		k.holds, k.before = read.Keys().Len() > 0, read.Lineage().Before
+	}
+	if err == nil && k.c.Mode != "create" && read.Whole() {
 		o.Restart = true
 		if err = read.Close(); err == nil {
 			read, err = journal.Read(k.path, o)
@@ -140,7 +144,7 @@ func (k *checker) readJournal() error {
 
 // followRules is as of a run.
 func (k *checker) followRules() error {
-	before := k.journal.Lineage().Before
+	before := k.before
 	if k.state != nil {
 		before = before.Union(k.state.Lineage().Before)
 	}

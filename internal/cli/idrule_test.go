@@ -350,3 +350,31 @@ func TestRestartByAnotherIDRule(t *testing.T) {
 		}
 	}
 }
+
+// A mirror takes over the report of an import that was adopted: it knows everybody by the
+// rule before as well, and removes nobody; nor does one whose state was lost.
+func TestAMirrorAfterAnAdoptedImport(t *testing.T) {
+	j := ofPeople(t, "create", people)
+	config := j.file("c.yaml", "mapping:\n  "+idRules["numbers in full"]+"\n"+guardless)
+	for _, more := range [][]string{nil, {"--config", config, "--adopt"}} {
+		if r := j.again(more...); r.code != exitOK {
+			t.Fatal(r)
+		}
+	}
+	mirror := slices.Concat(withoutMode(j.args), []string{"--mode", "mirror", "--config", config})
+	for night := range 4 {
+		if night == 2 {
+			if err := os.Remove(j.path("s.db")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		planned, text := j.command(append([]string{"check"}, mirror...)...)
+		// A check reads no report that was set aside.
+		if night != 2 && (planned.code != exitOK || !strings.Contains(text, `"created":0`) || !strings.Contains(text, `"deleted":0`)) {
+			t.Errorf("night %d: %s%s", night, planned, text)
+		}
+		if r, _ := j.command(mirror...); r.code != exitOK || r.of("create")+r.of("delete") != 0 || len(j.server.Profiles()) != 4 {
+			t.Errorf("night %d: %s", night, r)
+		}
+	}
+}

@@ -161,6 +161,9 @@ func (s *session) knowBy(before idrule.Rules) {
 // hold. A state that was lost begins with the reports that were set aside.
 func (s *session) catchUp(report *journal.Journal) error {
 	take := func(o *contact.Outcome) error { return s.state.Record(o) }
+	if err := s.state.Follow(report.Lineage()); err != nil {
+		return err
+	}
 	if s.state.Len() == 0 {
 		reports, err := journal.Aside(s.path)
 		if err != nil {
@@ -171,12 +174,11 @@ func (s *session) catchUp(report *journal.Journal) error {
 			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import
 			}
-			if lineage, follows := header.IDs.Follows(s.idRules(), s.c.Adopt); !follows {
+			known, err := s.knows(aside)
+			if err == nil && !known {
 				continue // its contacts have other ids by now
-			} else if err := s.state.Follow(lineage); err != nil {
-				return err
 			}
-			if err := eachOutcome(aside, 0, take); err != nil {
+			if err = also(err, eachOutcome(aside, 0, take)); err != nil {
 				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
 			}
 		}
@@ -190,6 +192,20 @@ func (s *session) catchUp(report *journal.Journal) error {
 	}
 	s.state.From(report.ID(), report.Size)
 	return s.state.Commit()
+}
+
+// knows tells whether this run knows the contacts of a report that was set aside, by its
+// rules of contact ids or by those before them.
+func (s *session) knows(aside string) (bool, error) {
+	was, err := journal.ReadLineage(aside)
+	if err != nil || s.state.Lineage().Before.Holds(was.Now) {
+		return err == nil, err
+	}
+	lineage, follows := was.Follows(s.idRules(), s.c.Adopt)
+	if !follows {
+		return false, nil
+	}
+	return true, s.state.Follow(lineage)
 }
 
 // eachOutcome passes on the outcomes of a report, from a place in it on.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // maxLine bounds a line in bytes. The longest that is written names maxKeys keys,
@@ -142,6 +143,25 @@ func ReadHeader(path string) (Header, error) {
 		return Header{}, err
 	}
 	return *l.(*Header), nil // next sees to it
+}
+
+// ReadLineage returns where the contact ids of the last run of the report at path come
+// from, and of the runs before it.
+func ReadLineage(path string) (lineage idrule.Lineage, err error) {
+	r, err := OpenReader(path)
+	if err != nil {
+		return lineage, err
+	}
+	defer r.Close()
+	for l, err := range r.Lines() {
+		if err != nil {
+			return lineage, err
+		}
+		if header, ok := l.(*Header); ok {
+			lineage = header.IDs
+		}
+	}
+	return lineage, nil
 }
 
 // ReadKeys returns what the runs of the report at path made of each key. Another run
