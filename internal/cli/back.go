@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -18,6 +19,7 @@ type lookBack struct {
 	*session
 	header  journal.Header
 	written *state.Written
+	keys    *contact.Keys // of the report, where the source is read
 }
 
 // lookingBack completes a command that begins with a report.

@@ -102,6 +102,10 @@ func TestAnotherIDRule(t *testing.T) {
 				if r := j.again("--config", config); r.code != exitOK || r.ChangedSince != 0 || r.DoneBefore != 4 {
 					t.Errorf("%s: %s", name, r)
 				}
+				verified, text := j.command("verify", j.path("r.report.ndjson"), "--config", config, "--json", "--settle", "0s")
+				if verified.code != exitOK || !strings.Contains(text, `"same":4`) {
+					t.Errorf("%s: %s%s", name, verified, text)
+				}
 			}
 			if r := j.again(); r.code != exitUsage {
 				t.Errorf("%s, %s, back without the configuration: %s", mode, name, r)
