@@ -70,15 +70,22 @@ func (e *RowError) Error() string {
 	return b.String()
 }
 
-// KnownIDs are the contact ids that a run before this one sent for the row, where one
-// did: those of its key.
-func (r *Row) KnownIDs() []string {
+// SentAs are the contact ids that may have been sent for the row: those of its key, where
+// that is of an earlier rule and a run of that time sent them, and those that it has now.
+func (r *Row) SentAs() [][]string {
 	for _, ids := range append(slices.Clip(r.Earlier), r.Former) {
 		if ids != nil && r.Key == KeyOf(ids) {
-			return ids
+			return [][]string{ids, r.Profile.ContactIDs}
 		}
 	}
-	return r.Profile.ContactIDs
+	return [][]string{r.Profile.ContactIDs}
+}
+
+// IsSentAs tells whether a profile with these contact ids holds all that may have been sent.
+func (r *Row) IsSentAs(held []string) bool {
+	return slices.ContainsFunc(r.SentAs(), func(ids []string) bool {
+		return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(held, id) })
+	})
 }
 
 // says is a digest of what the row says about its contact, whatever the order of its

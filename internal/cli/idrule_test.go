@@ -382,3 +382,32 @@ func TestAMirrorAfterAnAdoptedImport(t *testing.T) {
 		}
 	}
 }
+
+// A row that was in doubt by the rule before, and is created by the new one, is found by
+// the new ids when that run is killed before it can say so.
+func TestAdoptInDoubt(t *testing.T) {
+	j := ofPeople(t, "create", people)
+	if r := j.again(); r.code != exitOK {
+		t.Fatal(r)
+	}
+	without := func(what string) {
+		var kept strings.Builder
+		for line := range strings.Lines(j.report()) {
+			if !strings.Contains(line, what) && !strings.HasPrefix(line, `{"kind":"end"`) {
+				kept.WriteString(line)
+			}
+		}
+		j.file("r.report.ndjson", kept.String())
+	}
+	without(`"contactIds":["+44 7700 900003"]`)
+	if err := j.client().Delete(t.Context(), j.profiles()["+44 7700 900003"].ID); err != nil {
+		t.Fatal(err)
+	}
+	config := j.file("c.yaml", "mapping:\n  "+idRules["numbers in full"]+"\n")
+	for _, created := range []int{1, 0} {
+		if r := j.again("--config", config, "--adopt"); r.code != exitOK || r.of("create") != created || len(j.server.Profiles()) != 4 {
+			t.Error(r)
+		}
+		without(`"contactIds":["+447700900003"]`)
+	}
+}
