@@ -272,6 +272,7 @@ func (e *engine) admit(it *item) *task {
 		if err := e.corrections.Note(row, e.Journal.Corrected); err != nil {
 			return e.notAdmitted(err)
 		}
+		e.Progress.Remarks.Compare(row, e.Keys)
 		e.Progress.DoneBefore.Add(1)
 		return nil
 	}

@@ -56,10 +56,16 @@ func (e *engine) lookFailed(t *task, err error) answer {
 // list of all may be such an answer as well: that it shows nobody proves nothing
 // before the next run sees the same.
 func (e *engine) lookUp(t *task) (answer, error) {
-	id := t.Row.KnownIDs()[0]
-	found, alike, answered, err := e.findExactly(id)
-	if err != nil {
-		return nobody, err
+	var found, alike []contact.Found
+	answered := true
+	for _, ids := range t.Row.SentAs() {
+		f, a, ok, err := e.findExactly(ids[0])
+		if err != nil {
+			return nobody, err
+		}
+		if found, alike, answered = f, append(alike, a...), answered && ok; len(found) > 0 {
+			break
+		}
 	}
 	if len(found) == 0 {
 		for _, f := range alike {
@@ -214,12 +220,7 @@ func (e *engine) isOurs(t *task, f contact.Found) (bool, error) {
 	if e.StampField != "" {
 		return string(f.Field(e.StampField)) == string(contact.StringValue(t.Row.Key.String())), nil
 	}
-	for _, id := range t.Row.KnownIDs() {
-		if !slices.Contains(f.ContactIDs, id) {
-			return false, nil
-		}
-	}
-	if e.made.Has(f.ID) {
+	if !t.Row.IsSentAs(f.ContactIDs) || e.made.Has(f.ID) {
 		return false, nil
 	}
 	if f.CreatedAt.IsZero() {

@@ -211,8 +211,8 @@ func (e *engine) finish(ctx context.Context) (contact.Summary, error) {
 	s := contact.Summary{
 		Status: contact.Complete, Counts: snapshot.Counts,
 		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp,
-		DuplicatesDiffer: e.Progress.Remarks.Of(contact.Differ).Count,
 	}
+	e.Progress.Remarks.Summarize(&s)
 	err := context.Cause(e.ctx)
 	switch {
 	case err == nil:

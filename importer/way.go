@@ -209,6 +209,10 @@ func (e *engine) finishRow(t *task, m move) {
 	switch {
 	case m.end == notRemoved:
 		o.Failure = &t.problem.Failure
+	case m.status == contact.Created && o.Found && t.doubt == earlierRun: // it may be of an earlier version of the row
+		if _, o.Differs = e.updateOf(t).Of(t.found); o.Differs {
+			e.Progress.Remarks.Change(&o.Row)
+		}
 	case m.status == contact.Rejected:
 		o.Found, o.Failure = false, &t.problem.Failure
 	case m.status == contact.Failed:

@@ -45,6 +45,7 @@ type Details struct {
 	SetAside []SetAside             // what stood in this run's way
 	Again    string                 // the command line of this run; empty: "the same command"
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
+	Update   string                 // the command line that sends what changed of rows that are in
 	Remarks  string                 // what is to be known of rows that are in, in lines; empty: nothing
 }
 
@@ -165,6 +166,9 @@ func nextSteps(s contact.Summary, d Details) []string {
 	}
 	if refused := s.Invalid + s.Rejected; refused != 0 {
 		steps = append(steps, correct(refused, s, d))
+	}
+	if s.ChangedSince != 0 && d.Update != "" {
+		steps = append(steps, fmt.Sprintf("%s with other values than now. This sends the new ones, without a look-up:%s", words.Plural(s.ChangedSince, "row is in", "rows are in"), command(d.Update)))
 	}
 	return steps
 }

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/internal/words"
 	"importer/source/mapping"
 )
@@ -190,6 +191,24 @@ func (in *Input) CustomFields() []mapping.CustomField {
 		plans[i] = f.plan
 	}
 	return mapping.CustomFields(plans...)
+}
+
+// IDRules are where the contact ids of the files come from.
+func (in *Input) IDRules() (rules idrule.Rules) {
+	for _, f := range in.files {
+		rules = rules.With(f.plan.IDRule())
+	}
+	return rules
+}
+
+// KnowBy has each row have the contact ids as well that it had by other rules. It is false
+// where a file lacks columns of them. It is not to be called while rows are read.
+func (in *Input) KnowBy(rules idrule.Rules) (whole bool) {
+	whole = true
+	for _, f := range in.files {
+		whole = f.plan.KnowBy(rules) && whole
+	}
+	return whole
 }
 
 // Rows reads all files in their order. Ranging over it again reads the files

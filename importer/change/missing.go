@@ -135,10 +135,11 @@ func (c *Census) Spare(o *contact.Outcome) {
 	}
 	// The rows of other outcomes are counted where they are told apart.
 	unread := o.Status == contact.Invalid && o.Row.Unread
-	if (unread || len(o.Row.Profile.ContactIDs) == 0) && !c.knowsFormer(o.Row.Former) {
+	former := append(slices.Clip(o.Row.Earlier), o.Row.Former)
+	if (unread || len(o.Row.Profile.ContactIDs) == 0) && !slices.ContainsFunc(former, c.knowsFormer) {
 		c.nameless++
 	}
-	for _, ids := range [][]string{o.Row.Profile.ContactIDs, o.Row.Former} {
+	for _, ids := range append(former, o.Row.Profile.ContactIDs) {
 		if len(ids) > 1 {
 			c.spare(contact.KeyOf(ids))
 		}

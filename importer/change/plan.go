@@ -91,8 +91,9 @@ type Plan struct {
 	Requests int64 `json:"requests"`
 	// Blocked is why nothing would be removed; nil where that is not so.
 	Blocked *GuardError `json:"-"`
-	// DuplicatesDiffer is as in a contact.Summary.
+	// DuplicatesDiffer and ChangedSince are as in a contact.Summary.
 	DuplicatesDiffer int64 `json:"duplicates_differ"`
+	ChangedSince     int64 `json:"changed_since"`
 	// Remarks are what a person should know of rows that would go in.
 	Remarks *contact.Remarks `json:"-"`
 	// Invalids are why rows would be refused.
@@ -133,7 +134,7 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 	if err := p.missing(); err != nil {
 		return p.plan, err
 	}
-	plan.DuplicatesDiffer = plan.Remarks.Of(contact.Differ).Count
+	plan.DuplicatesDiffer, plan.ChangedSince = plan.Remarks.Of(contact.Differ).Count, plan.Remarks.Of(contact.Changed).Count
 	plan.Updated += plan.Touched
 	return p.plan, nil
 }
@@ -200,6 +201,7 @@ func (p *planner) row(row *contact.Row) error {
 			return err
 		}
 	} else if status.In() && status != contact.Deleted {
+		p.plan.Remarks.Compare(row, p.Keys)
 		return p.add(r, ActNothing, contact.Created, &p.plan.DoneBefore, 0)
 	}
 	switch need {

@@ -77,17 +77,23 @@ func NeedOf(row *contact.Row, s State, refreshAfter time.Duration) (Need, Entry,
 	return Compare(entry, known, row.Digest, time.Now(), refreshAfter), entry, err
 }
 
-// Recognize gives a row the key that it had by the rule before contact.IDRule, where
-// the journal or the state knows the contact by that one and not by the other. Without
-// a state the journal says which one that was, where the row does not say it any more.
+// Recognize gives a row the key that it had by the rule before contact.IDRule, or by an
+// earlier mapping, where the journal or the state knows the contact by that one and not by
+// the other. Without a state the journal says which one that was, where the row does not
+// say it any more. A contact that an earlier mapping took for one, and that is several by
+// now, is that of the first row.
 func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
-	if row.Former == nil || row.Rounded {
-		if as, ok := keys.KnownAs(row.Key); ok && state == nil && keys.Status(row.Key) == 0 {
-			row.Key = as
-		}
+	var former []contact.Key
+	if row.Former != nil && !row.Rounded {
+		former = append(former, contact.KeyOf(row.Former))
+	}
+	for _, ids := range row.Earlier {
+		former = append(former, contact.KeyOf(ids))
+	}
+	as, noted := keys.KnownAs(row.Key)
+	if noted = noted && state == nil; former == nil && !noted {
 		return nil
 	}
-	former := contact.KeyOf(row.Former)
 	known := func(k contact.Key) (bool, error) {
 		if keys.Status(k) != 0 || state == nil {
 			return keys.Status(k) != 0, nil
@@ -98,11 +104,24 @@ func Recognize(row *contact.Row, keys *contact.Keys, state State) error {
 	if now, err := known(row.Key); now || err != nil {
 		return err
 	}
-	was, err := known(former)
-	if was {
-		row.Key = former
+	if noted {
+		row.Key = as
+		return nil
 	}
-	return err
+	for _, k := range former {
+		if as, ok := keys.KnownAs(k); ok && state == nil {
+			k = as
+		}
+		was, err := known(k)
+		if err != nil {
+			return err
+		}
+		if was && (row.Earlier == nil || !keys.Seen(k) && keys.Take(row.Key, k)) {
+			row.Key = k
+			return nil
+		}
+	}
+	return nil
 }
 
 // Rekey finds the key by which earlier runs know the contact of a row, as Recognize

@@ -23,6 +23,10 @@ type Keys struct {
 	knownAs map[Key]Key
 	// corrected are the refused rows that corrections stand for, each as RawRows has it.
 	corrected map[Key]Corrected
+	// takenBy are the keys that knownAs leads from, by that which it leads to.
+	takenBy map[Key]Key
+	// sent is what was sent for keys of which a row that was seen says something else.
+	sent map[Key]sent
 	// unread counts the rows of which a value could not be read as a contact id.
 	unread int64
 }
@@ -35,10 +39,17 @@ type keySource struct {
 // An entry is what is known of one key, in few bytes so that a map of them stays
 // small: a word, and two bytes of what the row that was seen says of its contact. The
 // word is, from the top, 4 bits of Status, 30 of the number of a row in the input,
-// which is 0 where the key was not seen in it, and 30 of its line.
+// which is 0 where the key was not seen in it, two that compare the row with what was sent
+// for it, and 28 of its line. Until the key is seen the last bytes are the beginning of the
+// digest of what was sent, or 0.
 type entry [10]byte
 
-const entryBits = 30 // of a number and of a line
+const (
+	entryBits = 30                   // of a number, and of a line with the two bits before it
+	sentBit   = 1 << (entryBits - 1) // it is known what was sent
+	otherBit  = 1 << (entryBits - 2) // and it was something else
+	maxLine   = otherBit - 1
+)
 
 // MaxRows is how many rows an input may have: Keys tells no more of them apart.
 const MaxRows = 1<<entryBits - 1
@@ -49,19 +60,68 @@ const _ = uint(0xf - statuses)
 func (e entry) word() uint64   { return binary.LittleEndian.Uint64(e[:]) }
 func (e entry) status() Status { return Status(e.word() >> (2 * entryBits)) }
 func (e entry) number() int64  { return int64(e.word() >> entryBits & MaxRows) }
-func (e entry) line() int      { return int(e.word() & MaxRows) }
+func (e entry) line() int      { return int(e.word() & maxLine) }
 
 func (e entry) withStatus(s Status) entry {
 	binary.LittleEndian.PutUint64(e[:], uint64(s)<<(2*entryBits)|e.word()&(1<<(2*entryBits)-1))
 	return e
 }
 
-// seenAt notes a row. A line beyond what fits is told as the last one that does.
-func (e entry) seenAt(row *Row) entry {
-	binary.LittleEndian.PutUint64(e[:], uint64(e.status())<<(2*entryBits)|uint64(row.Number)<<entryBits|uint64(min(row.Line, MaxRows)))
+// seenAt notes a row, with how it compares to what was sent. A line beyond what fits is told
+// as the last one that does.
+func (e entry) seenAt(row *Row, compared uint64) entry {
+	binary.LittleEndian.PutUint64(e[:], uint64(e.status())<<(2*entryBits)|uint64(row.Number)<<entryBits|compared|uint64(min(row.Line, maxLine)))
 	says := row.says()
 	copy(e[8:], says[:])
 	return e
+}
+
+// A sent is the beginning of the digest of what was sent; zero: it is not known.
+type sent [5]byte
+
+func (e entry) sent() sent {
+	if e.number() > 0 {
+		return sent{}
+	}
+	return sent{e[0], e[1], e[2], e[8], e[9]}
+}
+
+// withSent notes it, of a key that was not seen.
+func (e entry) withSent(d Digest) entry {
+	e[0], e[1], e[2], e[8], e[9] = d[0], d[1], d[2], d[3], d[4]
+	return e
+}
+
+// isOther tells whether a row says something else than what was sent. Contact ids by
+// another mapping are something else, and the same ones in another order are not.
+func (s sent) isOther(row *Row) bool {
+	is := func(d Digest) bool { return s == sent(d[:len(s)]) }
+	if s == (sent{}) || is(row.Digest) {
+		return false
+	}
+	p := row.Profile
+	p.ContactIDs = slices.Clone(p.ContactIDs)
+	return !inAnyOrder(p.ContactIDs, 0, func() bool {
+		d, _ := p.Measure()
+		return is(d)
+	})
+}
+
+// inAnyOrder tells whether something is so in one of the orders of a few contact ids, or of
+// many as they stand. It leaves them in that order.
+func inAnyOrder(ids []string, from int, is func() bool) bool {
+	const few = 5
+	if from == len(ids) || len(ids) > few {
+		return is()
+	}
+	for i := from; i < len(ids); i++ {
+		ids[from], ids[i] = ids[i], ids[from]
+		if inAnyOrder(ids, from+1, is) {
+			return true
+		}
+		ids[from], ids[i] = ids[i], ids[from]
+	}
+	return false
 }
 
 // saysOther tells whether a row says something else of its contact than the one that
@@ -89,6 +149,20 @@ func (k *Keys) KnowAs(key, as Key) {
 		k.knownAs = make(map[Key]Key)
 	}
 	k.knownAs[key] = as
+	k.Take(key, as)
+}
+
+// Take has the contact of a key be the one that earlier runs know by another; false where
+// that one is another key's already.
+func (k *Keys) Take(key, as Key) bool {
+	if by, taken := k.takenBy[as]; taken {
+		return by == key
+	}
+	if k.takenBy == nil {
+		k.takenBy = make(map[Key]Key)
+	}
+	k.takenBy[as] = key
+	return true
 }
 
 // KnownAs is the key by which earlier runs know the contact of this one; false where
@@ -96,6 +170,27 @@ func (k *Keys) KnowAs(key, as Key) {
 func (k *Keys) KnownAs(key Key) (as Key, ok bool) {
 	as, ok = k.knownAs[key]
 	return as, ok
+}
+
+// SetSent records the digest of what was sent for a key last. Where the values that are in
+// are known to be others, they are not those of the digest.
+//
+// It is to be called before the key is seen.
+func (k *Keys) SetSent(key Key, d Digest, others bool) {
+	if others {
+		d[0] = ^d[0]
+	}
+	k.known[key] = k.known[key].withSent(d)
+}
+
+// SentOther tells whether something else was sent for the key of a row than the row says
+// now, as far as it is known what was sent.
+func (k *Keys) SentOther(row *Row) bool {
+	e := k.known[row.Key]
+	if e.number() > 0 {
+		return e.word()&otherBit != 0
+	}
+	return e.sent().isOther(row)
 }
 
 // Forget drops what an earlier run made of a key.
@@ -130,7 +225,7 @@ func (k *Keys) See(key Key, row *Row) (Place, bool) {
 	if at, number := k.Place(key); number > 0 {
 		return at, true
 	}
-	k.SeeLast(key, row)
+	k.see(key, row, false)
 	return Place{}, false
 }
 
@@ -140,11 +235,42 @@ func (k *Keys) SaysOther(row *Row) bool { return k.known[row.Key].saysOther(row)
 
 // SeeLast notes that a row of this input has a key, and forgets which one had it
 // before.
-func (k *Keys) SeeLast(key Key, row *Row) {
+func (k *Keys) SeeLast(key Key, row *Row) { k.see(key, row, true) }
+
+// see notes a row; another one may follow that counts instead.
+func (k *Keys) see(key Key, row *Row, another bool) {
 	if n := len(k.sources); n == 0 || k.sources[n-1].name != row.Source && k.sources[n-1].first < row.Number {
 		k.sources = append(k.sources, keySource{row.Source, row.Number})
 	}
-	k.known[key] = k.known[key].seenAt(row)
+	e := k.known[key]
+	k.known[key] = e.seenAt(row, k.compare(key, e, row, another))
+}
+
+// compare tells how a row compares to what was sent for its key, as the bits of an entry. Of
+// several rows of a key the last one counts.
+func (k *Keys) compare(key Key, e entry, row *Row, another bool) uint64 {
+	was, noted := k.sent[key]
+	switch {
+	case !noted && e.number() > 0:
+		if e.word()&sentBit != 0 && e.saysOther(row) {
+			return sentBit | otherBit
+		}
+		return e.word() & sentBit
+	case !noted:
+		if was = e.sent(); was == (sent{}) {
+			return 0
+		}
+	}
+	if !was.isOther(row) {
+		return sentBit
+	}
+	if another && k.sent == nil {
+		k.sent = make(map[Key]sent)
+	}
+	if another {
+		k.sent[key] = was
+	}
+	return sentBit | otherBit
 }
 
 // Seen tells whether a key was seen in this input.
@@ -175,13 +301,16 @@ func (k *Keys) Keep(contactIDs []string) {
 // id: the contact that it stood for may be anybody.
 func (k *Keys) Unread() int64 { return k.unread }
 
-// KeepFormer notes the key that a row had by an earlier rule, and a row that is unread.
+// KeepFormer notes the keys that a row had by earlier rules, and a row that is unread.
 func (k *Keys) KeepFormer(row *Row) {
 	if row.Unread {
 		k.unread++
 	}
 	if row.Former != nil {
 		k.keep(KeyOf(row.Former))
+	}
+	for _, ids := range row.Earlier {
+		k.keep(KeyOf(ids))
 	}
 }
 

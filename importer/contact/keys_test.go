@@ -24,7 +24,7 @@ func TestKeysHoldWhatWasNoted(t *testing.T) {
 			k := testKeyNumber(rapid.IntRange(0, 100).Draw(t, "key"))
 			e := model[k]
 			row.Number++
-			row.Line = rapid.IntRange(1, MaxRows).Draw(t, "line")
+			row.Line = rapid.IntRange(1, maxLine).Draw(t, "line")
 			here := noted{e.status, row.Number, Place{row.Source, row.Line}}
 			switch rapid.IntRange(0, 9).Draw(t, "what") {
 			case 0, 1, 2:
@@ -78,8 +78,8 @@ func TestKeysHoldWhatWasNoted(t *testing.T) {
 func TestKeysAtTheirBounds(t *testing.T) {
 	keys, k := NewKeys(), testKeyNumber(1)
 	keys.Set(k, InDoubt)
-	keys.See(k, &Row{Source: "a", Number: MaxRows, Line: MaxRows + 1})
-	if at, number := keys.Place(k); at != (Place{"a", MaxRows}) || number != MaxRows || keys.Status(k) != InDoubt {
+	keys.See(k, &Row{Source: "a", Number: MaxRows, Line: maxLine + 1})
+	if at, number := keys.Place(k); at != (Place{"a", maxLine}) || number != MaxRows || keys.Status(k) != InDoubt {
 		t.Errorf("%v, row %d, %v", at, number, keys.Status(k))
 	}
 }
@@ -153,5 +153,47 @@ func TestKeptContactsAreHeld(t *testing.T) {
 		if got := keys.Holds(KeyOf(c.key), c.ids); got != c.held {
 			t.Errorf("%v with %v: %t", c.key, c.ids, got)
 		}
+	}
+}
+
+// Without a byte more for a contact it is known whether a row says something else than was
+// sent, in whatever order its ids stand.
+func TestKeysSentOther(t *testing.T) {
+	row := func(name string, number int64, ids ...string) *Row {
+		r := &Row{Source: "a", Line: int(number) + 1, Number: number, Key: KeyOf(ids)}
+		r.Profile = Profile{ContactIDs: ids, Fields: []Field{{Name: "firstname", Value: StringValue(name)}}}
+		r.Digest, r.Bytes = r.Profile.Measure()
+		return r
+	}
+	sent := row("Ada", 1, "a", "c", "b")
+	for name, tt := range map[string]struct {
+		others bool
+		seen   []*Row
+		want   bool
+	}{
+		"the same":                  {false, []*Row{sent}, false},
+		"another order of the ids":  {false, []*Row{row("Ada", 1, "c", "a", "b")}, false},
+		"another name":              {false, []*Row{row("Grace", 1, "a", "c", "b")}, true},
+		"something else is in":      {true, []*Row{sent}, true},
+		"the last one is as before": {false, []*Row{row("Grace", 1, "a", "c", "b"), row("Ada", 2, "a", "b", "c")}, false},
+		"the last one is not":       {false, []*Row{sent, row("Grace", 2, "a", "c", "b")}, true},
+		"not seen as such":          {false, nil, true},
+	} {
+		keys := NewKeys()
+		keys.Set(sent.Key, Created)
+		keys.SetSent(sent.Key, sent.Digest, tt.others)
+		last := row("Alan", 1, "a", "c", "b")
+		for _, r := range tt.seen {
+			keys.SeeLast(r.Key, r)
+			last = r
+		}
+		if got := keys.SentOther(last); got != tt.want || keys.Status(sent.Key) != Created {
+			t.Errorf("%s: %t, %v", name, got, keys.Status(sent.Key))
+		}
+	}
+	keys := NewKeys()
+	keys.Set(sent.Key, Existing)
+	if keys.See(sent.Key, sent); keys.SentOther(sent) {
+		t.Error("what was never sent has changed")
 	}
 }

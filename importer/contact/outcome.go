@@ -71,7 +71,7 @@ type Outcome struct {
 	ID       string   // profile id, 24 characters; empty where the API gave none
 	Found    bool     // the id was found by a look-up, not returned by a create
 	First    Place    // Duplicate only: where the key was seen first
-	Differs  bool     // Duplicate only: it says something else about the contact
+	Differs  bool     // of a Duplicate: it says something else about the contact; of one Created: what is in does
 	Failure  *Failure // why the row is not in; nil where it is
 	Doubt    string   // why the row was in doubt in this run, such as "answer lost"; empty where it was not
 	Attempts int      // requests that were sent in this run to create or change it
@@ -91,7 +91,7 @@ type Outcome struct {
 // OutcomeOf is the outcome of a row that is invalid.
 func OutcomeOf(bad *RowError) *Outcome {
 	return &Outcome{
-		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Unread: bad.Unread, Corrects: bad.Corrects, Raw: bad.Raw},
+		Row:     Row{Source: bad.Source, Line: bad.Line, Number: bad.Number, Profile: Profile{ContactIDs: bad.ContactIDs}, Former: bad.Former, Earlier: bad.Earlier, Unread: bad.Unread, Corrects: bad.Corrects, Raw: bad.Raw},
 		Status:  Invalid,
 		Failure: &Failure{Field: bad.Field, Detail: bad.Reason, Hint: bad.Hint},
 		At:      time.Now(),

@@ -13,6 +13,7 @@ const (
 	Differ      RemarkKind = iota // duplicates that say something else about the contact
 	Twin                          // contact ids that may be another's in another spelling
 	Raced                         // profiles that somebody else changed between their read and our update
+	Changed                       // rows that are in with other values than they have now
 	remarkKinds                   // number of values
 )
 
@@ -22,6 +23,10 @@ var what = [remarkKinds][2]string{
 	Raced: {
 		"profile was changed by somebody else in the moment between its read and our update; where the API replaces fields, that change may be lost: look at it, and see sync.patch",
 		"profiles were changed by somebody else in the moment between their read and our update; where the API replaces fields, such a change may be lost: look at them, and see sync.patch",
+	},
+	Changed: {
+		"row is in, and was sent with other values than the source or the mapping gives it now; --mode create leaves it so",
+		"rows are in, and were sent with other values than the source or the mapping gives them now; --mode create leaves them so",
 	},
 	Twin: {"contact id is another row's in another spelling: two profiles, and perhaps one person", "contact ids are other rows' in another spelling: two profiles each, and perhaps one person"},
 }
@@ -51,8 +56,21 @@ func (r *Remarks) add(kind RemarkKind, row *Row, other Place) {
 	defer r.mu.Unlock()
 	remark := &r.kinds[kind]
 	remark.Count++
-	if len(remark.Examples) < maxExamples {
+	if n := len(remark.Examples); n < maxExamples || kind == Changed && n < maxChanged {
 		remark.Examples = append(remark.Examples, RemarkExample{Place{Source: row.Source, Line: row.Line}, other, row.Profile.ContactIDs})
+	}
+}
+
+// maxChanged is how many changed rows are named; of other kinds maxExamples are.
+const maxChanged = 5
+
+// Change remarks a row that is in with other values than it has now.
+func (r *Remarks) Change(row *Row) { r.add(Changed, row, Place{}) }
+
+// Compare remarks a row that is in where something else was sent for its key.
+func (r *Remarks) Compare(row *Row, keys *Keys) {
+	if keys.SentOther(row) {
+		r.Change(row)
 	}
 }
 
@@ -64,6 +82,16 @@ func (r *Remarks) Of(kind RemarkKind) Remark {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.kinds[kind]
+}
+
+// Summarize puts into a summary what it counts of the remarks.
+func (r *Remarks) Summarize(s *Summary) {
+	s.DuplicatesDiffer = r.Of(Differ).Count
+	changed := r.Of(Changed)
+	s.ChangedSince = changed.Count
+	for _, e := range changed.Examples {
+		s.ChangedRows = append(s.ChangedRows, e.Place)
+	}
 }
 
 // Text is the remarks for people: how many rows each is about, and the first lines of

@@ -12,7 +12,7 @@ type Row struct {
 	Source  string   // file name as given; "-" for standard input
 	Line    int      // physical line on which the record starts, from 1
 	Number  int64    // ordinal of the record in the whole input, from 1
-	Key     Key      // KeyOf(Profile.ContactIDs), or of Former where the contact is known by that
+	Key     Key      // KeyOf(Profile.ContactIDs), or of Former or one of Earlier where the contact is known by that
 	Digest  Digest   // of the profile, as Profile.Measure makes it
 	Bytes   int      // Profile.BodyBytes()
 	Profile Profile  // what is wanted in the API
@@ -25,6 +25,9 @@ type Row struct {
 	// Former are the contact ids that rule 1 gave the row (see IDRule); nil where they
 	// are those of its profile, and where rule 1 refused the row because of them.
 	Former []string
+	// Earlier are the contact ids that mappings before this one gave the row, where they
+	// are others: of each mapping that a report or state was adopted from.
+	Earlier [][]string
 	// Rounded says that Former are what a spreadsheet made of longer numbers: several
 	// people may have had the same, and the row is not known by them.
 	Rounded bool
@@ -50,8 +53,9 @@ type RowError struct {
 	Line       int   // physical line on which the record starts, from 1
 	Number     int64 // ordinal of the record in the whole input, from 1
 	ContactIDs []string
-	Former     []string // as of a Row
-	Unread     bool     // as of a Row
+	Former     []string   // as of a Row
+	Earlier    [][]string // as of a Row
+	Unread     bool       // as of a Row
 	Corrects   *Correction
 	Field      string // field or column at fault; empty where the whole record is
 	Reason     string // what is wrong, for people
@@ -72,13 +76,22 @@ func (e *RowError) Error() string {
 	return b.String()
 }
 
-// KnownIDs are the contact ids that a run before this one sent for the row, where one
-// did: those of its key.
-func (r *Row) KnownIDs() []string {
-	if r.Former != nil && r.Key == KeyOf(r.Former) {
-		return r.Former
+// SentAs are the contact ids that may have been sent for the row: those of its key, where
+// that is of an earlier rule and a run of that time sent them, and those that it has now.
+func (r *Row) SentAs() [][]string {
+	for _, ids := range append(slices.Clip(r.Earlier), r.Former) {
+		if ids != nil && r.Key == KeyOf(ids) {
+			return [][]string{ids, r.Profile.ContactIDs}
+		}
 	}
-	return r.Profile.ContactIDs
+	return [][]string{r.Profile.ContactIDs}
+}
+
+// IsSentAs tells whether a profile with these contact ids holds all that may have been sent.
+func (r *Row) IsSentAs(held []string) bool {
+	return slices.ContainsFunc(r.SentAs(), func(ids []string) bool {
+		return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(held, id) })
+	})
 }
 
 // Stamp writes the key into a field of the profile. It is refused where that makes the

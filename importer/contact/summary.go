@@ -101,6 +101,10 @@ type Summary struct {
 	// DuplicatesDiffer are the duplicates that say something else about the contact than
 	// the row that went in.
 	DuplicatesDiffer int64 `json:"duplicates_differ"`
+	// ChangedSince are the rows that are in and were sent with other values than the
+	// source or the mapping gives now, and ChangedRows the first of them.
+	ChangedSince int64   `json:"changed_since"`
+	ChangedRows  []Place `json:"changed_rows,omitempty"`
 }
 
 // Seconds is a duration that JSON shows as seconds with three decimals.

@@ -114,6 +114,6 @@ func (t *twins) add(hash uint64, row *Row) {
 		t.known = make(map[uint64]entry)
 	}
 	if _, ok := t.known[hash]; !ok {
-		t.known[hash] = entry{}.seenAt(row)
+		t.known[hash] = entry{}.seenAt(row, 0)
 	}
 }

@@ -19,6 +19,7 @@ type lookBack struct {
 	*session
 	header  journal.Header
 	written *state.Written
+	keys    *contact.Keys // of the report, where the source is read
 }
 
 // lookingBack completes a command that begins with a report.

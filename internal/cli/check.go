@@ -14,6 +14,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/lineage"
@@ -56,6 +57,8 @@ The exit code is 3 where rows would be refused.`,
 type checker struct {
 	*session
 	journal *journal.Snapshot
+	holds   bool            // the report has contacts that a lost state is made anew from
+	before  idrule.Rules    // of the report, by which it knows contacts still
 	ofRows  []source.Notice // what reading the rows gave notice of
 	out     strings.Builder // lines of --verbose, until they are worth a write
 }
@@ -90,7 +93,7 @@ func (s *session) check(ctx context.Context) error {
 // open opens what the check needs: the client only where the settings say which
 // project there is to be asked about.
 func (k *checker) open() error {
-	for _, open := range []func() error{k.recall, k.openSource, k.findOrigin, k.readJournal, k.openKnown} {
+	for _, open := range []func() error{k.recall, k.openSource, k.findOrigin, k.readJournal, k.openKnown, k.followRules} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -122,12 +125,15 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // report of a sync that went to its end is set aside.
 func (k *checker) readJournal() error {
 	k.path = k.reportPath()
-	o := journal.Options{Rehearsal: isSandbox, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
+	o := journal.Options{Rehearsal: isSandbox, Adopt: k.c.Adopt, Over: k.baseURL == inProcess, Redact: k.c.Report.Redact, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
-		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), Corrects: k.corrects}
+		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}, Corrects: k.corrects}
 	}
 	read, err := journal.Read(k.path, o)
+	if err == nil {
+		k.holds, k.before = read.Keys().Len() > 0, read.Lineage().Before
+	}
 	if err == nil && k.c.Mode != "create" && read.Whole() && !k.corrects {
 		o.Restart = true
 		if err = read.Close(); err == nil {
@@ -138,13 +144,25 @@ func (k *checker) readJournal() error {
 	return k.keep(read, err)
 }
 
+// followRules is as of a run.
+func (k *checker) followRules() error {
+	before := k.before
+	if k.state != nil {
+		before = before.Union(k.state.Lineage().Before)
+	}
+	k.knowBy(before)
+	return nil
+}
+
 // openKnown opens the state of a sync, or one in memory where there is none yet.
 func (k *checker) openKnown() (err error) {
 	if k.c.Mode == "create" {
 		return nil
 	}
 	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
-		k.state, err = state.Empty(k.stateOptions())
+		if k.state, err = state.Empty(k.stateOptions()); err == nil && k.holds {
+			err = eachOutcome(k.path, func(o *contact.Outcome) error { return k.state.Record(o) })
+		}
 		return k.keep(k.state, err)
 	}
 	if k.baseURL == "" || k.c.API.ProjectID == "" {
@@ -262,7 +280,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 			fmt.Fprintln(k.display, "importer:", n)
 		}
 	}
-	return k.print(allIn(p) && p.DuplicatesDiffer == 0, struct {
+	return k.print(allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
 		LeftOut  int64           `json:"left_out"`
 		AtLeast  contact.Seconds `json:"at_least_s"`
@@ -298,6 +316,9 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		contact.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
+	if p.ChangedSince > 0 {
+		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.update())
+	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},
 		{p.Held, "\n%d contacts may be missing from the source and stay: the state knows them by their keys alone, and rows are refused."},

@@ -23,10 +23,18 @@ type commandLine struct {
 	args    []string
 }
 
+// given tells whether a flag was.
+func (c commandLine) given(flag string) bool { return c.flags != nil && c.flags.Changed(flag) }
+
 // again is the command that resumes this run. --restart would not; and the URL of
 // many webhooks is their password, which is not printed.
 func (c commandLine) again() string {
-	return c.with(nil, "restart", "allow-removals", "notify")
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt")
+}
+
+// update is the command that sends what has changed of rows that are in.
+func (c commandLine) update() string {
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "mode", "dry-run", "verbose", "retry-rejected") + " --mode update"
 }
 
 // ofRejects is the command that imports the reject files, into the report of this run.
@@ -35,7 +43,7 @@ func (c commandLine) ofRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	again := c.with(files, "restart", "allow-removals", "notify", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
+	again := c.with(files, "restart", "allow-removals", "notify", "adopt", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
 	switch c.mode {
 	case "create":
 		return again

@@ -52,6 +52,7 @@ func importFlags(c *config.Config) *pflag.FlagSet {
 	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
 	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
 	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
+	flags.BoolVar(&c.Adopt, "adopt", c.Adopt, "go on with a report or state of another id rule: look everybody up by the new contact ids first")
 	flags.StringVar(&c.Mode, "mode", c.Mode, "create; update sends what changed and creates nobody; upsert does both; mirror also removes what the source no longer holds")
 	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that update, upsert and mirror compare the source with")
 	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows, and although refused rows do not tell whose they are; never where the input had no rows")

@@ -51,7 +51,7 @@ text.`,
 				if s.c.DryRun {
 					return s.check(ctx)
 				}
-				return s.importAll(ctx, commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args})
+				return s.importAll(ctx)
 			})
 		},
 	}
@@ -65,14 +65,13 @@ text.`,
 // An importing is one import: it is opened, it runs, and it is concluded.
 type importing struct {
 	*session
-	line      commandLine
 	listing   state.Listing
 	stopWatch func() error
 	told      int // notices of the source that were told when it was opened
 }
 
-func (s *session) importAll(ctx context.Context, line commandLine) error {
-	i := &importing{session: s, line: line}
+func (s *session) importAll(ctx context.Context) error {
+	i := &importing{session: s}
 	if err := i.open(ctx); err != nil {
 		return err
 	}
@@ -83,7 +82,7 @@ func (s *session) importAll(ctx context.Context, line commandLine) error {
 // open opens what the run needs, and begins its report when all is well.
 func (i *importing) open(ctx context.Context) (err error) {
 	i.onClose(i.listing.Close)
-	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.findOrigin, i.openWatch, i.openState, i.openReport, i.openRejects} {
+	for _, open := range []func() error{i.connect, i.recall, i.openSource, i.findOrigin, i.openWatch, i.openState, i.openReport, i.followRules, i.openRejects} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -171,10 +170,10 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	summary, err = i.end(summary, err)
 	i.blameConfig(summary.Read, summary.Invalid)
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
-	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer == 0
+	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
 		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(written.Paths),
-		Remarks: i.remarks(),
+		Remarks: i.remarks(), Update: i.line.update(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
 		err = also(err, printed)

@@ -21,13 +21,6 @@ func keeping(t *testing.T, mode string, nights int) *job {
 	return j
 }
 
-func (j *job) file(name, text string) {
-	j.t.Helper()
-	if err := os.WriteFile(j.path(name), []byte(text), 0o600); err != nil {
-		j.t.Fatal(err)
-	}
-}
-
 // aged makes a file look as if it was written some days ago.
 func (j *job) aged(name string, days int) {
 	j.t.Helper()

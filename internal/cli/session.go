@@ -17,9 +17,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
@@ -41,7 +41,7 @@ import (
 type session struct {
 	c     config.Config
 	env   Env
-	given *pflag.FlagSet // the flags of the command line; nil: none
+	line  commandLine
 	rules rules
 	began time.Time
 	run   string // a ULID
@@ -60,6 +60,7 @@ type session struct {
 
 	input    *source.Input
 	corrects bool         // the input is reject files, whose rows belong to a report that is there
+	origin   idrule.Rules // where the contact ids of that report come from
 	behind   string       // which configuration the source is read by, where that does not name it
 	state    *state.State // nil: none is needed
 	path     string       // of the report
@@ -116,7 +117,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, 
 	if err != nil {
 		return err
 	}
-	s.given = cmd.Flags()
+	s.line = commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args}
 	return s.close(run(s, cmd.Context()))
 }
 
@@ -373,6 +374,10 @@ func (s *session) keep(opened io.Closer, err error) error {
 		return config.Errorf("the rows of a reject file belong to the import that refused them, in %s: its %s is %q, and this run's is %q; import the file there, or take the column _ref out, and its rows are an import of their own",
 			report.Report, report.What, report.Was, report.Now)
 	case errors.As(err, &report), errors.As(err, &known), errors.As(err, &apart):
+		ruled := report != nil && report.IsIDRule() || known != nil && known.IsIDRule()
+		if ruled && s.c.File != "" {
+			err = fmt.Errorf("%w. This run goes by %s; without a configuration the columns go by their names", err, s.c.File)
+		}
 		return usage(err)
 	case err != nil:
 		return err

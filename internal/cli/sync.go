@@ -6,6 +6,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/importer/whose"
 	"importer/internal/cognigy"
 	"importer/internal/lineage"
@@ -30,13 +31,26 @@ func (s *session) openState() (err error) {
 }
 
 func (s *session) stateOptions() state.Options {
-	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox}
+	over := ""
+	switch {
+	case s.baseURL == inProcess:
+		over = "it was of a rehearsal in a sandbox"
+	case s.c.Restart:
+		over = "it was of another id rule, and this run begins anew"
+	}
+	return state.Options{
+		BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox,
+		IDs: s.idRules(), Adopt: s.c.Adopt, Over: over, Redact: s.c.Report.Redact,
+	}
 }
+
+// inProcess is the base URL of a sandbox inside this process.
+const inProcess = "sandbox"
 
 // isSandbox tells whether nobody will miss what an import left in a project: it is that
 // of a sandbox, in this process or of importer sandbox on this machine.
 func isSandbox(baseURL, projectID string) bool {
-	if baseURL == "sandbox" {
+	if baseURL == inProcess {
 		return true
 	}
 	u, err := url.Parse(baseURL)
@@ -74,21 +88,26 @@ func (s *session) openReport() (err error) {
 // reportOptions are those of a report that the session writes.
 func (s *session) reportOptions(mode string, sources []string) journal.Options {
 	return journal.Options{
-		Header:    journal.Header{Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, IDRule: contact.IDRule, Corrects: s.corrects},
-		Rehearsal: isSandbox, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
+		Header: journal.Header{
+			Run: s.run, Version: s.env.Version, Mode: mode, Sources: sources, BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID,
+			IDRule: contact.IDRule, IDs: idrule.Lineage{Now: s.idRules()}, Corrects: s.corrects,
+		},
+		Rehearsal: isSandbox, Adopt: s.c.Adopt, Over: s.baseURL == inProcess, Redact: s.c.Report.Redact, Window: s.rules.rate.Window,
 	}
 }
 
 // openSyncReport opens the report of a sync. It is about one run, with all that it
 // took to bring it to its end: the next one sets it aside, unless nothing had to be
-// done. Before that, the state takes from it what it does not hold yet, because a
+// done. An update of what an import has in stands in the report of that import. Before that, the state takes from it what it does not hold yet, because a
 // run may have been killed between the two.
 func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
 	report, err := journal.Open(s.path, o)
-	if corrupt, ok := errors.AsType[*journal.CorruptError](err); restart && ok {
-		s.log.Warn().Err(corrupt).Msg("what this report says is not taken into the state; --restart moves it aside")
+	_, isCorrupt := errors.AsType[*journal.CorruptError](err)
+	other, isOther := errors.AsType[*journal.MismatchError](err)
+	if restart && (isCorrupt || isOther && other.IsIDRule()) {
+		s.log.Warn().Err(err).Msg("what this report says is not taken into the state; --restart moves it aside")
 		if _, err := s.catchUp(journal.Outline{}, restart); err != nil {
 			return nil, err
 		}
@@ -97,12 +116,17 @@ func (s *session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	ended, err := s.catchUp(report.Outline(), restart)
+	err = s.state.Follow(report.Lineage())
+	ended := false
+	if err == nil {
+		ended, err = s.catchUp(report.Outline(), restart)
+	}
 	if err != nil {
 		return nil, errors.Join(err, report.Close())
 	}
 	nothingDone := report.Mode() == s.c.Mode && report.Keys().Len() == 0
-	if !restart && !ended && (nothingDone || !report.Whole() || s.corrects) {
+	stays := report.Mode() == "create" && s.c.Mode == "update" // and is that of the import
+	if !restart && !ended && (nothingDone || !report.Whole() || stays || s.corrects) {
 		id, err := s.state.ID()
 		if err != nil {
 			return nil, errors.Join(err, report.Close())
@@ -132,7 +156,7 @@ func (s *session) nextReport(o journal.Options) (*journal.Journal, error) {
 
 // lineage has the state go together with the reports.
 func (s *session) lineage() *lineage.Sync {
-	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Log: s.log}
+	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Knows: s.knows, Log: s.log}
 	if folder, err := cognigy.StateFolder(s.env.Getenv); err == nil && !s.c.Sandbox {
 		l.Folder = folder
 	}

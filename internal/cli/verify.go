@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer"
+	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/verify"
 	"importer/sink/journal"
@@ -64,12 +65,29 @@ func (b *lookBack) openVerification(v *verify.Verification) error {
 	if err := b.openSource(); err != nil {
 		return fmt.Errorf("the source of the report: %w; name another with --source", err)
 	}
-	return nil
+	lineage, err := journal.ReadLineage(b.path)
+	b.keys = keys
+	b.knowBy(lineage.Before)
+	return err
+}
+
+// rows are those of the source, each with the key by which the report knows its contact.
+func (b *lookBack) rows() contact.Rows {
+	return func(yield func(contact.Row, error) bool) {
+		for row, err := range b.input.Rows() {
+			if err == nil {
+				err = change.Recognize(&row, b.keys, nil)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 }
 
 func (b *lookBack) readBack(ctx context.Context, v *verify.Verification) error {
 	defer b.show(v.Total(), v.Done)()
-	return v.Run(ctx, b.input.Rows(), importer.Options{
+	return v.Run(ctx, b.rows(), importer.Options{
 		API: b.client, Pacer: b.pacer, Log: b.log, Progress: &b.progress,
 		Workers: b.c.Workers, Retries: b.c.Retries, Settle: b.c.InDoubt.Settle, GiveUpAfter: b.c.GiveUpAfter, GiveUpAtStart: b.c.GiveUpAtStart,
 	})

@@ -63,6 +63,7 @@ type Config struct {
 	Seed          uint64   `yaml:"-"` // of the faults
 	RetryRejected bool     `yaml:"-"`
 	Restart       bool     `yaml:"-"`
+	Adopt         bool     `yaml:"-"`
 	AllowRemovals bool     `yaml:"-"`
 	DryRun        bool     `yaml:"-"`
 	Verbose       bool     `yaml:"-"`

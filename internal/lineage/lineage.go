@@ -26,7 +26,10 @@ type Sync struct {
 	StatePath string
 	Report    string // its path
 	Folder    string // in which this machine remembers runs; empty: it does not
-	Log       zerolog.Logger
+	// Knows tells of a report that was set aside whether its contacts go by the same ids as
+	// those of the run to come, or by ids that this knows as well. Nil: all do.
+	Knows func(report string) (bool, error)
+	Log   zerolog.Logger
 }
 
 // A RefusedError says why a state and a report do not go together.

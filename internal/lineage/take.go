@@ -41,7 +41,16 @@ func (l *lineage) take() error {
 		if !l.empty && !n.known && !l.isLater(n) {
 			continue
 		}
-		if err := l.takeOne(n); err != nil {
+		known, err := true, error(nil)
+		if n.path != l.Report && l.Knows != nil {
+			known, err = l.Knows(n.path)
+		}
+		if err == nil && known {
+			err = l.takeOne(n)
+		}
+		if err != nil && n.path != l.Report && l.empty { // of a report that is needed for nothing else
+			l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
+		} else if err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"importer/importer/idrule"
 	"importer/internal/rejectfile"
 	"importer/sink/journal"
 )
@@ -27,7 +28,8 @@ type Search struct {
 // An Origin is the report of an import, to which refused rows belong.
 type Origin struct {
 	Report string
-	Header journal.Header // of its last run
+	Header journal.Header // of its first run
+	IDs    idrule.Rules   // of its last run: where its contact ids come from
 	Runs   []string       // of the import: of the report, and in a sync of those that were set aside
 }
 
@@ -106,7 +108,7 @@ func open(path string) (Origin, error) {
 	if len(headers) == 0 {
 		return Origin{}, fmt.Errorf("%s is no report: it has no complete line", path)
 	}
-	o := Origin{Report: path, Header: headers[len(headers)-1]}
+	o := Origin{Report: path, Header: headers[0], IDs: headers[len(headers)-1].IDs.Now}
 	if o.Header.Mode != "create" { // each night sets the report of the one before aside
 		aside, err := journal.Aside(path)
 		if err != nil {

@@ -131,6 +131,17 @@ func (a *Account) Differing() (n int64, first []Differing) {
 	return a.pass().differ, a.pass().differing
 }
 
+// Changed are the rows that are in with other values than they had in the last run that
+// ended: how many, and the first of them.
+func (a *Account) Changed() (n int64, first []contact.Place) {
+	for _, run := range slices.Backward(a.Runs) {
+		if run.Summary != nil {
+			return run.Summary.ChangedSince, run.Summary.ChangedRows
+		}
+	}
+	return 0, nil
+}
+
 // maxDoubts is how many doubtful rows are listed, the latest ones. All are counted.
 const maxDoubts = 200
 

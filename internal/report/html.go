@@ -76,6 +76,8 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		MoreFailures      int
 		Differ            int64 // duplicates that say something else about their contact
 		Differing         []Differing
+		ChangedSince      int64
+		ChangedRows       []contact.Place
 		Doubts            []Doubt
 		Runs              []Run
 	}{
@@ -84,6 +86,7 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		Percentiles: percentiles(a.latency), Failures: a.Failures(), Runs: slices.Clone(a.Runs), Doubts: slices.Clone(a.doubts),
 	}
 	v.Differ, v.Differing = a.Differing()
+	v.ChangedSince, v.ChangedRows = a.Changed()
 	if more := len(v.Failures) - maxShownFailures; more > 0 {
 		v.Failures, v.MoreFailures = v.Failures[:maxShownFailures], more
 	}

@@ -227,6 +227,7 @@ func TestJSON(t *testing.T) {
 	}
 	const nothing = `  "failures": [],
   "duplicates_differ": 0,
+  "changed_since": 0,
   "doubts": null,
   "requests": null,
   "latency_ms": null,

@@ -69,6 +69,12 @@ func (a *Account) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "  %s\n", contact.Printable(d.Place.String()+" and "+d.First.String()))
 		}
 	}
+	if n, first := a.Changed(); n > 0 {
+		fmt.Fprintf(&b, "\nRows that are in with other values than the source or the mapping gave the last run; the same command with --mode update sends them: %s\n", words.Comma(n))
+		for _, at := range first {
+			fmt.Fprintf(&b, "  %s\n", contact.Printable(at.String()))
+		}
+	}
 	if len(a.endings) > 0 {
 		b.WriteString("\nRows in doubt, and how they ended:\n")
 		for _, e := range a.Endings() {
@@ -152,6 +158,8 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		Failures []failure              `json:"failures"`
 		Differ   int64                  `json:"duplicates_differ"`
 		Differs  []Differing            `json:"differing,omitempty"`
+		Changed  int64                  `json:"changed_since"`
+		Places   []contact.Place        `json:"changed_rows,omitempty"`
 		Doubts   []Ending               `json:"doubts"`
 		Requests []contact.RequestCount `json:"requests"`
 		Latency  []latencyMS            `json:"latency_ms"`
@@ -161,6 +169,7 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		Requests: a.Requests(), Runs: a.Runs,
 	}
 	out.Differ, out.Differs = a.Differing()
+	out.Changed, out.Places = a.Changed()
 	for _, s := range shown {
 		out.Outcomes[strings.ReplaceAll(s.String(), " ", "_")] = a.Count(s.Status)
 	}

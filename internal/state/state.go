@@ -18,6 +18,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/internal/files"
 	"importer/internal/sqlfile"
 	"importer/internal/words"
@@ -30,6 +31,14 @@ type Options struct {
 	// Rehearsal tells of a base URL and a project whether they are a sandbox: a state of
 	// it is set aside elsewhere, whatever it holds. Nil: none is.
 	Rehearsal func(baseURL, projectID string) bool
+	// IDs is where the contact ids of the run to come are taken from. A state of another
+	// id rule is refused, unless it knows nobody or Adopt goes on with it.
+	IDs   idrule.Rules
+	Adopt bool
+	// Over says that a state of another id rule is not gone on with in any case, and why:
+	// then it is set aside. Empty: it is refused.
+	Over   string
+	Redact bool // name no column in errors
 	// Stay leaves a state of another project where it is, whatever it holds.
 	Stay bool
 }
@@ -51,8 +60,9 @@ type State struct {
 	// Because says why; empty: there was none.
 	Replaced, Because string
 
-	path string
-	lock *flock.Flock
+	path    string
+	lock    *flock.Flock
+	lineage idrule.Lineage // of the run to come
 
 	mu          sync.Mutex   // over what follows
 	conn        *sqlite.Conn // the only one; nil when it is closed
@@ -227,6 +237,9 @@ func (s *State) belongs() error {
 	if err != nil {
 		return err
 	}
+	if err := s.follow(); err != nil && baseURL == s.BaseURL && projectID == s.ProjectID {
+		return err
+	}
 	if baseURL == "" {
 		return sqlfile.Run(s.conn, "INSERT OR REPLACE INTO meta VALUES ('base_url', ?), ('project_id', ?)", nil, s.BaseURL, s.ProjectID)
 	}
@@ -244,6 +257,43 @@ func (s *State) belongs() error {
 		m.Spent = fmt.Sprintf("it was of another %s, and held no contact", m.What)
 	}
 	return m
+}
+
+// follow has the run to come go on with the id rule of the state.
+func (s *State) follow() error {
+	text, err := s.meta("id_mapping")
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &s.lineage, asEver)
+	}
+	if err != nil {
+		return err
+	}
+	lineage, follows := s.lineage.Follows(s.IDs, s.Adopt || s.n == 0)
+	if !follows {
+		is := idrule.Lineage{Now: s.IDs}
+		if s.Redact {
+			lineage, is = lineage.Redacted(), is.Redacted()
+		}
+		return &MismatchError{State: s.path, What: idRule, Was: lineage.Now.String(), Now: is.Now.String(), Held: s.n, Spent: s.Over}
+	}
+	s.lineage = lineage
+	return nil
+}
+
+// Lineage is where the contact ids of the state come from, those of the run to come
+// included.
+func (s *State) Lineage() idrule.Lineage { return s.lineage }
+
+// Follow has the state be of a lineage, with the next commit.
+func (s *State) Follow(l idrule.Lineage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lineage = s.lineage.Merge(l)
+	text, err := json.Marshal(s.lineage, asEver)
+	if err == nil {
+		err = s.exec("INSERT OR REPLACE INTO meta VALUES ('id_mapping', ?)", string(text))
+	}
+	return s.wrap(err)
 }
 
 func (s *State) meta(name string) (value string, err error) {
@@ -344,6 +394,11 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 }
 
 func (s *State) record(o *contact.Outcome) error {
+	if own := contact.KeyOf(o.Row.Profile.ContactIDs); o.Row.Earlier != nil && o.Status.In() && o.ID != "" && o.Row.Key != own {
+		adopted := *o // from here on it is known by the ids that it has now
+		adopted.Row.Key = own
+		o = &adopted
+	}
 	key := o.Row.Key
 	if o.Row.Corrects != nil {
 		if err := s.correct(*o.Row.Corrects, key, o.Status.In()); err != nil {
@@ -406,8 +461,12 @@ func (s *State) put(o *contact.Outcome) error {
 		return err
 	}
 	s.n -= s.conn.Changes()
+	digest := o.Row.Digest
+	if o.Differs { // something else is in, which an update has to find out
+		digest = contact.Digest{}
+	}
 	if err := s.exec("INSERT INTO contact (key, id, digest, touched, inactive, contact_ids, made, sent) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
-		key[:], o.ID, o.Row.Digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
+		key[:], o.ID, digest[:], touched.Unix(), string(ids), made, []byte(sent)); err != nil {
 		return err
 	}
 	s.n++
@@ -476,14 +535,25 @@ func (e *LockedError) Error() string {
 // A MismatchError says that a state belongs to another project.
 type MismatchError struct {
 	State string
-	What  string // "project" or "base URL"
+	What  string // "project", "base URL" or "id rule"
 	Was   string // in the state
 	Now   string // in this run
 	Held  int    // how many contacts it knows
 	Spent string // why nobody will miss it; empty: it has to be kept
 }
 
+const idRule = "id rule"
+
+// IsIDRule tells whether it is of another id rule only.
+func (e *MismatchError) IsIDRule() bool { return e.What == idRule }
+
 func (e *MismatchError) Error() string {
+	if e.What == idRule {
+		return fmt.Sprintf("the state %s is of another id rule. It takes contact ids from: %s. This run takes them from: %s. "+
+			"By another rule the same people have other contact ids, and the %s that it knows would be created a second time. "+
+			"--adopt goes on with it, and looks everybody up by the new ids first; else choose another state with --state and another report with --report, or move both aside and begin anew with --restart",
+			e.State, e.Was, e.Now, words.Plural(e.Held, "contact", "contacts"))
+	}
 	return fmt.Sprintf("the state %s belongs to another project: its %s is %q, and this run's is %q, and it knows %s there; choose another state with --state",
 		e.State, e.What, e.Was, e.Now, words.Plural(e.Held, "contact", "contacts"))
 }

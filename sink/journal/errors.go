@@ -23,7 +23,7 @@ func (e *LockedError) Error() string {
 // A MismatchError says that a report belongs to another import.
 type MismatchError struct {
 	Report    string
-	What      string // "project", "base URL" or "mode"
+	What      string // "project", "base URL", "mode" or "id rule"
 	Was       string // in the report
 	Now       string // in this run
 	Held      int    // of how many contacts it says that they are in, or may be
@@ -33,7 +33,19 @@ type MismatchError struct {
 	partly    bool // it need not say of all contacts whether they are in
 }
 
+// idRule is what differs where the same people would have other contact ids.
+const idRule = "id rule"
+
+// IsIDRule tells whether it is of another id rule only.
+func (e *MismatchError) IsIDRule() bool { return e.What == idRule }
+
 func (e *MismatchError) Error() string {
+	if e.IsIDRule() {
+		return fmt.Sprintf("the report %s is of another id rule. It takes contact ids from: %s. This run takes them from: %s. "+
+			"By another rule the same people have other contact ids, and the %s that it knows of would be created a second time. "+
+			"--adopt goes on with it, and looks everybody up by the new ids first; else choose another report with --report, or move this one aside and begin anew with --restart",
+			e.Report, e.Was, e.Now, words.Plural(e.Held, "contact", "contacts"))
+	}
 	wayOut := "choose another report with --report, or move this one aside and begin anew with --restart"
 	if e.Rehearsal && e.What != "mode" {
 		wayOut = "choose another report for the rehearsal with --report"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // flushAfter is how long a line waits for an fsync at most. The contract allows
@@ -84,6 +85,13 @@ func (j *Journal) Mode() string { return j.beginning().Mode }
 // beginning is the header of the first run.
 func (j *Journal) beginning() *Header { return cmp.Or(j.first, &j.options.Header) }
 
+// Follow has the run to come know contacts by the rules of a lineage as well. It is to be
+// called before Begin.
+func (j *Journal) Follow(l idrule.Lineage) {
+	j.lineage = j.lineage.Merge(l)
+	j.options.Header.IDs = j.lineage
+}
+
 // Runs is how many runs the journal held when it was opened.
 func (j *Journal) Runs() int { return len(j.runs) }
 
@@ -111,6 +119,9 @@ func (j *Journal) Beside(state string) { j.options.Header.State = state }
 func (j *Journal) Begin() error {
 	h := j.options.Header.bounded()
 	h.stamp = now()
+	if j.options.Redact {
+		h.IDs = h.IDs.Redacted()
+	}
 	lines := []Line{&h}
 	if len(j.runs) == 0 && len(j.contents.rejects) > 0 { // of a journal that was set aside for this one
 		lines = append(lines, &Rejects{Digests: j.contents.rejects, stamp: now()})

@@ -21,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 	"importer/internal/names"
 	"importer/internal/plain"
 	"importer/internal/words"
@@ -77,6 +78,8 @@ type Header struct {
 	IDRule int `json:"id_rule,omitzero"`
 	// Corrects says that the input is reject files of runs before: a part of what is imported.
 	Corrects bool `json:"corrects,omitzero"`
+	// IDs is where the contact ids came from; zero where that was not kept yet.
+	IDs idrule.Lineage `json:"id_mapping,omitzero"`
 	// State is the id of the state beside which a sync writes the report.
 	State string `json:"state,omitzero"`
 	// After is, of the first run of a sync's report, the id of the report before it.
@@ -124,8 +127,8 @@ func digestOf(names []string) string {
 func (l *Header) kind() string             { return "run" }
 func (l *Header) check() error             { return nil }
 func (l *Header) replay(c *contents) error { return c.begin(l) }
-func (l *Header) purge()                   {}
-func (l *Header) shorten()                 {} // what its sources are called is its own
+func (l *Header) purge()                   { l.IDs = l.IDs.Redacted() } // columns have names
+func (l *Header) shorten()                 { l.IDs = l.IDs.Redacted() } // what its sources are called is its own
 
 // Sending announces rows that may from then on be created.
 type Sending struct{ keyList }
@@ -272,8 +275,11 @@ func rowOf(o *contact.Outcome) *Row {
 	} else {
 		l.Original = o.Row.Original
 	}
-	if o.Status == contact.Duplicate {
+	switch o.Status {
+	case contact.Duplicate:
 		l.First, l.Differs = o.First, o.Differs
+	case contact.Created:
+		l.Differs = o.Differs
 	}
 	return l
 }

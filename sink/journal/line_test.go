@@ -78,15 +78,19 @@ func full(kind string) Line {
 // a person. A new text of a line has to be thought about before it stands here.
 var afterPurge = []string{
 	"run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.State", "run.After", "run.BaseURL", "run.ProjectID",
+	"run.IDs.Now.Begins", "run.IDs.Now.Digest", "run.IDs.Now.Parts.Columns.Hash", "run.IDs.Now.Parts.Columns.Target", "run.IDs.Now.Parts.Hash", "run.IDs.Now.Parts.Region", "run.IDs.Now.Parts.Separator", "run.IDs.Now.Parts.Type", "run.IDs.Now.Parts.Value",
+	"run.IDs.Before.Begins", "run.IDs.Before.Digest", "run.IDs.Before.Parts.Columns.Hash", "run.IDs.Before.Parts.Columns.Target", "run.IDs.Before.Parts.Hash", "run.IDs.Before.Parts.Region", "run.IDs.Before.Parts.Separator", "run.IDs.Before.Parts.Type", "run.IDs.Before.Parts.Value",
 	"row.Source", "row.Corrects.By", "corrected.Corrects.By", "row.First.Source", "row.Doubt", "row.Error.TraceID",
 	"traffic.Requests.Operation",
-	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects",
+	"end.Run", "end.Status", "end.Summary.Run", "end.Summary.Status", "end.Summary.Report", "end.Summary.Rejects", "end.Summary.ChangedRows.Source",
 }
 
 // purgedOf is what a purge makes of a line in which nothing is empty. What else it
 // took could make a run send again.
 func purgedOf(l Line) Line {
 	switch l := l.(type) {
+	case *Header:
+		l.IDs = l.IDs.Redacted()
 	case *Row:
 		l.ContactIDs, l.Previous = nil, nil
 		l.Error.Field, l.Error.Detail, l.Error.Hint = "", "redacted", ""
@@ -125,6 +129,7 @@ func TestEveryKindOfLine(t *testing.T) {
 		}
 	}
 	slices.Sort(left)
+	left = slices.Compact(left)
 	want := slices.Sorted(slices.Values(afterPurge))
 	if !slices.Equal(left, want) {
 		t.Errorf("a purge leaves\n%q\nand should leave\n%q", left, want)

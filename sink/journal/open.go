@@ -14,14 +14,19 @@ import (
 
 // Options are what Open has to know besides the path.
 type Options struct {
-	// Header is that of the run to come. A report of another mode, base URL or
-	// project is refused, unless it holds no row that is in or may be in.
+	// Header is that of the run to come. A report of another mode, base URL, project or
+	// id rule is refused, unless it holds no row that is in or may be in.
 	Header Header
+	// Adopt goes on with a report of another id rule.
+	Adopt bool
+	// Over says that what earlier runs of this base URL sent is gone, as from a sandbox that
+	// ended with its run: by another id rule nobody is there twice.
+	Over bool
 	// Rehearsal tells of a base URL and a project whether they are a sandbox: its report
 	// is not refused elsewhere, whatever it holds. Nil: none is.
 	Rehearsal func(baseURL, projectID string) bool
 	// Successor allows a report of another mode whose last run went to its end: the
-	// caller is going to set it aside.
+	// caller is going to set it aside, or goes on with it to update what an import has in.
 	Successor bool
 	// Restart moves the old report aside, to <report>.1 or the next free number.
 	Restart bool
@@ -126,11 +131,13 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 		}
 	}
+	o.Header.IDs = c.lineage
 	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, count: c.lines, synced: c.bytes}, nil
 }
 
 // matches tells whether the journal belongs to the run to come.
 func (c *contents) matches(o Options) error {
+	c.lineage = o.Header.IDs
 	if c.first == nil {
 		return nil
 	}
@@ -140,7 +147,8 @@ func (c *contents) matches(o Options) error {
 		{What: "base URL", Was: c.first.BaseURL, Now: o.Header.BaseURL},
 		{What: "mode", Was: c.first.Mode, Now: o.Header.Mode},
 	} {
-		if m.Was == m.Now || m.What == "mode" && o.Successor && c.whole {
+		goesOn := o.Successor && (c.whole || updates(c.first.Mode, o.Header.Mode) && c.last.Mode == o.Header.Mode)
+		if m.Was == m.Now || m.What == "mode" && goesOn {
 			continue
 		}
 		m.Report, m.Held = c.report, held
@@ -152,6 +160,21 @@ func (c *contents) matches(o Options) error {
 		m.partly = m.What == "mode" && c.first.Mode != "create"
 		return &m
 	}
+	return c.follow(o, held)
+}
+
+// follow has the run to come go on with the id rule of the last one, which has to be its
+// own, or is adopted.
+func (c *contents) follow(o Options, held int) error {
+	lineage, follows := c.last.IDs.Follows(o.Header.IDs.Now, o.Adopt)
+	if !follows {
+		was, now := c.last.IDs, o.Header.IDs
+		if o.Redact {
+			was, now = was.Redacted(), now.Redacted()
+		}
+		return &MismatchError{Report: c.report, What: idRule, Was: was.Now.String(), Now: now.Now.String(), Held: held, rehearsed: o.Over}
+	}
+	c.lineage = lineage
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // maxLine bounds a line in bytes. The longest that is written names maxKeys keys,
@@ -178,6 +179,16 @@ func ReadOutline(path string) (o Outline, err error) {
 		}
 		o.Runs = append(o.Runs, *l.(*Header)) // its kind is run
 	}
+}
+
+// ReadLineage returns where the contact ids of the last run of the report at path come
+// from, and of the runs before it.
+func ReadLineage(path string) (idrule.Lineage, error) {
+	o, err := ReadOutline(path)
+	if err != nil || len(o.Runs) == 0 {
+		return idrule.Lineage{}, err
+	}
+	return o.Runs[len(o.Runs)-1].IDs, nil
 }
 
 // ReadKeys returns what the runs of the report at path made of each key. Another run

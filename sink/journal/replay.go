@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/importer/idrule"
 )
 
 // contents is what the complete lines of a report say to the next run.
@@ -21,9 +22,12 @@ type contents struct {
 	runs      []int64 // of each run the time of its last line, in Unix milliseconds
 	headers   []Header
 	first     *Header // of the first run; nil in an empty report
+	last      *Header // of the last run
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
 	lines     int64 // how many there are
+
+	lineage idrule.Lineage // of the run to come
 
 	requests int64 // of the run that is being read, as far as its rows say
 	whole    bool  // the last run went to its end, and left nothing in doubt
@@ -89,15 +93,19 @@ const runLine = `{"kind":"run"`
 func (c *contents) begin(l *Header) error {
 	if c.first == nil {
 		c.first = l
-	} else if l.Mode != c.first.Mode || l.BaseURL != c.first.BaseURL || l.ProjectID != c.first.ProjectID {
+	} else if l.Mode != c.first.Mode && !updates(c.first.Mode, l.Mode) || l.BaseURL != c.first.BaseURL || l.ProjectID != c.first.ProjectID {
 		return errors.New("begins a run of another project, base URL or mode than the first line")
 	}
 	c.runs, c.headers = append(c.runs, l.At.UnixMilli()), append(c.headers, *l)
 	// A run of reject files brings nobody else's run to its end.
 	c.partly = l.Corrects && (c.partly || !c.whole) && len(c.runs) > 1
-	c.requests, c.whole = 0, false
+	c.last, c.requests, c.whole = l, 0, false
 	return nil
 }
+
+// updates tells whether a run of a mode goes on with a report of another one: what it sends
+// is for rows that an import has in, whose report it stays.
+func updates(report, run string) bool { return report == "create" && run == "update" }
 
 func (c *contents) end(l *End) error {
 	c.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0 && !c.partly
@@ -116,7 +124,7 @@ func (c *contents) announce(keys []contact.Key, at int64) error {
 			n.status = c.keys.Status(k)
 		}
 		if n.status.In() && n.status != contact.Deleted {
-			if c.first.Mode == "create" {
+			if c.last.Mode == "create" {
 				return fmt.Errorf("announces the key %s, which is %s already", k, n.status)
 			}
 			continue
@@ -179,11 +187,14 @@ func (c *contents) row(l *Row) error {
 	case n.status == contact.Created && l.Status == contact.Created:
 		return fmt.Errorf("says that the key %s was created, which was created already", l.Key)
 	case n.status.In():
-	case l.Status == contact.Created || l.Attempts > 0 && c.first.Mode == "create":
+	case l.Status == contact.Created || l.Attempts > 0 && c.last.Mode == "create":
 		return fmt.Errorf("says that the key %s was sent, which was not announced", l.Key)
 	}
 	switch l.Status {
 	case contact.Rejected, contact.Failed, contact.Unknown:
+		if updates(c.first.Mode, c.last.Mode) && n.status.In() {
+			return nil // it is in all the same, as it was sent before
+		}
 		if l.Status != contact.Unknown {
 			n.since = 0
 		}
@@ -192,7 +203,13 @@ func (c *contents) row(l *Row) error {
 		if open {
 			delete(c.unsettled, l.Key)
 		}
-		c.keys.Set(l.Key, l.Status)
+		if c.keys.Set(l.Key, l.Status); l.Status == contact.Absent && c.first.Mode == "create" {
+			c.keys.Forget(l.Key) // it is to be created all the same
+		}
+	}
+	// Values were read by another rule of contact ids where the digest is of another one.
+	if sent := l.Status == contact.Created || l.Status == contact.Updated && !l.Touched; sent && c.last.IDRule == contact.IDRule {
+		c.keys.SetSent(l.Key, l.Digest, l.Differs)
 	}
 	return nil
 }
@@ -224,6 +241,10 @@ func (c *contents) Outline() Outline { return Outline{Runs: c.headers, Lines: c.
 
 // Keys is what the runs made of each key. It is the caller's from now on.
 func (c *contents) Keys() *contact.Keys { return c.keys }
+
+// Lineage is where the contact ids of the runs came from, that of the run to come
+// included.
+func (c *contents) Lineage() idrule.Lineage { return c.lineage }
 
 // Whole tells whether the last run had gone to its end and left nothing in doubt.
 func (c *contents) Whole() bool { return c.whole }

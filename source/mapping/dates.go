@@ -7,6 +7,7 @@ import (
 
 	"importer/internal/words"
 	"importer/source/mapping/dates"
+	"importer/source/mapping/notes"
 )
 
 // dateOf reads a date by the layouts of the mapping, or without any one that can be
@@ -59,5 +60,5 @@ func (m *Mapper) tellOrder(c place, o *output) {
 		m.tell(odd, c.text)
 		return
 	}
-	m.notices = append(m.notices, notice{fmt.Sprintf("the birthday in %q was read with %s first, although others in the column cannot have it there", column, order), c.text, odd})
+	m.notices = append(m.notices, notes.Notice{Text: fmt.Sprintf("the birthday in %q was read with %s first, although others in the column cannot have it there", column, order), Value: c.text, With: odd})
 }

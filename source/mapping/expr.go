@@ -12,6 +12,7 @@ import (
 // A program is an expression of the mapping. It sees the columns that it names,
 // as texts: row["First Name"].
 type program struct {
+	text  string // as it was written
 	code  *vm.Program
 	slots map[string]int // of the columns
 	env   exprEnv        // used again for each row
@@ -37,7 +38,7 @@ func compileExpr(path, code string, condition bool, find resolver) (*program, er
 	if v.rows != len(v.columns) {
 		return nil, mappingError(path, `row stands for a column only with its name in quotes behind it, as in row["First Name"]`)
 	}
-	prog := &program{code: p, slots: make(map[string]int), env: exprEnv{Row: make(map[string]string)}}
+	prog := &program{text: code, code: p, slots: make(map[string]int), env: exprEnv{Row: make(map[string]string)}}
 	for _, column := range v.columns {
 		slot, ok := find(column)
 		if !ok {

@@ -9,6 +9,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/words"
+	"importer/source/mapping/notes"
 )
 
 // identifies tells whether a value of the kind is held to the rule of contact ids.
@@ -19,28 +20,11 @@ func (k kind) identifies() bool { return k == email || k == plainPhone || k == p
 // another.
 func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 	m.odd, m.unread = false, false
-	var first *Fault
-	for _, o := range m.plan.ids {
-		if o.standIn && len(p.ContactIDs) > 0 {
-			continue
-		}
-		ids, left, f := m.ids(o)
-		if f != nil {
-			return f
-		}
-		if left != nil && first == nil {
-			first = left
-		}
-		for _, id := range ids {
-			if len(p.ContactIDs) <= contact.MaxIDs && !slices.Contains(p.ContactIDs, id) {
-				p.ContactIDs = append(p.ContactIDs, id)
-			}
-		}
-		if len(p.ContactIDs) > 0 && !m.plan.allIDs {
-			break
-		}
-	}
-	switch n := len(p.ContactIDs); {
+	all, first, f := m.idsOf(m.plan.ids, m.plan.allIDs)
+	p.ContactIDs = all
+	switch n := len(all); {
+	case f != nil:
+		return f
 	case n > contact.MaxIDs:
 		return &Fault{Field: "contactIds", Reason: fmt.Sprintf("the row has more than %d contact ids", contact.MaxIDs), Hint: "correct the row: one person has a few"}
 	case n > 0:
@@ -49,6 +33,32 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 		return first
 	}
 	return &Fault{Field: "contactIds", Reason: "there is no contact id", Hint: "fill in contactIds, or an e-mail address or phone number to stand for it"}
+}
+
+// idsOf takes the ids of the first of these outputs that has any, or of all. What is left
+// out is told, and the first of it returned.
+func (m *Mapper) idsOf(outputs []*output, every bool) (all []string, first, f *Fault) {
+	for _, o := range outputs {
+		if o.standIn && len(all) > 0 {
+			continue
+		}
+		ids, left, f := m.ids(o)
+		if f != nil {
+			return all, first, f
+		}
+		if left != nil && first == nil {
+			first = left
+		}
+		for _, id := range ids {
+			if len(all) <= contact.MaxIDs && !slices.Contains(all, id) {
+				all = append(all, id)
+			}
+		}
+		if len(all) > 0 && !every {
+			break
+		}
+	}
+	return all, first, nil
 }
 
 // ids are the contact ids of an output: of a list those of all its columns, else of
@@ -268,16 +278,10 @@ func (m *Mapper) blankID(c cell) bool {
 	return blank
 }
 
-// A notice is what is told of a record when it goes in.
-type notice struct {
-	text, value string
-	with        string // it matters only where another record has a notice of this text
-}
-
 // tell notes it, each text once for a record.
 func (m *Mapper) tell(text, value string) {
-	if !slices.ContainsFunc(m.notices, func(n notice) bool { return n.text == text }) {
-		m.notices = append(m.notices, notice{text: text, value: value})
+	if !slices.ContainsFunc(m.notices, func(n notes.Notice) bool { return n.Text == text }) {
+		m.notices = append(m.notices, notes.Notice{Text: text, Value: value})
 	}
 }
 
@@ -292,7 +296,7 @@ func (m *Mapper) leaveOut(f *Fault, c place, o *output, part bool) {
 // it was told already why it is no contact id.
 func (m *Mapper) leaveOutOfField(c place, o *output, part bool) {
 	what := leftOut(m.column(c.slot, o), part)
-	if slices.ContainsFunc(m.notices, func(n notice) bool { return strings.HasPrefix(n.text, what) }) {
+	if slices.ContainsFunc(m.notices, func(n notes.Notice) bool { return strings.HasPrefix(n.Text, what) }) {
 		return
 	}
 	kind := "e-mail address"

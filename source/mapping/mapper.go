@@ -11,6 +11,7 @@ import (
 	"importer/importer/contact"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
+	"importer/source/mapping/notes"
 )
 
 // MaxColumns bounds the columns of a file: a first line of more is hardly a header.
@@ -47,7 +48,7 @@ type Mapper struct {
 	nulls   map[string]bool // values that mean nothing, without the space around them
 	ignored ignoredNames    // members of objects that go nowhere
 	// Notes are what a person should know of rows that go in.
-	Notes Notes
+	Notes notes.Notes
 
 	// Of the record:
 	cells  []cell          // by slot
@@ -62,7 +63,7 @@ type Mapper struct {
 	// that none is all of its number.
 	odd, unread, rounded bool
 	before, after        string // as of the record
-	notices              []notice
+	notices              []notes.Notice
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
@@ -131,6 +132,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 		_ = m.contactIDs(&row.Profile) // ids that cannot be read are nobody's
 		m.unread = false
 		row.Former = m.formerIDs(row.Profile.ContactIDs)
+		row.Earlier = m.earlierIDs(row.Profile.ContactIDs)
 		row.Rounded, row.Unread = row.Former != nil && m.rounded, m.unread
 		return row, nil
 	}
@@ -138,6 +140,7 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 		if f = m.contactIDs(&row.Profile); f == nil {
 			f = m.profile(&row.Profile)
 		}
+		row.Earlier = m.earlierIDs(row.Profile.ContactIDs)
 		row.Former = m.formerIDs(row.Profile.ContactIDs)
 	}
 	if f == nil {
@@ -148,14 +151,14 @@ func (m *Mapper) Row(r *Record, number int64) (contact.Row, error) {
 	}
 	if f != nil {
 		return contact.Row{}, &contact.RowError{
-			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Unread: m.unread, Corrects: row.Corrects,
+			Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Former: row.Former, Earlier: row.Earlier, Unread: m.unread, Corrects: row.Corrects,
 			Field: f.Field, Reason: f.Reason, Hint: f.Hint, Raw: row.Raw,
 		}
 	}
 	row.Key, row.Unread = contact.KeyOf(row.Profile.ContactIDs), m.unread
 	row.Rounded = row.Former != nil && m.rounded
 	for _, n := range m.notices {
-		m.Notes.add(n, row.Line)
+		m.Notes.Add(n, row.Line)
 	}
 	return row, nil
 }

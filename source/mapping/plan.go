@@ -29,8 +29,10 @@ type Plan struct {
 	active *output
 	fields []*output // sorted by name
 
-	former   []*output // as ids, by rule 1
-	otherIDs bool      // those are from other columns
+	former   []*output    // as ids, by rule 1
+	seen     map[int]bool // of JSON: slots of targets that some of the first objects have
+	earlier  []earlier    // as ids, by the mappings before this one
+	otherIDs bool         // those are from other columns
 
 	named   map[int]bool   // slots that stand anywhere in the mapping
 	used    map[int]bool   // slots that a field of the mapping takes

@@ -29,7 +29,7 @@ func (p *Plan) judged() (all []*output) {
 }
 
 // WantsSample tells whether the plan has something to learn from the first rows.
-func (p *Plan) WantsSample() bool { return len(p.judged()) > 0 }
+func (p *Plan) WantsSample() bool { return len(p.judged()) > 0 || p.members != nil && !p.allIDs }
 
 // Sample lets the plan see the first rows of its file. It stops at the first error of
 // next, whatever it is: who reads the rows meets it again.
@@ -39,7 +39,11 @@ func (p *Plan) Sample(next func(*Record) error, nullValues []string) {
 	samples := make([]columnSample, len(judged))
 	var rec Record
 	for n := 0; n < sampleRows && next(&rec) == nil; n++ {
-		if rec.Fault != nil || m.takeApart(&rec) != nil || m.exact {
+		if rec.Fault != nil || m.takeApart(&rec) != nil {
+			continue
+		}
+		p.seeTargets(m.cells)
+		if m.exact {
 			continue
 		}
 		for i, o := range judged {

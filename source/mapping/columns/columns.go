@@ -153,6 +153,17 @@ func goal(plain string) (Goal, bool) {
 	return derived(plain)
 }
 
+// First is the column with the best name for a target; false where there is none.
+func First(header []string, target int) (first int, ok bool) {
+	has, best := NamesIn(header), 0
+	for i, name := range header {
+		if g, known := GoalOf(name, has); known && g.Target == target && (!ok || g.Rank < best) {
+			first, best, ok = i, g.Rank, true
+		}
+	}
+	return first, ok
+}
+
 // NamesIn tells which plain names the columns of a header have.
 func NamesIn(header []string) func(plain string) bool {
 	names := make(map[string]bool, len(header))

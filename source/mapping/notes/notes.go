@@ -1,4 +1,5 @@
-package mapping
+// Package notes counts what a person should know of rows that go in all the same.
+package notes
 
 import (
 	"fmt"
@@ -8,8 +9,7 @@ import (
 	"importer/internal/words"
 )
 
-// Notes are what a person should know of rows that go in all the same, such as values
-// that were left out: each is counted, and shown with its first few lines. The zero
+// Notes are what was noticed, such as values that were left out: each is counted, and shown with its first few lines. The zero
 // value is ready.
 type Notes struct {
 	all []*note
@@ -34,20 +34,28 @@ const (
 	maxNoteExamples = 3
 )
 
-// add counts a row. The text says what was done, with the column and without the
-// value, such as `the e-mail address in "Email" was left out`; the value may be empty.
-func (n *Notes) add(told notice, line int) {
-	found := n.find(told.text)
+// A Notice is what is told of one row.
+type Notice struct {
+	// Text says what was done, with the column and without the value, such as
+	// `the e-mail address in "Email" was left out`.
+	Text  string
+	Value string // of the source; may be empty
+	With  string // it matters only where another row has a notice of this text
+}
+
+// Add counts a row.
+func (n *Notes) Add(told Notice, line int) {
+	found := n.find(told.Text)
 	if found == nil {
 		if len(n.all) == maxNotes {
 			return
 		}
-		found = &note{text: told.text, with: told.with}
+		found = &note{text: told.Text, with: told.With}
 		n.all = append(n.all, found)
 	}
 	found.count++
 	if len(found.examples) < maxNoteExamples {
-		found.examples = append(found.examples, noteExample{line, told.value})
+		found.examples = append(found.examples, noteExample{line, told.Value})
 	}
 }
 
