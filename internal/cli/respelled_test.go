@@ -194,7 +194,7 @@ func TestRejectedRowsOfTheWrongWidth(t *testing.T) {
 	if r := j.of(source); r.Invalid != 2 {
 		t.Error(r)
 	}
-	replaceIn(t, rejects, `Ann," Jr."`, "Ann Jr.", "b@example.com;Bob;31", "b@example.com,Bob,31")
+	replaceIn(t, rejects, `Ann," Jr."`, "Ann Jr.", `"b@example.com;Bob;31"`, "b@example.com,Bob,31")
 	if r := j.of(rejects); r.code != exitOK || r.Created != 2 {
 		t.Errorf("corrected: %s", r)
 	}

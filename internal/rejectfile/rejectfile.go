@@ -21,7 +21,7 @@ const (
 
 // name matches the files that hold refused rows: what a run writes beside its report,
 // what a run that did not go to its end left, and what was set aside.
-var name = regexp.MustCompile(`\.rejects(?:\.\d+)?\.(?:csv|ndjson)(?:\.tmp|\.\d+)*$`)
+var name = regexp.MustCompile(`\.rejects(?:\.\d+)?\.(?:csv|ndjson)(?:\.tmp|\.[1-9]\d{0,6})*$`)
 
 // IsNamed tells whether a file has the name of a reject file.
 func IsNamed(path string) bool { return name.MatchString(path) }
