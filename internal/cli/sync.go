@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"net/url"
+	"os"
 
 	"importer/importer/change"
 	"importer/importer/contact"
@@ -27,7 +29,17 @@ func (s *session) openState() (err error) {
 }
 
 func (s *session) stateOptions() state.Options {
-	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox}
+	return state.Options{BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox, Unnamed: !s.c.StateNamed}
+}
+
+// hasState tells whether a run left a state, or something else stands at its name.
+func (s *session) hasState() bool {
+	look := os.Stat
+	if !s.c.StateNamed {
+		look = os.Lstat
+	}
+	_, err := look(s.c.Sync.State)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // isSandbox tells whether nobody will miss what an import left in a project: it is that
@@ -53,7 +65,7 @@ func (s *session) moved(what, to, why string) {
 func (s *session) openReport() (err error) {
 	s.path = s.reportPath()
 	o := s.reportOptions(s.c.Mode, s.c.Source.Paths)
-	o.Restart = s.c.Restart
+	o.Restart, o.Unnamed = s.c.Restart, s.c.Report.Path == ""
 	if s.state != nil {
 		s.report, err = s.openSyncReport(o)
 	} else {

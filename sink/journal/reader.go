@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"importer/importer/contact"
+	"importer/internal/files"
 )
 
 // maxLine bounds a line in bytes. The longest that is written names maxKeys keys,
@@ -39,18 +40,14 @@ func newReader(report string, r io.Reader, from int64) *Reader {
 func OpenReader(path string) (*Reader, error) { return openReader(path, 0) }
 
 func openReader(path string, from int64) (*Reader, error) {
-	f, err := os.Open(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
+	}
+	f, err := files.OpenOrdinary(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
-	}
-	if err == nil {
-		_, err = f.Seek(from, io.SeekStart)
-	}
-	if err != nil {
+	if _, err = f.Seek(from, io.SeekStart); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	r := newReader(path, f, from)

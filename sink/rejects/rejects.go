@@ -34,9 +34,9 @@ type RejectSource struct {
 // go to <report without .report.ndjson>.rejects.csv, those of NDJSON sources to
 // the same name with .ndjson.
 //
-// They are written to a temporary file beside it, 0600, which Commit moves over
-// the reject file of the run before. One goroutine at a time may use it. A killed
-// run leaves the temporary file, and the next one overwrites it.
+// They are written to a files.Temp beside it, 0600, which Commit moves over the reject
+// file of the run before. One goroutine at a time may use it. What a killed run leaves
+// the next one removes.
 type Rejects struct {
 	columns   []string // of all CSV sources, in order of first appearance
 	delimiter rune
@@ -69,6 +69,11 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 			}
 		}
 		r.place[s.Name] = r.placeColumns(s.Header)
+	}
+	for _, path := range []string{r.csv.path, r.json.path} {
+		if err := files.Replaceable(path); err != nil {
+			return nil, fmt.Errorf("the reject file %w, or choose another report with --report", err)
+		}
 	}
 	return r, nil
 }
@@ -224,22 +229,14 @@ func failure(o *contact.Outcome) *contact.Failure {
 	return o.Failure
 }
 
-// suffix is that of the temporary file.
+// suffix is that of what a run refused that did not complete, beside the reject file of
+// the run before.
 const suffix = ".tmp"
-
-// remove removes a file that may be there.
-func remove(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
 
 // A rejectFile is a file that is written beside its path and then moved there.
 type rejectFile struct {
 	path string
-	tmp  *os.File
+	tmp  *files.Temp
 	buf  *bufio.Writer
 }
 
@@ -248,9 +245,7 @@ func (f *rejectFile) open() (bool, error) {
 	if f.tmp != nil {
 		return false, nil
 	}
-	// One name and not a random one: what a killed run left is overwritten. The
-	// lock of the report keeps others away.
-	tmp, err := os.OpenFile(f.path+suffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	tmp, err := files.NewTemp(f.path)
 	if err != nil {
 		return false, err
 	}
@@ -264,23 +259,30 @@ func (f *rejectFile) commit(complete bool) (string, error) {
 		if !complete {
 			return "", nil
 		}
-		return "", errors.Join(remove(f.path), remove(f.path+suffix))
+		files.Sweep(filepath.Dir(f.path))
+		return "", errors.Join(files.RemoveOwn(f.path), files.RemoveOwn(f.path+suffix))
 	}
 	err := f.buf.Flush()
 	if err == nil {
 		err = f.tmp.Sync()
 	}
-	tmp := f.tmp.Name()
-	if err = errors.Join(err, f.tmp.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(tmp))
+	if err != nil {
+		return "", errors.Join(err, f.tmp.Discard())
 	}
-	if !complete {
-		if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
-			return tmp, nil
+	path, kept := f.path, f.path+suffix
+	if _, err := os.Lstat(path); !complete && !errors.Is(err, fs.ErrNotExist) {
+		path = kept
+	}
+	if err := f.tmp.MoveTo(path); err != nil {
+		if path == kept || f.tmp.MoveTo(kept) != nil {
+			kept = f.tmp.Name()
+		}
+		return "", fmt.Errorf("%w; the refused rows are in %s", err, kept)
+	}
+	if path != kept { // which an earlier run left that did not complete
+		if err := files.RemoveOwn(kept); err != nil {
+			return path, err
 		}
 	}
-	if err := os.Rename(tmp, f.path); err != nil {
-		return "", fmt.Errorf("%w; the refused rows are in %s", err, tmp)
-	}
-	return f.path, files.SyncDir(filepath.Dir(f.path))
+	return path, files.SyncDir(filepath.Dir(path))
 }

@@ -238,12 +238,13 @@ func TestSourceThatIsTheRejectFile(t *testing.T) {
 }
 
 func TestRejectFileThatCannotBeWritten(t *testing.T) {
-	r, base := rejects(t, 0, RejectSource{Name: "contacts.csv", Header: []string{"email"}})
-	must(t, os.Mkdir(base+".csv.tmp", 0o700))
-	if err := r.Reject(refused("contacts.csv", 2, "a")); err == nil || !strings.Contains(err.Error(), base+".csv") {
+	source := RejectSource{Name: "contacts.csv", Header: []string{"email"}}
+	r, err := OpenRejects(filepath.Join(t.TempDir(), "none", "a.report.ndjson"), 0, []RejectSource{source})
+	must(t, err)
+	if err := r.Reject(refused("contacts.csv", 2, "a")); err == nil || !strings.Contains(err.Error(), filepath.Join("none", "a.rejects.csv")) {
 		t.Errorf("error %v", err)
 	}
-	must(t, os.Remove(base+".csv.tmp"))
+	r, base := rejects(t, 0, source)
 
 	// A folder in the way at the end: the rows are kept, and the error says where.
 	must(t, os.MkdirAll(filepath.Join(base+".csv", "x"), 0o700))
