@@ -90,7 +90,7 @@ func ordinary(path string, mode fs.FileMode) error {
 	case mode.IsDir():
 		return &ForeignError{path, "is a folder, and no file: move it away"}
 	}
-	return &ForeignError{path, "is a pipe or a device, and no ordinary file: remove it"}
+	return &ForeignError{path, "is a pipe or a device, and no ordinary file: name another, or move it away"}
 }
 
 // makePrivate gives a file that is open the mode 0600, or says why it stays foreign.
