@@ -339,3 +339,30 @@ func (f *sharedFolder) modes(but map[string]bool) map[string]os.FileMode {
 	}
 	return modes
 }
+
+// A state that was lost is not made anew from the reports of others: they would say whose
+// profiles a mirror may remove.
+func TestReportsOfOthersMakeNoState(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	server, err := sandbox.Listen("127.0.0.1:0", sandbox.Options{APIKey: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	f := newSharedFolder(t, server)
+	const nightly = "importer --source c.csv --mode upsert"
+	f.run(nightly)
+	if err := os.WriteFile(f.path("c.csv"), []byte("email,age\na@example.com,2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.run(nightly)
+	if err := errors.Join(os.Chown(f.path("c.csv.report.ndjson.1"), 1234, 1234), os.Remove(f.path("importer.state.db"))); err != nil {
+		t.Fatal(err)
+	}
+	code, out := f.run(nightly)
+	if code != 0 || !strings.Contains(out, "c.csv.report.ndjson.1 belongs to another user") {
+		t.Errorf("%d: %s", code, out)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/files"
 	"importer/internal/names"
 	"importer/internal/sandbox"
 	"importer/internal/state"
@@ -129,6 +130,10 @@ func (s *session) catchUp(report *journal.Journal) error {
 			return err
 		}
 		for _, aside := range reports {
+			if err := files.Foreign(aside); err != nil {
+				s.log.Warn().Err(err).Msg("what this report says is not taken into the state")
+				continue
+			}
 			header, err := journal.ReadHeader(aside)
 			if err != nil || header.BaseURL != s.state.BaseURL || header.ProjectID != s.state.ProjectID {
 				continue // of another import

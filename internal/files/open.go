@@ -70,6 +70,19 @@ func Refuse(path string) error {
 	return ordinary(path, info.Mode())
 }
 
+// Foreign is a *ForeignError where what stands at path was not left there by this user,
+// as far as one can tell: a link, no file, or what Open would refuse.
+func Foreign(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil {
+		err = ordinary(path, info.Mode())
+	}
+	if err == nil {
+		err = planted(path, info)
+	}
+	return err
+}
+
 // Replaceable is a *ForeignError where something stands at path whose place a file cannot
 // take: a folder, a pipe or a device. A link is replaced, and not followed.
 func Replaceable(path string) error {

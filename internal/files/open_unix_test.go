@@ -96,6 +96,9 @@ func TestFilesOfOthers(t *testing.T) {
 		if info, err := os.Stat(path); err != nil || info.Mode() != c.became {
 			t.Errorf("%s: the mode is %v, %v", c.name, info.Mode(), err)
 		}
+		if err := Foreign(path); isForeign(err) != c.foreign || err != nil && !c.foreign {
+			t.Errorf("%s: foreign: %v", c.name, err)
+		}
 		if err := Replace(path, func(io.Writer) error { return nil }); err != nil {
 			t.Errorf("%s: replaced: %v", c.name, err)
 		}
