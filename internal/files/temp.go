@@ -154,6 +154,9 @@ func Publish(path string, write func(io.Writer) error) error {
 }
 
 func replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	if err := Replaceable(path); err != nil {
+		return err
+	}
 	t, err := NewTemp(path)
 	if err != nil {
 		return err
