@@ -93,6 +93,8 @@ func (f *sharedFolder) plant(what, path string) {
 			err = syscall.Mkfifo(path, 0o666)
 		case "folder":
 			err = os.MkdirAll(filepath.Join(path, "full"), 0o777)
+		case "list of mine":
+			err = os.WriteFile(path, []byte(strings.Repeat("a line that took long to write, ", 3)), 0o600)
 		case "file of another user":
 			err = errors.Join(os.WriteFile(path, nil, 0o666), os.Chmod(path, 0o666), os.Chown(path, 1234, 1234))
 		}
@@ -127,7 +129,7 @@ func TestPlantedFiles(t *testing.T) {
 	}
 	defer server.Close()
 	const importRows, imported = "importer --source c.csv", "c.csv.report.ndjson"
-	refused, replaced := []string{"link", "link to nothing", "pipe", "folder", "file of another user"}, []string{"link", "link to nothing", "file of another user"}
+	refused, some, replaced := []string{"link", "link to nothing", "pipe", "folder", "file of another user"}, []string{"link", "pipe"}, []string{"link", "link to nothing"}
 	for _, c := range []struct {
 		path, before, line string
 		what               []string
@@ -135,24 +137,27 @@ func TestPlantedFiles(t *testing.T) {
 		says               string // where it is not 0
 	}{
 		{imported, "", importRows, refused, 1, imported},
-		{imported, "", importRows + " --dry-run", refused[:4], 1, imported},
+		{imported, "", importRows + " --dry-run", some, 1, imported},
 		{imported + ".lock", "", importRows, refused, 1, imported + ".lock"},
-		{imported + ".lock", importRows, "importer report c.csv.report.ndjson --purge", refused, 1, imported + ".lock"},
-		{imported + ".lock", importRows, "importer undo c.csv.report.ndjson --yes", refused, 1, imported + ".lock"},
+		{imported + ".lock", importRows, "importer report c.csv.report.ndjson --purge", some, 1, imported + ".lock"},
+		{imported + ".lock", importRows, "importer undo c.csv.report.ndjson --yes", some, 1, imported + ".lock"},
 		{imported + ".verify", importRows, "importer verify c.csv.report.ndjson", refused, 1, imported + ".verify"},
-		{"c.csv.rejects.csv", "", importRows, replaced[:2], 3, ""},
+		{imported + ".lock", "", importRows, []string{"list of mine"}, 1, imported + ".lock"},
+		{imported + ".verify", importRows, "importer verify c.csv.report.ndjson", []string{"list of mine"}, 1, imported + ".verify"},
+		{"importer.state.db.lock", "", importRows + " --mode upsert", []string{"list of mine"}, 1, "importer.state.db.lock"},
+		{"c.csv.rejects.csv", "", importRows, replaced, 3, ""},
 		{"c.csv.rejects.csv", "", importRows, []string{"pipe", "folder"}, 2, "c.csv.rejects.csv"},
 		{"c.csv.rejects.ndjson", "", importRows, []string{"pipe", "folder"}, 2, "c.csv.rejects.ndjson"},
 		{"c.csv.rejects.csv.tmp", "", importRows, refused, 3, ""},
 		{"importer.state.db", "", importRows + " --mode upsert", refused, 1, "importer.state.db"},
-		{"importer.state.db", "", importRows + " --mode upsert --dry-run", refused[:4], 1, "importer.state.db"},
+		{"importer.state.db", "", importRows + " --mode upsert --dry-run", some, 1, "importer.state.db"},
 		{"importer.state.db.lock", "", importRows + " --mode upsert", refused, 1, "importer.state.db.lock"},
-		{"importer.state.db-wal", "", importRows + " --mode upsert", refused, 1, "importer.state.db-wal"},
-		{"importer.state.db-shm", "", importRows + " --mode upsert", refused, 1, "importer.state.db-shm"},
-		{"importer.state.db-journal", "", importRows + " --mode upsert", refused, 1, "importer.state.db-journal"},
+		{"importer.state.db-wal", "", importRows + " --mode upsert", some, 1, "importer.state.db-wal"},
+		{"importer.state.db-shm", "", importRows + " --mode upsert", some, 1, "importer.state.db-shm"},
+		{"importer.state.db-journal", "", importRows + " --mode upsert", some, 1, "importer.state.db-journal"},
 		{"config.yaml", "", "importer init c.csv >/dev/null", refused, 0, ""},
 		{"out.yaml", "", "importer init c.csv -o out.yaml", refused[:2], 2, "out.yaml"},
-		{"s.db-wal", "", "importer sandbox --addr 127.0.0.1:0 --data s.db", refused, 1, "s.db-wal"},
+		{"s.db-wal", "", "importer sandbox --addr 127.0.0.1:0 --data s.db", some, 1, "s.db-wal"},
 	} {
 		for _, what := range c.what {
 			if what == "file of another user" && os.Geteuid() != 0 {
@@ -174,7 +179,7 @@ func TestPlantedFiles(t *testing.T) {
 			}
 			f.untouched(name)
 			after, err := os.Lstat(f.path(c.path))
-			if c.code == 1 && (err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode()) {
+			if c.code == 1 && (err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() || before.Size() != after.Size()) {
 				t.Errorf("%s: what was planted is %v, %v", name, after, err)
 			}
 			if left, _ := filepath.Glob(f.path(".importer-*")); left != nil {
