@@ -1,6 +1,11 @@
 # A static binary and the certificates, as nobody. Reports, state and sources live
 # in /data, which the container's user has to be able to write to.
-FROM golang:1.26-alpine AS build
+#
+# The images are named by tag, because no digest of theirs could be looked up where this
+# file was written. To pin them, append to each name the digest that
+#   docker buildx imagetools inspect NAME --format '{{.Manifest.Digest}}'
+# prints: golang:1.26.8-alpine@sha256:….
+FROM golang:1.26.8-alpine AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -6,7 +6,7 @@ GO ?= go
 MODULES = . internal/webtest
 EACH = @set -ex; for m in $(MODULES); do $(GO) -C $$m
 
-.PHONY: all build test fmt vet lint packaging chaos sync fuzz interop bench bench-short clean
+.PHONY: all build test fmt vet lint packaging sbom chaos sync fuzz interop bench bench-short clean
 
 all: test build
 
@@ -32,6 +32,10 @@ lint: fmt vet
 # Lints what deploys, and builds every package of a release without publishing it.
 packaging:
 	.ci/packaging
+
+# What the binary is made of, as an SBOM in the form of CycloneDX.
+sbom: build
+	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -output bin/importer.cdx.json bin/importer
 
 # Kills an import 200 times, fills disks, cuts reports at every byte: about 15 minutes.
 chaos:

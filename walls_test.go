@@ -11,8 +11,8 @@ import (
 
 // The walls of the house: every arrow points down, at importer/contact, and from cli
 // at everything. What is imported by way of others counts. The leaves, which import nothing
-// of ours and hold no type that two packages could hand each other, are open to
-// all. But for them the sandbox shares nothing with anybody.
+// of ours but one the other and hold no type that two packages could hand each other, are
+// open to all. But for them the sandbox shares nothing with anybody.
 func TestWalls(t *testing.T) {
 	leaves := []string{"internal/files", "internal/growth", "internal/names", "internal/plain", "internal/rejectfile", "internal/sqlfile", "internal/words", "internal/yamlwords"}
 	mayImport := map[string][]string{
@@ -60,6 +60,7 @@ func TestWalls(t *testing.T) {
 	for _, leaf := range leaves {
 		mayImport[leaf] = nil
 	}
+	mayImport["internal/sqlfile"] = []string{"internal/files"}
 	all := goList(t, "-f", "{{.ImportPath}}", "./...")
 	for name, allowed := range mayImport {
 		pkg := "importer/" + name

@@ -87,7 +87,7 @@ func glob(pattern string) (files, own []string, err error) {
 // writtenName matches the files that this program leaves where it runs: reports and
 // their verdicts, reject files, the state, and what stands beside one of them while
 // it is written, locked or set aside.
-var writtenName = regexp.MustCompile(`\.(report\.ndjson|rejects(\.\d+)?\.(csv|ndjson)|check\.(csv|ndjson)|state\.db|verify)(\.\d+|\.verify|\.lock|\.tmp|\.new|-wal|-shm)*$`)
+var writtenName = regexp.MustCompile(`\.(report\.ndjson|rejects(\.\d+)?\.(csv|ndjson)|check\.(csv|ndjson)|state\.db|verify)(\.\d+|\.verify|\.lock|\.tmp|-wal|-shm)*$|(^|[/\\])\.importer-\d+\.tmp$`)
 
 // isReport tells whether a file is a report, whose name --report may choose.
 func isReport(path string) bool {

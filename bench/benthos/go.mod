@@ -2,6 +2,8 @@ module importer/bench/benthos
 
 go 1.26.6
 
+toolchain go1.26.8
+
 require github.com/redpanda-data/benthos/v4 v4.80.0
 
 require (

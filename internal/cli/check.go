@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -125,7 +124,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 // report of a sync that went to its end is set aside.
 func (k *checker) readJournal() error {
 	k.path = k.reportPath()
-	o := journal.Options{Rehearsal: isSandbox, Adopt: k.c.Adopt, Over: k.baseURL == inProcess, Redact: k.c.Report.Redact, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create"}
+	o := journal.Options{Rehearsal: isSandbox, Adopt: k.c.Adopt, Over: k.baseURL == inProcess, Redact: k.c.Report.Redact, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create", Unnamed: k.c.Report.Path == ""}
 	if header, err := journal.ReadHeader(k.path); err == nil {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}, Corrects: k.corrects}
@@ -159,7 +158,7 @@ func (k *checker) openKnown() (err error) {
 	if k.c.Mode == "create" {
 		return nil
 	}
-	if _, err := os.Stat(k.c.Sync.State); errors.Is(err, os.ErrNotExist) {
+	if !k.hasState() {
 		if k.state, err = state.Empty(k.stateOptions()); err == nil && k.holds {
 			err = eachOutcome(k.path, func(o *contact.Outcome) error { return k.state.Record(o) })
 		}

@@ -99,6 +99,12 @@ func (x *examination) prepare(env Env, loadErr error) {
 	x.Paths = []string{cmp.Or(x.path, "./report")}
 	if x.c.Mode != "create" {
 		x.Paths = append(x.Paths, x.c.Sync.State)
+		if !x.c.StateNamed {
+			x.Unnamed = append(x.Unnamed, x.c.Sync.State)
+		}
+	}
+	if x.path != x.c.Report.Path {
+		x.Unnamed = append(x.Unnamed, x.path)
 	}
 }
 

@@ -107,6 +107,7 @@ func load(given *pflag.FlagSet, args []string, getenv func(string) string) (conf
 	if err != nil {
 		return config.Config{}, err
 	}
+	c.StateNamed = c.StateNamed || given.Changed("state")
 	if len(args) > 0 {
 		if !given.Changed("source") {
 			c.Source.Paths = nil

@@ -306,12 +306,14 @@ func (i *importing) forecast() {
 }
 
 // openRejects prepares the reject files.
-func (i *importing) openRejects() error {
+func (i *importing) openRejects() (err error) {
 	o := rejects.Options{Report: i.path, Run: i.run, Raws: i.rawRows(), Partly: i.corrects || i.input.IsRejects(), Journal: i.report}
 	for _, s := range i.input.Sources() {
 		o.Sources = append(o.Sources, rejects.RejectSource{Name: s.Name, Header: s.Header, Delimiter: s.Delimiter})
 	}
-	i.rejects = rejects.OpenRejects(o)
+	if i.rejects, err = rejects.OpenRejects(o); err != nil {
+		return usage(err)
+	}
 	return nil
 }
 

@@ -69,7 +69,7 @@ func writeConfig(env Env, text, path string, asked bool) error {
 			return err
 		}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := files.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	switch {
 	case errors.Is(err, fs.ErrExist) && asked:
 		return config.Errorf("%s is there already: name another file with --output, or move it away", path)

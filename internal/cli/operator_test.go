@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -53,9 +54,10 @@ func TestQuote(t *testing.T) {
 var errAny = errors.New("any")
 
 func TestWriteTo(t *testing.T) {
-	path := t.TempDir() + "/out.html"
+	dir := t.TempDir()
+	path := dir + "/out.html"
 	err := files.WriteTo(path, io.Discard, func(w io.Writer) error { _, err := io.WriteString(w, "half"); return errors.Join(err, errAny) })
-	if !errors.Is(err, errAny) || files.SameFile(path, path) || files.SameFile(path+".tmp", path+".tmp") {
-		t.Errorf("a file that could not be written whole: %v", err)
+	if left, _ := os.ReadDir(dir); !errors.Is(err, errAny) || len(left) > 0 {
+		t.Errorf("a file that could not be written whole: %v, left: %v", err, left)
 	}
 }

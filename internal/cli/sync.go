@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"net/url"
+	"os"
 
 	"importer/importer/change"
 	"importer/importer/contact"
@@ -40,8 +42,18 @@ func (s *session) stateOptions() state.Options {
 	}
 	return state.Options{
 		BaseURL: s.baseURL, ProjectID: s.c.API.ProjectID, Rehearsal: isSandbox,
-		IDs: s.idRules(), Adopt: s.c.Adopt, Over: over, Redact: s.c.Report.Redact,
+		IDs: s.idRules(), Adopt: s.c.Adopt, Over: over, Redact: s.c.Report.Redact, Unnamed: !s.c.StateNamed,
 	}
+}
+
+// hasState tells whether a run left a state, or something else stands at its name.
+func (s *session) hasState() bool {
+	look := os.Stat
+	if !s.c.StateNamed {
+		look = os.Lstat
+	}
+	_, err := look(s.c.Sync.State)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // inProcess is the base URL of a sandbox inside this process.
@@ -70,7 +82,7 @@ func (s *session) moved(what, to, why string) {
 func (s *session) openReport() (err error) {
 	s.path = s.reportPath()
 	o := s.reportOptions(s.c.Mode, s.c.Source.Paths)
-	o.Restart = s.c.Restart
+	o.Restart, o.Unnamed = s.c.Restart, s.c.Report.Path == ""
 	if s.state != nil {
 		s.report, err = s.openSyncReport(o)
 	} else {

@@ -117,10 +117,10 @@ func (u *undoing) open() (err error) {
 // sync knows what is gone. The report of a sync that cannot tell its state is
 // not undone.
 func (u *undoing) openState() (err error) {
-	if _, err := os.Stat(u.c.Sync.State); errors.Is(err, os.ErrNotExist) {
+	if !u.hasState() {
 		return nil
 	}
-	u.state, err = state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID})
+	u.state, err = state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID, Unnamed: !u.c.StateNamed})
 	if _, other := errors.AsType[*state.MismatchError](err); other && u.header.Mode == "create" {
 		u.state = nil
 		return nil

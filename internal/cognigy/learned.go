@@ -67,7 +67,7 @@ func learnedPath(folder, baseURL, projectID string) string {
 // value and no error. The errors say which file cannot be used; a run can do without.
 func LoadLearned(folder, baseURL, projectID string) (Learned, error) {
 	path := learnedPath(folder, baseURL, projectID)
-	f, err := os.Open(path)
+	f, err := files.Open(path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return Learned{}, nil
 	}

@@ -54,6 +54,8 @@ type Config struct {
 	File  string `yaml:"-"`
 	Text  []byte `yaml:"-"`
 	Found bool   `yaml:"-"` // nobody named the file: it was in the folder
+	// StateNamed is that the file or a flag names the state, and not Default.
+	StateNamed bool `yaml:"-"`
 	// SourceInFile is what the file alone says of the source.
 	SourceInFile Source `yaml:"-"`
 
@@ -263,6 +265,9 @@ func decode(path string, text []byte, c *Config) error {
 	}
 	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
 		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
+	}
+	if sync, ok := written["sync"].(map[string]any); ok {
+		c.StateNamed = sync["state"] != nil
 	}
 	keepDefaults(reflect.ValueOf(c).Elem(), reflect.ValueOf(Default()), written)
 	return nil

@@ -23,6 +23,7 @@ type Subject struct {
 	Err    error // why the settings cannot be used
 
 	Paths     []string             // of the files that a run writes; none: it cannot be told
+	Unnamed   []string             // those of Paths that nobody chose
 	Wrong     *cognigy.NotAPIError // the base URL names the user interface
 	Route     Route
 	Rate      pace.Rate
@@ -80,7 +81,7 @@ func (x *examination) run(ctx context.Context) (err error) {
 	if len(x.Paths) == 0 {
 		return nil
 	}
-	folder, full := Folders(x.Paths...)
+	folder, full := Folders(x.Paths, x.Unnamed)
 	x.add(folder)
 	switch {
 	case !usable:

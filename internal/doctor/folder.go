@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"importer/internal/files"
 )
 
@@ -23,9 +21,14 @@ const (
 )
 
 // Folders looks at the folders of files that a run writes: its report, its state. What
-// is there already has to be writable as well. Files in the same folder are one. full
-// is that there is no room.
-func Folders(paths ...string) (c Check, full bool) {
+// is there already has to be writable as well, and no link where nobody named it. Files
+// in the same folder are one. full is that there is no room.
+func Folders(paths, unnamed []string) (c Check, full bool) {
+	for _, path := range unnamed {
+		if err := files.Refuse(path); err != nil {
+			return failedFolder(path, err), false
+		}
+	}
 	var folders, told []string
 	little := false
 	for _, path := range paths {
@@ -75,32 +78,26 @@ func failedFolder(path string, err error) Check {
 // tryFolder does what a run does in a folder: it writes a file durably, locks it, and
 // renames it.
 func tryFolder(folder string) (err error) {
-	f, err := os.CreateTemp(folder, ".importer-doctor-*")
+	t, err := files.NewTemp(filepath.Join(folder, "doctor"))
 	if err != nil {
 		return err
 	}
-	name := f.Name()
-	defer func() { err = errors.Join(err, os.Remove(name)) }()
-	_, err = f.Write(bytes.Repeat([]byte("x"), tried))
+	defer func() { err = errors.Join(err, t.Discard()) }()
+	_, err = t.Write(bytes.Repeat([]byte("x"), tried))
 	if err == nil {
-		err = f.Sync()
+		err = t.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return err
 	}
-	lock := flock.New(name)
-	locked, err := lock.TryLock()
-	if err != nil || !locked {
-		return errors.Join(fmt.Errorf("files in %s cannot be locked, as on some network file systems", folder), err)
+	if err := t.Locks(); err != nil {
+		return fmt.Errorf("files in %s cannot be locked, as on some network file systems: %w", folder, err)
 	}
-	if err := lock.Unlock(); err != nil {
+	moved := t.Name() + ".moved"
+	if err := t.MoveTo(moved); err != nil {
 		return err
 	}
-	if err := os.Rename(name, name+".moved"); err != nil {
-		return err
-	}
-	name += ".moved"
-	return files.SyncDir(folder)
+	return errors.Join(os.Remove(moved), files.SyncDir(folder))
 }
 
 // tryFile tells whether a file that is there can be written.

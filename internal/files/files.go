@@ -1,10 +1,17 @@
-// Package files is what the program does to files beyond what os does.
+// Package files is what the program does to files beyond what os does. It is the one
+// place that decides how a file is opened, made and replaced where other users may
+// write to the folder:
+//
+//	Open     a file that is read again and appended to: a report, a state, verdicts
+//	NewLock  a file that is only locked
+//	Replace  a file that is written whole, by way of a Temp
+//	WriteTo  the same, or a pipe or a device, where a person named the path
+//
+// None of them follows a link at the path itself. A person who names a link means what
+// it leads to: Real says what that is.
 package files
 
 import (
-	"bufio"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -19,30 +26,27 @@ func SameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// Replace has a file written whole, 0600, and moves it to path, durably. Where that
-// fails, path is as it was, unless only the last flush of its folder failed. The
-// file is written beside path under one name, so that what a killed process left is
-// overwritten: two at once must not replace one file.
-func Replace(path string, write func(io.Writer) error) error {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// Real follows symbolic links to the file that is meant by a path that a person named,
+// also where that file is not there yet.
+func Real(path string) string {
+	const maxLinks = 40 // then the system gives up as well
+	for range maxLinks {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			break
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = target
 	}
-	w := bufio.NewWriter(f)
-	err = write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	return SyncDir(filepath.Dir(path))
+	return path
 }

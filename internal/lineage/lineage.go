@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"importer/internal/files"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
@@ -139,6 +140,10 @@ func (s *Sync) lookAt(now journal.Outline) (*lineage, error) {
 	for _, path := range slices.Backward(aside) {
 		if n := len(l.nights); err != nil || !l.empty && n > 0 && l.nights[n-1].known {
 			break
+		}
+		if foreign := files.Foreign(path); foreign != nil {
+			s.Log.Warn().Err(foreign).Msg("what this report says is not taken into the state")
+			continue
 		}
 		if header, notOne := journal.ReadHeader(path); notOne == nil {
 			err = l.add(path, header)

@@ -5,9 +5,9 @@ package metrics
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -21,6 +21,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/internal/files"
 )
 
 // Metrics are those of one run. Their methods may be called from several
@@ -111,11 +112,22 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// WriteTextfile writes the metrics to path, at once: no reader sees half of them.
-// Nothing about a contact is in them, and the file can be read by everybody, for
-// node_exporter runs as another user.
+// WriteTextfile writes the metrics to path, or to where the links of that name lead, at
+// once: no reader sees half of them. Nothing about a contact is in them, and the file can
+// be read by everybody under any umask, because node_exporter runs as another user.
 func (m *Metrics) WriteTextfile(path string) error {
-	if err := prometheus.WriteToTextfile(path, m.registry); err != nil {
+	families, err := m.registry.Gather()
+	if err == nil {
+		err = files.Publish(files.Real(path), func(w io.Writer) error {
+			for _, family := range families {
+				if _, err := expfmt.MetricFamilyToText(w, family); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
 		return fmt.Errorf("writing the metrics: %w", err)
 	}
 	return nil
@@ -125,15 +137,16 @@ func (m *Metrics) WriteTextfile(path string) error {
 // succeeded: one that fails must not make that forgotten. A file that is not
 // there is no error.
 func (m *Metrics) Remember(path string) error {
-	text, err := os.ReadFile(path)
+	f, err := files.OpenOrdinary(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the metrics of the last run: %w", err)
 	}
+	defer f.Close() // of a file that was read
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(string(text)))
+	families, err := parser.TextToMetricFamilies(f)
 	if err != nil {
 		return fmt.Errorf("reading the metrics of the last run in %s: %w; remove the file if it is not ours", path, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"importer/internal/files"
 	"importer/sink/journal"
 	"importer/sink/rejects"
 )
@@ -77,6 +78,9 @@ func (n *Nights) look() error {
 	n.began = append(n.began[:0], n.Began)
 	n.count(n.Before)
 	for _, path := range slices.Backward(aside) {
+		if files.Foreign(path) != nil {
+			continue
+		}
 		header, err := journal.ReadHeader(path)
 		if err != nil || !n.owns(header) {
 			continue // it is no report, or of another import

@@ -68,7 +68,11 @@ func newRecord(o Options, id string) (*record, error) {
 
 // lockRecord takes the lock of a record; nil where somebody else holds it.
 func lockRecord(path string) (*record, error) {
-	r := &record{path: path, lock: flock.New(path+".lock", flock.SetPermissions(0o600))}
+	lock, err := files.NewLock(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	r := &record{path: path, lock: lock}
 	locked, err := r.lock.TryLock()
 	if err != nil || !locked {
 		return nil, err
@@ -97,7 +101,7 @@ func recordsLeft(o Options) (left []*record, err error) {
 }
 
 func (r *record) read(o Options) error {
-	f, err := os.Open(r.path)
+	f, err := files.Open(r.path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package sqlfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,20 +12,27 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"importer/internal/files"
 )
 
-// Open opens the file at path, or makes it with the mode 0600, and runs the
-// settings, such as "PRAGMA synchronous = full". The file is in WAL mode, and the
+// Open opens the file at path, or makes it, with the mode 0600 in every case, and runs
+// the settings, such as "PRAGMA synchronous = full". The file is in WAL mode, and the
 // connection has it alone: where another process does, the error is IsLocked after a
-// second. The caller closes the connection.
+// second. A link is not followed, nor is what somebody else put at the names of SQLite's
+// own files beside it: the error is a *files.ForeignError. The caller closes the
+// connection.
 func Open(path, settings string) (*sqlite.Conn, error) {
-	// SQLite gives its own files the mode of the database.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		return nil, err
+	// SQLite gives its own files the mode of the database, and would read those that are
+	// there into it.
+	for suffix, flag := range map[string]int{"": os.O_CREATE, "-wal": 0, "-shm": 0, "-journal": 0} {
+		f, err := files.Open(path+suffix, os.O_RDWR|flag)
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return nil, err
+		}
 	}
 	abs, err := filepath.Abs(path) // so that no name means anything special
 	if err != nil {

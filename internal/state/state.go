@@ -39,6 +39,9 @@ type Options struct {
 	// then it is set aside. Empty: it is refused.
 	Over   string
 	Redact bool // name no column in errors
+	// Unnamed is that nobody chose the path: where it is a symbolic link, that is refused
+	// and not followed.
+	Unnamed bool
 	// Stay leaves a state of another project where it is, whatever it holds.
 	Stay bool
 }
@@ -110,12 +113,24 @@ var migrations = []string{
 	correctedSchema,
 }
 
-// Open opens or creates the state at path. Its errors are a *LockedError where
+// Open opens or creates the state at path, or at the end of the links that somebody
+// named. Its errors are a *LockedError where
 // another run holds it, a *MismatchError where it is of another project, or one
 // of the file. The caller closes it.
 func Open(path string, o Options) (_ *State, err error) {
-	lock := flock.New(path + ".lock")
-	ok, err := lock.TryLock()
+	if !o.Unnamed {
+		path = files.Real(path)
+	} else if err := files.Refuse(path); err != nil {
+		return nil, fmt.Errorf("the state %w; or name it with --state, which follows it", err)
+	}
+	lock, err := files.NewLock(path + ".lock")
+	if _, foreign := errors.AsType[*files.ForeignError](err); foreign {
+		return nil, fmt.Errorf("locking the state %s: %w", path, err)
+	}
+	ok := false
+	if err == nil {
+		ok, err = lock.TryLock()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking the state %s: %w; it needs a folder that can be written to: choose one with --state", path, err)
 	}
@@ -136,7 +151,8 @@ func Open(path string, o Options) (_ *State, err error) {
 		}
 		mismatch = false
 	}
-	if _, noFile := errors.AsType[*fs.PathError](err); noFile {
+	_, noFile := errors.AsType[*fs.PathError](err)
+	if _, foreign := errors.AsType[*files.ForeignError](err); noFile || foreign {
 		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
 	}
 	if !mismatch {

@@ -21,6 +21,7 @@ import (
 	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/files"
 	"importer/internal/state"
 	"importer/sink"
 )
@@ -278,10 +279,13 @@ func (v *Verification) list(reads int) error {
 // found. One that went to its end is forgotten.
 func (v *Verification) openVerdicts() (err error) {
 	path := v.Report + Suffix
-	if v.verdicts, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if v.verdicts, err = files.Open(path, os.O_RDWR|os.O_CREATE); err != nil {
 		return fmt.Errorf("the verdicts: %w", err)
 	}
 	whole, err := v.readVerdicts()
+	if err == nil && whole == 0 {
+		err = v.holdsVerdicts()
+	}
 	if err == nil {
 		err = v.verdicts.Truncate(whole)
 	}
@@ -292,6 +296,18 @@ func (v *Verification) openVerdicts() (err error) {
 		return fmt.Errorf("the verdicts in %s: %w; remove the file to begin anew", path, err)
 	}
 	return nil
+}
+
+// holdsVerdicts is an error where the file begins with something else than a line of
+// this program: it is not written over.
+func (v *Verification) holdsVerdicts() error {
+	first := make([]byte, 1)
+	if n, err := v.verdicts.ReadAt(first, 0); n == 0 && err == io.EOF || n == 1 && first[0] == '{' {
+		return nil
+	} else if n == 0 {
+		return err
+	}
+	return errors.New("they are none")
 }
 
 func endsWith(f *os.File, end string) (bool, error) {

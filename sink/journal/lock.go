@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"importer/internal/files"
 )
 
 // lockFile is a lock beside the report, <report>.lock: --restart moves the report
@@ -22,12 +23,16 @@ type lockFile struct {
 	file   *flock.Flock // of the report itself; nil: not taken
 }
 
-// takeLock takes the lock of a report, or returns a *LockedError at once.
-func takeLock(report string) (*lockFile, error) {
-	real := realPath(report)
+// takeLock takes the lock of a report, which is the file real, or returns a *LockedError
+// at once.
+func takeLock(report, real string) (*lockFile, error) {
 	path := real + ".lock"
 	for {
-		l := &lockFile{report: real, flock: flock.New(path)}
+		lock, err := files.NewLock(path)
+		if err != nil {
+			return nil, lockError(report, err)
+		}
+		l := &lockFile{report: real, flock: lock}
 		ok, err := l.flock.TryLock()
 		if err != nil {
 			return nil, lockError(report, err)
@@ -79,6 +84,9 @@ func (l *lockFile) unlockReport() error {
 
 // lockError says what to do about a lock that cannot be had from the system.
 func lockError(report string, err error) error {
+	if _, foreign := errors.AsType[*files.ForeignError](err); foreign {
+		return fmt.Errorf("locking the report %s: %w", report, err)
+	}
 	hint := "the report needs a folder that can be written to: choose one with --report"
 	if errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported) {
 		hint = "this file system has no locks, such as a network share without its lock service: choose a report on a local disk with --report"
@@ -105,7 +113,7 @@ func (l *lockFile) named() bool {
 	if err != nil {
 		return false
 	}
-	now, err := os.Stat(l.flock.Path())
+	now, err := os.Lstat(l.flock.Path())
 	return err == nil && os.SameFile(held, now)
 }
 
@@ -114,7 +122,7 @@ func (l *lockFile) named() bool {
 const pidOffset = 1
 
 func writePID(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0o600)
+	f, err := files.Open(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -127,7 +135,7 @@ func writePID(path string) error {
 
 // readPID is the process id in a lock file, or 0.
 func readPID(path string) int {
-	f, err := os.Open(path)
+	f, err := files.OpenOrdinary(path)
 	if err != nil {
 		return 0
 	}
@@ -137,29 +145,4 @@ func readPID(path string) int {
 		return 0
 	}
 	return pid
-}
-
-// realPath follows symbolic links to the file that is written, also where that is
-// not there yet, so that all names of one report are one lock.
-func realPath(path string) string {
-	const maxLinks = 40 // then the system gives up as well
-	for range maxLinks {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			return real
-		}
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
-			break
-		}
-		path = filepath.Join(dir, filepath.Base(path))
-		target, err := os.Readlink(path)
-		if err != nil {
-			break
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(dir, target)
-		}
-		path = target
-	}
-	return path
 }

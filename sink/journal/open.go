@@ -28,6 +28,9 @@ type Options struct {
 	// Successor allows a report of another mode whose last run went to its end: the
 	// caller is going to set it aside, or goes on with it to update what an import has in.
 	Successor bool
+	// Unnamed is that nobody chose the path, but it goes by the source: where it is a
+	// symbolic link, that is refused and not followed.
+	Unnamed bool
 	// Restart moves the old report aside, to <report>.1 or the next free number.
 	Restart bool
 	// After is the report that Restart sets aside, where it was open just now: what
@@ -40,7 +43,8 @@ type Options struct {
 }
 
 // Open opens or creates the journal at path, locks it, and replays it. Where path is
-// a symbolic link, all this is about the file that it leads to. Its errors are a
+// a symbolic link that somebody named, all this is about the file that it leads to. The
+// file is readable by its owner alone afterwards. Its errors are a
 // *LockedError where another run holds it, a *MismatchError where it belongs to
 // another import, a *CorruptError where it cannot be read, or one of the file system.
 // One of another import that nobody will miss is set aside instead, and Replaced says
@@ -48,6 +52,9 @@ type Options struct {
 //
 // The caller owns the Journal and closes it.
 func Open(path string, o Options) (*Journal, error) {
+	if err := o.refuseLink(path); err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -58,7 +65,11 @@ func Open(path string, o Options) (*Journal, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("the report %s is no ordinary file, and a run could not be resumed from it; name another with --report", path)
 	}
-	lock, err := takeLock(path)
+	real := path
+	if !o.Unnamed {
+		real = files.Real(path)
+	}
+	lock, err := takeLock(path, real)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +91,17 @@ func Open(path string, o Options) (*Journal, error) {
 	return j, nil
 }
 
+// refuseLink is an error where the path leads elsewhere, and nobody named it.
+func (o Options) refuseLink(path string) error {
+	if !o.Unnamed {
+		return nil
+	}
+	if err := files.Refuse(path); err != nil {
+		return fmt.Errorf("the report %w; or name it with --report, which follows it", err)
+	}
+	return nil
+}
+
 func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) {
 	now := time.Now()
 	var earlier *contents
@@ -94,7 +116,7 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 			return nil, err
 		}
 	}
-	f, err := os.OpenFile(lock.report, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := files.Open(lock.report, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
 	}
@@ -206,7 +228,7 @@ func isSpent(err error) string {
 // quota back, and its reject file is replaced as ever. It is nil of one that cannot be
 // read, and --restart is the way out of that.
 func earlierContents(path string, o Options, now time.Time) *contents {
-	f, err := os.Open(path)
+	f, err := files.OpenOrdinary(path)
 	if err != nil {
 		return nil
 	}
@@ -238,7 +260,7 @@ func setAside(path string) (aside string, err error) {
 // number first, which is the oldest. They lie beside the file itself, where path is a
 // symbolic link.
 func Aside(path string) ([]string, error) {
-	paths, err := files.Numbered(realPath(path))
+	paths, err := files.Numbered(files.Real(path))
 	if err != nil {
 		return nil, fmt.Errorf("looking for reports that were set aside: %w", err)
 	}
@@ -248,7 +270,7 @@ func Aside(path string) ([]string, error) {
 // cut shortens a file, on disk before it returns. It opens the file anew, because
 // Windows lets nobody shorten a file that is open for appending.
 func cut(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := files.Open(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -372,7 +372,7 @@ func TestLockIsExclusive(t *testing.T) {
 	for range 8 {
 		go func() {
 			for range 200 {
-				l, err := takeLock(path)
+				l, err := takeLock(path, path)
 				if _, ok := errors.AsType[*LockedError](err); ok {
 					continue
 				}

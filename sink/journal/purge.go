@@ -23,12 +23,12 @@ import (
 // The new file takes the place of the old one at once, 0600. No run may hold the
 // report: a *LockedError says that one does.
 func Purge(path string) (rows int64, err error) {
-	lock, err := takeLock(path)
+	lock, err := takeLock(path, files.Real(path))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.unlock()) }()
-	in, err := os.Open(lock.report)
+	in, err := files.OpenOrdinary(lock.report)
 	if err != nil {
 		return 0, fmt.Errorf("opening the report: %w", err)
 	}

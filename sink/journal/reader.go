@@ -12,6 +12,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/idrule"
+	"importer/internal/files"
 )
 
 // maxLine bounds a line in bytes. The longest that is written names maxKeys keys,
@@ -36,16 +37,12 @@ func newReader(report string, r io.Reader) *Reader {
 
 // OpenReader opens the report at path. The caller closes the Reader.
 func OpenReader(path string) (*Reader, error) {
-	f, err := os.Open(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
+	}
+	f, err := files.OpenOrdinary(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the report: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
 	}
 	r := newReader(path, f)
 	r.file = f

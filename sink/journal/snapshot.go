@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"importer/importer/contact"
+	"importer/internal/files"
 )
 
 // A Snapshot is what a journal says when it is read: it is not locked, and not
@@ -25,7 +25,10 @@ func Read(path string, o Options) (*Snapshot, error) {
 	if o.Restart {
 		return empty, nil
 	}
-	f, err := os.Open(path)
+	if err := o.refuseLink(path); err != nil {
+		return nil, err
+	}
+	f, err := files.OpenOrdinary(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return empty, nil
 	}

@@ -18,11 +18,8 @@ import (
 	"importer/internal/rejectfile"
 )
 
-// What stands behind the name of a reject file.
-const (
-	writing = ".new" // while it is written
-	partly  = ".tmp" // what a run refused that did not go to its end
-)
+// partly stands behind the name of a file of what a run refused that did not go to its end.
+const partly = ".tmp"
 
 // Committed says what became of the reject files of a run.
 type Committed struct {
@@ -64,10 +61,9 @@ func (r *Rejects) commit(f *rejectFile, complete bool, c *Committed) error {
 	if f.tmp == nil {
 		return nil
 	}
-	tmp := f.tmp.Name()
 	digest, err := f.finish()
 	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
+		return errors.Join(err, f.tmp.Discard())
 	}
 	to := f.path
 	if _, err := os.Lstat(to); !complete && !errors.Is(err, fs.ErrNotExist) {
@@ -80,10 +76,14 @@ func (r *Rejects) commit(f *rejectFile, complete bool, c *Committed) error {
 		err = r.makeRoom(to, complete, c)
 	}
 	if err == nil {
-		err = os.Rename(tmp, to)
+		err = f.tmp.MoveTo(to)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; the refused rows are in %s", err, tmp)
+		kept := f.path + partly // a name that stays
+		if kept == to || r.makeRoom(kept, false, c) != nil || f.tmp.MoveTo(kept) != nil {
+			kept = f.tmp.Name()
+		}
+		return fmt.Errorf("%w; the refused rows are in %s", err, kept)
 	}
 	c.Paths = append(c.Paths, to)
 	return files.SyncDir(filepath.Dir(to))
@@ -92,6 +92,7 @@ func (r *Rejects) commit(f *rejectFile, complete bool, c *Committed) error {
 // clear removes the reject files of earlier runs that this one did not write anew.
 func (r *Rejects) clear(c *Committed) error {
 	dir, name := filepath.Split(r.base)
+	files.Sweep(cmp.Or(dir, "."))
 	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	if err != nil {
 		return err
@@ -99,18 +100,14 @@ func (r *Rejects) clear(c *Committed) error {
 	var errs []error
 	for _, e := range entries {
 		path := dir + e.Name()
-		switch ending, ok := strings.CutPrefix(e.Name(), name); {
-		case !ok || slices.Contains(c.Paths, path):
-		case strings.HasSuffix(ending, writing) && rejectfile.IsNamed(strings.TrimSuffix(path, writing)):
-			errs = append(errs, os.Remove(path)) // of a run that was killed
+		switch {
+		case !strings.HasPrefix(e.Name(), name) || slices.Contains(c.Paths, path):
 		case rejectfile.IsNamed(path) && !rejectfile.IsSetAside(path):
 			if err := r.makeRoom(path, true, c); err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
-			}
+			errs = append(errs, files.RemoveOwn(path))
 		}
 	}
 	return errors.Join(errs...)
@@ -118,14 +115,15 @@ func (r *Rejects) clear(c *Committed) error {
 
 // makeRoom sets a file aside that must not be lost.
 func (r *Rejects) makeRoom(path string, complete bool, c *Committed) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode()&fs.ModeSymlink != 0 { // which is replaced
 		return nil
-	case err != nil:
+	}
+	if err == nil {
+		err = files.Replaceable(path)
+	}
+	if err != nil {
 		return err
-	case info.IsDir():
-		return fmt.Errorf("%s is a folder", path)
 	}
 	digest, err := digestOf(path)
 	if err != nil {
@@ -152,7 +150,7 @@ func (r *Rejects) reads(path string) bool {
 }
 
 func digestOf(path string) (digest [sha256.Size]byte, err error) {
-	f, err := os.Open(path)
+	f, err := files.OpenOrdinary(path)
 	if err != nil {
 		return digest, err
 	}
@@ -186,7 +184,7 @@ func SetAside(report string) (paths []string, err error) {
 // A rejectFile is a file that is written beside its path and then moved there.
 type rejectFile struct {
 	path string
-	tmp  *os.File
+	tmp  *files.Temp
 	sum  hash.Hash // of what was written
 	buf  *bufio.Writer
 }
@@ -196,9 +194,7 @@ func (f *rejectFile) open() (bool, error) {
 	if f.tmp != nil {
 		return false, nil
 	}
-	// One name and not a random one: what a killed run left is overwritten. The
-	// lock of the report keeps others away.
-	tmp, err := os.OpenFile(f.path+writing, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	tmp, err := files.NewTemp(f.path)
 	if err != nil {
 		return false, err
 	}
@@ -207,11 +203,11 @@ func (f *rejectFile) open() (bool, error) {
 	return true, nil
 }
 
-// finish brings the temporary file onto the disk, and returns its digest.
+// finish brings the temporary file onto the disk, and returns its digest. It stays open.
 func (f *rejectFile) finish() (digest [sha256.Size]byte, err error) {
 	err = f.buf.Flush()
 	if err == nil {
 		err = f.tmp.Sync()
 	}
-	return [sha256.Size]byte(f.sum.Sum(nil)), errors.Join(err, f.tmp.Close())
+	return [sha256.Size]byte(f.sum.Sum(nil)), err
 }

@@ -13,11 +13,12 @@ import (
 func TestRejectFileIsOnDiskBeforeItIsMoved(t *testing.T) {
 	r, base := rejects(t, 0, RejectSource{Name: "contacts.csv", Header: []string{"email"}})
 	must(t, os.WriteFile(base+".csv", []byte("old"), 0o600))
-	must(t, syscall.Mkfifo(base+".csv.new", 0o600))
-	pipe, err := os.OpenFile(base+".csv.new", os.O_RDWR, 0)
-	must(t, err)
-	defer pipe.Close()
 	must(t, r.Reject(refused("contacts.csv", 2, "new")))
+	read, pipe, err := os.Pipe()
+	must(t, err)
+	defer read.Close()
+	must(t, r.tables[0].tmp.Close())
+	r.tables[0].tmp.File = pipe
 	if paths, err := r.Commit(true); !errors.Is(err, syscall.EINVAL) || paths.Paths != nil {
 		t.Fatalf("%q and %v, want the error of fsync", paths, err)
 	}

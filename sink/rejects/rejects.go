@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/internal/files"
 	"importer/internal/rejectfile"
 )
 
@@ -49,9 +50,9 @@ type Journal interface {
 // the same name with .ndjson. CSV sources that have other columns than the first go to
 // .rejects.2.csv and so on: one header could not say which column is whose.
 //
-// They are written to temporary files beside them, 0600, which Commit moves over
-// the reject files of the run before. One goroutine at a time may use it. A killed
-// run leaves the temporary file, and the next one overwrites it.
+// They are written to a files.Temp beside them, 0600, which Commit moves over the reject
+// files of the run before. One goroutine at a time may use it. What a killed run leaves
+// the next one removes.
 type Rejects struct {
 	Options
 	base   string
@@ -76,8 +77,9 @@ type table struct {
 func Base(report string) string { return strings.TrimSuffix(report, ".report.ndjson") }
 
 // OpenRejects prepares the reject files of a report. Nothing is opened or written before
-// the first row is refused; the caller ends it with Commit.
-func OpenRejects(o Options) *Rejects {
+// the first row is refused; the caller ends it with Commit. The error says what stands
+// where a reject file has to be and cannot be replaced.
+func OpenRejects(o Options) (*Rejects, error) {
 	r := &Rejects{
 		Options: o, base: Base(o.Report) + ".rejects",
 		of: make(map[string]*table), place: make(map[string][]int), known: make(map[string]struct{}),
@@ -89,7 +91,16 @@ func OpenRejects(o Options) *Rejects {
 			r.of[s.Name], r.place[s.Name] = r.tableOf(s)
 		}
 	}
-	return r
+	paths := []string{r.json.path}
+	for _, t := range r.tables {
+		paths = append(paths, t.path)
+	}
+	for _, path := range paths {
+		if err := files.Replaceable(path); err != nil {
+			return nil, fmt.Errorf("the reject file %w, or choose another report with --report", err)
+		}
+	}
+	return r, nil
 }
 
 // tableOf is the table of a source, and where each of its columns stands in it.

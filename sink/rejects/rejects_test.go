@@ -38,7 +38,15 @@ const testRun = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
 const aRef = testRun + ".AAAAAAAAAAAAAAAAAAAAAA"
 
 func open(report string, m *memory, sources ...RejectSource) *Rejects {
-	return OpenRejects(Options{Report: report, Run: testRun, Sources: sources, Journal: m})
+	return opened(Options{Report: report, Run: testRun, Sources: sources, Journal: m})
+}
+
+func opened(o Options) *Rejects {
+	r, err := OpenRejects(o)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // A memory is what a journal knows of reject files.
@@ -158,7 +166,7 @@ func TestFormulasAreHarmless(t *testing.T) {
 
 func TestRejectsNDJSON(t *testing.T) {
 	const tail = `"_line":2,"_status":"invalid","_field":"age","_error":"no number","_hint":"write a number","_ref":"` + aRef + `"}` + "\n"
-	r := OpenRejects(Options{Run: testRun})
+	r := opened(Options{Run: testRun})
 	for raw, want := range map[string]string{
 		`{}`:                              `{` + tail,
 		`{"n":1.50,"s":"\u00e4 ü<"}`:      `{"n":1.50,"s":"\u00e4 ü<",` + tail,
@@ -294,7 +302,7 @@ func TestRejectsOfAPart(t *testing.T) {
 	report := strings.TrimSuffix(base, ".rejects") + ".report.ndjson"
 	run := func(source, row string) Committed {
 		t.Helper()
-		r := OpenRejects(Options{Report: report, Run: testRun, Sources: []RejectSource{{Name: source, Header: []string{"email"}}}, Journal: m, Partly: source != "contacts.csv"})
+		r := opened(Options{Report: report, Run: testRun, Sources: []RejectSource{{Name: source, Header: []string{"email"}}}, Journal: m, Partly: source != "contacts.csv"})
 		if row != "" {
 			must(t, r.Reject(refused(source, 2, row)))
 		}
@@ -315,20 +323,21 @@ func TestRejectsOfAPart(t *testing.T) {
 }
 
 func TestRejectFileThatCannotBeWritten(t *testing.T) {
-	r, base := rejects(t, 0, RejectSource{Name: "contacts.csv", Header: []string{"email"}})
-	must(t, os.Mkdir(base+".csv.new", 0o700))
-	if err := r.Reject(refused("contacts.csv", 2, "a")); err == nil || !strings.Contains(err.Error(), base+".csv") {
+	source := RejectSource{Name: "contacts.csv", Header: []string{"email"}}
+	r, err := OpenRejects(Options{Report: filepath.Join(t.TempDir(), "none", "a.report.ndjson"), Sources: []RejectSource{source}})
+	must(t, err)
+	if err := r.Reject(refused("contacts.csv", 2, "a")); err == nil || !strings.Contains(err.Error(), filepath.Join("none", "a.rejects.csv")) {
 		t.Errorf("error %v", err)
 	}
-	must(t, os.Remove(base+".csv.new"))
+	r, base := rejects(t, 0, source)
 
 	// A folder in the way at the end: the rows are kept, and the error says where.
 	must(t, os.MkdirAll(filepath.Join(base+".csv", "x"), 0o700))
 	must(t, r.Reject(refused("contacts.csv", 2, "a")))
-	if paths, err := r.Commit(true); err == nil || !strings.Contains(err.Error(), base+".csv.new") || paths.Paths != nil {
+	if paths, err := r.Commit(true); err == nil || !strings.Contains(err.Error(), base+".csv.tmp") || paths.Paths != nil {
 		t.Errorf("%q, error %v", paths, err)
 	}
-	if got := readFile(t, base+".csv.new"); !strings.Contains(got, "a,2,invalid") {
+	if got := readFile(t, base+".csv.tmp"); !strings.Contains(got, "a,2,invalid") {
 		t.Errorf("kept: %s", got)
 	}
 }

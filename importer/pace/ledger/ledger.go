@@ -35,6 +35,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"importer/importer/pace"
+	"importer/internal/files"
 )
 
 const (
@@ -112,13 +113,17 @@ func OpenIn(dir, baseURL string, rate pace.Rate) (_ *Ledger, err error) {
 		return nil, err
 	}
 	l := &Ledger{rate: rate, dir: dir, id: rand.Text(), runs: 1}
-	l.lock = flock.New(filepath.Join(dir, "ledger.lock"), flock.SetPermissions(0o600))
-	l.alive = flock.New(l.runFile(l.id), flock.SetPermissions(0o600))
+	if l.lock, err = files.NewLock(filepath.Join(dir, "ledger.lock")); err != nil {
+		return nil, err
+	}
 	// Under the ledger's lock, so that nobody takes the new file for that of a dead run.
 	if err := l.lockFile(); err != nil {
 		return nil, err
 	}
 	defer l.lock.Unlock()
+	if l.alive, err = files.NewLock(l.runFile(l.id)); err != nil {
+		return nil, err
+	}
 	if _, err := l.alive.TryLock(); err != nil { // nobody else knows the id
 		return nil, err
 	}
@@ -353,14 +358,18 @@ func (l *Ledger) expire(p *page, now time.Time) {
 // dead. The lock of the file must be held.
 func (l *Ledger) others(now time.Time) map[string]bool {
 	alive := map[string]bool{}
-	files, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
-	for _, name := range files {
+	all, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
+	for _, name := range all {
 		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(name), "run-"), ".lock")
 		if id == l.id {
 			continue
 		}
-		f := flock.New(name)
-		if dead, err := f.TryLock(); err != nil || !dead {
+		f, err := files.NewLock(name)
+		dead := false
+		if err == nil {
+			dead, err = f.TryLock()
+		}
+		if err != nil || !dead {
 			alive[id] = true // or not to be asked: then it is better to count it in
 			continue
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"importer/importer/pace"
+	"importer/internal/files"
 )
 
 // A page is what ledger.json holds.
@@ -51,7 +53,7 @@ func (s *spent) UnmarshalJSON(b []byte) error {
 // that was used up when it was written: too much rather than too little.
 func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 	var p page
-	b, err := os.ReadFile(name)
+	b, err := readFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -74,6 +76,15 @@ func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
 	return p, nil
 }
 
+func readFile(name string) ([]byte, error) {
+	f, err := files.Open(name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // of a file that was read
+	return io.ReadAll(f)
+}
+
 func (p *page) write(name string) error {
 	b, err := json.Marshal(p, asEver)
 	if err != nil {
@@ -81,11 +92,17 @@ func (p *page) write(name string) error {
 	}
 	// Under the ledger's lock there is one writer. Not synced: after a power cut the
 	// report tells what this run sent.
-	temporary := name + ".new"
-	if err := os.WriteFile(temporary, b, 0o600); err != nil {
+	t, err := files.NewTemp(name)
+	if err != nil {
 		return err
 	}
-	return os.Rename(temporary, name)
+	if _, err = t.Write(b); err == nil {
+		err = t.MoveTo(name)
+	}
+	if err != nil {
+		return errors.Join(err, t.Discard())
+	}
+	return nil
 }
 
 // prune forgets what counts for no live run, and sorts the rest.

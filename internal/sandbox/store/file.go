@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"zombiezen.com/go/sqlite"
 
+	"importer/internal/files"
 	"importer/internal/sandbox/jsonvalue"
 	"importer/internal/sqlfile"
 )
@@ -77,7 +78,7 @@ func openFile(path, projectID string, s *Store) (_ *file, err error) {
 			err = fmt.Errorf("data file %s: %w", path, err)
 		}
 	}()
-	conn, err := sqlfile.Open(path, "PRAGMA synchronous = normal")
+	conn, err := sqlfile.Open(files.Real(path), "PRAGMA synchronous = normal")
 	if sqlfile.IsLocked(err) {
 		return nil, fmt.Errorf("%w (is another sandbox using it?)", err)
 	}
