@@ -32,6 +32,7 @@ type noteExample struct {
 const (
 	maxNotes        = 50
 	maxNoteExamples = 3
+	maxNoteValue    = 512 // bytes
 )
 
 // add counts a row. The text says what was done, with the column and without the
@@ -47,8 +48,13 @@ func (n *Notes) add(told notice, line int) {
 	}
 	found.count++
 	if len(found.examples) < maxNoteExamples {
-		found.examples = append(found.examples, noteExample{line, told.value})
+		found.examples = append(found.examples, noteExample{line, beginningOf(told.value)})
 	}
+}
+
+// beginningOf is as much of a value as is shown, without the row that it stands in.
+func beginningOf(value string) string {
+	return strings.Clone(value[:min(len(value), maxNoteValue)])
 }
 
 func (n *Notes) find(text string) *note {
