@@ -212,7 +212,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	if path == "" {
 		path, named = DefaultFile, false
 	}
-	text, err := os.ReadFile(path)
+	text, err := read(path)
 	switch {
 	case err == nil:
 		if err := decode(path, text, &c); err != nil {
@@ -237,6 +237,9 @@ func decode(path string, text []byte, c *Config) error {
 	if at := keyInFile.FindIndex(text); at != nil {
 		line := 1 + strings.Count(string(text[:at[1]]), "\n")
 		return Errorf("%s:%d: the API key must not stand in the configuration: put it into a file of its own, readable by you alone, and name that file in api.api_key_file, or set $COGNIGY_API_KEY", path, line)
+	}
+	if err := checkBounds(path, text); err != nil {
+		return err
 	}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
 		return Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
