@@ -38,7 +38,8 @@ type RejectSource struct {
 // the reject file of the run before. One goroutine at a time may use it. A killed
 // run leaves the temporary file, and the next one overwrites it.
 type Rejects struct {
-	columns   []string // of all CSV sources, in order of first appearance
+	columns   []string         // of all CSV sources, in order of first appearance
+	named     map[string][]int // by name: where the columns of that name stand
 	delimiter rune
 	csv, json rejectFile
 
@@ -46,6 +47,10 @@ type Rejects struct {
 	cells []string         // reused
 	line  []byte           // reused
 }
+
+// maxColumns is how many columns the file may have beside its own: it would not be read
+// with more, and each row has a cell for each.
+const maxColumns = 2000 - len(rejectfile.Columns)
 
 // OpenRejects prepares the reject file of a report. It refuses a source that is
 // the reject file itself: the rows in it that are not read would be lost when the
@@ -60,6 +65,7 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 		delimiter: cmp.Or(delimiter, ','),
 		csv:       rejectFile{path: base + ".csv"},
 		json:      rejectFile{path: base + ".ndjson"},
+		named:     make(map[string][]int),
 		place:     make(map[string][]int, len(sources)),
 	}
 	for _, s := range sources {
@@ -69,6 +75,9 @@ func OpenRejects(report string, delimiter rune, sources []RejectSource) (*Reject
 			}
 		}
 		r.place[s.Name] = r.placeColumns(s.Header)
+	}
+	if n := len(r.columns); n > maxColumns && len(sources) > 1 {
+		return nil, fmt.Errorf("the sources have %d columns of different names together, and their reject file takes %d: import them in several runs", n, maxColumns)
 	}
 	return r, nil
 }
@@ -117,19 +126,15 @@ func (r *Rejects) placeColumns(header []string) []int {
 		return nil
 	}
 	place := make([]int, len(header))
+	before := make(map[string]int) // in the header
 	for i, name := range header {
-		at := -1
-		for j, column := range r.columns {
-			if column == name && !slices.Contains(place[:i], j) {
-				at = j
-				break
-			}
-		}
-		if at < 0 {
-			at = len(r.columns)
+		n := before[name]
+		before[name]++
+		if n == len(r.named[name]) {
+			r.named[name] = append(r.named[name], len(r.columns))
 			r.columns = append(r.columns, name)
 		}
-		place[i] = at
+		place[i] = r.named[name][n]
 	}
 	return place
 }

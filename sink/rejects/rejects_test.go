@@ -4,14 +4,17 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"importer/importer/contact"
+	"importer/internal/growth"
 )
 
 // refused is a row of a source that was refused, as it was read.
@@ -260,5 +263,30 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Many sources with other columns take time in proportion to those, and are refused where
+// nobody could read the file.
+func TestColumnsOfManySources(t *testing.T) {
+	of := func(n, each int) (sources []RejectSource) {
+		for i := range n {
+			s := RejectSource{Name: strconv.Itoa(i), Header: []string{"email", "email"}}
+			for c := range each {
+				s.Header = append(s.Header, fmt.Sprintf("c%d.%d", i, c))
+			}
+			sources = append(sources, s)
+		}
+		return sources
+	}
+	growth.Check(t, 4, func(n int) {
+		r, err := OpenRejects(filepath.Join(t.TempDir(), "a.report.ndjson"), ',', of(n, 100))
+		if err != nil || len(r.columns) != 2+100*n {
+			t.Fatal(err)
+		}
+	})
+	_, err := OpenRejects(filepath.Join(t.TempDir(), "a.report.ndjson"), ',', of(20, 100))
+	if err == nil || !strings.Contains(err.Error(), "2002 columns of different names") {
+		t.Errorf("20 sources of 100 columns of their own: %v", err)
 	}
 }
