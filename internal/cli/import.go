@@ -229,6 +229,7 @@ func (s *session) openSource() error {
 		return config.Errorf("mapping: %w", err)
 	}
 	s.behind = configBehind(s.c, o.Mapping != nil)
+	s.env.boundMemory()
 	s.input, err = source.Open(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
 		err = errors.New(misfit.Annotate(s.c.Text))
@@ -239,6 +240,7 @@ func (s *session) openSource() error {
 	if err != nil {
 		return usage(err)
 	}
+	s.env.freeMemory(s.input.Size())
 	if s.c.Found {
 		s.log.Info().Str("config", s.c.File).Msg("this run goes by the configuration that was found in this folder")
 	}
