@@ -6,7 +6,7 @@ GO ?= go
 MODULES = . internal/webtest
 EACH = @set -ex; for m in $(MODULES); do $(GO) -C $$m
 
-.PHONY: all build test fmt vet lint packaging sbom chaos sync fuzz interop bench bench-short clean
+.PHONY: all build test fmt vet lint packaging sbom chaos hostile sync fuzz interop bench bench-short clean
 
 all: test build
 
@@ -42,6 +42,11 @@ chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos
 	CHAOS=full $(GO) test -v -count=1 -run KilledAtAnyRequest .
+
+# Files of 10 MB that are made to take memory or time, in every command, and four times as
+# much of whatever a file has many of. It prints what each takes: about 30 minutes.
+hostile:
+	HOSTILE=full $(GO) test -v -count=1 -timeout 120m ./hostile
 
 # The nightly sync over 100,000 rows, a million of which 10,000 and none changed, and what
 # init guesses for 50,000: about 10 minutes.

@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/weigh"
 )
 
 // An item is one record on its way from the source to the feeder.
@@ -28,7 +29,10 @@ func (e *engine) readRows(rows contact.Rows) {
 				e.inputErr <- err
 				return
 			}
-			it = item{bad: bad}
+			it = item{row: contact.Row{Raw: bad.Raw}, bad: bad}
+		}
+		if e.reading.Enter(e.ctx, it.row.Raw) != nil {
+			return
 		}
 		select {
 		case e.records <- it:
@@ -72,6 +76,7 @@ type feeder struct {
 	gathered []*task     // not announced yet
 	coming   []*task     // being announced
 	ready    []*task     // announced
+	held     int64       // what they weigh together, or did
 
 	announced chan error       // that coming is on disk, or why not
 	waited    <-chan time.Time // when the gathered rows have waited long enough for others
@@ -141,7 +146,7 @@ func (f *feeder) await() {
 		work, head = f.work, f.ready[0]
 	}
 	records := f.records
-	if len(f.gathered) >= maxBatch {
+	if f.full() {
 		records = nil
 	}
 	select {
@@ -161,6 +166,17 @@ func (f *feeder) await() {
 	}
 }
 
+// full tells whether it holds as many rows as it may.
+func (f *feeder) full() bool {
+	if f.held >= weigh.Max { // of rows that may be gone
+		f.held = 0
+		for _, t := range slices.Concat(f.gathered, f.coming, f.ready) {
+			f.held += weigh.Of(t.Row.Raw)
+		}
+	}
+	return len(f.gathered) >= maxBatch || f.held >= weigh.Max
+}
+
 // giveBack accounts for every row that was taken from the source, when the run was
 // stopped. What the reader still holds was not read, as far as the run is
 // concerned.
@@ -172,7 +188,7 @@ func (f *feeder) giveBack() {
 		f.ready = append(f.ready, f.coming...)
 	}
 	for _, t := range f.ready {
-		f.results <- result{kind: announcedOnly, outcome: &t.Outcome}
+		f.deliver(result{kind: announcedOnly, outcome: &t.Outcome})
 	}
 	for range f.gathered {
 		f.results <- result{kind: notTried}
@@ -195,10 +211,12 @@ func (f *feeder) deliverReady() {
 // as a batch goes.
 func (f *feeder) drain(it item, open bool) {
 	for n := 1; open; n++ {
+		f.reading.Leave(it.row.Raw)
 		if t := f.admit(&it); t != nil {
 			f.gathered = append(f.gathered, t)
+			f.held += weigh.Of(t.Row.Raw)
 		}
-		if len(f.gathered) >= maxBatch || n >= cap(f.records) {
+		if f.full() || n >= cap(f.records) {
 			return
 		}
 		select {
@@ -262,7 +280,7 @@ func (e *engine) admit(it *item) *task {
 		}
 		if before.Row.Digest == row.Digest && !e.RetryRejected {
 			before.Row = *row
-			e.results <- result{kind: refusedBefore, outcome: before}
+			e.deliver(result{kind: refusedBefore, outcome: before})
 			return nil
 		}
 	case contact.InDoubt, contact.Unknown:
@@ -372,7 +390,7 @@ func (e *engine) admitSync(row *contact.Row, before contact.Status) *task {
 			return e.notAdmitted(err)
 		}
 		if why != nil && digest == t.Row.Digest {
-			e.results <- result{kind: refusedBefore, outcome: &contact.Outcome{Row: t.Row, Status: contact.Rejected, Failure: why}}
+			e.deliver(result{kind: refusedBefore, outcome: &contact.Outcome{Row: t.Row, Status: contact.Rejected, Failure: why}})
 			return nil
 		}
 	}
@@ -396,14 +414,10 @@ func (e *engine) notAdmitted(err error) *task {
 	return nil
 }
 
-// sentUntil is when an earlier run can have sent its last request, which wrote
-// its last line at that time. A clock that was set back since does not make it
-// later than now.
+// sentUntil is when an earlier run can have sent its last request, which wrote its last
+// line at that time; never later than now, though a clock was set back since.
 func sentUntil(lastLine, now time.Time) time.Time {
-	if last := lastLine.Add(maxSilence); last.Before(now) {
-		return last
-	}
-	return now
+	return now.Add(min(0, lastLine.Add(maxSilence).Sub(now)))
 }
 
 // announce writes the intent to send these rows. When it returns nil, they may

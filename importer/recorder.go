@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"time"
@@ -40,15 +41,14 @@ func (e *engine) record() {
 	for r := range e.results {
 		// What comes in the meantime goes with it: one write to the journal for all.
 		runtime.Gosched()
-		for batch = append(batch[:0], r); len(batch) < maxRecorded; batch = append(batch, r) {
-			var ok bool
-			if r, ok = e.tryResult(); !ok {
-				break
-			}
+		batch = append(batch[:0], r)
+		for len(batch) < maxRecorded && len(e.results) > 0 { // nobody else receives
+			batch = append(batch, <-e.results)
 		}
 		e.append(batch)
 		for _, r := range batch {
 			e.count(r)
+			e.telling.Leave(r.outcome.Raw())
 		}
 		clear(batch)
 	}
@@ -56,16 +56,6 @@ func (e *engine) record() {
 		if err := e.Journal.Unsent(e.unsent); err != nil {
 			e.stop(err)
 		}
-	}
-}
-
-// tryResult returns a result that is there already.
-func (e *engine) tryResult() (result, bool) {
-	select {
-	case r, ok := <-e.results:
-		return r, ok
-	default:
-		return result{}, false
 	}
 }
 
@@ -101,7 +91,9 @@ func (e *engine) count(r result) {
 		e.unsent = append(e.unsent, r.outcome.Row.Key)
 	}
 	if r.outcome.Status.Refused() {
-		e.reject(r.outcome)
+		if err := e.Rejects.Reject(r.outcome); err != nil {
+			e.stop(err)
+		}
 	}
 }
 
@@ -133,12 +125,6 @@ func (e *engine) append(batch []result) {
 // wrote notes that the journal got a line with this time.
 func (e *engine) wrote(at time.Time) { e.lastLine.Store(int64(at.Sub(e.started))) }
 
-func (e *engine) reject(o *contact.Outcome) {
-	if err := e.Rejects.Reject(o); err != nil {
-		e.stop(err)
-	}
-}
-
 // settle hands an outcome of this run to the recorder.
 func (e *engine) settle(o *contact.Outcome) { e.deliver(result{outcome: o}) }
 
@@ -154,5 +140,6 @@ func (e *engine) deliver(r result) {
 			e.stop(fmt.Errorf("%d of %d rows were refused, and max_errors is %s: look at the reject file, then repair the source or raise --max-errors", refused, done, e.MaxErrors))
 		}
 	}
+	_ = e.telling.Enter(context.Background(), r.outcome.Raw()) // the recorder goes on to the end
 	e.results <- r
 }

@@ -13,6 +13,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/importer/pace"
+	"importer/importer/weigh"
 	"importer/importer/whose"
 )
 
@@ -123,6 +124,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		census:      change.Census{Mirror: o.Mirror, State: o.State, Keys: o.Keys},
 		corrections: change.Corrections{Raws: o.Raws, Keys: o.Keys, State: o.State, UpdateOnly: o.UpdateOnly},
 
+		reading: weigh.NewGate(), telling: weigh.NewGate(),
 		records: make(chan item, 64),
 		work:    make(chan *task, atHand),
 		doubts:  make(chan *task),
@@ -154,6 +156,8 @@ type engine struct {
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight
 	health  *pace.Health
+
+	reading, telling weigh.Gate // of records and of results
 
 	records chan item
 	work    chan *task

@@ -181,6 +181,9 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 		if text := bytes.TrimRight(body, "\x00\x1a"); len(text) > 0 && text[len(text)-1] != '\n' {
 			body, c.tail = text, body[len(text):]
 		}
+		if c.manyFields(body) {
+			return nil, nil, errManyFields
+		}
 		c.parsed.Reset(bytes.NewReader(body))
 		r, rows := newCSV(c.parsed, c.file.Delimiter)
 		cells, err = rows.GetCSVRow()
@@ -195,6 +198,29 @@ func (c *csvReader) read() (raw []byte, cells []string, err error) {
 		c.text.take(len(raw)) // a blank line
 		c.blank = true
 	}
+}
+
+// maxFields is how many fields a row may have: more than a table has columns. Each takes
+// several times the memory of its delimiter.
+const maxFields = 1 << 17
+
+var errManyFields = fmt.Errorf("the row has more than %d fields", maxFields)
+
+// manyFields tells whether a record has more fields than it may, as far as its quotes tell.
+func (c *csvReader) manyFields(body []byte) bool {
+	delimiter := []byte(string(c.file.Delimiter))
+	if len(body) <= maxFields || bytes.Count(body, delimiter) < maxFields {
+		return false
+	}
+	n, quoted := 0, false
+	for len(body) > 0 && n < maxFields {
+		part, rest, _ := bytes.Cut(body, []byte{'"'})
+		if !quoted {
+			n += bytes.Count(part, delimiter)
+		}
+		body, quoted = rest, !quoted
+	}
+	return n >= maxFields
 }
 
 // lines returns the next lines, as many as it takes to make their quotes even in
@@ -254,6 +280,10 @@ func (c *csvReader) record(rec *mapping.Record) error {
 		case errors.Is(err, errTooLong):
 			*rec = mapping.Record{Line: line, Cells: []string{c.text.skip()}}
 			rec.Fault = &mapping.Fault{Reason: fmt.Sprintf("the row is longer than %d MiB", maxRecord>>20), Hint: "shorten it or leave it out"}
+		case errors.Is(err, errManyFields), err != nil && err != io.EOF && bytes.Count(raw, []byte(string(c.file.Delimiter))) > maxFields:
+			*rec = mapping.Record{Line: line, Cells: []string{c.text.skip()}}
+			rec.Fault = &mapping.Fault{Reason: errManyFields.Error(), Hint: "correct it or leave it out"}
+			raw, last = nil, false
 		case errors.Is(err, csv.ErrBareQuote), errors.Is(err, csv.ErrQuote):
 			*rec = mapping.Record{Line: line}
 			raw = c.badQuote(rec, raw)
@@ -395,16 +425,24 @@ func fieldEnd(s []byte, delimiter string) (n int, last, ok bool) {
 	return 0, true, len(s) == 0
 }
 
-// plainField is the length of a field as it stands.
-func plainField(s []byte, delimiter string) int {
-	line, _, ends := bytes.Cut(s, []byte("\n"))
-	if i := bytes.Index(line, []byte(delimiter)); i >= 0 {
+// plainField is the length of a field as it stands, in a text whose first line has that
+// length without its line feed.
+func plainField(s []byte, line int, delimiter string) int {
+	if i := bytes.Index(s[:line], []byte(delimiter)); i >= 0 {
 		return i
 	}
-	if ends {
-		line = bytes.TrimSuffix(line, []byte("\r"))
+	if line < len(s) {
+		return len(bytes.TrimSuffix(s[:line], []byte("\r")))
 	}
-	return len(line)
+	return line
+}
+
+// lineEnd is the length of the first line of s without its line feed.
+func lineEnd(s []byte) int {
+	if i := bytes.IndexByte(s, '\n'); i >= 0 {
+		return i
+	}
+	return len(s)
 }
 
 // A split is a record that the csv.Reader refused, taken apart as far as possible.
@@ -420,6 +458,7 @@ type split struct {
 // where it ends is kept as it stands; if lazy, without the quotes around it.
 func splitRecord(raw []byte, delimiter string, lazy bool) split {
 	s := split{fault: -1}
+	line := 0 // where the line ends in which s.end lies
 	for last := false; !last; {
 		rest := raw[s.end:]
 		closing, n, ok := 0, 0, false
@@ -433,7 +472,10 @@ func splitRecord(raw []byte, delimiter string, lazy bool) split {
 			s.end += closing + 1 + n
 			continue
 		}
-		length := plainField(rest, delimiter)
+		if line < s.end || s.end == 0 {
+			line = s.end + lineEnd(rest)
+		}
+		length := plainField(rest, line-s.end, delimiter)
 		cell := string(rest[:length])
 		i := strings.IndexByte(cell, '"')
 		if i >= 0 && s.fault < 0 {

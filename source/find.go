@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"importer/internal/files"
 )
 
 // find replaces globs by the files they match. A path that exists is never a glob,
@@ -42,15 +44,20 @@ func find(paths []string) (found []string, notices []Notice, err error) {
 // once leaves out the files that stand among the paths before, be it under another
 // path or as a link. Two rows of one contact can then never be the same row.
 func once(paths []string) (kept []string, notices []Notice) {
-	var files []os.FileInfo
-	var names []string
+	type file struct {
+		info os.FileInfo
+		name string
+	}
+	alike := make(map[any][]file) // those that may be the same
 	for _, path := range paths {
 		if info, err := os.Stat(path); err == nil && path != "-" { // opening it tells what is wrong
-			if i := slices.IndexFunc(files, func(f os.FileInfo) bool { return os.SameFile(f, info) }); i >= 0 {
-				notices = append(notices, Notice{path, "is the same file as " + names[i] + ", and is read once"})
+			key := files.Identity(info)
+			i := slices.IndexFunc(alike[key], func(f file) bool { return os.SameFile(f.info, info) })
+			if i >= 0 {
+				notices = append(notices, Notice{path, "is the same file as " + alike[key][i].name + ", and is read once"})
 				continue
 			}
-			files, names = append(files, info), append(names, path)
+			alike[key] = append(alike[key], file{info, path})
 		}
 		kept = append(kept, path)
 	}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 
 	"importer/internal/rejectfile"
@@ -206,8 +205,8 @@ func (f *file) note(text string) {
 	}
 	f.in.mu.Lock()
 	defer f.in.mu.Unlock()
-	if n := (Notice{f.Name, text}); !slices.Contains(f.in.notices, n) { // a file is read more than once
-		f.in.notices = append(f.in.notices, n)
+	if n := (Notice{f.Name, text}); !f.in.told[n] { // a file is read more than once
+		f.in.notices, f.in.told[n] = append(f.in.notices, n), true
 	}
 }
 

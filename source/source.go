@@ -108,7 +108,8 @@ type Input struct {
 
 	mu      sync.Mutex
 	notices []Notice
-	opened  int // how many of the notices are from Open
+	told    map[Notice]bool // those of them
+	opened  int             // how many of the notices are from Open
 }
 
 // Open finds the files of o and looks at the beginning of each, so that what cannot
@@ -120,7 +121,7 @@ func Open(o Options) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Input{notices: notices}
+	in := &Input{notices: notices, told: make(map[Notice]bool)}
 	known := true
 	for _, path := range paths {
 		f, err := in.openFile(path, o)
@@ -180,6 +181,9 @@ func (in *Input) forget(notices int) {
 	in.skipped.Store(0)
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	for _, n := range in.notices[notices:] {
+		delete(in.told, n)
+	}
 	in.notices = in.notices[:notices:notices]
 }
 

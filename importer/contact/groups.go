@@ -86,9 +86,13 @@ func (g *FailureGroups) Add(o *Outcome) int {
 	group := &g.groups[n]
 	group.Count++
 	if len(group.Examples) < maxExamples {
+		ids := slices.Clone(o.Row.Profile.ContactIDs)
+		for i, id := range ids {
+			ids[i] = strings.Clone(id) // and not the row that it stands in
+		}
 		group.Examples = append(group.Examples, FailureExample{
 			Place:      Place{Source: o.Row.Source, Line: o.Row.Line},
-			ContactIDs: o.Row.Profile.ContactIDs, Detail: f.Detail, TraceID: f.TraceID,
+			ContactIDs: ids, Detail: f.Detail, TraceID: f.TraceID,
 		})
 	}
 	return n

@@ -88,6 +88,14 @@ type Outcome struct {
 	At       time.Time
 }
 
+// Raw is the row as it was read; nil where there is none.
+func (o *Outcome) Raw() []string {
+	if o == nil {
+		return nil
+	}
+	return o.Row.Raw
+}
+
 // OutcomeOf is the outcome of a row that is invalid.
 func OutcomeOf(bad *RowError) *Outcome {
 	return &Outcome{

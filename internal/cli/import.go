@@ -264,6 +264,7 @@ func (s *session) openSource() error {
 		return config.Errorf("mapping: %w", err)
 	}
 	s.behind = configBehind(s.c, o.Mapping != nil)
+	s.env.boundMemory()
 	o.Run = s.run
 	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
@@ -275,6 +276,7 @@ func (s *session) openSource() error {
 	if err != nil {
 		return usage(err)
 	}
+	s.env.freeMemory(s.input.Size())
 	return s.keep(s.input, nil)
 }
 

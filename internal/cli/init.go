@@ -40,6 +40,7 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
+			env.boundMemory()
 			text, err := source.Guess(o)
 			if err != nil {
 				return usage(err)

@@ -220,11 +220,11 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	if path == "" {
 		path, named = DefaultFile, false
 	}
-	read := os.ReadFile
+	open := os.Open
 	if !named {
-		read = readFound
+		open = openFound
 	}
-	text, err := read(path)
+	text, err := read(path, open)
 	refused := (*Error)(nil)
 	switch {
 	case errors.As(err, &refused):
@@ -252,6 +252,9 @@ func decode(path string, text []byte, c *Config) error {
 	if at := keyInFile.FindIndex(text); at != nil {
 		line := 1 + strings.Count(string(text[:at[1]]), "\n")
 		return Errorf("%s:%d: the API key must not stand in the configuration: put it into a file of its own, readable by you alone, and name that file in api.api_key_file, or set $COGNIGY_API_KEY", path, line)
+	}
+	if err := checkBounds(path, text); err != nil {
+		return err
 	}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
 		if lines, ok := yamlwords.Explain(err, plain.Line); ok {

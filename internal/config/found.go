@@ -1,18 +1,18 @@
 package config
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"importer/internal/files"
 )
 
-// readFound reads the configuration that lies in the working folder and that nobody
+// openFound reads the configuration that lies in the working folder and that nobody
 // named. It says where the API key goes: it is refused where somebody else than this
 // user and root may have written it. The folder itself does not matter: who can put a
 // file there owns it.
-func readFound(path string) ([]byte, error) {
+func openFound(path string) (_ *os.File, err error) {
 	link, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,11 @@ func readFound(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // of a file that was read
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -41,7 +45,7 @@ func readFound(path string) ([]byte, error) {
 	if others := files.Others(info, 2); others != "" {
 		return nil, refuseFound(path, fmt.Sprintf("%s may write it (%v)", others, info.Mode().Perm()), "look at what it says, and chmod go-w "+path)
 	}
-	return io.ReadAll(f)
+	return f, nil
 }
 
 func refuseFound(path, why, wayOut string) error {

@@ -20,3 +20,12 @@ func SyncDir(dir string) error {
 	}
 	return errors.Join(err, d.Close())
 }
+
+// Identity tells a file from others, for a table: those of one file are equal, and hardly
+// any two files have the same.
+func Identity(info os.FileInfo) any {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return [2]uint64{uint64(s.Dev), uint64(s.Ino)}
+	}
+	return info.Size()
+}

@@ -62,8 +62,11 @@ func latencyChart(latency map[float64]int64) *chart {
 	// The bounds are too fine to look at: three in a doubling do.
 	var stacks [][]float64
 	var labels []string
-	next := bounds[0]
+	const least, most = 0.01, 1e8 // milliseconds: what lies beyond is drawn there
+	next := max(least, min(bounds[0], most))
 	for _, b := range bounds {
+		n := latency[b]
+		b = max(least, min(b, most))
 		for len(stacks) == 0 || b > next*1.0001 {
 			if len(stacks) > 0 {
 				next *= 1.26 // the third root of 2
@@ -71,7 +74,7 @@ func latencyChart(latency map[float64]int64) *chart {
 			stacks = append(stacks, []float64{0})
 			labels = append(labels, brief(time.Duration(next*float64(time.Millisecond))))
 		}
-		stacks[len(stacks)-1][0] += float64(latency[b])
+		stacks[len(stacks)-1][0] += float64(n)
 	}
 	return draw("requests by how long they took", []string{"requests that took up to"}, stacks, labels)
 }

@@ -30,6 +30,9 @@ func seriesOf(status int) series {
 // it is fine enough for a chart.
 const slots = 80
 
+// maxSpan is how far a timeline goes; what comes later counts as its end.
+const maxSpan = 100 * 365 * 24 * time.Hour
+
 // A Timeline counts answers in slices of time. The slices grow with the span, so
 // that its size does not depend on it. The zero value is ready.
 type Timeline struct {
@@ -45,11 +48,14 @@ func (t *Timeline) add(from, to time.Time, s series, n int64) {
 	if t.start.IsZero() {
 		t.start, t.width = from.Truncate(time.Second), time.Second
 	}
+	if last := t.start.Add(maxSpan); to.After(last) {
+		to = last
+	}
 	for to.Sub(t.start) >= slots*t.width {
 		t.double()
 	}
 	place := func(at time.Time) float64 { return max(0, float64(at.Sub(t.start))/float64(t.width)) }
-	a, b := place(from), place(to)
+	a, b := min(place(from), place(to)), place(to)
 	first, last := int(a), int(b)
 	t.used = max(t.used, last+1)
 	if b-a < 1e-9 {

@@ -41,8 +41,12 @@ func Choice(s string, of ...string) (int, error) {
 // Show quotes a value for a message and cuts it where it is long.
 func Show(s string) string {
 	const keep = 60
-	if r := []rune(s); len(r) > keep {
-		s = string(r[:keep]) + "…"
+	n := 0
+	for i := range s {
+		if n++; n > keep {
+			s = s[:i] + "…"
+			break
+		}
 	}
 	return strconv.Quote(s)
 }

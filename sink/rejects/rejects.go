@@ -57,6 +57,7 @@ type Rejects struct {
 	Options
 	base   string
 	tables []*table            // of CSV
+	having map[string]*table   // by the names of their columns, sorted
 	json   rejectFile          // of NDJSON
 	of     map[string]*table   // by source; nil for NDJSON
 	place  map[string][]int    // by source: where each of its columns stands in its table
@@ -70,11 +71,15 @@ type Rejects struct {
 type table struct {
 	rejectFile
 	columns   []string
+	named     map[string][]int // where the columns of a name stand
 	delimiter rune
 }
 
 // Base is what the files that belong to a report begin with.
 func Base(report string) string { return strings.TrimSuffix(report, ".report.ndjson") }
+
+// maxTables bounds how many files of CSV one run may keep open.
+const maxTables = 100
 
 // OpenRejects prepares the reject files of a report. Nothing is opened or written before
 // the first row is refused; the caller ends it with Commit. The error says what stands
@@ -82,7 +87,7 @@ func Base(report string) string { return strings.TrimSuffix(report, ".report.ndj
 func OpenRejects(o Options) (*Rejects, error) {
 	r := &Rejects{
 		Options: o, base: Base(o.Report) + ".rejects",
-		of: make(map[string]*table), place: make(map[string][]int), known: make(map[string]struct{}),
+		having: make(map[string]*table), of: make(map[string]*table), place: make(map[string][]int), known: make(map[string]struct{}),
 	}
 	r.json.path = r.base + ".ndjson"
 	for _, s := range o.Sources {
@@ -90,6 +95,9 @@ func OpenRejects(o Options) (*Rejects, error) {
 		if s.Header != nil {
 			r.of[s.Name], r.place[s.Name] = r.tableOf(s)
 		}
+	}
+	if n := len(r.tables); n > maxTables {
+		return nil, fmt.Errorf("the sources have %d different headers, and would need as many reject files, of which a run keeps %d: import them in several runs", n, maxTables)
 	}
 	paths := []string{r.json.path}
 	for _, t := range r.tables {
@@ -105,12 +113,17 @@ func OpenRejects(o Options) (*Rejects, error) {
 
 // tableOf is the table of a source, and where each of its columns stands in it.
 func (r *Rejects) tableOf(s RejectSource) (*table, []int) {
-	for _, t := range r.tables {
+	names := slices.Sorted(slices.Values(s.Header))
+	id := strings.Join(names, "\x00")
+	if t := r.having[id]; t != nil {
 		if place := t.placeColumns(s.Header); place != nil {
 			return t, place
 		}
 	}
-	t := &table{columns: s.Header, delimiter: ','}
+	t := &table{columns: s.Header, delimiter: ',', named: make(map[string][]int, len(names))}
+	for i, name := range s.Header {
+		t.named[name] = append(t.named[name], i)
+	}
 	if strings.ContainsRune(",;\t|", s.Delimiter) { // those that are found again
 		t.delimiter = s.Delimiter
 	}
@@ -118,7 +131,7 @@ func (r *Rejects) tableOf(s RejectSource) (*table, []int) {
 	if n := len(r.tables); n > 0 {
 		t.path = fmt.Sprintf("%s.%d.csv", r.base, n+1)
 	}
-	r.tables = append(r.tables, t)
+	r.tables, r.having[id] = append(r.tables, t), t
 	return t, t.placeColumns(s.Header)
 }
 
@@ -130,19 +143,13 @@ func (t *table) placeColumns(header []string) []int {
 		return nil
 	}
 	place := make([]int, len(header))
-	taken := make([]bool, len(header))
+	before := make(map[string]int) // in the header
 	for i, name := range header {
-		at := -1
-		for j, column := range t.columns {
-			if column == name && !taken[j] {
-				at = j
-				break
-			}
-		}
-		if at < 0 {
+		n := before[name]
+		if n == len(t.named[name]) {
 			return nil
 		}
-		place[i], taken[at] = at, true
+		before[name], place[i] = n+1, t.named[name][n]
 	}
 	return place
 }

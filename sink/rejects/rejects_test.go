@@ -4,14 +4,17 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"importer/importer/contact"
+	"importer/internal/growth"
 )
 
 // refused is a row of a source that was refused, as it was read.
@@ -346,5 +349,33 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Many sources with many columns take time in proportion to those, and are refused where
+// each needs a file of its own.
+func TestColumnsOfManySources(t *testing.T) {
+	of := func(n, each int, names func(source, column int) string) (sources []RejectSource) {
+		for i := range n {
+			s := RejectSource{Name: strconv.Itoa(i), Header: []string{"email", "email"}}
+			for c := range each {
+				s.Header = append(s.Header, names(i, c))
+			}
+			sources = append(sources, s)
+		}
+		return sources
+	}
+	open := func(sources []RejectSource) error {
+		_, err := OpenRejects(Options{Report: filepath.Join(t.TempDir(), "a.report.ndjson"), Run: testRun, Sources: sources})
+		return err
+	}
+	growth.Check(t, 20, func(n int) {
+		must(t, open(of(n, 1000, func(s, c int) string { return fmt.Sprint((s + c) % 1000) }))) // in another order each
+	})
+	growth.Check(t, 20, func(n int) {
+		must(t, open(of(maxTables, n, func(s, c int) string { return fmt.Sprint(s, " ", c) })))
+	})
+	if err := open(of(101, 1, func(s, c int) string { return fmt.Sprint(s) })); err == nil || !strings.Contains(err.Error(), "101 different headers") {
+		t.Errorf("101 headers: %v", err)
 	}
 }

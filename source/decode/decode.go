@@ -18,7 +18,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/therootcompany/xz"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/transform"
 
@@ -40,23 +40,26 @@ func Decompress(b *bufio.Reader) (r io.Reader, done func(), err error) {
 		r, err = gzip.NewReader(b)
 	case begins("\x28\xb5\x2f\xfd"):
 		var z *zstd.Decoder
-		// 128 MiB is the largest window of zstd --long.
-		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		z, err = zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err == nil {
 			r, done = z, z.Close
 		}
 	case begins("BZh"):
 		r = bzip2.NewReader(b)
 	case begins("\xfd7zXZ\x00"):
-		r, err = xz.NewReader(b)
+		r, err = xz.NewReader(b, maxWindow)
 	default:
 		return b, done, nil
 	}
 	if err != nil {
-		return nil, done, fmt.Errorf("the compressed file cannot be read: %w", err)
+		return nil, done, cannotUnpack("cannot be read", err)
 	}
 	return unpacked{r}, done, nil
 }
+
+// maxWindow is how much of a text may be held to unpack what follows, in bytes: that of
+// zstd --long, and twice that of xz -9.
+const maxWindow = 128 << 20
 
 // IsPacked tells whether a file begins as one that is compressed, or a zip archive.
 func IsPacked(head []byte) bool {
@@ -71,9 +74,16 @@ type unpacked struct{ r io.Reader }
 func (u unpacked) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	if err != nil && err != io.EOF {
-		err = fmt.Errorf("the compressed file is damaged or cut off: %w", err)
+		err = cannotUnpack("is damaged or cut off", err)
 	}
 	return n, err
+}
+
+func cannotUnpack(why string, err error) error {
+	if errors.Is(err, xz.ErrMemlimit) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return fmt.Errorf("the compressed file takes more than %d MiB of memory to unpack: compress it with a smaller window, such as that of xz -9 or zstd --long", maxWindow>>20)
+	}
+	return fmt.Errorf("the compressed file %s: %w", why, err)
 }
 
 // A Reader turns a file into UTF-8 without a BOM.

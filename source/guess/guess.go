@@ -65,6 +65,7 @@ const (
 	maxSampleRows  = 1000
 	maxSampleBytes = 8 << 20
 	maxSampleValue = 1 << 10
+	maxSampleName  = 1 << 10 // of a member and those around it: a longer one is no column
 )
 
 // Full tells whether it holds as much as a guess needs.
@@ -89,6 +90,9 @@ func (s *Sample) addObject(prefix string, object jsontext.Value, line int) {
 		s.index = make(map[string]int)
 	}
 	mapping.Members(object, func(name, text string, kind jsontext.Kind) {
+		if len(prefix)+len(name) > maxSampleName {
+			return
+		}
 		name = prefix + name
 		if kind == '{' && strings.Count(name, ".") < 10 {
 			s.addObject(name+".", jsontext.Value(text), line)
@@ -123,6 +127,7 @@ func (s *Sample) addValue(column int, v sampleValue) {
 		if len(v.text) > maxSampleValue {
 			v.text = strings.ToValidUTF8(v.text[:maxSampleValue], "")
 		}
+		v.text = strings.Clone(v.text) // and not the whole row that it stands in
 		s.values[column] = append(s.values[column], v)
 		s.bytes += len(v.text) + 50
 	}

@@ -2,73 +2,33 @@ package mapping
 
 import (
 	"fmt"
-	"strings"
 
-	"github.com/expr-lang/expr"
-	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm"
+	"importer/source/mapping/formula"
 )
 
-// A program is an expression of the mapping. It sees the columns that it names,
-// as texts: row["First Name"].
+// A program is an expression of the mapping, with where the columns stand that it names.
 type program struct {
-	text  string // as it was written
-	code  *vm.Program
-	slots map[string]int // of the columns
-	env   exprEnv        // used again for each row
+	text    string // as it was written
+	formula *formula.Formula
+	slots   map[string]int    // of the columns
+	row     map[string]string // used again for each row
 }
 
-type exprEnv struct {
-	Row map[string]string `expr:"row"`
-}
-
-// compileExpr compiles an expression; condition says that it has to be true or
-// false. What it computes depends on the row alone: there is no clock in it, because
-// a row has to give the same profile in every run.
+// compileExpr compiles an expression; condition says that it has to be true or false.
 func compileExpr(path, code string, condition bool, find resolver) (*program, error) {
-	v := &rowVisitor{}
-	o := []expr.Option{expr.Env(exprEnv{}), expr.DisableBuiltin("now"), expr.Patch(v), expr.MaxNodes(2000)}
-	if condition {
-		o = append(o, expr.AsBool())
-	}
-	p, err := expr.Compile(code, o...)
+	f, err := formula.Compile(code, condition)
 	if err != nil {
-		return nil, mappingError(path, "%s", strings.TrimSpace(err.Error()))
+		return nil, mappingError(path, "%s", err)
 	}
-	if v.rows != len(v.columns) {
-		return nil, mappingError(path, `row stands for a column only with its name in quotes behind it, as in row["First Name"]`)
-	}
-	prog := &program{text: code, code: p, slots: make(map[string]int), env: exprEnv{Row: make(map[string]string)}}
-	for _, column := range v.columns {
+	p := &program{text: code, formula: f, slots: make(map[string]int), row: make(map[string]string)}
+	for _, column := range f.Columns {
 		slot, ok := find(column)
 		if !ok {
 			return nil, &noColumn{path: path, column: column}
 		}
-		prog.slots[column] = slot
+		p.slots[column] = slot
 	}
-	return prog, nil
-}
-
-// A rowVisitor finds the columns that an expression names.
-type rowVisitor struct {
-	columns []string // each time that one is named
-	rows    int      // how often row stands in it
-}
-
-// Visit implements ast.Visitor.
-func (v *rowVisitor) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		if n.Value == "row" {
-			v.rows++
-		}
-	case *ast.MemberNode:
-		id, ok := n.Node.(*ast.IdentifierNode)
-		name, isText := n.Property.(*ast.StringNode)
-		if ok && id.Value == "row" && isText {
-			v.columns = append(v.columns, name.Value)
-		}
-	}
+	return p, nil
 }
 
 // run computes the expression for the cells of a record. Nothing and an empty text
@@ -79,12 +39,11 @@ func (p *program) run(cells []cell) (any, *Fault) {
 		if c.kind == 'n' {
 			c.text = ""
 		}
-		p.env.Row[column] = c.text
+		p.row[column] = c.text
 	}
-	v, err := expr.Run(p.code, p.env)
+	v, err := p.formula.Run(p.row)
 	if err != nil {
-		reason, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, &Fault{Reason: "the expression of the mapping fails: " + reason, Hint: "correct the row, or the expression in the configuration"}
+		return nil, &Fault{Reason: "the expression of the mapping fails: " + err.Error(), Hint: "correct the row, or the expression in the configuration"}
 	}
 	return v, nil
 }

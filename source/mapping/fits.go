@@ -3,7 +3,6 @@ package mapping
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"importer/importer/contact"
@@ -29,12 +28,7 @@ func (p *Plan) NamesMember(name string) bool {
 
 // leads tells whether the mapping names a member within the one of this name.
 func (p *Plan) leads(name string) bool {
-	for member := range p.members {
-		if strings.HasPrefix(member, name+".") {
-			return true
-		}
-	}
-	return false
+	return p.around[name]
 }
 
 // Takes tells whether a text, or a part of it, can go where columns of a name go without a

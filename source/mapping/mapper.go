@@ -184,8 +184,11 @@ func (m *Mapper) profile(p *contact.Profile) *Fault {
 			p.Active = new(v[0] == 't')
 		}
 	}
-	p.Fields = make([]contact.Field, 0, len(m.plan.fields)+len(m.custom))
+	p.Fields = make([]contact.Field, 0, min(len(m.plan.fields)+len(m.custom), 64)) // of a wide file few are filled in
 	for _, o := range m.plan.fields {
+		if o.prog == nil && o.fallback == nil && len(o.slots) == 1 && !o.kind.identifies() && o.kind != memory && (m.cells[o.slots[0]] == cell{}) && !m.exact {
+			continue // most columns of a wide file
+		}
 		v, f := m.value(o)
 		if f != nil {
 			return f

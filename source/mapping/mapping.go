@@ -192,7 +192,10 @@ func (m *Mapping) compile(resolve resolver) (*Plan, error) {
 	if !slices.Contains([]string{"", "auto", "ignore", "custom", "error"}, m.Unnamed) {
 		return nil, mappingError("$.mapping.unnamed", "is %q; want auto, ignore, custom or error", m.Unnamed)
 	}
-	err := checkRegion("$.mapping.region", m.Region)
+	err := m.checkSize()
+	if err == nil {
+		err = checkRegion("$.mapping.region", m.Region)
+	}
 	if err == nil {
 		err = m.compileIDs(p, find)
 	}
@@ -203,6 +206,28 @@ func (m *Mapping) compile(resolve resolver) (*Plan, error) {
 		p.skip, err = compileExpr("$.mapping.skip_if", m.SkipIf, true, find)
 	}
 	return p, err
+}
+
+// What a mapping may hold, of which each row costs as much.
+const (
+	maxEntries = MaxColumns     // fields and contact ids
+	maxNamed   = 2 * MaxColumns // columns, each time that one is named
+	maxWithin  = 64             // members that one stands within
+)
+
+func (m *Mapping) checkSize() error {
+	entries := slices.Concat(m.ContactIDs, slices.Collect(maps.Values(m.Fields)))
+	named := 0
+	for _, v := range entries {
+		named += 1 + len(v.Columns)
+	}
+	switch {
+	case len(entries) > maxEntries:
+		return mappingError("$.mapping", "it has %d entries; %d at most", len(entries), maxEntries)
+	case named > maxNamed:
+		return mappingError("$.mapping", "it names %d columns; %d at most", named, maxNamed)
+	}
+	return nil
 }
 
 func (m *Mapping) compileIDs(p *Plan, find resolver) error {

@@ -34,9 +34,10 @@ type Plan struct {
 	earlier  []earlier    // as ids, by the mappings before this one
 	otherIDs bool         // those are from other columns
 
-	named   map[int]bool   // slots that stand anywhere in the mapping
-	used    map[int]bool   // slots that a field of the mapping takes
-	members map[string]int // JSON only: slots of the members that the mapping names
+	named   map[int]bool    // slots that stand anywhere in the mapping
+	used    map[int]bool    // slots that a field of the mapping takes
+	members map[string]int  // JSON only: slots of the members that the mapping names
+	around  map[string]bool // JSON only: members that those stand within
 }
 
 // PlanColumns makes the plan for the columns of a header, and says which of them
@@ -155,17 +156,27 @@ func (p *Plan) bestColumns(header []string, has func(plain string) bool) map[int
 
 // PlanJSON makes the plan for JSON objects.
 func PlanJSON(m *Mapping) (*Plan, error) {
-	members := make(map[string]int)
+	members, around, deep := make(map[string]int), make(map[string]bool), ""
 	p, err := m.compile(func(column string) (int, bool) {
 		if _, ok := members[column]; !ok {
 			members[column] = len(columns.Targets) + len(members)
+			within := strings.SplitN(column, ".", maxWithin+2)
+			if len(within) > maxWithin+1 {
+				deep = column
+			}
+			for i := 1; i < len(within); i++ {
+				around[strings.Join(within[:i], ".")] = true
+			}
 		}
 		return members[column], true
 	})
+	if err == nil && deep != "" {
+		err = mappingError("$.mapping", "the member %s stands within more than %d others", words.Show(deep), maxWithin)
+	}
 	if err != nil {
 		return nil, err
 	}
-	p.members = members
+	p.members, p.around = members, around
 	auto := make(map[int][]int)
 	for i := range columns.Targets {
 		auto[i] = []int{i}
@@ -276,8 +287,8 @@ var schemaTypes = map[kind]string{
 
 // maps tells whether the mapping has an entry for a field.
 func (p *Plan) maps(name string) bool {
-	o := p.field(name)
-	return o != nil && o.path != ""
+	_, ok := p.mapping.Fields[name]
+	return ok
 }
 
 func (p *Plan) usable() error {

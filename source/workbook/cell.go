@@ -1,6 +1,7 @@
 package workbook
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"importer/importer/contact"
 	"importer/internal/words"
@@ -67,9 +69,9 @@ func (b *Book) value(c *rawCell) (text string, isNumber bool, f *contact.Flaw, e
 	case c.hasFormula && (value == "" && !(c.kind == "str" && c.hasValue) || b.recalc && value == "0" && c.isNumber()):
 		return value, false, noResult(string(c.formula)), nil
 	case c.kind == "inlineStr" && c.hasInline, c.hasInline && !c.hasValue:
-		text, f = plainText(string(c.inline))
+		text, f = plainText(string(unescape(c.inline)))
 	case c.kind == "str", c.kind == "inlineStr":
-		text, f = plainText(string(c.value))
+		text, f = plainText(string(unescape(c.value)))
 	case c.kind == "e":
 		return value, false, &contact.Flaw{Reason: "holds the error " + words.Show(value), Hint: "correct or empty the cell in the workbook, and save it"}, nil
 	case value == "":
@@ -163,18 +165,23 @@ func otherValue(kind, value string) (string, *contact.Flaw) {
 // escaped matches a character that XML cannot hold, as Excel writes it: _x000D_.
 var escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
 
-// plainText is a text without the escapes of Excel.
-func plainText(s string) (string, *contact.Flaw) {
-	if strings.Contains(s, "_x") {
-		s = escaped.ReplaceAllStringFunc(s, func(code string) string {
-			r, _ := strconv.ParseUint(code[2:6], 16, 16)
-			if utf16.IsSurrogate(rune(r)) {
-				return code
-			}
-			return string(rune(r))
-		})
-		s = strings.ReplaceAll(s, "\r\n", "\n") // as in CSV
+// unescape takes the escapes of Excel out of a text.
+func unescape(s []byte) []byte {
+	if !bytes.Contains(s, []byte("_x")) {
+		return s
 	}
+	s = escaped.ReplaceAllFunc(s, func(code []byte) []byte {
+		r, _ := strconv.ParseUint(string(code[2:6]), 16, 16)
+		if utf16.IsSurrogate(rune(r)) {
+			return code
+		}
+		return utf8.AppendRune(nil, rune(r))
+	})
+	return bytes.ReplaceAll(s, []byte("\r\n"), []byte("\n")) // as in CSV
+}
+
+// plainText is a text of a cell, which holds no NUL.
+func plainText(s string) (string, *contact.Flaw) {
 	if strings.Contains(s, "\x00") {
 		return s, &contact.Flaw{Reason: "holds a NUL character", Hint: "remove it"}
 	}

@@ -74,6 +74,7 @@ func (r *Row) show(column int, shown string, known bool) {
 	r.Shown[column] = nil
 	if known {
 		r.Shown[column] = &shown
+		r.Bytes += len(shown)
 	}
 }
 
@@ -110,6 +111,7 @@ type Rows struct {
 	part  *partReader
 	width int // of what is wanted; before it is known, that of the widest sheet
 	row   int // number of the last row
+	left  int // bytes that its cells may still hold
 	cell  rawCell
 }
 
@@ -119,7 +121,7 @@ func (b *Book) Rows(s Sheet) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Rows{book: b, part: p, width: maxSheetColumns}
+	w := &Rows{book: b, part: p, width: maxSheetColumns, left: b.repeatable(s)}
 	for {
 		t, err := p.Token()
 		start, ok := t.(xml.StartElement)
@@ -248,6 +250,9 @@ func (w *Rows) readCell(start xml.StartElement, row *Row, last int) (int, error)
 	case row.Bytes+len(text) > MaxRow:
 		row.refuse(column, &contact.Flaw{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
 	case column < w.width && text != "", strings.TrimSpace(text) != "":
+		if w.left -= len(text); w.left < 0 {
+			return 0, w.part.damaged(errRepeated)
+		}
 		row.put(column, w.width, text, isNumber)
 		row.show(column, shown, known)
 	}

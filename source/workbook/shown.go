@@ -23,24 +23,50 @@ func (b *Book) shown(c *rawCell, text string) (string, bool) {
 	value := strings.TrimSpace(string(c.value))
 	switch {
 	case c.kind == "s", c.kind == "inlineStr", c.hasInline && !c.hasValue:
-		return shownText(text, style.code)
+		if code := style.code; !strings.Contains(code, ";") && (code == "@" || !strings.Contains(code, "@")) {
+			return text, true // nearly all
+		}
+		return shownText(text, b.sections(style.code))
 	case c.kind == "b":
 		return strings.ToUpper(text), true
 	case !c.isNumber() || value == "":
 		return text, true
 	case style.code != "" && style.format != plainNumber:
-		return shownDate(text, style.code)
+		return shownDate(text, b.sections(style.code)[0])
 	}
-	return shownNumber(value, style.code)
+	if style.code == "" {
+		return shownNumber(value, nil)
+	}
+	return shownNumber(value, b.sections(style.code))
 }
 
 // section matches one of the sections of a code, which stand between semicolons.
 var section = regexp.MustCompile(`(?:"[^"]*"?|\\.|[^;"\\])*`)
 
-func sections(code string) (all []string) {
+// A codeSection is one of them, taken apart. It is not ok where it converts what it shows.
+type codeSection struct {
+	text  string
+	parts []codeToken
+	ok    bool
+}
+
+// sections are those of a code, which many cells have in common.
+func (b *Book) sections(code string) []codeSection {
+	all, known := b.codes[code]
+	if !known {
+		if all = sections(code); b.codes == nil {
+			b.codes = make(map[string][]codeSection)
+		}
+		b.codes[code] = all
+	}
+	return all
+}
+
+func sections(code string) (all []codeSection) {
 	for at := 0; ; at++ {
 		s := section.FindString(code[at:])
-		all = append(all, s)
+		parts, ok := tokens(s)
+		all = append(all, codeSection{s, parts, ok})
 		if at += len(s); at >= len(code) || code[at] != ';' {
 			return all
 		}
@@ -79,38 +105,46 @@ func tokens(section string) (all []codeToken, ok bool) {
 	return all, true
 }
 
+// maxShown is how long a text or a number is at most, in bytes, that is shown in another
+// way than it is held: a longer one is no contact id.
+const maxShown = 64 << 10
+
 // shownText is a text as the code for texts shows it.
-func shownText(text, code string) (string, bool) {
-	all := sections(code)
-	if len(all) > 3 && all[3] == "" {
+func shownText(text string, all []codeSection) (string, bool) {
+	switch {
+	case len(all) > 3 && all[3].text == "":
 		return "", true
+	case len(text) > maxShown:
+		return "", false
 	}
 	for _, s := range all {
-		parts, ok := tokens(s)
-		shown, isText := "", false
-		for _, t := range parts {
+		var shown strings.Builder
+		isText := false
+		for _, t := range s.parts {
 			if !t.literal && t.text == "@" {
 				t.text, isText = text, true
 			}
-			shown += t.text
+			if shown.Len()+len(t.text) > maxShown {
+				return "", false
+			}
+			shown.WriteString(t.text)
 		}
 		if isText {
-			return shown, ok
+			return shown.String(), s.ok
 		}
 	}
 	return text, true
 }
 
 // shownDate is a date in ISO as a code of digits shows it, of which no part is left out.
-func shownDate(iso, code string) (string, bool) {
+func shownDate(iso string, s codeSection) (string, bool) {
 	t, err := time.Parse(time.DateOnly, iso)
-	parts, ok := tokens(sections(code)[0])
-	if err != nil || !ok {
+	if err != nil || !s.ok {
 		return "", false
 	}
 	layouts := map[string]string{"d": "2", "dd": "02", "m": "1", "mm": "01", "yy": "06", "yyyy": "2006"}
 	shown, seen := "", make(map[byte]bool)
-	for _, p := range parts {
+	for _, p := range s.parts {
 		layout := layouts[strings.ToLower(p.text)]
 		switch {
 		case !p.literal && layout != "":
@@ -125,42 +159,40 @@ func shownDate(iso, code string) (string, bool) {
 }
 
 // shownNumber is a number as its code shows it.
-func shownNumber(value, code string) (string, bool) {
+func shownNumber(value string, all []codeSection) (string, bool) {
 	x, err := strconv.ParseFloat(value, 64)
 	if err != nil {
 		return "", false
 	}
 	bare := bareNumber(value, x)
-	if code == "" {
+	if len(all) == 0 {
 		return bare, true
 	}
-	all, sign := sections(code), ""
-	s := all[0]
+	sign, s := "", all[0]
 	switch {
-	case x < 0 && len(all) > 1 && !strings.Contains(all[1], "@"):
+	case x < 0 && len(all) > 1 && !strings.Contains(all[1].text, "@"):
 		s = all[1]
 	case x < 0:
 		sign = "-"
 	}
-	parts, ok := tokens(s)
 	plain := ""
-	for _, t := range parts {
+	for _, t := range s.parts {
 		if !t.literal {
 			plain += t.text
 		}
 	}
 	switch {
-	case !ok:
+	case !s.ok:
 		return "", false
 	case strings.Contains(plain, "@"):
 		return bare, true
 	case strings.Contains(strings.ToLower(plain), "general"):
 		return generalNumber(bare), x >= 0 || len(all) == 1
-	case scientific.MatchString(s):
-		return strconv.FormatFloat(x, 'E', len(s)-len("0.E+00"), 64), true
+	case scientific.MatchString(s.text):
+		return strconv.FormatFloat(x, 'E', len(s.text)-len("0.E+00"), 64), true
 	}
-	shown, ok := placed(strings.TrimPrefix(bare, "-"), parts)
-	return sign + strings.TrimSpace(shown), ok && (sign == "" || shown[0] != ' ' || s[0] == '_')
+	shown, ok := placed(strings.TrimPrefix(bare, "-"), s.parts)
+	return sign + strings.TrimSpace(shown), ok && (sign == "" || shown[0] != ' ' || s.text[0] == '_')
 }
 
 var scientific = regexp.MustCompile(`^0\.0+E\+00$`)
@@ -213,6 +245,9 @@ func placed(number string, parts []codeToken) (string, bool) {
 		return "", false
 	}
 	before, after, _ := strings.Cut(code, ".")
+	if len(after) > maxShift || len(number) > 2*maxShift {
+		return "", false
+	}
 	whole, fraction, _ := strings.Cut(r.FloatString(strings.Count(after, "0")), ".")
 	first := strings.IndexAny(before, "0#?")
 	shown, n := "", 0

@@ -23,11 +23,29 @@ type sharedTexts struct {
 	buf    []byte        // of the chunk that is not full
 	count  int
 	left   int // bytes that they may still take
+	bytes  int
 }
 
 const (
 	textPage   = 1 << 14
 	placeBytes = 12
+)
+
+var errRepeated = errors.New("its cells repeat long texts so often that they hold many times what the workbook does: save it as CSV")
+
+// repeatable is how many bytes the cells of a sheet may hold: more than those of any table
+// do, and a bound to what a cell of a few bytes that names a shared text can stand for.
+func (b *Book) repeatable(s Sheet) int {
+	unpacked := b.parts[s.part].UncompressedSize64
+	if b.texts != nil {
+		unpacked += uint64(b.texts.bytes)
+	}
+	return minRepeated + maxRepeated*int(unpacked)
+}
+
+const (
+	minRepeated = 64 << 20 // bytes
+	maxRepeated = 64       // bytes for each of the sheet and of the texts
 )
 
 var errTexts = errors.New("its texts take too much memory: save it as CSV")
@@ -45,6 +63,7 @@ func (s *sharedTexts) add(text []byte) error {
 	page := &s.places[len(s.places)-1]
 	*page = append(*page, textPlace{uint32(len(s.chunks)), uint32(len(s.buf)), uint32(len(text))})
 	s.buf = append(s.buf, text...)
+	s.bytes += len(text)
 	s.count++
 	return nil
 }
@@ -84,6 +103,7 @@ func readTexts(p *partReader, most int) (*sharedTexts, error) {
 			err = p.damaged(fmt.Errorf("it is a list of %s, not of texts", words.Show(start.Name.Local)))
 		case len(p.open) == 2 && start.Name.Local == "si":
 			if text, err = p.richText(text[:0]); err == nil {
+				text = unescape(text)
 				err = s.add(text)
 			}
 		case len(p.open) == 2 && start.Name.Local == "extLst":

@@ -51,3 +51,39 @@ func TestSharedTexts(t *testing.T) {
 		}
 	}
 }
+
+// What a cell shows is bounded, and what all cells of a row show counts for its length.
+func TestShownIsBounded(t *testing.T) {
+	many := sections(strings.Repeat("@", 200))
+	if shown, ok := shownText("ab", many); !ok || shown != strings.Repeat("ab", 200) {
+		t.Errorf("%q, %v", shown, ok)
+	}
+	if shown, ok := shownText(strings.Repeat("x", 1000), many); ok {
+		t.Errorf("%d bytes are shown", len(shown))
+	}
+	if shown, ok := shownNumber("1e300", sections("0."+strings.Repeat("0", 200))); ok {
+		t.Errorf("%q is shown", shown)
+	}
+	row := &Row{}
+	row.put(0, 1, "a", false)
+	row.show(0, strings.Repeat("x", 1000), true)
+	if row.Bytes != 1001 {
+		t.Errorf("%d bytes", row.Bytes)
+	}
+}
+
+// Escapes are taken out of a shared text once, not at each cell that has it.
+func TestSharedTextsAreUnescapedOnce(t *testing.T) {
+	for escaped, want := range map[string]string{"a": "a", "_x0041_": "A", "_x005F_x0041_": "_x0041_", "a_x000D_\nb": "a\nb", "_xD800_": "_xD800_"} {
+		p := newPartReader("t", io.NopCloser(strings.NewReader("<sst><si><t>"+escaped+"</t></si></sst>")))
+		s, err := readTexts(p, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &Book{texts: s}
+		text, _, f, err := b.value(&rawCell{kind: "s", value: []byte("0"), hasValue: true})
+		if text != want || f != nil || err != nil {
+			t.Errorf("%s is %q, %v, %v", escaped, text, f, err)
+		}
+	}
+}

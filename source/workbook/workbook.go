@@ -36,7 +36,7 @@ const (
 var ErrNoWorkbook = errors.New("it is an archive, and not an Excel workbook: unpack it first")
 
 func damagedPart(name string, err error) error {
-	if errors.Is(err, ErrDamaged) || errors.Is(err, errTexts) || errors.Is(err, errCharset) {
+	if errors.Is(err, ErrDamaged) || errors.Is(err, errTexts) || errors.Is(err, errRepeated) || errors.Is(err, errCharset) {
 		return err
 	}
 	return fmt.Errorf("%w: its part %s: %w", ErrDamaged, words.Show(name), err)
@@ -53,8 +53,9 @@ type Book struct {
 	sheets []Sheet              // those with cells, in their order
 	texts  *sharedTexts         // nil: there are none
 	styles []cellStyle          // by the number that a cell has
-	from04 bool                 // days are counted from 1904
-	recalc bool                 // whoever wrote it left formulas to be computed when it is opened
+	codes  map[string][]codeSection
+	from04 bool // days are counted from 1904
+	recalc bool // whoever wrote it left formulas to be computed when it is opened
 }
 
 // A Sheet is one worksheet.

@@ -32,6 +32,7 @@ type noteExample struct {
 const (
 	maxNotes        = 50
 	maxNoteExamples = 3
+	maxNoteValue    = 512 // bytes
 )
 
 // A Notice is what is told of one row.
@@ -55,8 +56,13 @@ func (n *Notes) Add(told Notice, line int) {
 	}
 	found.count++
 	if len(found.examples) < maxNoteExamples {
-		found.examples = append(found.examples, noteExample{line, told.Value})
+		found.examples = append(found.examples, noteExample{line, beginningOf(told.Value)})
 	}
+}
+
+// beginningOf is as much of a value as is shown, without the row that it stands in.
+func beginningOf(value string) string {
+	return strings.Clone(value[:min(len(value), maxNoteValue)])
 }
 
 func (n *Notes) find(text string) *note {

@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"math"
+	"runtime/debug"
+)
+
+// What a small input may take: it can be made to take more only on purpose, and then
+// garbage is collected as often as it takes.
+const (
+	smallInput  = 16 << 20  // bytes of all its files, as they lie on disk
+	smallMemory = 200 << 20 // bytes; what the runtime cannot give back comes on top
+)
+
+// boundMemory holds the memory of the process to that of a small input, which is not
+// known to be one yet. $GOMEMLIMIT goes over it.
+func (e Env) boundMemory() { e.limitMemory(smallMemory) }
+
+// freeMemory is for an input of that many bytes, 0 where that is not known. What a run has
+// to know of the contacts of a large one takes more.
+func (e Env) freeMemory(size int64) {
+	if size == 0 || size > smallInput {
+		e.limitMemory(math.MaxInt64)
+	}
+}
+
+func (e Env) limitMemory(bytes int64) {
+	if e.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
+	}
+}
