@@ -8,7 +8,7 @@ import (
 	"importer/internal/files"
 )
 
-// openFound reads the configuration that lies in the working folder and that nobody
+// openFound opens the configuration that lies in the working folder and that nobody
 // named. It says where the API key goes: it is refused where somebody else than this
 // user and root may have written it. The folder itself does not matter: who can put a
 // file there owns it.
