@@ -22,6 +22,7 @@ type report struct {
 	rule    string // the id rule of the last run
 	whole   bool   // the last run went to its end, and left nothing in doubt
 	empty   bool   // perhaps it holds no line
+	unclear bool   // it held none, perhaps, and a run of another mode went on with it, or began it
 	updated bool   // it is that of an import, and its last run was of the mode update
 	adopted bool   // it has been of another id rule
 	// held is how many contacts it says are in, or may be.
@@ -103,7 +104,7 @@ func (d desk) admits(o order) verdict {
 	if s := d.state; o.mode != "create" && s.project >= 0 && (s.project != o.project || s.rule != o.rule && !o.adopt && !o.restart) {
 		v = max(v, held(s.known))
 	}
-	if v == refusedRun && d.report.empty || d.torn && o.mode != "create" {
+	if d.report.unclear && !(o.restart && o.mode == "create") || v == refusedRun && d.report.empty || d.torn && o.mode != "create" {
 		return either
 	}
 	return v

@@ -75,6 +75,7 @@ func (n *night) renewed(r report) report {
 	if r.mode != "create" {
 		r.mode = n.mode
 	}
+	r.unclear = r.unclear || r.empty && kind(r.mode) != kind(n.mode)
 	r.adopted = r.adopted || r.rule != "" && r.rule != n.rule
 	r.rule, r.updated = n.rule, r.mode != n.mode
 	r.empty = r.empty && !n.ended() && n.didNothing()
@@ -174,10 +175,17 @@ func (n *night) followCorrections(d *desk) {
 		d.corrected[o] = c
 	}
 	for i, w := range n.wishes {
-		if !n.corrects || w.fate != goesIn && w.fate != repeats {
-			continue
+		if !n.corrects {
+			break
 		}
 		before, was := d.corrected[n.of[i]]
+		if w.fate == refused && was && before.mapping != n.was { // it was refused for other values than before
+			before.unsure = true
+			d.corrected[n.of[i]] = before
+		}
+		if w.fate != goesIn && w.fate != repeats {
+			continue
+		}
 		c := correction{who: append(slices.Clone(before.who), w.person), mapping: n.was, report: true, state: n.mode != "create"}
 		if c.unsure = !n.ended() || len(n.foundIn(n.after, w)) == 0; was && c.unsure {
 			before.who = c.who

@@ -105,7 +105,7 @@ func (n *night) judge() {
 		return
 	}
 	n.account()
-	if n.lone {
+	if n.lone && !n.desk.report.unclear {
 		n.complete()
 	}
 }

@@ -153,9 +153,9 @@ func (k *Keys) KnowAs(key, as Key) {
 }
 
 // Take has the contact of a key be the one that earlier runs know by another; false where
-// that one is another key's already.
+// that one is already another key's of this input.
 func (k *Keys) Take(key, as Key) bool {
-	if by, taken := k.takenBy[as]; taken {
+	if by, taken := k.takenBy[as]; taken && (by == key || k.Seen(by)) {
 		return by == key
 	}
 	if k.takenBy == nil {

@@ -220,6 +220,18 @@ func TestAdoptKilled(t *testing.T) {
 	}
 }
 
+// Each time by another rule, and by one of before.
+func TestAdoptTwice(t *testing.T) {
+	j := ofPeople(t, "create", "E-Mail,Customer No\na@example.com,C-1\nb@example.com,C-2\n")
+	for i, ids := range []string{`[E-Mail]`, `[Customer No, E-Mail]`, `[Customer No]`, `[E-Mail]`} {
+		config := j.file("c.yaml", "mapping: {contact_ids: "+ids+"}\n")
+		r := j.again("--config", config, "--adopt")
+		if r.code != exitOK || r.Created+r.DoneBefore != 2 || i > 0 && r.Created > 0 || len(j.server.Profiles()) != 2 {
+			t.Fatalf("%s: %s", ids, r)
+		}
+	}
+}
+
 // Rows that were one contact and are several now are not mistaken for each other.
 func TestAdoptTellsApart(t *testing.T) {
 	j := ofPeople(t, "create", "phone,first name\n+4930123456,Ada\n+4930123456,Grace\n+4930123457,Alan\n")
