@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"importer/internal/sandbox"
+)
+
+// byNumber is a mapping that takes the contact ids from another column than by the names.
+const byNumber = "mapping: {contact_ids: [Customer No]}\n"
+
+// byEMail is the same by the address.
+const byEMail = "mapping: {contact_ids: [{column: E-Mail, type: email}]}\n"
+
+// Objects are known by the members that gave their ids before, wherever those stand: within
+// others, and beside a profile in the API's own shape.
+func TestAdoptOfObjects(t *testing.T) {
+	for name, c := range map[string][3]string{
+		"the API's shape": {`{"E-Mail":"p1@example.com","No":"C-1","profile":{"firstname":"One"}}`, "E-Mail", "No"},
+		"the other way":   {`{"E-Mail":"p1@example.com","No":"C-1","profile":{"firstname":"One"}}`, "No", "E-Mail"},
+		"within others":   {`{"person":{"mail":"p1@example.com","no":"C-1"},"first name":"One"}`, "person.mail", `{expr: 'row["first name"] + "-000001"'}`},
+		"flat":            {`{"E-Mail":"p1@example.com","No":"C-1","first name":"One"}`, "E-Mail", "No"},
+	} {
+		for _, mode := range []string{"create", "mirror"} {
+			j := newJob(t, mode, sandbox.Options{OnDuplicate: sandbox.DuplicateAllow})
+			j.args[slices.Index(j.args, j.path("c.csv"))] = j.file("c.ndjson", c[0]+"\n")
+			config := j.file("c.yaml", "mapping: {contact_ids: ["+c[1]+"]}\n"+guardless)
+			if r := j.again("--config", config); r.code != exitOK || r.Created != 1 {
+				t.Fatalf("%s: %s", name, r)
+			}
+			j.file("c.yaml", "mapping: {contact_ids: ["+c[2]+"]}\n"+guardless)
+			for _, more := range []string{"--adopt", "--quiet"} {
+				if r := j.again("--config", config, more); r.code != exitOK || r.of("create")+r.of("delete") != 0 || len(j.server.Profiles()) != 1 {
+					t.Errorf("%s, %s, %s: %s", name, mode, more, r)
+				}
+			}
+		}
+	}
+}
+
+// A sync that takes over the report of an import that was adopted knows everybody, and
+// sends a row that was in doubt while it was edited.
+func TestASyncAfterAnAdoptedImport(t *testing.T) {
+	const header = "Customer No,E-Mail,First Name\n"
+	for _, mode := range []string{"mirror", "upsert"} {
+		j := newJob(t, "create", sandbox.Options{OnDuplicate: sandbox.DuplicateAllow})
+		j.file("c.csv", header+"C-1,p1@example.com,One\nC-2,p2@example.com,Two\n")
+		config := j.file("c.yaml", byEMail+"sync: {missing: deactivate, guard: {max: 1000, percent: 100}}\n")
+		if r := j.again("--config", config); r.code != exitOK || r.Created != 2 {
+			t.Fatal(r)
+		}
+		// The second one as a kill leaves it that comes before its outcome.
+		var kept strings.Builder
+		for line := range strings.Lines(j.report()) {
+			if !strings.Contains(line, `["p2@example.com"]`) && !strings.HasPrefix(line, `{"kind":"end"`) {
+				kept.WriteString(line)
+			}
+		}
+		j.file("r.report.ndjson", kept.String())
+		j.file("c.csv", header+"C-1,p1@example.com,One\nC-2,p2@example.com,Edited\n")
+		j.file("c.yaml", byNumber+"sync: {missing: deactivate, guard: {max: 1000, percent: 100}}\n")
+		if r := j.again("--config", config, "--adopt"); r.code != exitOK || r.of("create") != 0 || r.ChangedSince != 2 {
+			t.Error(r, r.ChangedSince)
+		}
+		args := slices.Concat(withoutMode(j.args), []string{"--mode", mode, "--config", config})
+		for _, updates := range []int{2, 0} {
+			if r, _ := j.command(args...); r.code != exitOK || r.writes() != updates || r.of("create") != 0 || len(j.server.Profiles()) != 2 {
+				t.Errorf("%s: %s", mode, r)
+			}
+		}
+		if p := j.profiles()["C-2"]; p.Profile["firstname"] != "Edited" {
+			t.Errorf("%s: %v", mode, p)
+		}
+	}
+}
