@@ -14,6 +14,88 @@ const byNumber = "mapping: {contact_ids: [Customer No]}\n"
 // byEMail is the same by the address.
 const byEMail = "mapping: {contact_ids: [{column: E-Mail, type: email}]}\n"
 
+// A mirror keeps whom a row is about that a correction has settled, also where it knows
+// them by an earlier id rule alone.
+func TestAMirrorKeepsSettledRowsByAnEarlierIDRule(t *testing.T) {
+	for _, refusedBy := range []string{"the API", "this program"} {
+		j := newJob(t, "mirror", sandbox.Options{UnknownFields: sandbox.FieldsReject})
+		const one, others = `{"Customer No":"C-1","E-Mail":"p1@example.com","profile":{"firstname":"One"}}`, `
+{"Customer No":"C-2","E-Mail":"p2@example.com","profile":{"firstname":"Two"}}
+{"Customer No":"C-3","E-Mail":"p3@example.com","profile":{"firstname":"Three"}}
+`
+		j.args[slices.Index(j.args, j.path("c.csv"))] = j.file("c.ndjson", one+others)
+		config := j.file("c.yaml", byEMail+guardless)
+		if r := j.again("--config", config); r.code != exitOK || r.Created != 3 {
+			t.Fatal(r)
+		}
+		j.file("c.yaml", byNumber+guardless)
+		wrong, right := []string{`"One"`, `"One","shoe":"42"`}, []string{`,"shoe":"42"`, "", "C-1", "C-9", "p1@", "p9@"}
+		if refusedBy != "the API" {
+			wrong, right = []string{`"C-1"`, `""`}, []string{`""`, `"C-9"`, "p1@", "p9@"}
+		}
+		replaceIn(t, j.path("c.ndjson"), wrong...)
+		if r := j.again("--config", config, "--adopt"); r.code != exitNotAllIn || r.Deleted != 0 || r.Rejected+r.Invalid != 1 {
+			t.Fatalf("%s: %s", refusedBy, r)
+		}
+		rejects := j.path("r.rejects.ndjson")
+		replaceIn(t, rejects, right...)
+		args := slices.Clone(j.args)
+		args[slices.Index(args, j.path("c.ndjson"))] = rejects
+		if r, _ := j.command(append(args, "--config", config)...); r.code != exitOK {
+			t.Fatalf("%s: %s", refusedBy, r)
+		}
+		for range 2 {
+			planned, _ := j.command(append(append([]string{"check"}, j.args...), "--config", config)...)
+			r := j.again("--config", config)
+			if planned.code != exitOK || r.code != exitOK || r.Deleted != 0 || j.profiles()["p1@example.com"].ID == "" {
+				t.Errorf("%s: %s", refusedBy, r)
+			}
+		}
+	}
+}
+
+// A row is settled by the corrections of the last run that read any: what it was corrected
+// to before, and who is not there any more, is in nobody's way.
+func TestTheLastCorrectionSettles(t *testing.T) {
+	j := newJob(t, "update", sandbox.Options{OnDuplicate: sandbox.DuplicateAllow})
+	j.contacts(1)
+	if r := j.run("--mode", "upsert"); r.code != exitOK {
+		t.Fatal(r)
+	}
+	j.rows = append(j.rows, "@@,Bob,31")
+	if r := j.run(); r.code != exitNotAllIn || r.Invalid != 1 {
+		t.Fatal(r)
+	}
+	replaceIn(t, j.path("r.rejects.csv"), "@@", "bob@example.com")
+	if r := j.of(j.path("r.rejects.csv")); r.Absent != 1 || r.Invalid != 0 {
+		t.Fatal(r)
+	}
+	if r := j.must(); r.Invalid != 0 {
+		t.Error(r)
+	}
+	correct := func(to string, more ...string) {
+		t.Helper()
+		if r := j.run(append(more, "--mode", "upsert")...); r.code != exitNotAllIn || r.Invalid != 1 {
+			t.Fatalf("%s: %s", to, r)
+		}
+		replaceIn(t, j.path("r.rejects.csv"), "@@", to)
+		if r := j.of(j.path("r.rejects.csv"), "--mode", "upsert"); r.code != exitOK || r.Created != 1 {
+			t.Fatalf("%s: %s", to, r)
+		}
+		for range 2 {
+			if r := j.must("--mode", "upsert"); r.writes() != 0 || r.DoneBefore == 0 {
+				t.Errorf("%s: %s", to, r)
+			}
+		}
+	}
+	correct("bobby@example.com")
+	// That profile is gone, and the row is somebody else after all.
+	if err := j.client().Delete(t.Context(), j.profiles()["bobby@example.com"].ID); err != nil {
+		t.Fatal(err)
+	}
+	correct("robert@example.com", "--config", j.config("sync: {refresh_after: 0s}\n"))
+}
+
 // Objects are known by the members that gave their ids before, wherever those stand: within
 // others, and beside a profile in the API's own shape.
 func TestAdoptOfObjects(t *testing.T) {
