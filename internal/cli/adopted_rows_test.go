@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"importer/importer/contact"
 	"importer/internal/sandbox"
 )
 
@@ -96,6 +98,55 @@ func TestTheLastCorrectionSettles(t *testing.T) {
 	correct("robert@example.com", "--config", j.config("sync: {refresh_after: 0s}\n"))
 }
 
+// Contact ids that an update gives to a profile are looked up first: those of another
+// profile are a conflict, as they are of a row that is new.
+func TestAdoptFindsWhoHoldsTheNewIDs(t *testing.T) {
+	for _, mode := range []string{"update", "upsert", "mirror"} {
+		for _, policy := range []string{"report", "merge", "first"} {
+			if policy == "merge" && mode == "update" {
+				continue
+			}
+			j := newJob(t, "create", sandbox.Options{OnDuplicate: sandbox.DuplicateAllow})
+			j.file("c.csv", "Customer No,E-Mail,First Name\nC-1,p1@example.com,One\nC-2,p2@example.com,Two\n")
+			config := j.file("c.yaml", byNumber)
+			if r := j.again("--config", config); r.code != exitOK || r.Created != 2 {
+				t.Fatal(r)
+			}
+			if _, err := j.client().Create(t.Context(), contact.Profile{ContactIDs: []string{"p2@example.com"}}); err != nil {
+				t.Fatal(err)
+			}
+			j.file("c.yaml", "on_conflict: "+policy+"\nmapping: {contact_ids: [Customer No, {column: E-Mail, type: email}]}\n")
+			args := slices.Concat(withoutMode(j.args), []string{"--mode", mode, "--config", config})
+			for _, more := range []string{"--adopt", "--quiet"} {
+				r, stdout := j.command(append(args, more)...)
+				holders := 0
+				for _, p := range j.server.Profiles() {
+					if slices.Contains(p.ContactIDs, "p2@example.com") {
+						holders++
+					}
+					if slices.Contains(p.ContactIDs, "C-1") && !slices.Contains(p.ContactIDs, "p1@example.com") {
+						t.Errorf("%s, %s, %s: %v", mode, policy, more, p.ContactIDs)
+					}
+				}
+				switch policy {
+				case "report":
+					if r.code != exitNotAllIn || !strings.Contains(stdout, `"invalid":1`) || !strings.Contains(j.report(), "belong to 2 profiles") || holders != 1 {
+						t.Errorf("%s, %s, %s: %d, %s%s", mode, policy, more, holders, r, stdout)
+					}
+				case "merge":
+					if r.code != exitOK || holders != 1 || len(j.server.Profiles()) != 2 {
+						t.Errorf("%s, %s, %s: %d, %s%s", mode, policy, more, holders, r, stdout)
+					}
+				default:
+					if r.code != exitOK || holders != 2 {
+						t.Errorf("%s, %s, %s: %d, %s%s", mode, policy, more, holders, r, stdout)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Objects are known by the members that gave their ids before, wherever those stand: within
 // others, and beside a profile in the API's own shape.
 func TestAdoptOfObjects(t *testing.T) {
@@ -154,6 +205,35 @@ func TestASyncAfterAnAdoptedImport(t *testing.T) {
 		}
 		if p := j.profiles()["C-2"]; p.Profile["firstname"] != "Edited" {
 			t.Errorf("%s: %v", mode, p)
+		}
+	}
+}
+
+// A row in doubt is looked up by its first contact id. What its profile is given of the
+// others is looked up before.
+func TestDoubtFindsWhoHoldsTheOtherIDs(t *testing.T) {
+	j := newJob(t, "upsert", sandbox.Options{OnDuplicate: sandbox.DuplicateAllow})
+	j.file("c.csv", "contactIds,First Name\ncrm-000000001;p1@example.com,One\n")
+	if r := j.again(); r.code != exitOK || r.Created != 1 {
+		t.Fatal(r)
+	}
+	report := j.report()
+	at := strings.Index(report, `{"kind":"row"`)
+	j.file("r.report.ndjson", report[:at]) // killed behind the announcement, before it was processed
+	if err := os.Remove(j.path("s.db")); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.client().Delete(t.Context(), j.profiles()["crm-000000001"].ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"crm-000000001", "p1@example.com"} { // by others, meanwhile
+		if _, err := j.client().Create(t.Context(), contact.Profile{ContactIDs: []string{id}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, existing := range []string{"ignore", "auto"} {
+		if r := j.again("--existing", existing); r.code != exitNotAllIn || r.Invalid != 1 || r.writes() != 0 {
+			t.Error(r)
 		}
 	}
 }
