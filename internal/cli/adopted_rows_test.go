@@ -147,6 +147,31 @@ func TestAdoptFindsWhoHoldsTheNewIDs(t *testing.T) {
 	}
 }
 
+// Contact ids count as what was sent, and the words say so.
+func TestChangedSinceOfContactIDs(t *testing.T) {
+	j := newJob(t, "create", sandbox.Options{})
+	j.file("c.csv", "Customer No,E-Mail,First Name\nC-1,p1@example.com,One\n")
+	config := j.file("c.yaml", byEMail)
+	if r := j.again("--config", config); r.code != exitOK || r.Created != 1 {
+		t.Fatal(r)
+	}
+	j.file("c.yaml", byNumber)
+	r, text := j.command(append(withoutJSON(j.args), "--config", config, "--adopt")...)
+	if r.code != exitOK || !strings.Contains(text, "was sent with other values or contact ids than") {
+		t.Error(r, text)
+	}
+	if _, text := j.command("report", j.path("r.report.ndjson")); !strings.Contains(text, "with other values or contact ids than") {
+		t.Error(text)
+	}
+	update := slices.Concat(withoutMode(j.args), []string{"--mode", "update", "--config", config})
+	if r, _ := j.command(update...); r.code != exitOK || r.of("update") != 1 {
+		t.Error(r)
+	}
+	if r := j.again("--config", config); r.code != exitOK || r.ChangedSince != 0 {
+		t.Error(r)
+	}
+}
+
 // Objects are known by the members that gave their ids before, wherever those stand: within
 // others, and beside a profile in the API's own shape.
 func TestAdoptOfObjects(t *testing.T) {
