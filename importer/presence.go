@@ -46,7 +46,7 @@ type presence struct {
 // up until that has cost as much as the list would have: together never more
 // than twice the cheaper of the two.
 func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
-	if e.Discovery == whose.DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).creates) {
+	if e.Discovery == whose.DiscoverNobody || e.presence.empty || !slices.ContainsFunc(batch, (*task).asks) {
 		e.areAbsent(batch)
 		return batch, nil
 	}
@@ -83,6 +83,12 @@ func (e *engine) meet(batch []*task, waiting int) ([]*task, error) {
 		left = append(left, t)
 	}
 	return left, nil
+}
+
+// asks tells whether it is to be found out who holds contact ids of a task that has not
+// begun.
+func (t *task) asks() bool {
+	return t.creates() || t.Row.Earlier != nil && t.next().do == vet
 }
 
 // areAbsent notes that nobody was in the project.
@@ -233,15 +239,51 @@ func (e *engine) recognize(t *task, found []contact.Found) answer {
 		return nobody
 	}
 	holder, others := whose.HolderOf(t.Row.Profile.ContactIDs, found)
-	if len(others) > 0 && e.OnConflict == whose.ConflictReport {
-		t.problem = &contact.APIError{Class: contact.Permanent, Failure: whose.ConflictOf(holder, others)}
+	if e.conflicts(t, holder, others) {
 		return several
-	}
-	if e.OnConflict == whose.ConflictMerge {
-		t.merging = whose.ToMerge(t.Row.Profile.ContactIDs, holder, others)
 	}
 	t.adopt(holder)
 	return somebody
+}
+
+// conflicts tells whether other profiles that hold contact ids of a row are in its way.
+func (e *engine) conflicts(t *task, holder contact.Found, others []contact.Found) bool {
+	switch {
+	case len(others) == 0:
+	case e.OnConflict == whose.ConflictReport:
+		t.problem = &contact.APIError{Class: contact.Permanent, Failure: whose.ConflictOf(holder, others)}
+		return true
+	case e.OnConflict == whose.ConflictMerge:
+		t.merging = whose.ToMerge(t.Row.Profile.ContactIDs, holder, others)
+	}
+	return false
+}
+
+// vet looks for who holds the contact ids that the profile of a row is to be given: by a
+// rule before this one it is known by others, or it was found by the first of them.
+func (e *engine) vet(t *task) answer {
+	own := t.found
+	if own.ID != t.ID {
+		if t.Row.Earlier == nil {
+			return nobody
+		}
+		own = contact.Found{ID: t.ID, ContactIDs: t.Row.SentAs()[0]}
+	}
+	ids := slices.DeleteFunc(slices.Clone(t.Row.Profile.ContactIDs), func(id string) bool { return slices.Contains(own.ContactIDs, id) })
+	if len(ids) == 0 {
+		return nobody
+	}
+	found, err := e.holdersOf(ids)
+	if got := e.lookFailed(t, err); got != ok {
+		return got
+	}
+	if i := slices.IndexFunc(found, func(f contact.Found) bool { return f.ID == t.ID }); i >= 0 {
+		own = found[i]
+	}
+	if e.conflicts(t, own, whose.OthersOf(own, ids, found)) {
+		return several
+	}
+	return nobody
 }
 
 // adopt makes a profile that holds the contact of a row the row's own.

@@ -21,6 +21,7 @@ const (
 	look                      // look it up, because it is in doubt
 	compare                   // compare it with the profile that was found
 	announce                  // tell the journal that a row in doubt becomes a change
+	vet                       // look for who holds the contact ids that its profile is to be given
 	merge                     // merge the other profiles that hold its contact ids
 	read                      // read its profile
 	write                     // update its profile
@@ -172,7 +173,7 @@ var creating = table{
 // differs.
 var updating = slices.Concat(
 	table{
-		{begin, ok, undoubted, do(merge)},
+		{begin, ok, undoubted, do(vet)},
 		{find, somebody, undoubted, do(compare)},
 		{look, ours | somebody, undoubted, do(compare)},
 		{create, somebody, undoubted, do(merge)},
@@ -180,7 +181,10 @@ var updating = slices.Concat(
 		{compare, ours, undoubted, settleAs(contact.Created)}, // as it is wanted, and made by us
 		{compare, differs, adopted, do(announce)},
 		{compare, differs, undoubted, do(merge)},
-		{announce, ok, undoubted, do(merge)},
+		{announce, ok, undoubted, do(vet)},
+		{vet, nobody, undoubted, do(merge)},
+		{vet, several, undoubted, settleAs(contact.Invalid)},
+		{vet, exhausted, undoubted, settleAs(contact.Failed)},
 		{merge, ok, undoubted, do(read)},
 		{read, same, undoubted, settleAs(contact.Unchanged)},
 		{read, ok, undoubted, settleAs(contact.Updated)}, // an update whose answer was lost made it so
@@ -211,8 +215,8 @@ var changes = table{
 	{hold, blamed, undoubted, settleAs(contact.Rejected)},
 	{hold, unblamed, undoubted, settleAs(contact.Failed)},
 	{merge | read | write | confirm, exhausted, undoubted, settleAs(contact.Failed)},
-	{announce | merge | read | write | confirm | renew, stopped, adopted, settleAs(contact.Unknown)},
-	{announce | merge | read | write | confirm | renew, stopped, undoubted, endAs(announcedOnly)},
+	{announce | vet | merge | read | write | confirm | renew, stopped, adopted, settleAs(contact.Unknown)},
+	{announce | vet | merge | read | write | confirm | renew, stopped, undoubted, endAs(announcedOnly)},
 }
 
 // upserting is the table of a row that is created, or brought up to date where

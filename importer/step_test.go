@@ -13,7 +13,7 @@ var (
 		"creating": creating, "updating": updating, "upserting": upserting, "searching": searching, "touching": touching, "keeping": keeping,
 		"deactivating": deactivating, "deleting": deleting, "undoingCreate": undoingCreate, "undoingChange": undoingChange,
 	}
-	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "merge", "read", "write", "remove", "confirm", "renew", "hold", "finish"}
+	stepNames = []string{"begin", "find", "create", "park", "look", "compare", "announce", "vet", "merge", "read", "write", "remove", "confirm", "renew", "hold", "finish"}
 	// brings are the answers that each step can bring.
 	brings = map[step]answer{
 		begin:    ok,
@@ -23,6 +23,7 @@ var (
 		look:     nobody | nobodyYet | somebody | ours | unproven | resembling | exhausted | stopped,
 		compare:  same | ours | differs,
 		announce: ok | stopped,
+		vet:      nobody | several | exhausted | stopped,
 		merge:    ok | gone | refused | barred | again | later | exhausted | stopped,
 		read:     ok | same | differs | gone | refused | barred | again | later | exhausted | stopped,
 		write:    ok | gone | refused | barred | again | later | exhausted | stopped,
@@ -166,7 +167,12 @@ func TestMoves(t *testing.T) {
 		{"upserting", write, stopped, adopted, "unknown"},
 		{"upserting", write, stopped, undoubted, "given back"},
 		// A change is made again from a fresh read.
-		{"updating", begin, ok, undoubted, "merge"},
+		{"updating", begin, ok, undoubted, "vet"},
+		{"updating", vet, nobody, undoubted, "merge"},
+		{"updating", vet, several, undoubted, "invalid"},
+		{"updating", vet, exhausted, undoubted, "failed"},
+		{"updating", vet, stopped, undoubted, "given back"},
+		{"upserting", announce, ok, adopted, "vet"},
 		{"updating", merge, ok, undoubted, "read"},
 		{"updating", read, differs, undoubted, "write"},
 		{"updating", read, same, undoubted, "unchanged"},

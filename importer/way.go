@@ -119,6 +119,8 @@ func (e *engine) take(t *task, s step) answer {
 		return e.compare(t)
 	case announce:
 		return e.recorded(e.Journal.Changing([]contact.Key{t.Row.Key}))
+	case vet:
+		return e.vet(t)
 	case merge:
 		return e.merge(t)
 	case read:
@@ -231,7 +233,7 @@ func (e *engine) finishRow(t *task, m move) {
 // gaveUp is why a row is not in that was tried often enough.
 func (t *task) gaveUp() *contact.Failure {
 	f := t.problem.Failure
-	if t.did == find {
+	if t.did&(find|vet) != 0 {
 		f.Detail = "the contact could not be looked up: " + f.Detail
 	} else {
 		f.Detail = fmt.Sprintf("gave up after %d attempts, the last with: %s", t.Attempts+t.Reads, f.Detail)

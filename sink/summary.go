@@ -168,7 +168,7 @@ func nextSteps(s contact.Summary, d Details) []string {
 		steps = append(steps, correct(refused, s, d))
 	}
 	if s.ChangedSince != 0 && d.Update != "" {
-		steps = append(steps, fmt.Sprintf("%s with other values than now. This sends the new ones, without a look-up:%s", words.Plural(s.ChangedSince, "row is in", "rows are in"), command(d.Update)))
+		steps = append(steps, fmt.Sprintf("%s with other values or contact ids than now. This sends the new ones, and looks nobody up but by contact ids that are new:%s", words.Plural(s.ChangedSince, "row is in", "rows are in"), command(d.Update)))
 	}
 	return steps
 }

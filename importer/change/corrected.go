@@ -57,16 +57,21 @@ func (c *Corrections) Valid(row *contact.Row) (bool, error) {
 
 // settled finds a refused row whose corrections are in, and are there still.
 func (c *Corrections) settled(original contact.Key) (corrected contact.Corrected, ok bool, err error) {
-	corrected, ok = c.Keys.Corrected(original)
-	if !ok || !corrected.Settles() {
-		return corrected, false, nil
-	}
-	for _, key := range corrected.Keys {
-		if in, err := c.isIn(key); !in || err != nil {
-			return corrected, false, err
+	corrected, _ = c.Keys.Corrected(original)
+	for _, keys := range corrected.SettledBy() {
+		ok = true
+		for _, key := range keys {
+			in, err := c.isIn(key)
+			if err != nil {
+				return corrected, false, err
+			}
+			ok = ok && in
+		}
+		if ok {
+			return corrected, true, nil
 		}
 	}
-	return corrected, true, nil
+	return corrected, false, nil
 }
 
 // isIn tells whether a contact is in, and stays as it is.
@@ -92,13 +97,13 @@ func (c *Corrections) isKnown(key contact.Key) bool {
 }
 
 // keep has a mirror keep whom a settled row is about, under the contact ids of the
-// correction and under its own.
+// correction and under its own, also those that it had by earlier rules.
 func (c *Corrections) keep(row *contact.Row, corrected contact.Corrected) {
 	for _, key := range corrected.Keys {
 		c.Keys.KeepKey(key)
 	}
-	if len(row.Profile.ContactIDs) > 0 {
-		c.Keys.Keep(row.Profile.ContactIDs)
+	for _, ids := range append(slices.Clip(row.FormerIDs()), row.Profile.ContactIDs) {
+		c.Keys.Keep(ids)
 	}
 }
 
@@ -127,8 +132,8 @@ func (c *Corrections) Note(row *contact.Row, journal func(contact.Correction, co
 	if row.Corrects == nil {
 		return nil
 	}
-	if was, _ := c.Keys.Corrected(row.Corrects.Row); was.Settles() && slices.Contains(was.Keys, row.Key) {
-		return nil
+	if was, settled, err := c.settled(row.Corrects.Row); err != nil || settled && slices.Contains(was.Keys, row.Key) {
+		return err
 	}
 	if c.State != nil {
 		if err := c.State.Correct(*row.Corrects, row.Key); err != nil {

@@ -135,11 +135,11 @@ func (c *Census) Spare(o *contact.Outcome) {
 	}
 	// The rows of other outcomes are counted where they are told apart.
 	unread := o.Status == contact.Invalid && o.Row.Unread
-	former := append(slices.Clip(o.Row.Earlier), o.Row.Former)
+	former := o.Row.FormerIDs()
 	if (unread || len(o.Row.Profile.ContactIDs) == 0) && !slices.ContainsFunc(former, c.knowsFormer) {
 		c.nameless++
 	}
-	for _, ids := range append(former, o.Row.Profile.ContactIDs) {
+	for _, ids := range append(slices.Clip(former), o.Row.Profile.ContactIDs) {
 		if len(ids) > 1 {
 			c.spare(contact.KeyOf(ids))
 		}

@@ -20,16 +20,26 @@ type Correction struct {
 // A Corrected row is one that was refused, and what became of its corrections.
 type Corrected struct {
 	Digest Digest // as of a Correction
-	Keys   []Key  // of the corrections that are in
+	Keys   []Key  // of all corrections that are or were in
 
 	by     string // the last run that read any
-	before bool   // an earlier one settled the row
+	before []Key  // of those that settled the row before it
+	last   []Key  // of those since that are in
 	notIn  bool   // one of those that it read is not in
 }
 
-// Settles tells whether nothing of the refused row is left to be done: all corrections
-// that one run read are in. That a later one reads a wrong one does not change it.
-func (c Corrected) Settles() bool { return len(c.Keys) > 0 && (c.before || !c.notIn) }
+// SettledBy returns the corrections of which either all settle the row, where they are in
+// still: those of the last run that read any, with what was left in part before it, and
+// those that settled it before. That a later run reads a wrong one does not change it.
+func (c Corrected) SettledBy() (either [][]Key) {
+	if !c.notIn && len(c.last) > 0 {
+		either = append(either, c.last)
+	}
+	if len(c.before) > 0 {
+		either = append(either, c.before)
+	}
+	return either
+}
 
 // Correct notes what became of a row of a reject file.
 func (k *Keys) Correct(c Correction, key Key, in bool) {
@@ -38,16 +48,26 @@ func (k *Keys) Correct(c Correction, key Key, in bool) {
 		k.corrected = make(map[Key]Corrected)
 	}
 	if was.by != c.By {
-		was.by, was.before, was.notIn = c.By, was.Settles(), false
+		if !was.notIn && len(was.last) > 0 {
+			was.before, was.last = was.last, nil
+		}
+		was.by, was.notIn = c.By, false
 	}
 	was.Digest = c.Digest
-	switch {
-	case !in:
+	if in {
+		was.Keys, was.last = withKey(was.Keys, key), withKey(was.last, key)
+	} else {
 		was.notIn = true
-	case !slices.Contains(was.Keys, key):
-		was.Keys = append(was.Keys[:len(was.Keys):len(was.Keys)], key)
 	}
 	k.corrected[c.Row] = was
+}
+
+// withKey is a copy of keys with one more, where it is none of them.
+func withKey(keys []Key, key Key) []Key {
+	if slices.Contains(keys, key) {
+		return keys
+	}
+	return append(slices.Clip(keys), key)
 }
 
 // HasCorrections tells whether any refused row was corrected.

@@ -1,6 +1,9 @@
 package contact
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 func TestWhatSettlesARefusedRow(t *testing.T) {
 	row, a, b := Key{1}, Key{2}, Key{3}
@@ -29,9 +32,38 @@ func TestWhatSettlesARefusedRow(t *testing.T) {
 			keys.Correct(Correction{Row: row, By: r.by}, r.key, r.in)
 		}
 		got, _ := keys.Corrected(row)
-		if got.Settles() != c.want || keys.HasCorrections() != (c.reads != nil) {
-			t.Errorf("%s: %+v settles: %t", what, got, got.Settles())
+		if (len(got.SettledBy()) > 0) != c.want || keys.HasCorrections() != (c.reads != nil) {
+			t.Errorf("%s: %+v want settled %t", what, got, c.want)
 		}
+	}
+}
+
+// The corrections of the last run that read any are enough, with what one before it left in
+// part; so are those that settled the row before, where they are in still.
+func TestTheLastCorrectionsSettle(t *testing.T) {
+	row, a, b, c := Key{1}, Key{2}, Key{3}, Key{4}
+	keys := NewKeys()
+	for i, read := range []struct {
+		by   string
+		key  Key
+		in   bool
+		want [][]Key
+	}{
+		{"1", a, true, [][]Key{{a}}},
+		{"2", b, true, [][]Key{{b}, {a}}},
+		{"2", Key{}, false, [][]Key{{a}}},
+		{"3", c, true, [][]Key{{b, c}, {a}}},
+		{"4", Key{}, false, [][]Key{{b, c}}},
+		{"5", a, true, [][]Key{{a}, {b, c}}},
+	} {
+		keys.Correct(Correction{Row: row, By: read.by}, read.key, read.in)
+		got, _ := keys.Corrected(row)
+		if !reflect.DeepEqual(got.SettledBy(), read.want) {
+			t.Errorf("after %d: %v, want %v", i+1, got.SettledBy(), read.want)
+		}
+	}
+	if got, _ := keys.Corrected(row); len(got.Keys) != 3 {
+		t.Errorf("%v", got.Keys)
 	}
 }
 

@@ -306,10 +306,7 @@ func (k *Keys) KeepFormer(row *Row) {
 	if row.Unread {
 		k.unread++
 	}
-	if row.Former != nil {
-		k.keep(KeyOf(row.Former))
-	}
-	for _, ids := range row.Earlier {
+	for _, ids := range row.FormerIDs() {
 		k.keep(KeyOf(ids))
 	}
 }

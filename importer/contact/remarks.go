@@ -13,7 +13,7 @@ const (
 	Differ      RemarkKind = iota // duplicates that say something else about the contact
 	Twin                          // contact ids that may be another's in another spelling
 	Raced                         // profiles that somebody else changed between their read and our update
-	Changed                       // rows that are in with other values than they have now
+	Changed                       // rows that are in with other values or contact ids than they have now
 	remarkKinds                   // number of values
 )
 
@@ -25,8 +25,8 @@ var what = [remarkKinds][2]string{
 		"profiles were changed by somebody else in the moment between their read and our update; where the API replaces fields, such a change may be lost: look at them, and see sync.patch",
 	},
 	Changed: {
-		"row is in, and was sent with other values than the source or the mapping gives it now; --mode create leaves it so",
-		"rows are in, and were sent with other values than the source or the mapping gives them now; --mode create leaves them so",
+		"row is in, and was sent with other values or contact ids than the source or the mapping gives it now; --mode create leaves it so",
+		"rows are in, and were sent with other values or contact ids than the source or the mapping gives them now; --mode create leaves them so",
 	},
 	Twin: {"contact id is another row's in another spelling: two profiles, and perhaps one person", "contact ids are other rows' in another spelling: two profiles each, and perhaps one person"},
 }

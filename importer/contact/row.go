@@ -76,11 +76,19 @@ func (e *RowError) Error() string {
 	return b.String()
 }
 
+// FormerIDs are the contact ids that the row had by each of the rules before this one.
+func (r *Row) FormerIDs() [][]string {
+	if r.Former == nil {
+		return r.Earlier
+	}
+	return append(slices.Clip(r.Earlier), r.Former)
+}
+
 // SentAs are the contact ids that may have been sent for the row: those of its key, where
 // that is of an earlier rule and a run of that time sent them, and those that it has now.
 func (r *Row) SentAs() [][]string {
-	for _, ids := range append(slices.Clip(r.Earlier), r.Former) {
-		if ids != nil && r.Key == KeyOf(ids) {
+	for _, ids := range r.FormerIDs() {
+		if r.Key == KeyOf(ids) {
 			return [][]string{ids, r.Profile.ContactIDs}
 		}
 	}

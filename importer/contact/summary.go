@@ -101,7 +101,7 @@ type Summary struct {
 	// DuplicatesDiffer are the duplicates that say something else about the contact than
 	// the row that went in.
 	DuplicatesDiffer int64 `json:"duplicates_differ"`
-	// ChangedSince are the rows that are in and were sent with other values than the
+	// ChangedSince are the rows that are in and were sent with other values or contact ids than the
 	// source or the mapping gives now, and ChangedRows the first of them.
 	ChangedSince int64   `json:"changed_since"`
 	ChangedRows  []Place `json:"changed_rows,omitempty"`

@@ -11,23 +11,27 @@ import (
 
 // HolderOf picks the profile that a row with these contact ids is about, of
 // those that hold at least one of them: the oldest that holds the first of them
-// that anybody holds. The others are those that hold contact ids of the row which
-// it does not hold.
+// that anybody holds. The others are as of OthersOf.
 func HolderOf(contactIDs []string, found []contact.Found) (holder contact.Found, others []contact.Found) {
 	slices.SortStableFunc(found, func(a, b contact.Found) int { return a.LastChanged.Compare(b.LastChanged) })
-	picked := false
+	for _, id := range contactIDs {
+		if i := slices.IndexFunc(found, func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }); i >= 0 {
+			return found[i], OthersOf(found[i], contactIDs, found)
+		}
+	}
+	return holder, nil
+}
+
+// OthersOf are those of the profiles found that hold contact ids of a row which its own
+// profile, the holder, does not hold: one for each of these ids.
+func OthersOf(holder contact.Found, contactIDs []string, found []contact.Found) (others []contact.Found) {
 	for _, id := range contactIDs {
 		holds := func(f contact.Found) bool { return slices.Contains(f.ContactIDs, id) }
-		i := slices.IndexFunc(found, holds)
-		switch {
-		case i < 0 || picked && holds(holder):
-		case !picked:
-			holder, picked = found[i], true
-		case !slices.ContainsFunc(others, holds):
+		if i := slices.IndexFunc(found, holds); i >= 0 && !holds(holder) && !slices.ContainsFunc(others, holds) {
 			others = append(others, found[i])
 		}
 	}
-	return holder, others
+	return others
 }
 
 // ToMerge names each of the other profiles by a contact id of the row.

@@ -96,7 +96,7 @@ func TestAnotherIDRule(t *testing.T) {
 			if mode == "create" { // the profiles have the ids of before until an update
 				changed := j.again("--config", config).ChangedSince
 				updated, _ := j.command(slices.Concat(withoutMode(j.args), []string{"--config", config, "--mode", "update"})...)
-				if updated.code != exitOK || int64(updated.of("update")) != changed || updated.of("list") != 0 {
+				if updated.code != exitOK || int64(updated.of("update")) != changed || updated.of("list") > 1 {
 					t.Errorf("%s, %d changed: %s", name, changed, updated)
 				}
 				if r := j.again("--config", config); r.code != exitOK || r.ChangedSince != 0 || r.DoneBefore != 4 {

@@ -70,7 +70,7 @@ func (a *Account) WriteText(w io.Writer) error {
 		}
 	}
 	if n, first := a.Changed(); n > 0 {
-		fmt.Fprintf(&b, "\nRows that are in with other values than the source or the mapping gave the last run; the same command with --mode update sends them: %s\n", words.Comma(n))
+		fmt.Fprintf(&b, "\nRows that are in with other values or contact ids than the source or the mapping gave the last run; the same command with --mode update sends them: %s\n", words.Comma(n))
 		for _, at := range first {
 			fmt.Fprintf(&b, "  %s\n", contact.Printable(at.String()))
 		}

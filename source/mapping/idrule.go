@@ -137,7 +137,12 @@ func (p *Plan) outputOf(part idrule.Part) (o *output, whole bool) {
 	}
 	whole = part.Value == ""
 	for _, column := range part.Columns {
-		if slot, ok := p.find(column); ok {
+		slot, ok := p.find(column)
+		if p.members != nil && column.Target != "" && column.Name != "" && column.Name != column.Target {
+			named, _ := nameMember(p.members, p.around, column.Name) // an object in the API's own shape has it by that name alone
+			o.slots = append(o.slots, named)
+		}
+		if ok {
 			o.slots = append(o.slots, slot)
 		} else {
 			whole = false
@@ -176,10 +181,8 @@ func (p *Plan) find(c idrule.Column) (slot int, ok bool) {
 	case c.Name == "":
 		return 0, false
 	}
-	if _, ok := p.members[c.Name]; !ok {
-		p.members[c.Name] = len(columns.Targets) + len(p.members)
-	}
-	return p.members[c.Name], true
+	slot, _ = nameMember(p.members, p.around, c.Name)
+	return slot, true
 }
 
 // earlierIDs are the contact ids of the record by the mappings before this one, where they

@@ -158,17 +158,11 @@ func (p *Plan) bestColumns(header []string, has func(plain string) bool) map[int
 func PlanJSON(m *Mapping) (*Plan, error) {
 	members, around, deep := make(map[string]int), make(map[string]bool), ""
 	p, err := m.compile(func(column string) (int, bool) {
-		if _, ok := members[column]; !ok {
-			members[column] = len(columns.Targets) + len(members)
-			within := strings.SplitN(column, ".", maxWithin+2)
-			if len(within) > maxWithin+1 {
-				deep = column
-			}
-			for i := 1; i < len(within); i++ {
-				around[strings.Join(within[:i], ".")] = true
-			}
+		slot, within := nameMember(members, around, column)
+		if within > maxWithin {
+			deep = column
 		}
-		return members[column], true
+		return slot, true
 	})
 	if err == nil && deep != "" {
 		err = mappingError("$.mapping", "the member %s stands within more than %d others", words.Show(deep), maxWithin)
@@ -189,6 +183,19 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	p.planFormer(former)
 	p.otherIDs = false // each object has its own members
 	return p, nil
+}
+
+// nameMember returns the slot of a member that a mapping names, and how many others it
+// stands within, up to one more than may be.
+func nameMember(members map[string]int, around map[string]bool, name string) (slot, within int) {
+	outer := strings.SplitN(name, ".", maxWithin+2)
+	if _, ok := members[name]; !ok {
+		members[name] = len(columns.Targets) + len(members)
+		for i := 1; i < len(outer); i++ {
+			around[strings.Join(outer[:i], ".")] = true
+		}
+	}
+	return members[name], len(outer) - 1
 }
 
 // addTargets adds what goes to a target by its name alone, where the mapping says
