@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 	"importer/source/mapping/notes"
@@ -67,8 +68,8 @@ type Mapper struct {
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
-		numbers []contact.PhoneNumber
-		flaw    *contact.Flaw
+		numbers []idtext.PhoneNumber
+		flaw    *idtext.Flaw
 	}
 	former map[string]int // formerTarget by the name of a member
 }
