@@ -95,7 +95,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		case x.name == "active":
 			m.set(columns.Active, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.plan.leads(x.name):
-			m.ignored.add(x.name, "")
+			m.ignored.Add(x.name, "")
 		}
 	}
 	for x := range members(profile) { // valid, as the line is
@@ -155,10 +155,10 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 			x, first = first, x
 		}
 		if !givesIDs(target) || !x.empty() && !first.empty() {
-			m.ignored.add(x.name, first.name)
+			m.ignored.Add(x.name, first.name)
 		}
 	case wayUnknown:
-		m.ignored.add(x.name, "")
+		m.ignored.Add(x.name, "")
 	}
 	return nil
 }

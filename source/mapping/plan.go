@@ -11,6 +11,7 @@ import (
 
 	"importer/internal/words"
 	"importer/source/mapping/columns"
+	"importer/source/mapping/notes"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -50,7 +51,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	p.header = header
 	auto := make(map[int][]int)
 	former := noFormer
-	var names ignoredNames
+	var names notes.Ignored
 	var unnamed []string
 	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
@@ -71,13 +72,11 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 			unnamed = append(unnamed, columns.Name(header, i))
 		case waySecond:
 			first := columns.Name(header, best[to][0])
-			if givesIDs(to) && len(names.further) < maxIgnored {
-				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", columns.Name(header, i), first))
-			} else {
-				names.add(columns.Name(header, i), first)
+			if !givesIDs(to) || !names.AddFurther(columns.Name(header, i), first) {
+				names.Add(columns.Name(header, i), first)
 			}
 		case wayUnknown:
-			names.add(columns.Name(header, i), "")
+			names.Add(columns.Name(header, i), "")
 		}
 	}
 	if len(unnamed) > 0 {
@@ -90,7 +89,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
 		}
 	}
-	return p, names.text(), p.usable()
+	return p, names.Text(), p.usable()
 }
 
 // A way is where a column goes, or a member of an object, by its name.
