@@ -71,7 +71,7 @@ type Mapper struct {
 		numbers []idtext.PhoneNumber
 		flaw    *idtext.Flaw
 	}
-	former map[string]int // formerTarget by the name of a member
+	former map[string]int // columns.FormerTarget by the name of a member
 }
 
 // NewMapper makes the mapper of one file, which a single goroutine may use. Cells that

@@ -28,7 +28,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(formerTargets))
+	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(columns.FormerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -106,7 +106,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		case !m.plan.maps(x.name):
 			m.set(target, x)
 			if x.name == "email" {
-				m.set(m.plan.formerSlot(formerEmail), x)
+				m.set(m.plan.formerSlot(columns.FormerEmail), x)
 			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.

@@ -56,7 +56,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
 	for i, name := range header {
-		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
+		if t := columns.FormerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
 			former[t] = i
 		}
 		way, to := p.mapping.way(name, p.used[i], p.named[i], has, func(target int) bool { return len(best[target]) > 0 && best[target][0] != i })
