@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -107,7 +108,7 @@ func (s *session) sameProject(cmd *cobra.Command, path string, header journal.He
 		return config.Errorf("%s, an import into a sandbox that ended with it: there is nothing to read back", theirs)
 	case s.baseURL == "" || s.c.API.ProjectID == "":
 		return config.Errorf("%s, and the settings do not say which project is yours: a report may come from anybody, so that the API key is not sent where it says; type %s --base-url URL --project-id ID, or set $COGNIGY_BASE_URL and $COGNIGY_PROJECT_ID (api.base_url, api.project_id)",
-			theirs, cmd.CommandPath()+" "+quote(path))
+			theirs, cmd.CommandPath()+" "+commandline.Quote(path))
 	case s.baseURL != header.BaseURL || s.c.API.ProjectID != header.ProjectID:
 		return config.Errorf("%s, and the settings name %s; nothing was sent", theirs, projectAt(s.c.API.ProjectID, s.baseURL))
 	}

@@ -316,7 +316,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
 	if p.ChangedSince > 0 {
-		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.update())
+		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.Update())
 	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"importer/importer/contact"
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/files"
 	"importer/internal/words"
@@ -39,7 +40,7 @@ func configBehind(c config.Config, mapped bool) string {
 		}
 		initialized := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".yaml"
 		return fmt.Sprintf("the configuration %s%s %s, and %s is read by it as well; if that is why: importer init %s -o %s makes a configuration for it, and --config %s names that one; or --config %s uses none",
-			contact.Printable(c.File), where, of, contact.Printable(path), quote(path), quote(initialized), quote(initialized), os.DevNull)
+			contact.Printable(c.File), where, of, contact.Printable(path), commandline.Quote(path), commandline.Quote(initialized), commandline.Quote(initialized), os.DevNull)
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/importer/whose"
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/sandbox"
 )
@@ -99,7 +100,7 @@ func load(given *pflag.FlagSet, args []string, getenv func(string) string) (conf
 	over := importFlags(&c)
 	given.Visit(func(f *pflag.Flag) {
 		if to := over.Lookup(f.Name); to != nil {
-			for _, value := range valuesOf(f) {
+			for _, value := range commandline.Values(f) {
 				err = errors.Join(err, to.Value.Set(value))
 			}
 		}
@@ -115,14 +116,6 @@ func load(given *pflag.FlagSet, args []string, getenv func(string) string) (conf
 		c.Source.Paths = append(c.Source.Paths, args...)
 	}
 	return c, nil
-}
-
-// valuesOf are the values that a flag was given, as they would be typed.
-func valuesOf(f *pflag.Flag) []string {
-	if list, ok := f.Value.(pflag.SliceValue); ok {
-		return list.GetSlice()
-	}
-	return []string{f.Value.String()}
 }
 
 // rules are the settings that have a notation of their own, as it reads.

@@ -172,8 +172,8 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(written.Paths),
-		Remarks: i.remarks(), Update: i.line.update(),
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.Again(), Rejects: i.line.OfRejects(written.Paths),
+		Remarks: i.remarks(), Update: i.line.Update(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
 		err = also(err, printed)

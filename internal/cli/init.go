@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/files"
 	"importer/internal/plain"
@@ -84,6 +85,6 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", plain.Line(path), quote(path))
+	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", plain.Line(path), commandline.Quote(path))
 	return nil
 }

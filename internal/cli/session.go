@@ -23,6 +23,7 @@ import (
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/lineage"
 	"importer/internal/live"
@@ -41,7 +42,7 @@ import (
 type session struct {
 	c     config.Config
 	env   Env
-	line  commandLine
+	line  commandline.Line
 	rules rules
 	began time.Time
 	run   string // a ULID
@@ -117,7 +118,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, 
 	if err != nil {
 		return err
 	}
-	s.line = commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args}
+	s.line = commandline.Line{Program: env.Program, Mode: s.c.Mode, Flags: cmd.Flags(), Args: args}
 	return s.close(run(s, cmd.Context()))
 }
 
