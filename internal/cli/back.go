@@ -77,7 +77,7 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	case cmd.Flags().Changed("source"):
 		sources = nil
 	case header.SourceCount > 0: // more than the report names
-		own, err := load(cmd.Flags(), nil, env.Getenv)
+		own, err := config.Unchecked(cmd.Flags(), nil, env.Getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
 		}
 	}
-	c, err := settings(cmd.Flags(), sources, env.Getenv)
+	c, err := config.Settings(cmd.Flags(), sources, env.Getenv)
 	if err != nil {
 		return nil, err
 	}

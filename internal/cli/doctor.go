@@ -37,7 +37,7 @@ go by what it found.`,
   importer doctor --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…
   importer doctor --probe`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd.Flags(), args, env.Getenv)
+			c, err := config.Unchecked(cmd.Flags(), args, env.Getenv)
 			x := &examination{Subject: doctor.Subject{Config: c, Getenv: env.Getenv, Given: cmd.Flags().Changed, Probing: probing}}
 			x.prepare(env, err)
 			return x.run(cmd, env)

@@ -263,7 +263,7 @@ func (s *session) openSource() error {
 	if o.Mapping, err = mapping.Decode(s.c.Text); err != nil {
 		return config.Errorf("mapping: %w", err)
 	}
-	s.behind = configBehind(s.c, o.Mapping != nil)
+	s.behind = s.c.Behind(o.Mapping != nil)
 	s.env.boundMemory()
 	o.Run = s.run
 	s.input, err = s.openInput(o)

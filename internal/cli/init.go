@@ -33,7 +33,7 @@ none yet. Nothing is overwritten.`,
 		Example: `  importer init contacts.csv
   importer init contacts.csv -o contacts.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
+			c, err := config.Settings(cmd.Flags(), args, env.Getenv)
 			if err != nil {
 				return err
 			}

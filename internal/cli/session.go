@@ -110,7 +110,7 @@ func newSession(c config.Config, env Env) (*session, error) {
 
 // withSession runs a command with the settings of its command line.
 func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, context.Context) error) error {
-	c, err := settings(cmd.Flags(), args, env.Getenv)
+	c, err := config.Settings(cmd.Flags(), args, env.Getenv)
 	if err != nil {
 		return err
 	}
