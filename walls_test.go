@@ -51,6 +51,7 @@ func TestWalls(t *testing.T) {
 		"internal/verify":        {"importer/contact", "importer/idrule", "importer/pace", "importer/change", "importer/whose", "importer/weigh", "importer", "internal/state", "sink"},
 		"internal/report":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
+		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 

@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/live"
+	"importer/internal/memory"
 	"importer/internal/nights"
 	"importer/internal/state"
 	"importer/internal/verify"
@@ -264,7 +265,7 @@ func (s *session) openSource() error {
 		return config.Errorf("mapping: %w", err)
 	}
 	s.behind = s.c.Behind(o.Mapping != nil)
-	s.env.boundMemory()
+	memory.Bound(s.env.Getenv)
 	o.Run = s.run
 	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
@@ -276,7 +277,7 @@ func (s *session) openSource() error {
 	if err != nil {
 		return usage(err)
 	}
-	s.env.freeMemory(s.input.Size())
+	memory.Free(s.env.Getenv, s.input.Size())
 	return s.keep(s.input, nil)
 }
 

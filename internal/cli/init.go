@@ -12,6 +12,7 @@ import (
 	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/memory"
 	"importer/internal/plain"
 	"importer/source"
 )
@@ -41,7 +42,7 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
-			env.boundMemory()
+			memory.Bound(env.Getenv)
 			text, err := source.Guess(o)
 			if err != nil {
 				return usage(err)
