@@ -16,6 +16,7 @@ import (
 	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/internal/config"
+	"importer/internal/customfields"
 	"importer/internal/lineage"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -286,7 +287,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 		Blocked  string          `json:"blocked"`
 		Fields   []string        `json:"custom_fields"`
 		Duration contact.Seconds `json:"duration_s"`
-	}{p, k.input.Skipped(), contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+	}{p, k.input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
@@ -306,7 +307,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
 	name := "custom field" // of the first
-	for _, field := range texts(k.customFields()) {
+	for _, field := range customfields.Texts(k.customFields()) {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
 		name = ""
 	}

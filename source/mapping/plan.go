@@ -260,7 +260,6 @@ func internalNameOf(column string) string {
 type CustomField struct {
 	Name string // internal name
 	Type string // of the schema: string, number, boolean or object
-	Path string // of its entry in the configuration; empty where a column became it
 }
 
 // CustomFields are the custom fields that the plans of several files write, sorted
@@ -270,7 +269,7 @@ func CustomFields(plans ...*Plan) []CustomField {
 	for _, p := range plans {
 		for _, o := range p.fields {
 			if !isDefault(o.name) {
-				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string"), o.path})
+				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string")})
 			}
 		}
 	}
