@@ -46,7 +46,7 @@ func TestWalls(t *testing.T) {
 		"internal/customfields":  {"importer/contact", "importer/pace", "internal/cognigy", "internal/commandline", "internal/config"},
 		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/commandline", "internal/config", "internal/customfields", "internal/probe"},
 		"internal/state":         {"importer/contact", "importer/idrule", "importer/change"},
-		"internal/lineage":       {"importer/contact", "importer/idrule", "importer/change", "internal/state", "sink/journal"},
+		"internal/reconcile":     {"importer/contact", "importer/idrule", "importer/change", "internal/state", "sink/journal"},
 		"internal/nights":        {"importer/contact", "importer/idrule", "sink/journal", "sink/rejects"},
 		"internal/preview":       {"importer/contact"},
 		"internal/verify":        {"importer/contact", "importer/idrule", "importer/pace", "importer/change", "importer/whose", "importer/weigh", "importer", "internal/state", "sink"},

@@ -17,7 +17,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/customfields"
-	"importer/internal/lineage"
+	"importer/internal/reconcile"
 	"importer/internal/state"
 	"importer/internal/words"
 	"importer/sink"
@@ -190,8 +190,8 @@ func (k *checker) goTogether() error {
 	if err != nil { // there is none, or it was complained of
 		now = journal.Outline{}
 	}
-	err = k.lineage().Refusal(now)
-	refused, ok := errors.AsType[*lineage.RefusedError](err)
+	err = k.reports().Refusal(now)
+	refused, ok := errors.AsType[*reconcile.RefusedError](err)
 	switch {
 	case ok && k.c.Restart && refused.Stale:
 		k.state, err = state.Empty(k.stateOptions())

@@ -22,9 +22,9 @@ import (
 	"importer/internal/cognigy"
 	"importer/internal/commandline"
 	"importer/internal/config"
-	"importer/internal/lineage"
 	"importer/internal/live"
 	"importer/internal/plain"
+	"importer/internal/reconcile"
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink"
@@ -346,7 +346,7 @@ func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *session) keep(opened io.Closer, err error) error {
 	var report *journal.MismatchError
 	var known *state.MismatchError
-	var apart *lineage.RefusedError
+	var apart *reconcile.RefusedError
 	switch {
 	case errors.As(err, &report) && s.corrects:
 		return config.Errorf("the rows of a reject file belong to the import that refused them, in %s: its %s is %q, and this run's is %q; import the file there, or take the column _ref out, and its rows are an import of their own",
