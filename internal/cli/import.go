@@ -126,7 +126,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 		fmt.Fprintln(i.display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
 	defer unhook() // no longer of interest
-	watched := watched{i.report, i.rejects, i.watch}
+	watched := live.Watched{Journal: i.report, Rejects: i.rejects, Watch: i.watch}
 	o := importer.Options{
 		API: i.client, Journal: watched, Rejects: watched, Keys: i.report.Keys(),
 		Pacer: i.pacer, Log: i.log, Progress: &i.progress,
@@ -318,28 +318,4 @@ func (i *importing) openRejects() (err error) {
 		return usage(err)
 	}
 	return nil
-}
-
-// A watched run shows, of what it records, the rows that are not in.
-type watched struct {
-	*journal.Journal
-	rejects *rejects.Rejects
-	watch   *live.Watch
-}
-
-// Append implements importer.Journal.
-func (w watched) Append(outcomes ...*contact.Outcome) error {
-	for _, out := range outcomes {
-		if !out.Status.In() && !out.Status.Refused() {
-			w.watch.Failed(out)
-		}
-	}
-	return w.Journal.Append(outcomes...)
-}
-
-// Reject implements importer.Rejects. It is also given what an earlier run had refused
-// and nobody changed.
-func (w watched) Reject(out *contact.Outcome) error {
-	w.watch.Failed(out)
-	return w.rejects.Reject(out)
 }
