@@ -23,6 +23,11 @@ var commands = [][]string{
 	{"doctor", "--base-url", "http://127.0.0.1:1"},
 }
 
+// manyContacts are inputs that nothing is wrong with but how many they are. They are not
+// imported, because the sandbox of such an import holds its profiles in memory, about 1 KB each.
+var manyContacts = []string{"csv: many rows", "csv: a number with an exponent", "csv: short rows under a wide header", "ndjson: other members in each line",
+	"ndjson: other ignored members in each line", "json: array in one line", "json: one object behind the other", "zst: rows", "xz: rows"}
+
 // arguments are those of a command for a source.
 func arguments(command []string, file string) []string {
 	switch command[0] {
@@ -36,7 +41,7 @@ func arguments(command []string, file string) []string {
 
 // TestBounds runs the commands on every input, and logs what each takes, the largest first.
 func TestBounds(t *testing.T) {
-	size := 300_000
+	size := 200_000
 	if full {
 		size = 10_000_000
 	}
@@ -64,6 +69,9 @@ func TestBounds(t *testing.T) {
 			if in.args == nil {
 				each = each[:0]
 				for _, c := range commands {
+					if c[0] == "import" && slices.Contains(manyContacts, in.name) {
+						continue
+					}
 					if full || c[0] == "check" && !strings.HasPrefix(in.name, "gz") || c[0] == "import" && strings.HasPrefix(in.name, "gz") {
 						each = append(each, arguments(c, in.file))
 					}

@@ -89,7 +89,8 @@ func run(t *testing.T, dir string, limit time.Duration, args ...string) usage {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "COGNIGY_API_KEY=sandbox"}
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &capped{&out}, &capped{&out}
+	both := &capped{&out} // one writer: then one goroutine writes
+	cmd.Stdout, cmd.Stderr = both, both
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // without it the figures are only too high
 	err := cmd.Run()

@@ -122,10 +122,16 @@ func (i *importing) openWatch() (err error) {
 }
 
 func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
+	told := make(chan struct{}) // closed by the hook
 	unhook := context.AfterFunc(ctx, func() {
+		defer close(told)
 		fmt.Fprintln(i.display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
 	})
-	defer unhook() // no longer of interest
+	defer func() {
+		if !unhook() {
+			<-told
+		}
+	}()
 	watched := live.Watched{Journal: i.report, Rejects: i.rejects, Watch: i.watch}
 	o := importer.Options{
 		API: i.client, Journal: watched, Rejects: watched, Keys: i.report.Keys(),

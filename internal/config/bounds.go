@@ -29,7 +29,7 @@ func read(path string, open func(string) (*os.File, error)) ([]byte, error) {
 	defer f.Close() // read only: nothing to lose
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = Errorf("%s is longer than %d MiB, which no configuration needs: is it the source?", path, maxFile>>20)
+		err = Errorf("%s is longer than %d MiB, which no file of settings needs: is it another file?", path, maxFile>>20)
 	}
 	return text, err
 }

@@ -379,7 +379,7 @@ func within[N int | float64 | time.Duration](name string, value, least, most N) 
 // error is an *Error.
 func (a *API) Validate() error {
 	if a.Key == "" && a.APIKeyFile != "" {
-		key, err := os.ReadFile(a.APIKeyFile)
+		key, err := read(a.APIKeyFile, os.Open)
 		if err != nil {
 			return Errorf("api.api_key_file: %w", err)
 		}

@@ -17,10 +17,11 @@ const (
 // known to be one yet. $GOMEMLIMIT goes over it.
 func Bound(getenv func(string) string) { limit(getenv, smallMemory) }
 
-// Free is for an input of that many bytes, 0 where that is not known. What a run has
-// to know of the contacts of a large one takes more.
+// Free is for an input of that many bytes. What a run has to know of the contacts of
+// a large one takes more. Where the size is not known, 0, the bound stays: beyond it an
+// input of millions of contacts takes more processor time, and no run waits for that.
 func Free(getenv func(string) string, size int64) {
-	if size == 0 || size > smallInput {
+	if size > smallInput {
 		limit(getenv, math.MaxInt64)
 	}
 }

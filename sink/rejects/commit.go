@@ -102,6 +102,7 @@ func (r *Rejects) clear(c *Committed) error {
 		path := dir + e.Name()
 		switch {
 		case !strings.HasPrefix(e.Name(), name) || slices.Contains(c.Paths, path):
+		case !e.Type().IsRegular() && e.Type() != fs.ModeSymlink: // which no run left
 		case rejectfile.IsNamed(path) && !rejectfile.IsSetAside(path):
 			if err := r.makeRoom(path, true, c); err != nil {
 				errs = append(errs, err)

@@ -174,7 +174,7 @@ func writeRows(t *testing.T, n int) string {
 	lines := []line{runLine()}
 	for i := range n {
 		row := line{"kind": "row", "key": keyOf(i), "source": hostile, "line": i + 2, "row": i + 1, "contactIds": []string{fmt.Sprint(i), hostile},
-			"status": "created", "_id": hostile, "attempts": 1}
+			"status": "created", "_id": "65f000000000000000000001", "attempts": 1}
 		if i%500 == 0 { // the only row of the run of one too
 			row["status"], row["doubt"] = "unknown", hostile
 			row["error"] = line{"http": 500, "code": i, "field": hostile + string(rune('a'+i/500%26)), "detail": hostile, "traceId": hostile, "hint": hostile}
@@ -252,7 +252,7 @@ func TestLivePageInABrowser(t *testing.T) {
 	shows("nothing was settled yet")
 	appendLines(t, path,
 		line{"kind": "sending", "keys": []string{keyOf(1), keyOf(2)}},
-		line{"kind": "row", "key": keyOf(1), "source": hostile, "line": 2, "row": 1, "contactIds": []string{hostile}, "status": "created", "_id": hostile, "attempts": 1},
+		line{"kind": "row", "key": keyOf(1), "source": hostile, "line": 2, "row": 1, "contactIds": []string{hostile}, "status": "created", "_id": "65f000000000000000000001", "attempts": 1},
 		line{"kind": "row", "key": keyOf(2), "source": hostile, "line": 3, "row": 2, "contactIds": []string{hostile}, "status": "rejected", "attempts": 1,
 			"error": line{"http": 400, "field": hostile, "detail": hostile, "hint": hostile}})
 	shows("profiles that the API made")
