@@ -55,7 +55,7 @@ func TestWalls(t *testing.T) {
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
-		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "sink/rejects", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
+		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 
 		"internal/sandbox":           {"internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
 		"internal/sandbox/origin":    {},

@@ -132,7 +132,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 			<-told
 		}
 	}()
-	watched := live.Watched{Journal: i.report, Rejects: i.rejects, Watch: i.watch}
+	watched := watched{i.report, i.rejects, i.watch}
 	o := importer.Options{
 		API: i.client, Journal: watched, Rejects: watched, Keys: i.report.Keys(),
 		Pacer: i.pacer, Log: i.log, Progress: &i.progress,
@@ -324,4 +324,28 @@ func (i *importing) openRejects() (err error) {
 		return usage(err)
 	}
 	return nil
+}
+
+// A watched run shows, of what it records, the rows that are not in.
+type watched struct {
+	*journal.Journal
+	rejects *rejects.Rejects
+	watch   *live.Watch
+}
+
+// Append implements importer.Journal.
+func (w watched) Append(outcomes ...*contact.Outcome) error {
+	for _, out := range outcomes {
+		if !out.Status.In() && !out.Status.Refused() {
+			w.watch.Failed(out)
+		}
+	}
+	return w.Journal.Append(outcomes...)
+}
+
+// Reject implements importer.Rejects. It is also given what an earlier run had refused
+// and nobody changed.
+func (w watched) Reject(out *contact.Outcome) error {
+	w.watch.Failed(out)
+	return w.rejects.Reject(out)
 }
