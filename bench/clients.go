@@ -173,7 +173,6 @@ func tuned(args []string) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = j.workers, j.workers
 	transport.DisableCompression, transport.ForceAttemptHTTP2 = true, false
-	head := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "X-Api-Key": {apiKey}}
 
 	type row struct {
 		email string
@@ -189,27 +188,15 @@ func tuned(args []string) error {
 			buf := bytes.NewBuffer(make([]byte, 0, 4096))
 			for batch := range rows {
 				for _, r := range batch {
-					req := &http.Request{
-						Method: http.MethodPost, URL: u, Host: u.Host, Header: head, ProtoMajor: 1, ProtoMinor: 1,
-						ContentLength: int64(len(r.body)), Body: io.NopCloser(bytes.NewReader(r.body)),
-					}
-					resp, err := transport.RoundTrip(req)
+					id, err := sendTuned(transport, u, r.body, buf)
 					if err != nil {
 						failed.Store(err)
-						continue
-					}
-					buf.Reset()
-					_, err = buf.ReadFrom(resp.Body)
-					resp.Body.Close()
-					_, id, found := bytes.Cut(buf.Bytes(), []byte(`"_id":"`))
-					if err != nil || !found || resp.StatusCode/100 != 2 {
-						failed.Store(fmt.Errorf("status %d, %v", resp.StatusCode, err))
 						continue
 					}
 					mu.Lock()
 					report.WriteString(r.email)
 					report.WriteByte(' ')
-					report.Write(id[:24])
+					report.Write(id)
 					report.WriteByte('\n')
 					mu.Unlock()
 				}
@@ -230,24 +217,7 @@ func tuned(args []string) error {
 		if err != nil {
 			return err
 		}
-		b := append(make([]byte, 0, 320), `{"projectId":"`+projectID+`","contactIds":[`...)
-		b, _ = jsontext.AppendQuote(b, cells[0])
-		b = append(b, `],"profile":{`...)
-		for i, cell := range cells {
-			if cell == "" {
-				continue
-			}
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(append(append(b, '"'), header[i]...), `":`...)
-			if header[i] == "age" || header[i] == "accepted_gdpr" {
-				b = append(b, cell...)
-			} else {
-				b, _ = jsontext.AppendQuote(b, cell)
-			}
-		}
-		batch = append(batch, row{string(cells[0]), append(b, "}}"...)})
+		batch = append(batch, row{string(cells[0]), bodyOf(cells)})
 		if len(batch) == 16 {
 			rows <- batch
 			batch = nil
@@ -260,6 +230,50 @@ func tuned(args []string) error {
 		return err
 	}
 	return report.Flush()
+}
+
+// tunedHead is the head of each request of tuned.
+var tunedHead = http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "X-Api-Key": {apiKey}}
+
+// sendTuned sends one create, and returns the id in the answer, which stays in buf.
+func sendTuned(transport *http.Transport, u *url.URL, body []byte, buf *bytes.Buffer) (id []byte, err error) {
+	resp, err := transport.RoundTrip(&http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: tunedHead, ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	buf.Reset()
+	_, err = buf.ReadFrom(resp.Body)
+	resp.Body.Close()
+	_, id, found := bytes.Cut(buf.Bytes(), []byte(`"_id":"`))
+	if err != nil || !found || resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("status %d, %v", resp.StatusCode, err)
+	}
+	return id[:24], nil
+}
+
+// bodyOf is the body of the create of a row.
+func bodyOf(cells []string) []byte {
+	b := append(make([]byte, 0, 320), `{"projectId":"`+projectID+`","contactIds":[`...)
+	b, _ = jsontext.AppendQuote(b, cells[0])
+	b = append(b, `],"profile":{`...)
+	for i, cell := range cells {
+		if cell == "" {
+			continue
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), header[i]...), `":`...)
+		if header[i] == "age" || header[i] == "accepted_gdpr" {
+			b = append(b, cell...)
+		} else {
+			b, _ = jsontext.AppendQuote(b, cell)
+		}
+	}
+	return append(b, "}}"...)
 }
 
 // bare sends one profile again and again over importer's own client.

@@ -13,9 +13,7 @@ require (
 
 require (
 	github.com/gofrs/flock v0.13.2 // indirect
-	github.com/nyaruka/phonenumbers v1.8.1 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )
 
 replace importer => ../

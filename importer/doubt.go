@@ -1,10 +1,9 @@
 package importer
 
 import (
-	"container/heap"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"importer/importer/lane"
 )
 
 const (
@@ -44,82 +43,10 @@ func (e *engine) park(t *task) {
 // has each looked up when its time is there, and ends when no more can come and
 // none is left. When the run stops, those that are left become unknown.
 func (e *engine) settleDoubts() {
-	looks := make(chan *task)  // closed below, when the lane is empty
-	looked := make(chan *task) // nil where it is settled
-	var lookers errgroup.Group
-	for range min(e.Workers, maxLookers) {
-		lookers.Go(func() error {
-			for t := range looks {
-				if !e.run(t) {
-					t = nil
-				}
-				looked <- t
-			}
-			return nil
-		})
-	}
-
-	in, stop := e.doubts, e.ctx.Done()
-	var waiting doubtHeap
-	busy := 0
-	for in != nil || len(waiting)+busy > 0 {
-		e.Progress.InDoubt.Store(int64(len(waiting) + busy))
-		source := in
-		if len(waiting)+busy >= maxDoubts {
-			source = nil
-		}
-		var due chan *task
-		var head *task
-		var timer *time.Timer
-		var later <-chan time.Time
-		if len(waiting) > 0 {
-			head = waiting[0]
-			if pause := time.Until(head.nextAt); pause <= 0 || stop == nil {
-				due = looks
-			} else {
-				timer = time.NewTimer(pause)
-				later = timer.C
-			}
-		}
-		select {
-		case t, ok := <-source:
-			if !ok {
-				in = nil
-				break
-			}
-			heap.Push(&waiting, t)
-		case due <- head:
-			heap.Pop(&waiting)
-			busy++
-		case t := <-looked:
-			busy--
-			if t != nil {
-				heap.Push(&waiting, t)
-			}
-		case <-later:
-		case <-stop:
-			stop = nil // and the rest goes through without waiting
-		}
-		if timer != nil {
-			timer.Stop()
-		}
-	}
-	e.Progress.InDoubt.Store(0)
-	close(looks)
-	_ = lookers.Wait() // lookers return no error
-}
-
-// A doubtHeap is ordered by the time of the next look.
-type doubtHeap []*task
-
-func (h doubtHeap) Len() int           { return len(h) }
-func (h doubtHeap) Less(i, j int) bool { return h[i].nextAt.Before(h[j].nextAt) }
-func (h doubtHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *doubtHeap) Push(x any)        { *h = append(*h, x.(*task)) }
-func (h *doubtHeap) Pop() any {
-	last := len(*h) - 1
-	t := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return t
+	lane.Lane[*task]{
+		Max: maxDoubts, Workers: min(e.Workers, maxLookers),
+		At:    func(t *task) time.Time { return t.nextAt },
+		Do:    e.run,
+		Holds: func(rows int) { e.Progress.InDoubt.Store(int64(rows)) },
+	}.Run(e.doubts, e.ctx.Done())
 }

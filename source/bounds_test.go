@@ -15,16 +15,6 @@ import (
 	"importer/internal/growth"
 )
 
-// A line that is taken apart by hand takes time in proportion to its fields.
-func TestFieldsOfALine(t *testing.T) {
-	growth.Check(t, 20_000, func(n int) {
-		line := []byte(`"a` + strings.Repeat(",x", n) + "\r\nb,c\n")
-		if s := splitRecord(line, ",", false); len(s.cells) != n+1 || s.cells[n] != "x" || string(line[s.end:]) != "b,c\n" {
-			t.Fatalf("%d cells of %d, and %q follows", len(s.cells), n+1, line[s.end:])
-		}
-	})
-}
-
 // Files that are alike are compared with few others, and each is told of once.
 func TestManyFiles(t *testing.T) {
 	dir := t.TempDir()

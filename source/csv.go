@@ -18,13 +18,14 @@ import (
 	"importer/source/decode"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
+	"importer/source/table"
 )
 
 // examineCSV finds the delimiter and the header in the beginning of the text.
 func (f *file) examineCSV(head []byte, whole bool) error {
 	head, _ = io.ReadAll(withNewlines(bytes.NewReader(head))) // of memory: it cannot fail
 	f.line = 1
-	if d, ok := separatorLine(head); ok {
+	if d, ok := table.SeparatorLine(head); ok {
 		f.line = 2
 		f.Delimiter = cmp.Or(f.Delimiter, d)
 	}
@@ -32,11 +33,11 @@ func (f *file) examineCSV(head []byte, whole bool) error {
 	for range f.line - 1 {
 		_, head, _ = bytes.Cut(head, []byte{'\n'})
 	}
-	if f.options.HeaderRow > 0 && isBlank([]string{firstLine(head)}) {
+	if f.options.HeaderRow > 0 && table.IsBlank([]string{firstLine(head)}) {
 		return fmt.Errorf("%w: --header-row says line %d, and that line is blank or behind the end of the file, or of its first %d bytes", ErrBadHeader, f.line, sampleBytes)
 	}
 	if f.Delimiter == 0 {
-		f.Delimiter = guessDelimiter(head, f.options.Mapping)
+		f.Delimiter = table.Delimiter(head, f.options.Mapping)
 	}
 	if f.options.HeaderRow == 0 {
 		head = f.findTable(head)
@@ -51,16 +52,16 @@ func firstLine(text []byte) string {
 
 // findTable leaves out what stands before the header.
 func (f *file) findTable(head []byte) []byte {
-	t := takeApart(head, f.Delimiter)
-	if len(t.rows) == 0 {
+	t := table.TakeApart(head, f.Delimiter)
+	if len(t.Rows) == 0 {
 		return head
 	}
-	h := findHeader(t.rows, f.options.Mapping)
-	f.line += t.lines[h] - 1
-	if slices.ContainsFunc(t.rows[:h], func(row []string) bool { return len(row) > 0 }) {
+	h := table.Header(t.Rows, f.options.Mapping)
+	f.line += t.Lines[h] - 1
+	if slices.ContainsFunc(t.Rows[:h], func(row []string) bool { return len(row) > 0 }) {
 		f.note(fmt.Sprintf("the header is taken from line %d, which has names of known columns; --header-row says another one", f.line))
 	}
-	return head[t.starts[h]:]
+	return head[t.Starts[h]:]
 }
 
 func (f *file) examineHeader(head []byte, whole bool) error {
@@ -80,10 +81,10 @@ func (f *file) examineHeader(head []byte, whole bool) error {
 	}):
 		return fmt.Errorf("%w: a quote that opens in it, at line %d or behind, takes rows into the name of a column: close it", ErrBadHeader, f.line)
 	}
-	if err := f.columns(header, takeApart(head[end:], f.Delimiter).rows); err != nil {
+	if err := f.columns(header, table.TakeApart(head[end:], f.Delimiter).Rows); err != nil {
 		return err
 	}
-	if whole && isBlank([]string{string(head[end:])}) {
+	if whole && table.IsBlank([]string{string(head[end:])}) {
 		f.note(headerOnly)
 	}
 	return nil
@@ -339,17 +340,17 @@ func (c *csvReader) badText(raw []byte, cells []string, line int) *mapping.Fault
 // Where the parser read past the end of the line before it found that a quote is not
 // closed, only that line is invalid: what follows is read again.
 func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
-	s := splitRecord(raw, string(c.file.Delimiter), c.file.options.LazyQuotes)
-	rec.Cells = s.cells
-	line, at := position(raw, max(s.fault, 0), rec.Line)
+	s := table.SplitRecord(raw, string(c.file.Delimiter), c.file.options.LazyQuotes)
+	rec.Cells = s.Cells
+	line, at := position(raw, max(s.Fault, 0), rec.Line)
 	where := fmt.Sprintf("at line %d, byte %d", line, at)
 	lazy := c.file.options.LazyQuotes
 	// Where no line behind the quote looks like a row, it may open a field that was cut off.
-	cut := s.open && s.next == len(raw) && c.text.holdsAll(len(raw)) && !c.rowsIn(raw[s.end:]) && !(lazy && len(s.cells) == len(c.file.header))
+	cut := s.Open && s.Next == len(raw) && c.text.holdsAll(len(raw)) && !c.rowsIn(raw[s.End:]) && !(lazy && len(s.Cells) == len(c.file.header))
 	switch {
 	case lazy && !cut:
-		rec.Fault = c.badText(raw[:s.end], rec.Cells, rec.Line)
-	case !s.open:
+		rec.Fault = c.badText(raw[:s.End], rec.Cells, rec.Line)
+	case !s.Open:
 		rec.Fault = &mapping.Fault{
 			Reason: "a quote inside a field that does not begin with one, " + where,
 			Hint:   `put quotes around the whole field and double those inside it: "a 5"" screen"`,
@@ -361,20 +362,20 @@ func (c *csvReader) badQuote(rec *mapping.Record, raw []byte) []byte {
 		}
 	}
 	if !cut {
-		return raw[:s.end]
+		return raw[:s.End]
 	}
 	c.end = fmt.Errorf("the file ends inside the quotes that open %s: it is cut off, or the quote is not closed", where)
-	if s.end == len(raw) {
+	if s.End == len(raw) {
 		return raw
 	}
-	rec.Cells[len(rec.Cells)-1] += "\n" + cutText(raw[s.end:])
+	rec.Cells[len(rec.Cells)-1] += "\n" + cutText(raw[s.End:])
 	return raw
 }
 
 // notClosed says of a quote that opens a field what is wrong with the next one.
-func (c *csvReader) notClosed(s split, raw []byte, line int) string {
-	if s.next < len(raw) {
-		line, at := position(raw, s.next, line)
+func (c *csvReader) notClosed(s table.Split, raw []byte, line int) string {
+	if s.Next < len(raw) {
+		line, at := position(raw, s.Next, line)
 		return fmt.Sprintf("not closed where a field ends: the next one stands at line %d, byte %d", line, at)
 	}
 	if len(raw) < c.text.buf.Len() {
@@ -388,107 +389,14 @@ func (c *csvReader) notClosed(s split, raw []byte, line int) string {
 func (c *csvReader) rowsIn(text []byte) bool {
 	rows, all := 0, 0
 	for line := range bytes.Lines(text) {
-		if isBlank([]string{string(line)}) {
+		if table.IsBlank([]string{string(line)}) {
 			continue
 		}
 		all++
 		fields := strings.Split(strings.TrimRight(string(line), "\r\n"), string(c.file.Delimiter))
-		if len(fields) == len(c.file.header) && (len(fields) >= manyColumns || slices.ContainsFunc(fields, func(f string) bool { return kindOf(f) != 0 })) {
+		if len(fields) == len(c.file.header) && (len(fields) >= manyColumns || slices.ContainsFunc(fields, func(f string) bool { return table.KindOf(f) != 0 })) {
 			rows++
 		}
 	}
 	return rows*2 > all
 }
-
-// quoteEnd is the offset of the quote that closes the one with which s begins: the first
-// that is not doubled, or the length of s.
-func quoteEnd(s []byte) int {
-	for at := 1; ; at += 2 {
-		i := bytes.IndexByte(s[at:], '"')
-		if i < 0 {
-			return len(s)
-		}
-		if at += i; at+1 == len(s) || s[at+1] != '"' {
-			return at
-		}
-	}
-}
-
-// fieldEnd is the length of what ends a field at the beginning of s, and whether the
-// record ends there as well.
-func fieldEnd(s []byte, delimiter string) (n int, last, ok bool) {
-	for _, end := range []string{delimiter, "\n", "\r\n"} {
-		if bytes.HasPrefix(s, []byte(end)) {
-			return len(end), end != delimiter, true
-		}
-	}
-	return 0, true, len(s) == 0
-}
-
-// plainField is the length of a field as it stands, in a text whose first line has that
-// length without its line feed.
-func plainField(s []byte, line int, delimiter string) int {
-	if i := bytes.Index(s[:line], []byte(delimiter)); i >= 0 {
-		return i
-	}
-	if line < len(s) {
-		return len(bytes.TrimSuffix(s[:line], []byte("\r")))
-	}
-	return line
-}
-
-// lineEnd is the length of the first line of s without its line feed.
-func lineEnd(s []byte) int {
-	if i := bytes.IndexByte(s, '\n'); i >= 0 {
-		return i
-	}
-	return len(s)
-}
-
-// A split is a record that the csv.Reader refused, taken apart as far as possible.
-type split struct {
-	cells []string
-	fault int  // offset of the quote at fault; -1 where there is none
-	open  bool // the quote at fault opens a field that is not closed as it should be
-	next  int  // open only: offset of the next quote, or the length of the text
-	end   int  // offset of the next record
-}
-
-// splitRecord takes the first record of raw apart. A field in quotes that are not closed
-// where it ends is kept as it stands; if lazy, without the quotes around it.
-func splitRecord(raw []byte, delimiter string, lazy bool) split {
-	s := split{fault: -1}
-	line := 0 // where the line ends in which s.end lies
-	for last := false; !last; {
-		rest := raw[s.end:]
-		closing, n, ok := 0, 0, false
-		if bytes.HasPrefix(rest, []byte{'"'}) {
-			if closing = quoteEnd(rest); closing < len(rest) {
-				n, last, ok = fieldEnd(rest[closing+1:], delimiter)
-			}
-		}
-		if ok {
-			s.cells = append(s.cells, unquote(string(rest[1:closing])))
-			s.end += closing + 1 + n
-			continue
-		}
-		if line < s.end || s.end == 0 {
-			line = s.end + lineEnd(rest)
-		}
-		length := plainField(rest, line-s.end, delimiter)
-		cell := string(rest[:length])
-		i := strings.IndexByte(cell, '"')
-		if i >= 0 && s.fault < 0 {
-			s.fault, s.open, s.next = s.end+i, i == 0, s.end+closing
-		}
-		if lazy && len(cell) > 1 && i == 0 && strings.HasSuffix(cell, `"`) {
-			cell = unquote(cell[1 : len(cell)-1])
-		}
-		s.cells = append(s.cells, cell)
-		n, last, _ = fieldEnd(rest[length:], delimiter)
-		s.end += length + n
-	}
-	return s
-}
-
-var unquote = strings.NewReplacer(`""`, `"`, "\r\n", "\n").Replace

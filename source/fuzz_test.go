@@ -14,6 +14,7 @@ import (
 	"importer/importer/contact"
 	"importer/source/decode"
 	"importer/source/mapping"
+	"importer/source/table"
 )
 
 // fuzz reads content and holds it to what every reader promises: each record is
@@ -151,7 +152,7 @@ func FuzzCSV(f *testing.F) {
 		}
 		want := textLines(content, func(line []byte) bool {
 			cells := strings.Split(strings.TrimPrefix(string(line), decode.BOM), string(file.Delimiter))
-			return !isBlank(cells) && !slices.Equal(cells, file.header)
+			return !table.IsBlank(cells) && !slices.Equal(cells, file.header)
 		})
 		for line := range want {
 			if line <= file.line {
@@ -179,6 +180,6 @@ func FuzzNDJSON(f *testing.F) {
 		if in == nil {
 			return
 		}
-		compare(t, lines, textLines(content, func(line []byte) bool { return !isBlank([]string{string(line)}) }))
+		compare(t, lines, textLines(content, func(line []byte) bool { return !table.IsBlank([]string{string(line)}) }))
 	})
 }

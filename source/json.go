@@ -15,6 +15,7 @@ import (
 	"importer/source/decode"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
+	"importer/source/table"
 )
 
 // A jsonShape is how a file holds its objects.
@@ -395,7 +396,7 @@ func (r *jsonReader) next(rec *mapping.Record) error {
 		switch {
 		case len(line) == 0:
 			continue
-		case line[0] <= ' ' && isBlank([]string{string(line)}):
+		case line[0] <= ' ' && table.IsBlank([]string{string(line)}):
 			r.left.add(r.file, blankRow, number)
 			continue
 		case last && endsEarly(line):

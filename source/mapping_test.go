@@ -223,8 +223,8 @@ func TestCustomFields(t *testing.T) {
 	m := mappingOf(t, "unnamed: custom\nfields:\n  n: {column: N, type: number}\n  b: {column: N, type: bool}\n  l: {column: N, type: list}\n  d: {column: N, type: date}\n  firstname: N")
 	_, in := read(t, Options{Paths: []string{writeFile(t, "x.csv", "email,N,Shoe size\n"), writeFile(t, "y.csv", "email,N\n")}, Mapping: m})
 	want := []mapping.CustomField{
-		{Name: "b", Type: "boolean", Path: "$.mapping.fields.b"}, {Name: "d", Type: "string", Path: "$.mapping.fields.d"},
-		{Name: "l", Type: "object", Path: "$.mapping.fields.l"}, {Name: "n", Type: "number", Path: "$.mapping.fields.n"},
+		{Name: "b", Type: "boolean"}, {Name: "d", Type: "string"},
+		{Name: "l", Type: "object"}, {Name: "n", Type: "number"},
 		{Name: "shoe_size", Type: "string"},
 	}
 	if got := in.CustomFields(); !reflect.DeepEqual(got, want) {

@@ -8,10 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"importer/internal/words"
 	"importer/source/mapping"
+	"importer/source/table"
 )
 
 // fitHeader makes the row as wide as the header: cells that are missing at its end are
@@ -32,7 +32,7 @@ func (c *csvReader) fitHeader(rec *mapping.Record, last bool) {
 		}
 	}
 	switch {
-	case len(cells) > columns && !isBlank(cells[columns:]):
+	case len(cells) > columns && !table.IsBlank(cells[columns:]):
 		bad("", "put quotes around a field that holds the delimiter or a line break")
 	case len(cells) > columns:
 		rec.Cells = cells[:columns:columns]
@@ -74,9 +74,9 @@ func (c *csvReader) swallowed(rec *mapping.Record, raw []byte) []byte {
 		end += 1 + bytes.IndexByte(raw[end:], '\n')
 	}
 	closed := strings.Count(rec.Cells[field], "\n")
-	s := splitRecord(raw[:end], string(c.file.Delimiter), false)
-	line, at := position(raw, max(s.fault, 0), rec.Line)
-	rec.Cells = s.cells
+	s := table.SplitRecord(raw[:end], string(c.file.Delimiter), false)
+	line, at := position(raw, max(s.Fault, 0), rec.Line)
+	rec.Cells = s.Cells
 	rec.Fault = &mapping.Fault{
 		Reason: fmt.Sprintf("the quote that opens at line %d, byte %d swallowed rows: it is closed in line %d, and line %d is a row of its own",
 			line, at, line+closed, line+row),
@@ -90,7 +90,7 @@ func (c *csvReader) swallowed(rec *mapping.Record, raw []byte) []byte {
 func onlyColumn(rec *mapping.Record) *mapping.Fault {
 	lines := 0
 	for line := range strings.SplitSeq(rec.Cells[0], "\n") {
-		if !isBlank([]string{line}) {
+		if !table.IsBlank([]string{line}) {
 			lines++
 		}
 	}
@@ -142,7 +142,7 @@ func (c *csvReader) rowInField(cells []string, field int) int {
 		}
 		inner := i > 0 && i < last
 		switch {
-		case n > 1 && c.file.plan.GivesIDs(field) && slices.ContainsFunc(parts, func(s string) bool { return kindOf(s) == 0 && !isBlank([]string{s}) }):
+		case n > 1 && c.file.plan.GivesIDs(field) && slices.ContainsFunc(parts, func(s string) bool { return table.KindOf(s) == 0 && !table.IsBlank([]string{s}) }):
 			return i
 		case i == 0 && field+n != columns, inner && n != columns, i == last && n+len(cells)-field-1 != columns:
 			continue
@@ -168,62 +168,11 @@ func (c *csvReader) rowInField(cells []string, field int) int {
 // alike tells whether two cells of a column are of one kind. Contact ids are if they have
 // letters, digits and signs in the same places.
 func (c *csvReader) alike(column int, a, b string) bool {
-	if kind := kindOf(a); kind != 0 {
-		return kind == kindOf(b)
+	if kind := table.KindOf(a); kind != 0 {
+		return kind == table.KindOf(b)
 	}
-	shape := shapeOf(a)
-	return shape != "" && c.file.plan.GivesIDs(column) && shape == shapeOf(b)
-}
-
-// shapeOf is a code with A in place of its letters and 0 in place of its digits. It is
-// empty for what is none: all of one of them, or a text with spaces.
-func shapeOf(cell string) string {
-	cell = strings.Trim(cell, "\" \r")
-	if len(cell) > maxKind {
-		return ""
-	}
-	shape := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsLetter(r):
-			return 'A'
-		case unicode.IsDigit(r):
-			return '0'
-		}
-		return r
-	}, cell)
-	if !strings.Contains(shape, "A") || !strings.Contains(shape, "0") || strings.Contains(shape, " ") {
-		return ""
-	}
-	return shape
-}
-
-// maxKind is the length of the longest cell in bytes that has a kind: an address of an
-// e-mail is no longer.
-const maxKind = 320
-
-// kindOf is what a cell holds as a whole: an address, @, a number of some length, 0, or
-// neither.
-func kindOf(cell string) byte {
-	if len(cell) > maxKind {
-		return 0
-	}
-	cell = strings.Trim(cell, "\" \r")
-	if name, host, ok := strings.Cut(cell, "@"); ok && name != "" && strings.Contains(host, ".") && !strings.ContainsAny(cell, " ,;") {
-		return '@'
-	}
-	digits := 0
-	for _, r := range cell {
-		switch {
-		case '0' <= r && r <= '9':
-			digits++
-		case !strings.ContainsRune("+-()./ ", r):
-			return 0
-		}
-	}
-	if digits >= 4 {
-		return '0'
-	}
-	return 0
+	shape := table.ShapeOf(a)
+	return shape != "" && c.file.plan.GivesIDs(column) && shape == table.ShapeOf(b)
 }
 
 // leftOut counts the rows that hold no contact, by why.
@@ -260,7 +209,7 @@ func (c *csvReader) leavesOut(cells []string, line int) bool {
 	switch {
 	case cells[0] == c.file.header[0] && slices.Equal(cells, c.file.header):
 		c.left.add(c.file, headerAgain, line) // files were put together
-	case isBlank(cells):
+	case table.IsBlank(cells):
 		c.left.add(c.file, blankRow, line)
 		c.blank = true
 	default:
@@ -280,13 +229,13 @@ var rowCount = regexp.MustCompile(`^\(\d+ (?i:rows?|records?|zeilen?)(?: affecte
 // copyright.
 func (c *csvReader) mayBeFooter(rec *mapping.Record) bool {
 	return len(rec.Cells) > 1 && (c.blank || len(c.held) > 0 || rowCount.MatchString(rec.Cells[0])) && len(c.held) < maxFooter && rec.Fault == nil &&
-		filled(rec.Cells) == 1 && !isBlank(rec.Cells[:1])
+		table.Filled(rec.Cells) == 1 && !table.IsBlank(rec.Cells[:1])
 }
 
 // likeFooter is the same of a last row that is not as wide as the header.
 func (c *csvReader) likeFooter(cells []string) bool {
 	inFooter := slices.ContainsFunc(c.held, func(rec mapping.Record) bool { return isFooter(rec.Cells[0]) })
-	return inFooter && !strings.Contains(cells[0], "@") && filled(cells) == 1 || (c.blank || len(c.held) > 0) && filled(cells) == 1 && isFooter(cells[0]) || filled(cells) == 1 && rowCount.MatchString(cells[0])
+	return inFooter && !strings.Contains(cells[0], "@") && table.Filled(cells) == 1 || (c.blank || len(c.held) > 0) && table.Filled(cells) == 1 && isFooter(cells[0]) || table.Filled(cells) == 1 && rowCount.MatchString(cells[0])
 }
 
 // isSentence tells whether a text has more words than a name has, and no address.

@@ -10,6 +10,7 @@ import (
 	"importer/internal/words"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
+	"importer/source/table"
 	"importer/source/workbook"
 )
 
@@ -156,7 +157,7 @@ func (r *sheetReader) findHeader() error {
 	var rows []*workbook.Row
 	var cells [][]string // by number of the row
 	size := 0
-	for last := headerLines; ; {
+	for last := table.HeaderLines; ; {
 		row, err := r.rows.Next()
 		if err == io.EOF {
 			break
@@ -177,10 +178,10 @@ func (r *sheetReader) findHeader() error {
 		if len(row.Cells) > 0 || row.Flaw != nil {
 			rows = append(rows, row)
 		}
-		for len(cells) < row.Number-1 && len(cells) < headerLines {
+		for len(cells) < row.Number-1 && len(cells) < table.HeaderLines {
 			cells = append(cells, nil)
 		}
-		if len(cells) < headerLines {
+		if len(cells) < table.HeaderLines {
 			cells = append(cells, row.Cells)
 		}
 		if size += row.Bytes; row.Number >= last && len(rows) > 0 || size > maxRecord {
@@ -198,7 +199,7 @@ func (r *sheetReader) chooseHeader(rows []*workbook.Row, cells [][]string) error
 	case len(rows) == 0:
 		return io.EOF
 	case number == 0:
-		number = findHeader(cells, r.file.options.Mapping) + 1
+		number = table.Header(cells, r.file.options.Mapping) + 1
 	}
 	i := max(0, slices.IndexFunc(rows, func(row *workbook.Row) bool { return row.Number >= number }))
 	r.header, r.read, r.skipped = rows[i], rows[i+1:], i > 0

@@ -7,6 +7,11 @@ import (
 	"strings"
 )
 
+// IDRule is the version of the rule of contact ids, which package idtext holds. Rule 1
+// took values as they stood, without the space around them; reports and states from then
+// hold its contact ids.
+const IDRule = 2
+
 // A Row is one record of a source, mapped and validated.
 type Row struct {
 	Source  string   // file name as given; "-" for standard input

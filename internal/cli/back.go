@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/state"
 	"importer/internal/words"
@@ -76,7 +77,7 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	case cmd.Flags().Changed("source"):
 		sources = nil
 	case header.SourceCount > 0: // more than the report names
-		own, err := load(cmd.Flags(), nil, env.Getenv)
+		own, err := config.Unchecked(cmd.Flags(), nil, env.Getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +85,7 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
 		}
 	}
-	c, err := settings(cmd.Flags(), sources, env.Getenv)
+	c, err := config.Settings(cmd.Flags(), sources, env.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (s *session) sameProject(cmd *cobra.Command, path string, header journal.He
 		return config.Errorf("%s, an import into a sandbox that ended with it: there is nothing to read back", theirs)
 	case s.baseURL == "" || s.c.API.ProjectID == "":
 		return config.Errorf("%s, and the settings do not say which project is yours: a report may come from anybody, so that the API key is not sent where it says; type %s --base-url URL --project-id ID, or set $COGNIGY_BASE_URL and $COGNIGY_PROJECT_ID (api.base_url, api.project_id)",
-			theirs, cmd.CommandPath()+" "+quote(path))
+			theirs, cmd.CommandPath()+" "+commandline.Quote(path))
 	case s.baseURL != header.BaseURL || s.c.API.ProjectID != header.ProjectID:
 		return config.Errorf("%s, and the settings name %s; nothing was sent", theirs, projectAt(s.c.API.ProjectID, s.baseURL))
 	}

@@ -16,7 +16,8 @@ import (
 	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/internal/config"
-	"importer/internal/lineage"
+	"importer/internal/customfields"
+	"importer/internal/reconcile"
 	"importer/internal/state"
 	"importer/internal/words"
 	"importer/sink"
@@ -189,8 +190,8 @@ func (k *checker) goTogether() error {
 	if err != nil { // there is none, or it was complained of
 		now = journal.Outline{}
 	}
-	err = k.lineage().Refusal(now)
-	refused, ok := errors.AsType[*lineage.RefusedError](err)
+	err = k.reports().Refusal(now)
+	refused, ok := errors.AsType[*reconcile.RefusedError](err)
 	switch {
 	case ok && k.c.Restart && refused.Stale:
 		k.state, err = state.Empty(k.stateOptions())
@@ -286,7 +287,7 @@ func (k *checker) printPlan(p *change.Plan) error {
 		Blocked  string          `json:"blocked"`
 		Fields   []string        `json:"custom_fields"`
 		Duration contact.Seconds `json:"duration_s"`
-	}{p, k.input.Skipped(), contact.Seconds(least), blocked, texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+	}{p, k.input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
@@ -306,7 +307,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
 	name := "custom field" // of the first
-	for _, field := range texts(k.customFields()) {
+	for _, field := range customfields.Texts(k.customFields()) {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
 		name = ""
 	}
@@ -316,7 +317,7 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
 	if p.ChangedSince > 0 {
-		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.update())
+		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.Update())
 	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},

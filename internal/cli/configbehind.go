@@ -2,59 +2,10 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"reflect"
-	"strings"
 
-	"importer/importer/contact"
-	"importer/internal/config"
-	"importer/internal/files"
-	"importer/internal/words"
 	"importer/source"
 )
-
-// configBehind says of a source that the configuration does not name which configuration
-// it is read by, and how to have another one: its mapping may not be for this source at
-// all. It is empty where the configuration names all sources, or says nothing of what is
-// read.
-func configBehind(c config.Config, mapped bool) string {
-	said, byDefault := c.SourceInFile, config.Default().Source
-	said.Paths, byDefault.Paths = nil, nil
-	if c.File == "" || !mapped && reflect.DeepEqual(said, byDefault) {
-		return ""
-	}
-	for _, path := range c.Source.Paths {
-		if named(path, c.SourceInFile.Paths) {
-			continue
-		}
-		where, of := "", "names no source"
-		if c.Found {
-			where = ", which was found in this folder and is used without being asked for,"
-		}
-		if paths := c.SourceInFile.Paths; len(paths) > 0 {
-			of = "is for " + words.QuoteNames(paths, 3)
-		}
-		initialized := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".yaml"
-		return fmt.Sprintf("the configuration %s%s %s, and %s is read by it as well; if that is why: importer init %s -o %s makes a configuration for it, and --config %s names that one; or --config %s uses none",
-			contact.Printable(c.File), where, of, contact.Printable(path), quote(path), quote(initialized), quote(initialized), os.DevNull)
-	}
-	return ""
-}
-
-// named tells whether a source is one of those that a configuration names, which may be
-// globs.
-func named(path string, names []string) bool {
-	for _, name := range names {
-		match, err := filepath.Match(filepath.Clean(name), filepath.Clean(path))
-		if match && err == nil || path != "-" && files.SameFile(path, name) {
-			return true
-		}
-	}
-	return false
-}
 
 // blameConfig says which configuration may be why no row at all can be used.
 func (s *session) blameConfig(read, invalid int64) {

@@ -22,7 +22,7 @@ func (s *session) openInput(o source.Options) (*source.Input, error) {
 		"sheet":      func() { own.Sheet = "" },
 		"header-row": func() { own.HeaderRow = 0 },
 	} {
-		if !s.line.given(flag) {
+		if !s.line.Given(flag) {
 			forget()
 		}
 	}
@@ -68,7 +68,7 @@ func (s *session) findOrigin() error {
 	for _, f := range s.input.Sources() {
 		search.Files = append(search.Files, f.Name)
 	}
-	if s.line.given("report") {
+	if s.line.Given("report") {
 		search.Named = s.c.Report.Path
 	}
 	found, err := origin.Find(search)
@@ -88,7 +88,7 @@ func (s *session) findOrigin() error {
 // That of a mirror is an upsert, because what is not in a reject file is not missing.
 func (s *session) takeMode(o origin.Origin) error {
 	mode := o.Header.Mode
-	asked := s.line.given("mode")
+	asked := s.line.Given("mode")
 	removes := func(mode string) bool { return mode == "upsert" || mode == "mirror" }
 	if s.c.Mode != mode && !(removes(s.c.Mode) && removes(mode)) && (asked || s.c.Mode != "create") {
 		return config.Errorf("the reject file is of an import in the mode %s (%s), and this run's is %s: leave out --mode (mode)", mode, o.Report, s.c.Mode)

@@ -12,6 +12,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/customfields"
 	"importer/internal/doctor"
 	"importer/internal/names"
 	"importer/sink"
@@ -37,7 +38,7 @@ go by what it found.`,
   importer doctor --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…
   importer doctor --probe`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd.Flags(), args, env.Getenv)
+			c, err := config.Unchecked(cmd.Flags(), args, env.Getenv)
 			x := &examination{Subject: doctor.Subject{Config: c, Getenv: env.Getenv, Given: cmd.Flags().Changed, Probing: probing}}
 			x.prepare(env, err)
 			return x.run(cmd, env)
@@ -174,25 +175,19 @@ func (x *examination) openFiles() *doctor.Source {
 
 // fields are the custom fields that an import would write. Where no source is named,
 // they are those that the mapping names; where it cannot be opened, nil.
-func (x *examination) fields() []doctor.Field {
-	var custom []mapping.CustomField
+func (x *examination) fields() []customfields.Field {
 	switch {
 	case x.input != nil:
-		custom = x.customFields()
+		return x.customFields()
 	case len(x.c.Source.Paths) > 0:
 		return nil
-	default:
-		if m, err := mapping.Decode(x.c.Text); err == nil && m != nil {
-			if plan, err := mapping.PlanJSON(m); err == nil {
-				custom = mapping.CustomFields(plan)
-			}
+	}
+	if m, err := mapping.Decode(x.c.Text); err == nil && m != nil {
+		if plan, err := mapping.PlanJSON(m); err == nil {
+			return fieldsOf(mapping.CustomFields(plan))
 		}
 	}
-	fields := make([]doctor.Field, len(custom))
-	for i, f := range custom {
-		fields[i] = doctor.Field{Name: f.Name, Type: f.Type}
-	}
-	return fields
+	return []customfields.Field{}
 }
 
 // doctorClient is the client as doctor asks it.
@@ -225,9 +220,9 @@ func (k *checker) lookAtAPI(ctx context.Context) error {
 		k.log.Warn().Err(access.SchemaErr).Msg("it is not known whether the project has the custom fields of the mapping")
 		return nil
 	}
-	missing, err := missingFields(*access.Schema, k.customFields())
+	missing, err := customfields.Missing(*access.Schema, k.customFields())
 	if err == nil && len(missing) > 0 {
-		err = lacks(*access.Schema, missing)
+		err = customfields.Lacks(*access.Schema, missing)
 	}
 	return err
 }

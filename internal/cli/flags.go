@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"importer/importer/change"
 	"importer/importer/contact"
@@ -17,7 +16,7 @@ import (
 // addFlags gives a command those flags of the import, or all where none is named.
 func addFlags(cmd *cobra.Command, names ...string) {
 	c := config.Default() // for the defaults that --help shows
-	all := importFlags(&c)
+	all := config.Flags(&c)
 	if len(names) == 0 {
 		cmd.Flags().AddFlagSet(all)
 	}
@@ -28,102 +27,6 @@ func addFlags(cmd *cobra.Command, names ...string) {
 
 // sourceFlags say what is read.
 var sourceFlags = []string{"source", "format", "delimiter", "encoding", "sheet", "header-row"}
-
-// importFlags makes the flags of the import, each bound to its field of c and with
-// the value of that field as its default.
-func importFlags(c *config.Config) *pflag.FlagSet {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)") // settings reads it
-	flags.StringArrayVar((*[]string)(&c.Source.Paths), "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
-	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
-	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
-	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")
-	flags.StringVar(&c.Source.Sheet, "sheet", c.Source.Sheet, "`NAME` of the sheet of a workbook (default: the first visible one)")
-	flags.StringVar(&c.Source.HeaderRow, "header-row", c.Source.HeaderRow, "`N`umber of the line that holds the names of the columns, from 1, or auto")
-	flags.StringVar(&c.API.BaseURL, "base-url", c.API.BaseURL, "`URL` of the API ($COGNIGY_BASE_URL)")
-	flags.StringVar(&c.API.ProjectID, "project-id", c.API.ProjectID, "`ID` of the project, 24 characters ($COGNIGY_PROJECT_ID)")
-	flags.BoolVar(&c.Sandbox, "sandbox", c.Sandbox, "import into a sandbox inside this process; needs no URL, key or project")
-	flags.StringArrayVar(&c.Faults, "fault", c.Faults, "with --sandbox: `FAULT` to inject, as for importer sandbox; may be repeated")
-	flags.Uint64Var(&c.Seed, "seed", c.Seed, "with --sandbox: seed of the faults")
-	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`: N/DURATION for a sliding window, N/s for a smooth pace, both joined by a comma, or unlimited (default "+config.DefaultRate+"; with --sandbox unlimited)")
-	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
-	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")
-	flags.StringVar(&c.MaxErrors, "max-errors", c.MaxErrors, "stop when more rows than `N` or P% were refused; a share is judged from 100 rows on")
-	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
-	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
-	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
-	flags.BoolVar(&c.Adopt, "adopt", c.Adopt, "go on with a report or state of another id rule: look everybody up by the new contact ids first")
-	flags.StringVar(&c.Mode, "mode", c.Mode, "create; update sends what changed and creates nobody; upsert does both; mirror also removes what the source no longer holds")
-	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that update, upsert and mirror compare the source with")
-	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows, and although refused rows do not tell whose they are; never where the input had no rows")
-	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that are missing from the project's schema")
-	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
-	flags.DurationVar(&c.API.Timeout, "timeout", c.API.Timeout, "of one request")
-	flags.DurationVar(&c.InDoubt.Settle, "settle", c.InDoubt.Settle, "how long reads may lag behind writes when a doubtful row is looked up")
-	flags.BoolVar(&c.DryRun, "dry-run", c.DryRun, "say what an import would do, and write nothing; same as importer check")
-	flags.BoolVar(&c.Verbose, "verbose", c.Verbose, "with --dry-run: say it for each row")
-	flags.BoolVar(&c.Quiet, "quiet", c.Quiet, "print nothing when every row is in")
-	flags.BoolVar(&c.InsecureHTTP, "insecure-http", c.InsecureHTTP, "allow http:// to a host that is not this machine")
-	flags.StringVar(&c.Progress, "progress", c.Progress, "auto, bar, plain or none; auto is a bar on a terminal, else a line every 10 s")
-	flags.StringVar(&c.Metrics.Textfile, "metrics-textfile", c.Metrics.Textfile, "`FILE` for the textfile collector of node_exporter, written every 15 s and at the end")
-	flags.StringVar(&c.Metrics.Listen, "listen", c.Metrics.Listen, "`HOST:PORT` of the live page, /metrics and /healthz while the run lasts; without a host this machine only")
-	flags.StringVar((*string)(&c.Notify.URL), "notify", string(c.Notify.URL), "`URL` that the summary is posted to at the end, without contact data")
-	flags.StringVar(&c.Log.Level, "log-level", c.Log.Level, "trace, debug, info, warn or error")
-	flags.StringVar(&c.Log.Format, "log-format", c.Log.Format, "auto, console or json")
-	flags.BoolVar(&c.JSON, "json", c.JSON, "print the summary as one JSON object")
-	return flags
-}
-
-// settings loads the configuration and lays the flags that were given over it. A
-// command may have fewer flags than the import, and others of its own.
-func settings(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	c, err := load(given, args, getenv)
-	if err != nil {
-		return config.Config{}, err
-	}
-	if err = c.Validate(); err != nil && c.Found {
-		err = config.Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
-	}
-	return c, err
-}
-
-// load is settings before they are checked.
-func load(given *pflag.FlagSet, args []string, getenv func(string) string) (config.Config, error) {
-	c := config.Default()
-	var err error
-	if f := given.Lookup("config"); f != nil { // importer init makes it
-		if c, err = config.Load(f.Value.String(), getenv); err != nil {
-			return config.Config{}, err
-		}
-	}
-	over := importFlags(&c)
-	given.Visit(func(f *pflag.Flag) {
-		if to := over.Lookup(f.Name); to != nil {
-			for _, value := range valuesOf(f) {
-				err = errors.Join(err, to.Value.Set(value))
-			}
-		}
-	})
-	if err != nil {
-		return config.Config{}, err
-	}
-	c.StateNamed = c.StateNamed || given.Changed("state")
-	if len(args) > 0 {
-		if !given.Changed("source") {
-			c.Source.Paths = nil
-		}
-		c.Source.Paths = append(c.Source.Paths, args...)
-	}
-	return c, nil
-}
-
-// valuesOf are the values that a flag was given, as they would be typed.
-func valuesOf(f *pflag.Flag) []string {
-	if list, ok := f.Value.(pflag.SliceValue); ok {
-		return list.GetSlice()
-	}
-	return []string{f.Value.String()}
-}
 
 // rules are the settings that have a notation of their own, as it reads.
 type rules struct {

@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/live"
+	"importer/internal/memory"
 	"importer/internal/nights"
 	"importer/internal/state"
 	"importer/internal/verify"
@@ -178,8 +179,8 @@ func (i *importing) conclude(ctx context.Context, summary contact.Summary, err e
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
 	printed := i.print(silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.again(), Rejects: i.line.ofRejects(written.Paths),
-		Remarks: i.remarks(), Update: i.line.update(),
+		Failures: i.watch.Failures.List(), Redact: i.c.Report.Redact, SetAside: i.setAside, Again: i.line.Again(), Rejects: i.line.OfRejects(written.Paths),
+		Remarks: i.remarks(), Update: i.line.Update(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
 		err = also(err, printed)
@@ -269,8 +270,8 @@ func (s *session) openSource() error {
 	if o.Mapping, err = mapping.Decode(s.c.Text); err != nil {
 		return config.Errorf("mapping: %w", err)
 	}
-	s.behind = configBehind(s.c, o.Mapping != nil)
-	s.env.boundMemory()
+	s.behind = s.c.Behind(o.Mapping != nil)
+	memory.Bound(s.env.Getenv)
 	o.Run = s.run
 	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
@@ -282,7 +283,7 @@ func (s *session) openSource() error {
 	if err != nil {
 		return usage(err)
 	}
-	s.env.freeMemory(s.input.Size())
+	memory.Free(s.env.Getenv, s.input.Size())
 	return s.keep(s.input, nil)
 }
 

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/memory"
 	"importer/internal/plain"
 	"importer/source"
 )
@@ -32,7 +34,7 @@ none yet. Nothing is overwritten.`,
 		Example: `  importer init contacts.csv
   importer init contacts.csv -o contacts.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := settings(cmd.Flags(), args, env.Getenv)
+			c, err := config.Settings(cmd.Flags(), args, env.Getenv)
 			if err != nil {
 				return err
 			}
@@ -40,7 +42,7 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
-			env.boundMemory()
+			memory.Bound(env.Getenv)
 			text, err := source.Guess(o)
 			if err != nil {
 				return usage(err)
@@ -84,6 +86,6 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", plain.Line(path), quote(path))
+	fmt.Fprintf(env.Stderr, "importer: wrote %s; look at what is marked unsure, then: importer preview --config %s --row 1\n", plain.Line(path), commandline.Quote(path))
 	return nil
 }

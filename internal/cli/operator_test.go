@@ -4,52 +4,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"testing"
-
-	"github.com/spf13/pflag"
 
 	"importer/internal/files"
 )
-
-func TestCommandLine(t *testing.T) {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	flags.StringArray("source", nil, "")
-	flags.String("rate", "", "")
-	flags.String("notify", "", "")
-	flags.String("report", "", "")
-	flags.Bool("restart", false, "")
-	flags.Bool("quiet", false, "")
-	if err := flags.Parse([]string{"--source", "a b.csv", "--source=it's.csv", "--rate", "10/1s", "--notify", "https://s3cret", "--restart", "--quiet", "--report", "r.ndjson", "c.csv"}); err != nil {
-		t.Fatal(err)
-	}
-	c := commandLine{program: "bin/importer", mode: "create", flags: flags, args: flags.Args()}
-	if got, want := c.again(), `bin/importer c.csv --quiet --rate 10/1s --report r.ndjson --source 'a b.csv' --source 'it'\''s.csv'`; got != want {
-		t.Errorf("again is\n%s, want\n%s", got, want)
-	}
-	if got, want := c.ofRejects([]string{"r.rejects.csv"}), `bin/importer --source r.rejects.csv --quiet --rate 10/1s --report r.ndjson`; got != want {
-		t.Errorf("of the rejects it is\n%s, want\n%s", got, want)
-	}
-	if got := c.ofRejects(nil); got != "" {
-		t.Errorf("without rejects it is %s", got)
-	}
-}
-
-// A command to paste is the word that it was, and shows nothing that a terminal obeys.
-func TestQuote(t *testing.T) {
-	for s, want := range map[string]string{
-		"a.csv": "a.csv", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "größe": "'größe'",
-		"a\nb": `$'a\012b'`, "\x1b[2J'\\": `$'\033[2J\'\\'`, "\u202e\u009b": `$'\342\200\256\302\233'`, "\xff1": `$'\3771'`,
-	} {
-		got := quote(s)
-		if got != want {
-			t.Errorf("%q is %s, want %s", s, got, want)
-		}
-		if out, err := exec.Command("bash", "-c", "printf %s "+got).Output(); err == nil && string(out) != s {
-			t.Errorf("bash takes %s for %q", got, out)
-		}
-	}
-}
 
 var errAny = errors.New("any")
 

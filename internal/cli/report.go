@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -15,11 +11,11 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/nights"
 	"importer/internal/plain"
 	"importer/internal/report"
 	"importer/internal/verify"
 	"importer/internal/words"
-	"importer/sink/journal"
 )
 
 func newReportCommand(env Env) *cobra.Command {
@@ -49,7 +45,7 @@ places. A run resumes from it as before.`,
 				if cmd.Flags().Changed("format") || output != "" {
 					return config.Errorf("--purge rewrites the report and shows nothing: leave out --format and --output")
 				}
-				return purgeReport(env.Stdout, args[0])
+				return nights.PurgeReport(env.Stdout, args[0], verify.Suffix)
 			}
 			if _, err := words.Choice(format, "text", "json", "csv", "html"); err != nil {
 				return config.Errorf("--format %w", err)
@@ -65,34 +61,6 @@ places. A run resumes from it as before.`,
 	cmd.Flags().BoolVar(&purge, "purge", false, "remove contact data from the report, and keep the accounts")
 	return cmd
 }
-
-// purgeReport removes contact data from a report, and says where there is more.
-func purgeReport(w io.Writer, path string) error {
-	if _, err := os.Stat(path); err != nil { // before a lock is left beside nothing
-		return fmt.Errorf("opening the report: %w", err)
-	}
-	rows, err := journal.Purge(path)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: contact data removed from %d rows; the accounts are kept, and the same import resumes from it.\n", plain.Line(path), rows)
-	rejects, rejectsErr := filepath.Glob(globQuote.Replace(strings.TrimSuffix(path, ".report.ndjson")) + ".rejects.*")
-	verdicts, verdictsErr := filepath.Glob(globQuote.Replace(path) + verify.Suffix)
-	aside, err := journal.Aside(path)
-	if err := errors.Join(rejectsErr, verdictsErr, err); err != nil {
-		return err
-	}
-	aside = slices.DeleteFunc(aside, func(path string) bool {
-		purged, err := journal.IsPurged(path)
-		return err == nil && purged
-	})
-	for _, other := range slices.Concat(rejects, verdicts, aside) {
-		fmt.Fprintf(w, "%s still holds contact data: delete it when it is no longer needed.\n", plain.Line(other))
-	}
-	return nil
-}
-
-var globQuote = strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`)
 
 func writeReport(w, stderr io.Writer, path, format string) error {
 	a, err := report.Read(path)

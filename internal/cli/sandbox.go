@@ -14,19 +14,7 @@ import (
 	"importer/internal/sandbox"
 )
 
-// NewSandboxCommand is `importer sandbox`. It serves until the command's context
-// is done, which is a good end, and logs on the command's standard error.
-func NewSandboxCommand(stdout io.Writer) *cobra.Command {
-	var (
-		o               sandbox.Options
-		addr, rate, ttl string
-		faults          []string
-		log             = config.Log{Level: "info", Format: "auto"}
-	)
-	cmd := &cobra.Command{
-		Use:   "sandbox",
-		Short: "Serve the Contact Profiles API on this machine",
-		Long: `Serve the Contact Profiles API v2.0 on this machine, to rehearse an import or to
+const sandboxHelp = `Serve the Contact Profiles API v2.0 on this machine, to rehearse an import or to
 test against it: all twelve operations, with faults to inject. Where the
 behaviour of the API is not known, a flag makes the sandbox play either side.
 
@@ -51,7 +39,21 @@ Faults (--fault, repeatable; P is the probability for a request):
   read-lag:TIME     hides a write from list and get for that long: read-lag:5s;
                     list-lag:TIME from list alone, get-lag:TIME from get alone
   short-list        ends every list of several pages before its own total
-  mixed-cache       shows the profile of another in one of ten gets`,
+  mixed-cache       shows the profile of another in one of ten gets`
+
+// NewSandboxCommand is `importer sandbox`. It serves until the command's context
+// is done, which is a good end, and logs on the command's standard error.
+func NewSandboxCommand(stdout io.Writer) *cobra.Command {
+	var (
+		o               sandbox.Options
+		addr, rate, ttl string
+		faults          []string
+		log             = config.Log{Level: "info", Format: "auto"}
+	)
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Serve the Contact Profiles API on this machine",
+		Long:  sandboxHelp,
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,

@@ -2,22 +2,26 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
-	"importer/importer/contact"
-	"importer/importer/pace"
 	"importer/internal/cognigy"
+	"importer/internal/customfields"
 	"importer/source/mapping"
 )
 
 // customFields are those that the run will write.
-func (s *session) customFields() []mapping.CustomField {
-	fields := s.input.CustomFields()
+func (s *session) customFields() []customfields.Field {
+	fields := fieldsOf(s.input.CustomFields())
 	if stamp := s.c.Stamp.Field; stamp != "" {
-		fields = append(fields, mapping.CustomField{Name: stamp, Type: "string", Path: "stamp.field"})
+		fields = append(fields, customfields.Field{Name: stamp, Type: "string"})
+	}
+	return fields
+}
+
+func fieldsOf(custom []mapping.CustomField) []customfields.Field {
+	fields := make([]customfields.Field, len(custom))
+	for i, f := range custom {
+		fields[i] = customfields.Field{Name: f.Name, Type: f.Type}
 	}
 	return fields
 }
@@ -31,7 +35,7 @@ func (s *session) checkSchema(ctx context.Context) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	schema, err := request(ctx, s, s.client.GetSchema)
+	schema, err := schemaAPI{s}.GetSchema(ctx)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -44,90 +48,28 @@ func (s *session) checkSchema(ctx context.Context) error {
 		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
 		return nil
 	}
-	missing, err := missingFields(schema, fields)
+	missing, err := customfields.Missing(schema, fields)
 	switch {
 	case err != nil:
 		return err
 	case len(missing) == 0:
 		return nil
 	case !s.c.CreateFields:
-		return lacks(schema, missing)
+		return customfields.Lacks(schema, missing)
 	}
-	return s.addFields(ctx, schema, missing)
+	return customfields.Add(ctx, schemaAPI{s}, s.log, schema, missing)
 }
 
-// missingFields are those of the fields that a schema does not have. One that it has
-// with another type is an error, and so is a default field with its name in another
-// case: the API would take that for a field outside the schema.
-func missingFields(schema cognigy.Schema, fields []mapping.CustomField) (missing []mapping.CustomField, err error) {
-	var wrong, renamed []string
-	for _, f := range fields {
-		typ, ok := schema.Lookup(f.Name)
-		switch d := cognigy.DefaultField(f.Name); {
-		case d != "" && d != f.Name:
-			renamed = append(renamed, fmt.Sprintf("%s is %s", f.Name, d))
-		case ok && typ != f.Type:
-			wrong = append(wrong, fmt.Sprintf("%s is %s in the project, and %s in this import", f.Name, typ, f.Type))
-		case !ok && d == "":
-			missing = append(missing, f)
-		}
-	}
-	switch {
-	case len(renamed) > 0:
-		return nil, usage(fmt.Errorf("the mapping spells default fields in another way than the API: %s; spell them so", strings.Join(renamed, "; ")))
-	case len(wrong) > 0:
-		return nil, usage(fmt.Errorf("custom fields of another type than the project's: %s; give them that type in the mapping", strings.Join(wrong, "; ")))
-	}
-	return missing, nil
+// A schemaAPI asks for the schema as a session asks for all else.
+type schemaAPI struct{ *session }
+
+// GetSchema implements customfields.API.
+func (s schemaAPI) GetSchema(ctx context.Context) (cognigy.Schema, error) {
+	return request(ctx, s.session, s.client.GetSchema)
 }
 
-// lacks is the error of a project that does not have custom fields.
-func lacks(schema cognigy.Schema, missing []mapping.CustomField) error {
-	all := texts(missing)
-	for i, f := range missing {
-		if nearest := schema.Nearest(f.Name); nearest != "" {
-			all[i] += ", but " + nearest
-		}
-	}
-	return usage(fmt.Errorf("the project has no such custom fields: %s; correct their names in the mapping, add them in the project, or let this run add them with --create-fields", strings.Join(all, ", ")))
-}
-
-// texts are fields for people.
-func texts(fields []mapping.CustomField) []string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = fmt.Sprintf("%s (%s)", f.Name, f.Type)
-	}
-	return all
-}
-
-// addFields adds fields, and waits until the project shows them.
-func (s *session) addFields(ctx context.Context, schema cognigy.Schema, fields []mapping.CustomField) error {
-	add := make([]cognigy.SchemaField, len(fields))
-	for i, f := range fields {
-		add[i] = cognigy.SchemaField{Field: f.Name, Internal: f.Name, Type: f.Type}
-	}
-	_, setErr := request(ctx, s, func(ctx context.Context) (any, error) { return nil, s.client.SetSchema(ctx, schema, add) })
-	var problem *contact.APIError
-	if setErr != nil && (!errors.As(setErr, &problem) || problem.Class != contact.Ambiguous) {
-		return fmt.Errorf("--create-fields: %w", setErr)
-	}
-	// An answer that was lost is no failure where the fields are there.
-	for _, pause := range []time.Duration{0, time.Second, 4 * time.Second} {
-		if !pace.Sleep(ctx.Done(), pause) {
-			return context.Cause(ctx)
-		}
-		now, err := request(ctx, s, s.client.GetSchema)
-		if err != nil {
-			return fmt.Errorf("--create-fields: the schema cannot be read back: %w", err)
-		}
-		switch missing, err := missingFields(now, fields); {
-		case err != nil:
-			return err
-		case len(missing) == 0:
-			s.log.Info().Strs("fields", texts(fields)).Msg("added custom fields to the project")
-			return nil
-		}
-	}
-	return errors.Join(fmt.Errorf("--create-fields: the project does not show the fields that were added: %s", strings.Join(texts(fields), ", ")), setErr)
+// SetSchema implements customfields.API.
+func (s schemaAPI) SetSchema(ctx context.Context, schema cognigy.Schema, add []cognigy.SchemaField) error {
+	_, err := request(ctx, s.session, func(ctx context.Context) (any, error) { return nil, s.client.SetSchema(ctx, schema, add) })
+	return err
 }

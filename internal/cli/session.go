@@ -3,12 +3,9 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -23,10 +20,11 @@ import (
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
+	"importer/internal/commandline"
 	"importer/internal/config"
-	"importer/internal/lineage"
 	"importer/internal/live"
 	"importer/internal/plain"
+	"importer/internal/reconcile"
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink"
@@ -41,7 +39,7 @@ import (
 type session struct {
 	c     config.Config
 	env   Env
-	line  commandLine
+	line  commandline.Line
 	rules rules
 	began time.Time
 	run   string // a ULID
@@ -109,7 +107,7 @@ func newSession(c config.Config, env Env) (*session, error) {
 
 // withSession runs a command with the settings of its command line.
 func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, context.Context) error) error {
-	c, err := settings(cmd.Flags(), args, env.Getenv)
+	c, err := config.Settings(cmd.Flags(), args, env.Getenv)
 	if err != nil {
 		return err
 	}
@@ -117,7 +115,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(*session, 
 	if err != nil {
 		return err
 	}
-	s.line = commandLine{program: env.Program, mode: s.c.Mode, flags: cmd.Flags(), args: args}
+	s.line = commandline.Line{Program: env.Program, Mode: s.c.Mode, Flags: cmd.Flags(), Args: args}
 	return s.close(run(s, cmd.Context()))
 }
 
@@ -180,29 +178,9 @@ func (s *session) checkProxies() error {
 
 // trust reads the certificates that the settings name.
 func trust(a config.API) (cognigy.Trust, error) {
-	var t cognigy.Trust
-	if a.CAFile != "" {
-		text, err := os.ReadFile(a.CAFile)
-		if err != nil {
-			return t, config.Errorf("api.ca_file: %w", err)
-		}
-		// Beside those of the system: the way to the API may lead past both.
-		if t.Roots, err = x509.SystemCertPool(); err != nil {
-			return t, config.Errorf("api.ca_file: reading the certificates of the system: %w", err)
-		}
-		if !t.Roots.AppendCertsFromPEM(text) {
-			return t, config.Errorf("api.ca_file: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", a.CAFile)
-		}
-	}
-	if (a.ClientCertFile == "") != (a.ClientKeyFile == "") {
-		return t, config.Errorf("api.client_cert_file and api.client_key_file belong together: set both, or neither")
-	}
-	if a.ClientCertFile != "" {
-		pair, err := tls.LoadX509KeyPair(a.ClientCertFile, a.ClientKeyFile)
-		if err != nil {
-			return t, config.Errorf("api.client_cert_file, api.client_key_file: %w", err)
-		}
-		t.Certificate = &pair
+	t, err := cognigy.ReadTrust(a.CAFile, a.ClientCertFile, a.ClientKeyFile)
+	if err != nil {
+		return t, usage(err)
 	}
 	return t, nil
 }
@@ -368,7 +346,7 @@ func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *session) keep(opened io.Closer, err error) error {
 	var report *journal.MismatchError
 	var known *state.MismatchError
-	var apart *lineage.RefusedError
+	var apart *reconcile.RefusedError
 	switch {
 	case errors.As(err, &report) && s.corrects:
 		return config.Errorf("the rows of a reject file belong to the import that refused them, in %s: its %s is %q, and this run's is %q; import the file there, or take the column _ref out, and its rows are an import of their own",

@@ -11,8 +11,8 @@ import (
 	"importer/importer/idrule"
 	"importer/importer/whose"
 	"importer/internal/cognigy"
-	"importer/internal/lineage"
 	"importer/internal/names"
+	"importer/internal/reconcile"
 	"importer/internal/sandbox"
 	"importer/internal/state"
 	"importer/sink"
@@ -166,9 +166,9 @@ func (s *session) nextReport(o journal.Options) (*journal.Journal, error) {
 	return journal.Open(s.path, o)
 }
 
-// lineage has the state go together with the reports.
-func (s *session) lineage() *lineage.Sync {
-	l := &lineage.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Knows: s.knows, Log: s.log}
+// reports has the state go together with the reports.
+func (s *session) reports() *reconcile.Sync {
+	l := &reconcile.Sync{State: s.state, StatePath: s.c.Sync.State, Report: s.path, Knows: s.knows, Log: s.log}
 	if folder, err := cognigy.StateFolder(s.env.Getenv); err == nil && !s.c.Sandbox {
 		l.Folder = folder
 	}
@@ -179,7 +179,7 @@ func (s *session) lineage() *lineage.Sync {
 // restart is the way out, it is set aside.
 func (s *session) catchUp(now journal.Outline, restart bool) (ended bool, err error) {
 	before := s.state.Replaced
-	ended, err = s.lineage().CatchUp(now, restart)
+	ended, err = s.reports().CatchUp(now, restart)
 	if s.state.Replaced != before {
 		s.moved("the state", s.state.Replaced, s.state.Because)
 	}
@@ -199,7 +199,7 @@ func (s *session) beginSync() error {
 	if s.state == nil {
 		return nil
 	}
-	return s.lineage().Begin(s.report, s.run)
+	return s.reports().Begin(s.report, s.run)
 }
 
 // eachOutcome passes on the outcomes of a report.

@@ -79,7 +79,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 		return err
 	}
 	if u.state != nil {
-		if err := u.lineage().Use(u.session.run); err != nil {
+		if err := u.reports().Use(u.session.run); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/cognigy"
+	"importer/internal/customfields"
 	"importer/internal/names"
 )
 
@@ -187,12 +188,9 @@ func clock(ahead time.Duration) Check {
 		"set it, and have it kept right (NTP): times in the report and in the state are wrong until then"}
 }
 
-// A Field is a custom field that an import writes.
-type Field struct{ Name, Type string }
-
 // Schema compares the custom fields of a mapping with the project's schema. Default
 // fields are no custom ones, and need not stand in it.
-func Schema(s *cognigy.Schema, err error, fields []Field) Check {
+func Schema(s *cognigy.Schema, err error, fields []customfields.Field) Check {
 	if s == nil {
 		return Check{"schema", Warn, fmt.Sprintf("the project's schema cannot be read: %v", err), "whether it has the custom fields of the mapping is not known"}
 	}
@@ -204,7 +202,7 @@ func Schema(s *cognigy.Schema, err error, fields []Field) Check {
 		switch {
 		case there && typ == f.Type:
 		case there:
-			wrong = append(wrong, fmt.Sprintf("%s is %s in the project, and %s in this import", f.Name, typ, f.Type))
+			wrong = append(wrong, f.IsOther(typ))
 		case nearest != "":
 			wrong = append(wrong, fmt.Sprintf("there is no field %s, but %s", f.Name, nearest))
 		default:

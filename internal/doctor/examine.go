@@ -10,6 +10,7 @@ import (
 	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/customfields"
 	"importer/internal/names"
 	"importer/internal/probe"
 )
@@ -30,7 +31,7 @@ type Subject struct {
 	Share     func() (*ledger.Ledger, error) // the quota, with other runs on this machine; no ledger: nothing is shared
 	Client    func() Client                  // called after Share
 	ProjectID string                         // as it was given; that of Config is well-formed
-	Fields    []Field                        // custom fields that an import writes; nil: it is not known which
+	Fields    []customfields.Field           // custom fields that an import writes; nil: it is not known which
 	Source    *Source                        // nil: none is named
 
 	Probing bool

@@ -81,21 +81,28 @@ func (a *Account) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "  %12s  %s\n", words.Comma(e.N), e.How)
 		}
 	}
-	if requests := a.Requests(); len(requests) > 0 {
-		b.WriteString("\nRequests:\n")
-		for _, r := range requests {
-			fmt.Fprintf(&b, "  %12s  %s, %s\n", words.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
-		}
-		var within []string
-		for _, p := range percentiles(a.latency) {
-			within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
-		}
-		if within != nil {
-			fmt.Fprintf(&b, "  took at most %s\n", strings.Join(within, ", "))
-		}
-	}
+	a.writeRequests(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeRequests says which requests were sent, and how long they took.
+func (a *Account) writeRequests(b *strings.Builder) {
+	requests := a.Requests()
+	if len(requests) == 0 {
+		return
+	}
+	b.WriteString("\nRequests:\n")
+	for _, r := range requests {
+		fmt.Fprintf(b, "  %12s  %s, %s\n", words.Comma(r.N), contact.Printable(r.Operation), answerName(r.Status))
+	}
+	var within []string
+	for _, p := range percentiles(a.latency) {
+		within = append(within, fmt.Sprintf("%s (%s)", brief(p.Took), percentName(p.Percent)))
+	}
+	if within != nil {
+		fmt.Fprintf(b, "  took at most %s\n", strings.Join(within, ", "))
+	}
 }
 
 // meaning is what a status tells of the contacts that have it: of those that undo dealt

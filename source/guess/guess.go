@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/source/guess/region"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
@@ -200,13 +200,13 @@ func (g *guesser) guessRegion() {
 
 // asTheyStand are the phone numbers that a text holds, by name.
 func asTheyStand(s string) []string {
-	ids, _ := contact.PlainPhone(s, contact.TextForm)
+	ids, _ := idtext.PlainPhone(s, idtext.TextForm)
 	return ids
 }
 
 // complete are the phone numbers that a text holds and that are complete, in E.164.
 func (g *guesser) complete(s string) (complete []string) {
-	numbers, _ := contact.Phone(s, contact.TextForm, contact.PhoneOptions{Region: g.region})
+	numbers, _ := idtext.Phone(s, idtext.TextForm, idtext.PhoneOptions{Region: g.region})
 	for _, n := range numbers {
 		complete = append(complete, n.E164)
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/source/mapping/columns"
 )
 
@@ -35,9 +35,9 @@ func (p *Plan) leads(name string) bool {
 // mapping: to "email", or "phone", for which the profile has no field. A workbook, and
 // JSON, may hold it as a number.
 func Takes(name, text string, isNumber bool) bool {
-	c, form := cell{text: text}, contact.TextForm
+	c, form := cell{text: text}, idtext.TextForm
 	if isNumber {
-		c.kind, form = '0', contact.CellForm
+		c.kind, form = '0', idtext.CellForm
 	}
 	if k := kinds[name]; k.identifies() {
 		ids, _ := idsOf(text, k, form)

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nyaruka/phonenumbers"
@@ -12,66 +11,31 @@ import (
 	"importer/source/mapping/columns"
 )
 
-// This file keeps rule 1 of contact ids (see contact.IDRule) as it was, its names of
-// columns included: reports and states that were made by it hold its ids. It is not
+// This file keeps rule 1 of contact ids (see contact.IDRule) as it was, and package columns
+// its names of columns: reports and states that were made by it hold its ids. It is not
 // to be improved.
 
-// formerTargets are the columns that gave contact ids by name, in the order in which
-// they were looked at, with names as formerPlainName makes them.
-var formerTargets = [...]struct {
-	to    int // the target of today
-	kind  kind
-	names []string
-}{
-	{columns.ContactIDs, list, []string{"contactids", "contactid"}},
-	{columns.Email, email, []string{"email", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse", "correoelectrónico"}},
-	{columns.Mobile, plainPhone, []string{"mobile", "mobilephone", "mobilenumber", "mobil", "cell", "cellphone", "handy", "handynummer"}},
-	{columns.Phone, plainPhone, []string{"phone", "phonenumber", "telephone", "telephonenumber", "tel", "telefon", "telefonnummer"}},
-}
+// formerKinds are those of columns.FormerTargets.
+var formerKinds = [len(columns.FormerTargets)]kind{list, email, plainPhone, plainPhone}
 
-const formerEmail = 1 // its index in formerTargets
-
-var noFormer = [len(formerTargets)]int{-1, -1, -1, -1}
-
-// formerTarget is the index in formerTargets of the column of a name, or -1.
-func formerTarget(column string) int {
-	if strings.HasPrefix(column, "_") {
-		return -1
-	}
-	plain := formerPlainName(column)
-	for i, t := range formerTargets {
-		if slices.Contains(t.names, plain) {
-			return i
-		}
-	}
-	return -1
-}
-
-func formerPlainName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, name)
-}
+var noFormer = [len(columns.FormerTargets)]int{-1, -1, -1, -1}
 
 // formerTakes tells whether a column went where its name says. The field email may
 // have been mapped, and columns without a mapping may have been left out.
 func (p *Plan) formerTakes(target int, used bool) bool {
-	return target != formerEmail || !used && p.mapping.Unnamed != "ignore" && p.mapping.Unnamed != "error"
+	return target != columns.FormerEmail || !used && p.mapping.Unnamed != "ignore" && p.mapping.Unnamed != "error"
 }
 
 // planFormer plans where the contact ids came from by rule 1; slots are those of
-// formerTargets, -1 where there is none.
-func (p *Plan) planFormer(slots [len(formerTargets)]int) {
+// columns.FormerTargets, -1 where there is none.
+func (p *Plan) planFormer(slots [len(columns.FormerTargets)]int) {
 	if p.allIDs {
 		p.former = p.ids
 		return
 	}
-	for i, t := range formerTargets {
-		o := &output{name: columns.Targets[t.to].Name, kind: t.kind, slots: []int{slots[i]}}
-		if mapped := p.field("email"); i == formerEmail && mapped != nil && mapped.path != "" {
+	for i, t := range columns.FormerTargets {
+		o := &output{name: columns.Targets[t.To].Name, kind: formerKinds[i], slots: []int{slots[i]}}
+		if mapped := p.field("email"); i == columns.FormerEmail && mapped != nil && mapped.path != "" {
 			o = mapped
 		} else if slots[i] < 0 {
 			continue
@@ -129,7 +93,7 @@ const maxFormer = 1000
 func (m *Mapper) formerTarget(name string) int {
 	t, known := m.former[name]
 	if !known {
-		if t = formerTarget(name); len(m.former) < MaxColumns {
+		if t = columns.FormerTarget(name); len(m.former) < MaxColumns {
 			if m.former == nil {
 				m.former = make(map[string]int)
 			}
@@ -144,8 +108,8 @@ func (m *Mapper) membersMoved() bool {
 	if m.names == nil || m.plan.allIDs {
 		return false
 	}
-	for i, t := range formerTargets {
-		if m.cells[m.plan.formerSlot(i)] != m.cells[t.to] {
+	for i, t := range columns.FormerTargets {
+		if m.cells[m.plan.formerSlot(i)] != m.cells[t.To] {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/importer/idrule"
+	"importer/importer/idtext"
 	"importer/source/mapping/columns"
 )
 
@@ -196,7 +197,7 @@ func (m *Mapper) earlierIDs(ids []string) (all [][]string) {
 		m.notices = nil
 		unread = unread || e.lacks
 		were, _, f := m.idsOf(e.ids, true)
-		if f == nil && len(were) > 0 && len(were) <= contact.MaxIDs && contact.KeyOf(were) != contact.KeyOf(ids) {
+		if f == nil && len(were) > 0 && len(were) <= idtext.MaxIDs && contact.KeyOf(were) != contact.KeyOf(ids) {
 			all = append(all, were)
 		}
 	}

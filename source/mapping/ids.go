@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/internal/words"
 	"importer/source/mapping/notes"
 )
@@ -25,8 +26,8 @@ func (m *Mapper) contactIDs(p *contact.Profile) *Fault {
 	switch n := len(all); {
 	case f != nil:
 		return f
-	case n > contact.MaxIDs:
-		return &Fault{Field: "contactIds", Reason: fmt.Sprintf("the row has more than %d contact ids", contact.MaxIDs), Hint: "correct the row: one person has a few"}
+	case n > idtext.MaxIDs:
+		return &Fault{Field: "contactIds", Reason: fmt.Sprintf("the row has more than %d contact ids", idtext.MaxIDs), Hint: "correct the row: one person has a few"}
 	case n > 0:
 		return nil
 	case first != nil:
@@ -50,7 +51,7 @@ func (m *Mapper) idsOf(outputs []*output, every bool) (all []string, first, f *F
 			first = left
 		}
 		for _, id := range ids {
-			if len(all) <= contact.MaxIDs && !slices.Contains(all, id) {
+			if len(all) <= idtext.MaxIDs && !slices.Contains(all, id) {
 				all = append(all, id)
 			}
 		}
@@ -76,7 +77,7 @@ func (m *Mapper) ids(o *output) (ids []string, left, f *Fault) {
 		found, f := m.identify(c, o)
 		if f != nil {
 			m.odd = true
-			m.unread = m.unread || !contact.IsPlaceholder(c.text)
+			m.unread = m.unread || !idtext.IsPlaceholder(c.text)
 			m.leaveOut(f, c, o, len(found) > 0)
 			if left == nil {
 				left = f
@@ -109,17 +110,17 @@ func (m *Mapper) identify(c place, o *output) (ids []string, f *Fault) {
 }
 
 // idsOf are the ids of a text of a kind, phone apart.
-func idsOf(s string, k kind, form contact.Form) ([]string, *contact.Flaw) {
+func idsOf(s string, k kind, form idtext.Form) ([]string, *idtext.Flaw) {
 	switch k {
 	case email:
-		return contact.Email(s)
+		return idtext.Email(s)
 	case plainPhone:
-		return contact.PlainPhone(s, form)
+		return idtext.PlainPhone(s, form)
 	}
-	return contact.ID(s, form)
+	return idtext.ID(s, form)
 }
 
-func faultOf(s string, flaw *contact.Flaw) *Fault {
+func faultOf(s string, flaw *idtext.Flaw) *Fault {
 	if flaw == nil {
 		return nil
 	}
@@ -129,19 +130,19 @@ func faultOf(s string, flaw *contact.Flaw) *Fault {
 // phones are the numbers of a text, in E.164. A field often repeats a contact id: the
 // last text is remembered.
 func (m *Mapper) phones(s string, c place, o *output) (ids []string, f *Fault) {
-	want := phoneText{s, m.form(c.cell), contact.PhoneOptions{Region: o.region, ValidOnly: o.validOnly}}
+	want := phoneText{s, m.form(c.cell), idtext.PhoneOptions{Region: o.region, ValidOnly: o.validOnly}}
 	if m.phone.phoneText != want {
 		m.phone.phoneText = want
-		m.phone.numbers, m.phone.flaw = contact.Phone(s, want.form, want.options)
+		m.phone.numbers, m.phone.flaw = idtext.Phone(s, want.form, want.options)
 	}
 	if m.phone.flaw != nil && o.asIs {
-		if ids, flaw := contact.PlainPhone(s, want.form); flaw == nil {
+		if ids, flaw := idtext.PlainPhone(s, want.form); flaw == nil {
 			m.odd = true
 			m.tell(fmt.Sprintf("the number in %q was taken as it stands: it has no country code, and no region completes it", m.column(c.slot, o)), s)
 			return ids, nil
 		}
 	}
-	m.odd = m.odd || len(m.phone.numbers) != 1 || m.phone.numbers[0].Reread || m.phone.flaw != nil || !contact.IsDialled(s)
+	m.odd = m.odd || len(m.phone.numbers) != 1 || m.phone.numbers[0].Reread || m.phone.flaw != nil || !idtext.IsDialled(s)
 	for _, n := range m.phone.numbers {
 		ids = append(ids, n.E164)
 		if !n.Valid {
@@ -154,35 +155,35 @@ func (m *Mapper) phones(s string, c place, o *output) (ids []string, f *Fault) {
 // A phoneText is a text that is read as phone numbers.
 type phoneText struct {
 	text    string
-	form    contact.Form
-	options contact.PhoneOptions
+	form    idtext.Form
+	options idtext.PhoneOptions
 }
 
 // form is how the source keeps a cell.
-func (m *Mapper) form(c cell) contact.Form {
+func (m *Mapper) form(c cell) idtext.Form {
 	switch {
 	case c.isText():
-		return contact.TextForm
+		return idtext.TextForm
 	case m.names != nil:
-		return contact.JSONForm
+		return idtext.JSONForm
 	}
-	return contact.CellForm
+	return idtext.CellForm
 }
 
 // identifyItems are the contact ids of a list: a text with separators, or a JSON
 // array.
 func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
-	read := contact.ListedIDs
+	read := idtext.ListedIDs
 	items := []cell{c}
 	text := strings.TrimSpace(c.text)
 	switch array := jsontext.Value(text); {
 	case c.kind == '[', c.isText() && strings.HasPrefix(text, "[") && array.IsValid():
-		read, items = contact.ID, items[:0]
+		read, items = idtext.ID, items[:0]
 		for item := range elements(array) { // valid, as it was read before
 			items = append(items, item)
 		}
 	case c.isText() && o.separator != "":
-		read, items = contact.ID, items[:0]
+		read, items = idtext.ID, items[:0]
 		for item := range strings.SplitSeq(text, o.separator) {
 			items = append(items, cell{text: item})
 		}
@@ -203,8 +204,8 @@ func (m *Mapper) identifyItems(c cell, o *output) (ids []string, f *Fault) {
 			f = faultOf(s, flaw)
 		}
 		m.odd = m.odd || len(found) != 1 || found[0] != s
-		if ids = append(ids, found...); len(ids) > contact.MaxIDs {
-			return nil, &Fault{Reason: fmt.Sprintf("%s holds more than %d contact ids", words.Show(text), contact.MaxIDs), Hint: "correct it: one person has a few"}
+		if ids = append(ids, found...); len(ids) > idtext.MaxIDs {
+			return nil, &Fault{Reason: fmt.Sprintf("%s holds more than %d contact ids", words.Show(text), idtext.MaxIDs), Hint: "correct it: one person has a few"}
 		}
 	}
 	return ids, f
@@ -242,18 +243,18 @@ func (m *Mapper) address(o *output) (s string, f *Fault) {
 // oneOf is the one address or phone number that a text has to be.
 func oneOf(s string, k kind, o *options) (string, *Fault) {
 	var ids []string
-	var flaw *contact.Flaw
+	var flaw *idtext.Flaw
 	if k == phone {
-		var numbers []contact.PhoneNumber
-		numbers, flaw = contact.Phone(s, contact.TextForm, contact.PhoneOptions{Region: o.region, ValidOnly: o.validOnly})
+		var numbers []idtext.PhoneNumber
+		numbers, flaw = idtext.Phone(s, idtext.TextForm, idtext.PhoneOptions{Region: o.region, ValidOnly: o.validOnly})
 		for _, n := range numbers {
 			ids = append(ids, n.E164)
 		}
 		if flaw != nil && o.asIs {
-			ids, flaw = contact.PlainPhone(s, contact.TextForm)
+			ids, flaw = idtext.PlainPhone(s, idtext.TextForm)
 		}
 	} else {
-		ids, flaw = idsOf(s, k, contact.TextForm)
+		ids, flaw = idsOf(s, k, idtext.TextForm)
 	}
 	switch {
 	case flaw != nil:
@@ -273,7 +274,7 @@ func severalFault(s string, k kind) *Fault {
 
 // blankID tells whether a cell holds nothing of which an id could be made.
 func (m *Mapper) blankID(c cell) bool {
-	blank := c.empty() || c.isText() && contact.IsBlank(c.text)
+	blank := c.empty() || c.isText() && idtext.IsBlank(c.text)
 	m.odd = m.odd || blank && !c.empty()
 	return blank
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/internal/growth"
 )
 
@@ -59,8 +60,8 @@ func TestManyIDs(t *testing.T) {
 			t.Errorf("%.200v", err)
 		}
 	})
-	row, err := m.Row(&Record{Line: 1, JSON: []byte(`{"contactIds":[` + strings.Join(ids[:contact.MaxIDs], ",") + `]}`)}, 1)
-	if err != nil || len(row.Profile.ContactIDs) != contact.MaxIDs || slices.Contains(row.Profile.ContactIDs, "") {
+	row, err := m.Row(&Record{Line: 1, JSON: []byte(`{"contactIds":[` + strings.Join(ids[:idtext.MaxIDs], ",") + `]}`)}, 1)
+	if err != nil || len(row.Profile.ContactIDs) != idtext.MaxIDs || slices.Contains(row.Profile.ContactIDs, "") {
 		t.Errorf("%d ids, %v", len(row.Profile.ContactIDs), err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/source/mapping/columns"
 	"importer/source/mapping/dates"
 	"importer/source/mapping/notes"
@@ -46,7 +47,7 @@ type Mapper struct {
 	source  string // name of the file
 	plan    *Plan
 	nulls   map[string]bool // values that mean nothing, without the space around them
-	ignored ignoredNames    // members of objects that go nowhere
+	ignored notes.Ignored   // members of objects that go nowhere
 	// Notes are what a person should know of rows that go in.
 	Notes notes.Notes
 
@@ -67,10 +68,10 @@ type Mapper struct {
 
 	phone struct { // the last text that was read as phone numbers
 		phoneText
-		numbers []contact.PhoneNumber
-		flaw    *contact.Flaw
+		numbers []idtext.PhoneNumber
+		flaw    *idtext.Flaw
 	}
-	former map[string]int // formerTarget by the name of a member
+	former map[string]int // columns.FormerTarget by the name of a member
 }
 
 // NewMapper makes the mapper of one file, which a single goroutine may use. Cells that
@@ -88,7 +89,7 @@ func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
 
 // Ignored says which members of the objects so far go nowhere; empty where there
 // are none.
-func (m *Mapper) Ignored() string { return m.ignored.text() }
+func (m *Mapper) Ignored() string { return m.ignored.Text() }
 
 func (m *Mapper) takeApart(r *Record) *Fault {
 	m.exact, m.custom, m.notices, m.shown = false, nil, m.notices[:0], r.Shown

@@ -28,7 +28,7 @@ func (m *Mapper) takeObject(line jsontext.Value) *Fault {
 	if line[0] != '{' {
 		return &Fault{Reason: "there is no JSON object", Hint: objectForm}
 	}
-	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(formerTargets))
+	m.cells = make([]cell, len(columns.Targets)+len(m.plan.members)+len(columns.FormerTargets))
 	m.names = make([]string, len(m.cells))
 	var all []member
 	for x, err := range members(line) {
@@ -95,7 +95,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		case x.name == "active":
 			m.set(columns.Active, x)
 		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.plan.leads(x.name):
-			m.ignored.add(x.name, "")
+			m.ignored.Add(x.name, "")
 		}
 	}
 	for x := range members(profile) { // valid, as the line is
@@ -106,7 +106,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 		case !m.plan.maps(x.name):
 			m.set(target, x)
 			if x.name == "email" {
-				m.set(m.plan.formerSlot(formerEmail), x)
+				m.set(m.plan.formerSlot(columns.FormerEmail), x)
 			}
 		case !x.empty():
 			// It stands where the mapping gives nothing.
@@ -155,10 +155,10 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 			x, first = first, x
 		}
 		if !givesIDs(target) || !x.empty() && !first.empty() {
-			m.ignored.add(x.name, first.name)
+			m.ignored.Add(x.name, first.name)
 		}
 	case wayUnknown:
-		m.ignored.add(x.name, "")
+		m.ignored.Add(x.name, "")
 	}
 	return nil
 }

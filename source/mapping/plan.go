@@ -11,6 +11,7 @@ import (
 
 	"importer/internal/words"
 	"importer/source/mapping/columns"
+	"importer/source/mapping/notes"
 )
 
 // ErrNoContactID says that nothing in a header can identify a contact.
@@ -50,12 +51,12 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	p.header = header
 	auto := make(map[int][]int)
 	former := noFormer
-	var names ignoredNames
+	var names notes.Ignored
 	var unnamed []string
 	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
 	for i, name := range header {
-		if t := formerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
+		if t := columns.FormerTarget(name); t >= 0 && former[t] < 0 && p.formerTakes(t, p.used[i]) {
 			former[t] = i
 		}
 		way, to := p.mapping.way(name, p.used[i], p.named[i], has, func(target int) bool { return len(best[target]) > 0 && best[target][0] != i })
@@ -71,13 +72,11 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 			unnamed = append(unnamed, columns.Name(header, i))
 		case waySecond:
 			first := columns.Name(header, best[to][0])
-			if givesIDs(to) && len(names.further) < maxIgnored {
-				names.further = append(names.further, fmt.Sprintf("%q (%q comes first)", columns.Name(header, i), first))
-			} else {
-				names.add(columns.Name(header, i), first)
+			if !givesIDs(to) || !names.AddFurther(columns.Name(header, i), first) {
+				names.Add(columns.Name(header, i), first)
 			}
 		case wayUnknown:
-			names.add(columns.Name(header, i), "")
+			names.Add(columns.Name(header, i), "")
 		}
 	}
 	if len(unnamed) > 0 {
@@ -90,7 +89,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 			return nil, "", mappingError("$.mapping.unnamed", "two columns would become the custom field %s: name one of them in fields", a.name)
 		}
 	}
-	return p, names.text(), p.usable()
+	return p, names.Text(), p.usable()
 }
 
 // A way is where a column goes, or a member of an object, by its name.
@@ -268,7 +267,6 @@ func internalNameOf(column string) string {
 type CustomField struct {
 	Name string // internal name
 	Type string // of the schema: string, number, boolean or object
-	Path string // of its entry in the configuration; empty where a column became it
 }
 
 // CustomFields are the custom fields that the plans of several files write, sorted
@@ -278,7 +276,7 @@ func CustomFields(plans ...*Plan) []CustomField {
 	for _, p := range plans {
 		for _, o := range p.fields {
 			if !isDefault(o.name) {
-				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string"), o.path})
+				all = append(all, CustomField{o.name, cmp.Or(schemaTypes[o.kind], "string")})
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/internal/words"
 )
 
@@ -63,7 +63,7 @@ func (c *rawCell) read(p *partReader, start xml.StartElement) error {
 // value is what a cell holds, by its type and not as it is shown: a text, the digits of
 // a number, a date in ISO, true or false. A flaw refuses the row, and its reason goes on
 // behind the name of the cell. An error is one of the workbook.
-func (b *Book) value(c *rawCell) (text string, isNumber bool, f *contact.Flaw, err error) {
+func (b *Book) value(c *rawCell) (text string, isNumber bool, f *idtext.Flaw, err error) {
 	value := strings.TrimSpace(string(c.value))
 	switch {
 	case c.hasFormula && (value == "" && !(c.kind == "str" && c.hasValue) || b.recalc && value == "0" && c.isNumber()):
@@ -73,7 +73,7 @@ func (b *Book) value(c *rawCell) (text string, isNumber bool, f *contact.Flaw, e
 	case c.kind == "str", c.kind == "inlineStr":
 		text, f = plainText(string(unescape(c.value)))
 	case c.kind == "e":
-		return value, false, &contact.Flaw{Reason: "holds the error " + words.Show(value), Hint: "correct or empty the cell in the workbook, and save it"}, nil
+		return value, false, &idtext.Flaw{Reason: "holds the error " + words.Show(value), Hint: "correct or empty the cell in the workbook, and save it"}, nil
 	case value == "":
 	case c.kind == "s":
 		text, err = b.sharedText(value)
@@ -92,12 +92,12 @@ func (c *rawCell) isNumber() bool { return c.kind == "" || c.kind == "n" }
 
 // noResult refuses a formula that nobody has computed. Some programs write 0 for
 // its result and leave it to Excel to compute the workbook when it is opened.
-func noResult(formula string) *contact.Flaw {
+func noResult(formula string) *idtext.Flaw {
 	what := "a formula"
 	if formula != "" {
 		what = "the formula " + words.Show("="+formula)
 	}
-	return &contact.Flaw{Reason: "holds " + what + " without its result", Hint: "open the workbook in Excel and save it, so that the result is stored"}
+	return &idtext.Flaw{Reason: "holds " + what + " without its result", Hint: "open the workbook in Excel and save it, so that the result is stored"}
 }
 
 func (b *Book) sharedText(index string) (string, error) {
@@ -114,7 +114,7 @@ func (b *Book) sharedText(index string) (string, error) {
 }
 
 // number is a date where the cell's format says so, else the digits of the number.
-func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) {
+func (b *Book) number(value, style string) (string, bool, *idtext.Flaw, error) {
 	format := plainNumber
 	if style != "" && style != "0" || len(b.styles) > 0 {
 		i := 0
@@ -128,7 +128,7 @@ func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) 
 	}
 	digits, ok := storedNumber(value)
 	if !ok {
-		return value, false, &contact.Flaw{Reason: "holds " + words.Show(value) + ", which is not the number it should be", Hint: "correct the cell in the workbook, and save it"}, nil
+		return value, false, &idtext.Flaw{Reason: "holds " + words.Show(value) + ", which is not the number it should be", Hint: "correct the cell in the workbook, and save it"}, nil
 	}
 	if format == plainNumber {
 		return digits, true, nil, nil
@@ -136,13 +136,13 @@ func (b *Book) number(value, style string) (string, bool, *contact.Flaw, error) 
 	days, err := strconv.ParseFloat(digits, 64)
 	text, ok := isoOf(days, format, b.from04)
 	if err != nil || !ok {
-		return value, false, &contact.Flaw{Reason: "is formatted as a date and holds " + value + ", which is none", Hint: "correct the cell, or give it the format of a number"}, nil
+		return value, false, &idtext.Flaw{Reason: "is formatted as a date and holds " + value + ", which is none", Hint: "correct the cell, or give it the format of a number"}, nil
 	}
 	return text, false, nil, nil
 }
 
 // otherValue is that of the kinds that are few: booleans, and dates as texts.
-func otherValue(kind, value string) (string, *contact.Flaw) {
+func otherValue(kind, value string) (string, *idtext.Flaw) {
 	switch kind {
 	case "b":
 		switch value {
@@ -156,7 +156,7 @@ func otherValue(kind, value string) (string, *contact.Flaw) {
 			return text, nil
 		}
 	}
-	return value, &contact.Flaw{
+	return value, &idtext.Flaw{
 		Reason: fmt.Sprintf("holds %s, which is not of the type %s that it should have", words.Show(value), words.Show(kind)),
 		Hint:   "correct the cell in the workbook, and save it",
 	}
@@ -181,9 +181,9 @@ func unescape(s []byte) []byte {
 }
 
 // plainText is a text of a cell, which holds no NUL.
-func plainText(s string) (string, *contact.Flaw) {
+func plainText(s string) (string, *idtext.Flaw) {
 	if strings.Contains(s, "\x00") {
-		return s, &contact.Flaw{Reason: "holds a NUL character", Hint: "remove it"}
+		return s, &idtext.Flaw{Reason: "holds a NUL character", Hint: "remove it"}
 	}
 	return s, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"importer/importer/contact"
+	"importer/importer/idtext"
 	"importer/internal/words"
 )
 
@@ -33,7 +33,7 @@ type Row struct {
 	Shown  map[int]*string
 	Bytes  int // of the cells
 	Last   int // column of the last cell that is not blank, from 0
-	Flaw   *contact.Flaw
+	Flaw   *idtext.Flaw
 	FlawAt int // column of the flaw, from 0
 }
 
@@ -99,7 +99,7 @@ func (r *Row) Trim() {
 	}
 }
 
-func (r *Row) refuse(column int, f *contact.Flaw) {
+func (r *Row) refuse(column int, f *idtext.Flaw) {
 	if r.Flaw == nil {
 		r.Flaw, r.FlawAt = f, column
 	}
@@ -248,7 +248,7 @@ func (w *Rows) readCell(start xml.StartElement, row *Row, last int) (int, error)
 	shown, known := w.book.shown(c, text)
 	switch {
 	case row.Bytes+len(text) > MaxRow:
-		row.refuse(column, &contact.Flaw{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
+		row.refuse(column, &idtext.Flaw{Reason: fmt.Sprintf("the row is longer than %d MiB", MaxRow>>20), Hint: "shorten it or leave it out"})
 	case column < w.width && text != "", strings.TrimSpace(text) != "":
 		if w.left -= len(text); w.left < 0 {
 			return 0, w.part.damaged(errRepeated)

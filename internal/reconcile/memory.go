@@ -1,4 +1,4 @@
-package lineage
+package reconcile
 
 import (
 	"crypto/sha256"

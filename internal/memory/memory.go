@@ -1,4 +1,5 @@
-package cli
+// Package memory bounds what the process may take of it.
+package memory
 
 import (
 	"math"
@@ -12,21 +13,21 @@ const (
 	smallMemory = 200 << 20 // bytes; what the runtime cannot give back comes on top
 )
 
-// boundMemory holds the memory of the process to that of a small input, which is not
+// Bound holds the memory of the process to that of a small input, which is not
 // known to be one yet. $GOMEMLIMIT goes over it.
-func (e Env) boundMemory() { e.limitMemory(smallMemory) }
+func Bound(getenv func(string) string) { limit(getenv, smallMemory) }
 
-// freeMemory is for an input of that many bytes. What a run has to know of the contacts of
+// Free is for an input of that many bytes. What a run has to know of the contacts of
 // a large one takes more. Where the size is not known, 0, the bound stays: beyond it an
 // input of millions of contacts takes more processor time, and no run waits for that.
-func (e Env) freeMemory(size int64) {
+func Free(getenv func(string) string, size int64) {
 	if size > smallInput {
-		e.limitMemory(math.MaxInt64)
+		limit(getenv, math.MaxInt64)
 	}
 }
 
-func (e Env) limitMemory(bytes int64) {
-	if e.Getenv("GOMEMLIMIT") == "" {
+func limit(getenv func(string) string, bytes int64) {
+	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(bytes)
 	}
 }

@@ -1,4 +1,4 @@
-package mapping
+package notes
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ignoredNames are the columns that go nowhere, each once.
-type ignoredNames struct {
+// Ignored are the columns that go nowhere, each once. The zero value is ready.
+type Ignored struct {
 	unknown []string
 	second  []string // "B (A comes first)"
 	further []string // of those that take several columns
@@ -17,8 +17,8 @@ type ignoredNames struct {
 // maxIgnored bounds what is remembered of names that each JSON line may choose.
 const maxIgnored = 200
 
-// add notes a column that is ignored, because of another one if first is set.
-func (n *ignoredNames) add(name, first string) {
+// Add notes a column that is ignored, because of another one if first is set.
+func (n *Ignored) Add(name, first string) {
 	if len(n.seen) >= maxIgnored || slices.Contains(n.seen, name) {
 		return
 	}
@@ -30,7 +30,18 @@ func (n *ignoredNames) add(name, first string) {
 	}
 }
 
-func (n *ignoredNames) text() string {
+// AddFurther notes a column that counts where another one for the same is empty. It is
+// false where too many were noted.
+func (n *Ignored) AddFurther(name, first string) bool {
+	if len(n.further) >= maxIgnored {
+		return false
+	}
+	n.further = append(n.further, fmt.Sprintf("%q (%q comes first)", name, first))
+	return true
+}
+
+// Text says it for people; empty where there are none.
+func (n *Ignored) Text() string {
 	var parts []string
 	if len(n.unknown) > 0 {
 		parts = append(parts, "not imported, because no profile field has that name: "+strings.Join(n.unknown, ", "))

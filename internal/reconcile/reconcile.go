@@ -1,4 +1,4 @@
-// Package lineage has a state and the reports that it is made from go together: each may
+// Package reconcile has a state and the reports that it is made from go together: each may
 // be younger or older than the other, because either was moved or came back from a
 // backup. What the reports say and the state does not hold is taken from them; what does
 // not go together is refused.
@@ -6,7 +6,7 @@
 // Three things tell. The state remembers how much it holds of which report. A report
 // names the state beside which it was written, and the report before it. And the machine
 // remembers which run used a state last.
-package lineage
+package reconcile
 
 import (
 	"cmp"
@@ -58,8 +58,8 @@ type night struct {
 	held  state.Held // what it holds of it
 }
 
-// A lineage is how the reports that are here go with the state.
-type lineage struct {
+// A comparison is how the reports that are here go with the state.
+type comparison struct {
 	*Sync
 	now    journal.Outline // of the report
 	id     string          // of the state, or where it has none of the one that these reports were written beside
@@ -115,12 +115,12 @@ func (s *Sync) Refusal(now journal.Outline) error {
 
 // lookAt finds the reports that matter: the one that is written, and of those that were
 // set aside the latest to one of which the state knows. Before that, the state holds all.
-func (s *Sync) lookAt(now journal.Outline) (*lineage, error) {
+func (s *Sync) lookAt(now journal.Outline) (*comparison, error) {
 	anew, err := s.State.Anew()
 	if err != nil {
 		return nil, err
 	}
-	l := &lineage{Sync: s, now: now, empty: s.State.Len() == 0 && !anew}
+	l := &comparison{Sync: s, now: now, empty: s.State.Len() == 0 && !anew}
 	if l.last, err = s.State.Last(); err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (s *Sync) lookAt(now journal.Outline) (*lineage, error) {
 }
 
 // add adds a report, unless it is of another import.
-func (l *lineage) add(path string, header journal.Header) (err error) {
+func (l *comparison) add(path string, header journal.Header) (err error) {
 	if header.BaseURL != l.State.BaseURL || header.ProjectID != l.State.ProjectID {
 		return nil
 	}
@@ -174,12 +174,12 @@ func (l *lineage) add(path string, header journal.Header) (err error) {
 
 // isLater tells of a report that the state does not know whether it was begun after the
 // last run that the state knows.
-func (l *lineage) isLater(n night) bool {
+func (l *comparison) isLater(n night) bool {
 	return n.Run > max(l.used, l.last.Run, l.last.Report)
 }
 
 // newest is the last run that the state or a report knows of.
-func (l *lineage) newest() string {
+func (l *comparison) newest() string {
 	newest := max(l.now.Last(), l.used, l.last.Run)
 	for _, n := range l.nights {
 		newest = max(newest, n.Run, n.held.Run)
@@ -189,7 +189,7 @@ func (l *lineage) newest() string {
 
 // refusal says why the state cannot be relied on with the reports that are here; nil
 // where it can. The latest is the last run of this state that this machine remembers.
-func (l *lineage) refusal(latest string) *RefusedError {
+func (l *comparison) refusal(latest string) *RefusedError {
 	e := &RefusedError{State: l.StatePath, Report: l.Report, Stale: true}
 	for _, n := range l.nights {
 		switch {
@@ -226,13 +226,13 @@ const wentApart = "both went on after they were copied, and each knows of runs t
 
 // wentApart tells of the report that is written, which the state knows, whether it knows
 // later runs of it than the state, and the state one that is not in it.
-func (l *lineage) wentApart(n night) bool {
+func (l *comparison) wentApart(n night) bool {
 	is := func(h journal.Header) bool { return h.Run == n.held.Run }
 	return n.held.Run != "" && l.now.Last() > n.held.Run && !slices.ContainsFunc(l.now.Runs, is)
 }
 
 // says tells whether a report says more than that a run began.
-func (l *lineage) says(n night) bool {
+func (l *comparison) says(n night) bool {
 	if n.path == l.Report {
 		return l.now.Lines > int64(len(l.now.Runs))
 	}
@@ -242,7 +242,7 @@ func (l *lineage) says(n night) bool {
 
 // gap says why a report that the state does not know does not follow what it knows, or
 // what the other reports say; empty where it does.
-func (l *lineage) gap(n night) string {
+func (l *comparison) gap(n night) string {
 	if n.Mode == "create" { // which is written beside no state
 		return ""
 	}
@@ -263,7 +263,7 @@ func (l *lineage) gap(n night) string {
 }
 
 // tellUnknown says what is not known of a state that this machine sees for the first time.
-func (l *lineage) tellUnknown() {
+func (l *comparison) tellUnknown() {
 	if len(l.nights) == 0 {
 		l.Log.Warn().Str("last_run", when(l.used)).Msg("the report that goes with this state is not here, and this machine has not seen the state before: if it is an older copy, and there were runs after its last one, changes of that time may be missed; --restart with the state moved away learns from the project what is in it")
 		return

@@ -1,4 +1,7 @@
-package contact
+// Package idtext decides what a text may give as contact ids, e-mail addresses and phone
+// numbers, for every way in: it takes off what stands around an id and is no part of it, and
+// refuses what cannot be one. The version of what it does is contact.IDRule.
+package idtext
 
 import (
 	"slices"
@@ -8,10 +11,6 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 )
-
-// IDRule is the version of the rule of this file. Rule 1 took values as they stood,
-// without the space around them; reports and states from then hold its contact ids.
-const IDRule = 2
 
 // What one value may hold.
 const (

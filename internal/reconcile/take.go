@@ -1,4 +1,4 @@
-package lineage
+package reconcile
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 
 // makeAnew has a state that knows nobody take what the reports say, unless there were
 // later runs, or they are not to be believed.
-func (l *lineage) makeAnew(latest string, restart bool) (ended bool, err error) {
+func (l *comparison) makeAnew(latest string, restart bool) (ended bool, err error) {
 	newest := l.newest()
 	switch {
 	case len(l.nights) == 0:
@@ -36,7 +36,7 @@ func (l *lineage) makeAnew(latest string, restart bool) (ended bool, err error) 
 }
 
 // take brings what the state does not hold into it.
-func (l *lineage) take() error {
+func (l *comparison) take() error {
 	for _, n := range l.nights {
 		if !l.empty && !n.known && !l.isLater(n) {
 			continue
@@ -57,7 +57,7 @@ func (l *lineage) take() error {
 	return l.State.Commit()
 }
 
-func (l *lineage) takeOne(n night) error {
+func (l *comparison) takeOne(n night) error {
 	from, err := l.heldLines(n)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (l *lineage) takeOne(n night) error {
 }
 
 // record has the state know what a line says of a contact.
-func (l *lineage) record(line journal.Line) error {
+func (l *comparison) record(line journal.Line) error {
 	switch line := line.(type) {
 	case *journal.Row:
 		return l.State.Record(line.Outcome())
@@ -102,7 +102,7 @@ func (l *lineage) record(line journal.Line) error {
 }
 
 // heldLines is how many lines of a report the state holds.
-func (l *lineage) heldLines(n night) (int64, error) {
+func (l *comparison) heldLines(n night) (int64, error) {
 	switch {
 	case !n.known:
 		return 0, nil

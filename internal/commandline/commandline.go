@@ -1,4 +1,5 @@
-package cli
+// Package commandline writes commands for people to type next, as this one was typed.
+package commandline
 
 import (
 	"cmp"
@@ -14,37 +15,37 @@ import (
 	"importer/internal/plain"
 )
 
-// A commandLine is how the import was called, to tell people what to type next.
+// A Line is how the import was called, to tell people what to type next.
 // It never holds the API key: there is no flag for it.
-type commandLine struct {
-	program string
-	mode    string // of the run
-	flags   *pflag.FlagSet
-	args    []string
+type Line struct {
+	Program string
+	Mode    string // of the run
+	Flags   *pflag.FlagSet
+	Args    []string
 }
 
-// given tells whether a flag was.
-func (c commandLine) given(flag string) bool { return c.flags != nil && c.flags.Changed(flag) }
+// Given tells whether a flag was.
+func (c Line) Given(flag string) bool { return c.Flags != nil && c.Flags.Changed(flag) }
 
-// again is the command that resumes this run. --restart would not; and the URL of
+// Again is the command that resumes this run. --restart would not; and the URL of
 // many webhooks is their password, which is not printed.
-func (c commandLine) again() string {
+func (c Line) Again() string {
 	return c.with(nil, "restart", "allow-removals", "notify", "adopt")
 }
 
-// update is the command that sends what has changed of rows that are in.
-func (c commandLine) update() string {
+// Update is the command that sends what has changed of rows that are in.
+func (c Line) Update() string {
 	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "mode", "dry-run", "verbose", "retry-rejected") + " --mode update"
 }
 
-// ofRejects is the command that imports the reject files, into the report of this run.
+// OfRejects is the command that imports the reject files, into the report of this run.
 // What it says of the form of the sources does not fit them.
-func (c commandLine) ofRejects(files []string) string {
+func (c Line) OfRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
 	again := c.with(files, "restart", "allow-removals", "notify", "adopt", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
-	switch c.mode {
+	switch c.Mode {
 	case "create":
 		return again
 	case "update":
@@ -55,27 +56,27 @@ func (c commandLine) ofRejects(files []string) string {
 }
 
 // with is the command line with other sources, if any, and without some flags.
-func (c commandLine) with(sources []string, without ...string) string {
-	line := quote(cmp.Or(c.program, "importer"))
-	if strings.Contains(filepath.ToSlash(c.program), "/go-build") {
+func (c Line) with(sources []string, without ...string) string {
+	line := Quote(cmp.Or(c.Program, "importer"))
+	if strings.Contains(filepath.ToSlash(c.Program), "/go-build") {
 		line = "go run ." // what it built is gone afterwards
 	}
 	add := func(words ...string) {
 		for _, w := range words {
-			line += " " + quote(w)
+			line += " " + Quote(w)
 		}
 	}
 	if sources == nil {
-		add(c.args...)
+		add(c.Args...)
 	}
 	for _, s := range sources {
 		add("--source", s)
 	}
-	c.flags.Visit(func(f *pflag.Flag) {
+	c.Flags.Visit(func(f *pflag.Flag) {
 		if slices.Contains(without, f.Name) {
 			return
 		}
-		for _, v := range valuesOf(f) {
+		for _, v := range Values(f) {
 			switch {
 			case f.Value.Type() == "bool" && v == "true":
 				add("--" + f.Name)
@@ -89,11 +90,19 @@ func (c commandLine) with(sources []string, without ...string) string {
 	return line
 }
 
+// Values are the values that a flag was given, as they would be typed.
+func Values(f *pflag.Flag) []string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return list.GetSlice()
+	}
+	return []string{f.Value.String()}
+}
+
 var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
 
-// quote makes one word of a shell of s. What may not be shown is written by its bytes,
+// Quote makes one word of a shell of s. What may not be shown is written by its bytes,
 // as bash, zsh, ksh and POSIX of 2024 read it.
-func quote(s string) string {
+func Quote(s string) string {
 	switch {
 	case needsNoQuotes.MatchString(s):
 		return s

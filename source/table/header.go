@@ -1,9 +1,10 @@
-package source
+// Package table takes the text of a table apart: it finds the delimiter and the row that
+// holds the names of the columns, and what of a record can be read whose quotes are in the
+// wrong places.
+package table
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -11,26 +12,10 @@ import (
 	"importer/source/mapping/columns"
 )
 
-// ParseHeaderRow reads the value of --header-row: the number of a line, from 1, or
-// auto, which is 0.
-func ParseHeaderRow(s string) (int, error) {
-	if s == "auto" || s == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxHeaderRow {
-		return 0, fmt.Errorf("%q is not the number of a line; want 1 to %d, or auto", s, maxHeaderRow)
-	}
-	return n, nil
-}
+// HeaderLines is how many of the first lines the header is looked for in.
+const HeaderLines = 20
 
-// maxHeaderRow bounds what is looked through for a header that is named.
-const maxHeaderRow = 1000
-
-// headerLines is how many of the first lines the header is looked for in.
-const headerLines = 20
-
-// findHeader returns which of the first rows of a table, headerLines at most, is its
+// Header returns which of the first rows of a table, HeaderLines at most, is its
 // header. Rows hold the cells of a line; a blank line is a row without cells.
 //
 // It is the first row that is not blank, unless that holds no known name and a later one
@@ -39,7 +24,7 @@ const headerLines = 20
 // names with an address or a number below one of them, it is the header whatever stands
 // before it, also groups of columns with fewer known names. A name is known to the program
 // or to the mapping.
-func findHeader(rows [][]string, m *mapping.Mapping) int {
+func Header(rows [][]string, m *mapping.Mapping) int {
 	first := max(0, slices.IndexFunc(rows, func(row []string) bool { return len(row) > 0 }))
 	if len(rows) == 0 {
 		return first
@@ -48,11 +33,11 @@ func findHeader(rows [][]string, m *mapping.Mapping) int {
 	if hasData(rows[first]) {
 		names = 0 // properties
 	}
-	isHeader := isKnown(rows[first], m) && (filled(rows[first]) > 1 || isWide(rows, first))
+	isHeader := isKnown(rows[first], m) && (Filled(rows[first]) > 1 || isWide(rows, first))
 	if m.Fits(rows[first]) {
 		return first
 	}
-	for i := first + 1; i < min(len(rows), headerLines); i++ {
+	for i := first + 1; i < min(len(rows), HeaderLines); i++ {
 		if isHeader && names > 0 && hasData(rows[i]) {
 			return first // rows of contacts begin
 		}
@@ -80,7 +65,7 @@ func known(row []string) (n int) {
 // hasGaps tells whether a row has blank cells, or twice the same, as the names of groups
 // of columns have.
 func hasGaps(row []string) bool {
-	return len(slices.Compact(slices.Clone(row))) < len(row) || filled(row) < len(row)
+	return len(slices.Compact(slices.Clone(row))) < len(row) || Filled(row) < len(row)
 }
 
 // hasDataBelow tells whether the next row has an address or a number below a known name.
@@ -90,7 +75,7 @@ func hasDataBelow(rows [][]string, header int) bool {
 			continue
 		}
 		for i, cell := range row[:min(len(row), len(rows[header]))] {
-			if kindOf(cell) != 0 && columns.IsKnown(rows[header][i]) {
+			if KindOf(cell) != 0 && columns.IsKnown(rows[header][i]) {
 				return true
 			}
 		}
@@ -124,10 +109,10 @@ func isWide(rows [][]string, header int) bool {
 
 // isBelowText tells whether the rows above a header are titles, comments and the like.
 func isBelowText(rows [][]string, header int) bool {
-	names := filled(rows[header])
+	names := Filled(rows[header])
 	return !slices.ContainsFunc(rows[:header], func(row []string) bool {
 		switch {
-		case len(row) == 0, strings.HasPrefix(row[0], "#"), filled(row) < names:
+		case len(row) == 0, strings.HasPrefix(row[0], "#"), Filled(row) < names:
 			return false
 		case names == 1: // of text with delimiters only the data tell it
 			return hasData(row)
@@ -158,25 +143,25 @@ func hasData(row []string) bool {
 // width is how many cells a row has up to its last one that is not blank.
 func width(row []string) int {
 	n := len(row)
-	for n > 0 && isBlank(row[n-1:n]) {
+	for n > 0 && IsBlank(row[n-1:n]) {
 		n--
 	}
 	return n
 }
 
-// filled is how many cells of a row are not blank.
-func filled(row []string) (n int) {
+// Filled is how many cells of a row are not blank.
+func Filled(row []string) (n int) {
 	for i := range row {
-		if !isBlank(row[i : i+1]) {
+		if !IsBlank(row[i : i+1]) {
 			n++
 		}
 	}
 	return n
 }
 
-// isBlank tells whether cells hold nothing that can be seen. What stands behind the end
+// IsBlank tells whether cells hold nothing that can be seen. What stands behind the end
 // of a text of DOS, or in space that was never written, counts as nothing.
-func isBlank(cells []string) bool {
+func IsBlank(cells []string) bool {
 	for _, cell := range cells {
 		for _, r := range cell {
 			if r > ' ' && r < unicode.MaxASCII || !unicode.IsSpace(r) && !strings.ContainsRune("\x00\x1a\u200b\ufeff", r) {
