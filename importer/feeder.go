@@ -267,6 +267,12 @@ func (e *engine) admit(it *item) *task {
 	if err := change.Rekey(row, e.Keys, e.State, e.Journal.KnownAs); err != nil {
 		return e.notAdmitted(err)
 	}
+	if bad, err := e.corrections.Twice(row); bad != nil || err != nil {
+		if err != nil {
+			return e.notAdmitted(err)
+		}
+		return e.refuse(contact.OutcomeOf(bad))
+	}
 	status := e.Keys.Status(row.Key)
 	if e.State != nil && status != contact.InDoubt && status != contact.Unknown {
 		return e.admitSync(row, status)

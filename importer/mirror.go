@@ -28,6 +28,12 @@ func (e *engine) removeMissing() {
 	case tally.Missing == 0:
 		return
 	}
+	if e.Mirror.Changed != nil {
+		if err := e.Mirror.Changed(); err != nil {
+			e.stop(fmt.Errorf("nothing was removed: %w", err))
+			return
+		}
+	}
 	e.results = make(chan result, 64) // closed below; nobody else sends any more
 	go func() {
 		defer close(e.results)

@@ -24,9 +24,15 @@ func (f *file) changed(now *os.File) error {
 		return nil
 	}
 	info, err := now.Stat()
-	switch was := f.info.Size(); {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return f.isOther(info)
+}
+
+// isOther is the error of a file that is not what it was.
+func (f *file) isOther(info fs.FileInfo) error {
+	switch was := f.info.Size(); {
 	case !os.SameFile(f.info, info):
 		return fmt.Errorf("%s: %w: another file has its name since it was opened; run the same command again", f.Name, ErrChanged)
 	case info.Size() < was:
@@ -35,6 +41,23 @@ func (f *file) changed(now *os.File) error {
 		return fmt.Errorf("%s: %w: it grew from %s to %s bytes since it was opened, because something still writes it%s", f.Name, ErrChanged, words.Comma(was), words.Comma(info.Size()), writeElsewhere)
 	case !info.ModTime().Equal(f.info.ModTime()):
 		return fmt.Errorf("%s: %w: it was written to since it was opened%s", f.Name, ErrChanged, writeElsewhere)
+	}
+	return nil
+}
+
+// Changed is ErrChanged where a file was written to since it was opened, also behind what
+// was read of it. It is nil of one whose name is another file's by now, or nobody's: all
+// of the one that was there was read.
+func (in *Input) Changed() error {
+	for _, f := range in.files {
+		if f.info == nil || f.once != nil {
+			continue
+		}
+		if info, err := os.Stat(f.Name); err == nil && os.SameFile(info, f.info) {
+			if err := f.isOther(info); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (f *file) correction(c *contact.Correction, line int) error {
 	if !slices.Contains(f.corrects, c.By) {
 		f.corrects = append(f.corrects, c.By)
 	}
-	c.By = f.options.Run
+	c.ReadBy(f.options.Run)
 	return nil
 }
 

@@ -55,23 +55,46 @@ func (c *Corrections) Valid(row *contact.Row) (bool, error) {
 	return true, nil
 }
 
+// Twice refuses a row of a reject file that would make another contact of a row for which
+// one is in since it was refused. It is nil of any other.
+func (c *Corrections) Twice(row *contact.Row) (*contact.RowError, error) {
+	if row.Corrects == nil || c.isKnown(row.Key) {
+		return nil, nil
+	}
+	corrected, _ := c.Keys.Corrected(row.Corrects.Row)
+	if ok, err := c.areIn(corrected.SettledBefore(*row.Corrects)); !ok || err != nil {
+		return nil, err
+	}
+	return &contact.RowError{
+		Source: row.Source, Line: row.Line, Number: row.Number, ContactIDs: row.Profile.ContactIDs, Corrects: row.Corrects, Raw: row.Raw,
+		Reason: "an earlier correction of the same row is in, with other contact ids",
+		Hint:   "leave this one out; or clear its cell _ref, and it is imported beside that one as a row of its own",
+	}, nil
+}
+
 // settled finds a refused row whose corrections are in, and are there still.
 func (c *Corrections) settled(original contact.Key) (corrected contact.Corrected, ok bool, err error) {
 	corrected, _ = c.Keys.Corrected(original)
-	for _, keys := range corrected.SettledBy() {
+	ok, err = c.areIn(corrected.SettledBy())
+	return corrected, ok, err
+}
+
+// areIn tells whether all contacts of either of some lists are in.
+func (c *Corrections) areIn(either [][]contact.Key) (ok bool, err error) {
+	for _, keys := range either {
 		ok = true
 		for _, key := range keys {
 			in, err := c.isIn(key)
 			if err != nil {
-				return corrected, false, err
+				return false, err
 			}
 			ok = ok && in
 		}
 		if ok {
-			return corrected, true, nil
+			return true, nil
 		}
 	}
-	return corrected, false, nil
+	return false, nil
 }
 
 // isIn tells whether a contact is in, and stays as it is.

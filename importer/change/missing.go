@@ -32,6 +32,9 @@ func (m Missing) String() string { return missingNames[m] }
 // touched.
 type Mirror struct {
 	Missing Missing
+	// Changed is the error of an input that was written to since it was read: then nobody
+	// is removed. Nil: it cannot be.
+	Changed func() error
 	// RemoveAdopted removes profiles as well that were there before this program, and
 	// that the source once held.
 	RemoveAdopted bool

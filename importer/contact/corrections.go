@@ -15,17 +15,24 @@ type Correction struct {
 	Row    Key    `json:"row"`             // the refused row as it stands in its source, as RawRows has it
 	Digest Digest `json:"digest,omitzero"` // of what the API refused; zero where it was never sent
 	By     string `json:"by"`              // the run that read the correction, a ULID
+
+	refused string // the run that wrote the row into the reject file; known to the run that reads it
 }
+
+// ReadBy has a correction that names the run that refused the row name the one that
+// reads it.
+func (c *Correction) ReadBy(run string) { c.refused, c.By = c.By, run }
 
 // A Corrected row is one that was refused, and what became of its corrections.
 type Corrected struct {
 	Digest Digest // as of a Correction
 	Keys   []Key  // of all corrections that are or were in
 
-	by     string // the last run that read any
-	before []Key  // of those that settled the row before it
-	last   []Key  // of those since that are in
-	notIn  bool   // one of those that it read is not in
+	by       string // the last run that read any
+	before   []Key  // of those that settled the row before it
+	beforeBy string // the last run that read any of those
+	last     []Key  // of those since that are in
+	notIn    bool   // one of those that it read is not in
 }
 
 // SettledBy returns the corrections of which either all settle the row, where they are in
@@ -41,6 +48,18 @@ func (c Corrected) SettledBy() (either [][]Key) {
 	return either
 }
 
+// SettledBefore is SettledBy before this row of a reject file is read: of corrections
+// that were read after the row was refused for it.
+func (c Corrected) SettledBefore(row Correction) [][]Key {
+	if c.by == row.By { // which has read others for the same row
+		c.by, c.last = c.beforeBy, nil
+	}
+	if c.by <= row.refused {
+		return nil
+	}
+	return c.SettledBy()
+}
+
 // Correct notes what became of a row of a reject file.
 func (k *Keys) Correct(c Correction, key Key, in bool) {
 	was := k.corrected[c.Row]
@@ -49,7 +68,7 @@ func (k *Keys) Correct(c Correction, key Key, in bool) {
 	}
 	if was.by != c.By {
 		if !was.notIn && len(was.last) > 0 {
-			was.before, was.last = was.last, nil
+			was.before, was.beforeBy, was.last = was.last, was.by, nil
 		}
 		was.by, was.notIn = c.By, false
 	}

@@ -81,7 +81,8 @@ func (s *session) check(ctx context.Context) error {
 	told := len(k.input.Notices())
 	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
 	stop()
-	k.ofRows = k.input.Notices()[told:]
+	notices := k.input.Notices() // fewer where a second reading failed at its beginning
+	k.ofRows = notices[min(told, len(notices)):]
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}

@@ -223,6 +223,7 @@ func (s *session) mirror() *change.Mirror {
 	}
 	guard := change.Guard{Max: int64(s.c.Sync.Guard.Max), Percent: s.c.Sync.Guard.Percent}
 	return &change.Mirror{
+		Changed: s.input.Changed,
 		Missing: s.rules.missing, RemoveAdopted: s.c.Sync.Adopted == "remove", Guard: guard, AllowRemovals: s.c.AllowRemovals,
 	}
 }

@@ -208,7 +208,7 @@ func (c *contents) row(l *Row) error {
 		}
 	}
 	// Values were read by another rule of contact ids where the digest is of another one.
-	if sent := l.Status == contact.Created || l.Status == contact.Updated && !l.Touched; sent && c.last.IDRule == contact.IDRule {
+	if sent := l.Status == contact.Created || l.Status == contact.Updated && !l.Touched || l.Status == contact.Unchanged && !l.Touched; sent && c.last.IDRule == contact.IDRule {
 		c.keys.SetSent(l.Key, l.Digest, l.Differs)
 	}
 	return nil
