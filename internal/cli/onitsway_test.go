@@ -96,6 +96,7 @@ func TestChangeThatWasOnItsWay(t *testing.T) {
 	for _, c := range []struct{ mode, missing, lose string }{
 		{"upsert", "keep", ""}, {"update", "keep", ""}, {"mirror", "deactivate", "row"}, {"mirror", "delete", "row"},
 		{"upsert", "keep", "s.db"}, {"mirror", "deactivate", "s.db"}, {"mirror", "delete", "s.db"},
+		{"upsert", "keep", "r.report"}, {"mirror", "deactivate", "r.report"}, {"mirror", "delete", "r.report"},
 	} {
 		for _, end := range slices.Sorted(maps.Keys(ends)) {
 			t.Run(strings.Join([]string{c.mode, c.missing, c.lose, end}, " "), func(t *testing.T) {
@@ -119,7 +120,15 @@ func TestChangeThatWasOnItsWay(t *testing.T) {
 				}
 				m.contacts(3)
 				r := m.run()
-				if r.code != exitOK || r.of("get") > 1 || r.writes() != 1 {
+				if c.lose == "r.report" && end == "killed" {
+					if r.code != exitUsage || !strings.Contains(r.stderr, "is not here") || r.all() != 0 {
+						t.Fatalf("want it refused, got %s", r)
+					}
+					m.must("--restart")
+					if c.missing == "deactivate" { // who deactivated it is forgotten
+						return
+					}
+				} else if r.code != exitOK || r.of("get") > 1 || r.writes() != 1 {
 					t.Error(r)
 				}
 				m.isAsBefore()

@@ -55,6 +55,9 @@ func (l *comparison) take() error {
 			return err
 		}
 	}
+	if err := l.State.SetEnded(); err != nil {
+		return err
+	}
 	return l.State.Commit()
 }
 

@@ -34,3 +34,17 @@ func (s *State) doubt(keys []contact.Key, to contact.Intent, more int) error {
 	}
 	return s.err
 }
+
+// Unended is the id of the report from which a run recorded that did not end: what was on
+// its way then, that report says alone. It is empty where all runs ended, and in a state
+// of an older version.
+func (s *State) Unended() (string, error) { return s.metaOf("unended") }
+
+// SetEnded says that there is no such run any more. It is committed with the next commit.
+func (s *State) SetEnded() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrap(s.ended())
+}
+
+func (s *State) ended() error { return s.exec("DELETE FROM meta WHERE name = 'unended'") }

@@ -77,3 +77,25 @@ func TestStateKnowsWhatIsInDoubt(t *testing.T) {
 		}
 	}
 }
+
+// A run that records from a report, and does not end, leaves its name.
+func TestStateKnowsWhichRunDidNotEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	s := open(t, path)
+	s.From(Source{Report: "r1", Run: "r1"}, func() (int64, int64) { return 1, 100 })
+	err := s.Commit()
+	unended, readErr := s.Unended()
+	if err = cmp.Or(err, readErr); err != nil || unended != "r1" {
+		t.Fatal(unended, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if unended, err := s.Unended(); err != nil || unended != "" {
+		t.Error(unended, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

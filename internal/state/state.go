@@ -528,6 +528,9 @@ func (s *State) commit() error {
 func (s *State) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil && s.extent != nil {
+		s.err = s.wrap(s.ended())
+	}
 	return errors.Join(s.commit(), s.release())
 }
 
