@@ -211,6 +211,34 @@ func TestUndoThatWasOnItsWay(t *testing.T) {
 	}
 }
 
+// A state that knows nobody, because a mirror removed all, is not lost: it is not made
+// anew from reports of before.
+func TestStateThatKnowsNobody(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		for _, lost := range []bool{false, true} {
+			m := newMidway(t, "mirror", "delete")
+			m.rows = []string{contactRow(7, "Name 7")}
+			m.must()
+			m.rows = []string{"nobody,Nobody,1"}
+			if r := m.run("--allow-removals"); r.Deleted != 1 {
+				t.Fatal(r)
+			}
+			if lost {
+				m.restore("r.report.ndjson", map[string][]byte{"r.report.ndjson.1": m.kept()["r.report.ndjson.1"], "r.report.ndjson.2": m.kept()["r.report.ndjson.2"]})
+			}
+			if back {
+				m.rows = []string{contactRow(7, "Name 7")}
+				m.must()
+				if got := m.profiles(); len(got) != 1 {
+					t.Errorf("with lost %t: %v", lost, got)
+				}
+			} else if r := m.run(); r.code != exitNotAllIn || r.writes() != 0 {
+				t.Errorf("with lost %t: %s", lost, r)
+			}
+		}
+	}
+}
+
 // A touch changes nothing, whatever became of it: what a colleague has edited stays.
 func TestTouchThatWasOnItsWay(t *testing.T) {
 	m := newMidway(t, "upsert", "keep")

@@ -66,7 +66,7 @@ type comparison struct {
 	last   state.Source    // what the state was recorded from last
 	used   string          // the last run that used it
 	open   string          // the report of a run that the state was not told the end of
-	empty  bool            // the state knows nobody, and may be made anew from reports
+	empty  bool            // the state knows nobody and no report, and may be made anew from reports
 	nights []night         // from the first to the last that matter
 }
 
@@ -121,10 +121,11 @@ func (s *Sync) lookAt(now journal.Outline) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &comparison{Sync: s, now: now, empty: s.State.Len() == 0 && !anew}
+	l := &comparison{Sync: s, now: now}
 	if l.last, err = s.State.Last(); err != nil {
 		return nil, err
 	}
+	l.empty = s.State.Len() == 0 && l.last.Report == "" && !anew
 	if l.used, err = s.State.Used(); err != nil {
 		return nil, err
 	}
