@@ -188,7 +188,7 @@ func (f *feeder) giveBack() {
 		f.ready = append(f.ready, f.coming...)
 	}
 	for _, t := range f.ready {
-		f.deliver(result{kind: announcedOnly, outcome: &t.Outcome})
+		f.deliver(result{kind: announcedOnly, outcome: &t.Outcome, release: !t.touch})
 	}
 	for range f.gathered {
 		f.results <- result{kind: notTried}
@@ -429,18 +429,23 @@ func sentUntil(lastLine, now time.Time) time.Time {
 // announce writes the intent to send these rows. When it returns nil, they may
 // reach the API.
 func (e *engine) announce(tasks []*task) error {
-	var creates, changes []contact.Key
+	var creates []contact.Key
+	changes := map[contact.Intent][]contact.Key{}
 	now := time.Now()
 	for _, t := range tasks {
 		t.announced = now
 		if t.creates() && !e.UpdateOnly {
 			creates = append(creates, t.Row.Key)
-		} else {
-			changes = append(changes, t.Row.Key)
+			continue
 		}
+		to := contact.ToUpdate
+		if t.touch {
+			to = contact.ToTouch
+		}
+		t.changes, changes[to] = true, append(changes[to], t.Row.Key)
 	}
-	if len(changes) > 0 {
-		if err := e.Journal.Changing(changes); err != nil {
+	for to, keys := range changes {
+		if err := e.Journal.Changing(keys, to); err != nil {
 			return err
 		}
 		e.wrote(now)

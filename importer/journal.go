@@ -19,15 +19,14 @@ type Journal interface {
 	// all that was appended before, and may from then on reach the API.
 	Sending(keys []contact.Key) error
 	// Changing announces keys whose profiles are there and may from then on be
-	// changed or deleted. On disk before it returns. They are not in doubt by that:
-	// such a request can be made again.
-	Changing(keys []contact.Key) error
+	// changed or deleted, which can be done again. On disk before it returns.
+	Changing(keys []contact.Key, to contact.Intent) error
 	// Gone says that the profiles of keys are not there any more, so that these may
 	// be announced anew. On disk with the next Sending.
 	Gone(keys []contact.Key) error
-	// Unsent takes keys back that were announced and certainly never sent, so
-	// that they are not in doubt. On disk like an outcome.
-	Unsent(keys []contact.Key) error
+	// Unsent takes keys back that were announced, and of which certainly nothing
+	// came, so that they are not in doubt. On disk like an outcome.
+	Unsent(keys []contact.Key, to contact.Intent) error
 	// KnownAs says that the contact of a key is the one that earlier runs know by
 	// another key. On disk like an outcome.
 	KnownAs(key, as contact.Key) error

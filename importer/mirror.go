@@ -41,6 +41,7 @@ func (e *engine) removeMissing() {
 			e.stop(err)
 		}
 	}()
+	e.intent = contact.ToRemove
 	e.record()
 	if n := e.notRemoved; n > 0 && !e.stopping() {
 		e.stop(fmt.Errorf("%d of %d contacts that the source no longer holds could not be removed; the log says why, and the next run tries them again", n, tally.Missing))
@@ -70,7 +71,7 @@ func (e *engine) remove(entries []change.Entry) error {
 	for i, n := range entries {
 		keys[i] = n.Key
 	}
-	if err := e.Journal.Changing(keys); err != nil {
+	if err := e.Journal.Changing(keys, contact.ToRemove); err != nil {
 		return err
 	}
 	var removers errgroup.Group
@@ -78,7 +79,7 @@ func (e *engine) remove(entries []change.Entry) error {
 	for _, n := range entries {
 		removers.Go(func() error {
 			t := e.newTask(&contact.Row{Key: n.Key, Digest: n.Digest, Profile: contact.Profile{ContactIDs: n.ContactIDs}}, way)
-			t.ID, t.touched, t.want = n.ID, n.Touched, contact.Profile{Active: new(bool)}
+			t.ID, t.touched, t.changes, t.want = n.ID, n.Touched, true, contact.Profile{Active: new(bool)}
 			e.run(t)
 			return nil
 		})

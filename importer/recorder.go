@@ -14,7 +14,7 @@ import (
 type result struct {
 	outcome *contact.Outcome
 	kind    resultKind
-	release bool // settled without a request after it was announced: it is not in doubt
+	release bool // it was announced, and nothing came of that: it is not in doubt
 }
 
 type resultKind uint8
@@ -53,13 +53,17 @@ func (e *engine) record() {
 		clear(batch)
 	}
 	if len(e.unsent) > 0 {
-		if err := e.Journal.Unsent(e.unsent); err != nil {
+		if err := e.Journal.Unsent(e.unsent, e.intent); err != nil {
 			e.stop(err)
 		}
+		e.unsent = nil
 	}
 }
 
 func (e *engine) count(r result) {
+	if r.release {
+		e.unsent = append(e.unsent, r.outcome.Row.Key)
+	}
 	switch r.kind {
 	case notRemoved:
 		e.notRemoved++
@@ -76,20 +80,13 @@ func (e *engine) count(r result) {
 		e.undone.Gone++
 	case dropped:
 		return
-	case notTried:
+	case notTried, announcedOnly:
 		e.Progress.Pending.Add(1)
-		return
-	case announcedOnly:
-		e.Progress.Pending.Add(1)
-		e.unsent = append(e.unsent, r.outcome.Row.Key)
 		return
 	case settled, refusedBefore:
 	}
 	e.Progress.Outcomes[r.outcome.Status].Add(1)
 	e.census.Spare(r.outcome)
-	if r.release {
-		e.unsent = append(e.unsent, r.outcome.Row.Key)
-	}
 	if r.outcome.Status.Refused() {
 		if err := e.Rejects.Reject(r.outcome); err != nil {
 			e.stop(err)

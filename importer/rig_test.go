@@ -269,7 +269,7 @@ func (r *memoryJournal) Sending(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryJournal) Changing(keys []contact.Key) error {
+func (r *memoryJournal) Changing(keys []contact.Key, _ contact.Intent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
@@ -295,7 +295,7 @@ func (r *memoryJournal) Gone(keys []contact.Key) error {
 	return nil
 }
 
-func (r *memoryJournal) Unsent(keys []contact.Key) error {
+func (r *memoryJournal) Unsent(keys []contact.Key, _ contact.Intent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range keys {

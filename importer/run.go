@@ -184,6 +184,7 @@ type engine struct {
 	// Owned by record.
 	lines      []*contact.Outcome // reused
 	unsent     []contact.Key
+	intent     contact.Intent // of what is recorded
 	census     change.Census
 	notRemoved int64         // contacts that a mirror could not remove
 	inputEnded error         // what inputFailed found

@@ -328,7 +328,7 @@ func (e *engine) renew(t *task) answer {
 		}
 	}
 	t.table, t.ID, t.touch, t.absent = e.unknownRow(), "", false, len(t.holders) == 0
-	t.entry, t.unread, t.wary = change.Entry{}, false, false
+	t.entry, t.unread, t.wary, t.changes = change.Entry{}, false, false, e.UpdateOnly
 	t.lost, t.Found, t.doubt, t.made, t.merging, t.merged, t.Previous = false, false, undoubted, false, nil, false, nil
 	t.retry, t.problem = pace.Retry{Max: e.Retries}, nil
 	return ok

@@ -67,7 +67,7 @@ func (e *engine) undo(rows []change.WrittenRow) error {
 	for i, r := range rows {
 		keys[i] = r.Key
 	}
-	if err := e.Journal.Changing(keys); err != nil {
+	if err := e.Journal.Changing(keys, contact.ToUpdate); err != nil {
 		return err
 	}
 	var undoers errgroup.Group
@@ -81,7 +81,7 @@ func (e *engine) undo(rows []change.WrittenRow) error {
 			t := e.newTask(&contact.Row{
 				Key: r.Key, Digest: r.Digest, Source: r.Place.Source, Line: r.Place.Line, Profile: contact.Profile{ContactIDs: r.ContactIDs},
 			}, way)
-			t.ID, t.touched, t.written, t.Undone = r.ID, r.At, &r, true
+			t.ID, t.touched, t.written, t.Undone, t.changes = r.ID, r.At, &r, true, true
 			if e.run(t); t.partly && t.Status == contact.Updated {
 				e.partly.Add(1)
 			}

@@ -40,6 +40,7 @@ type task struct {
 	// Of a row whose profile is there.
 	permit  *permit         // of the update that follows a read without a wait; nil in all other steps
 	entry   change.Entry    // of the state; zero where it is not that of this profile
+	changes bool            // it was announced as a change
 	unread  bool            // want was made without reading the profile
 	wary    bool            // it is read before it is updated, whatever is known
 	turned  int             // how often the API asked to slow down when its update followed a read at once
@@ -118,7 +119,8 @@ func (e *engine) take(t *task, s step) answer {
 	case compare:
 		return e.compare(t)
 	case announce:
-		return e.recorded(e.Journal.Changing([]contact.Key{t.Row.Key}))
+		t.changes = true
+		return e.recorded(e.Journal.Changing([]contact.Key{t.Row.Key}, contact.ToUpdate))
 	case vet:
 		return e.vet(t)
 	case merge:
@@ -207,7 +209,6 @@ func (e *engine) finishRow(t *task, m move) {
 	o := &t.Outcome
 	o.Status, o.At = m.status, time.Now()
 	o.Touched = t.touch && m.status == contact.Updated
-	release := false
 	switch {
 	case m.end == notRemoved:
 		o.Failure = &t.problem.Failure
@@ -220,12 +221,17 @@ func (e *engine) finishRow(t *task, m move) {
 	case m.status == contact.Failed:
 		o.Found, o.Failure = false, t.gaveUp()
 	case m.status == contact.Unknown:
-		o.ID, o.Found, o.Failure = unlessAdopted(t), t.doubt == adopted, t.undecided()
+		if o.Found, o.Failure = t.doubt == adopted, t.undecided(); !o.Found {
+			o.ID = "" // else it is in, whatever else is not known of it
+		}
 	case m.status == contact.Invalid && t.touch:
 		o.Failure = &contact.Failure{Detail: "the profile of its corrected row is not there any more", Hint: "import the corrected row again"}
 	case m.status == contact.Invalid: // its contact ids belong to several profiles
-		release = !t.announced.IsZero()
 		o.Failure = &t.problem.Failure
+	}
+	release := m.end == announcedOnly || m.status == contact.Invalid && !t.announced.IsZero()
+	if t.changes { // nobody doubts a touch
+		release = !t.touch && !t.lost && !t.merged && !m.status.In()
 	}
 	e.deliver(result{kind: m.end, outcome: o, release: release})
 }
@@ -271,12 +277,4 @@ func (t *task) undecided() *contact.Failure {
 	}
 	f.Hint = strings.TrimPrefix(f.Hint+"; it may be in the API: the next run of the same command looks it up again, and sends it where it finds nobody", "; ")
 	return &f
-}
-
-// unlessAdopted is the id of a row that is in, whatever else is not known of it.
-func unlessAdopted(t *task) string {
-	if t.doubt == adopted {
-		return t.ID
-	}
-	return ""
 }

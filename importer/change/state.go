@@ -9,7 +9,8 @@ import (
 // State is what the last sync left in the API. Implemented by state.State. Its
 // methods may be called from several goroutines, Record from one.
 type State interface {
-	// Entry is what is known of a key, but for its contact ids.
+	// Entry is what is known of a key, but for its contact ids. Of what is in doubt it says
+	// that it is not known: what was sent last, or that the contact is active.
 	Entry(k contact.Key) (Entry, bool, error)
 	// Identify gives a contact that has none the contact ids of its row. It may be called
 	// beside Record.
@@ -18,7 +19,7 @@ type State interface {
 	// that row; nil where it did not.
 	Refused(k contact.Key) (contact.Digest, *contact.Failure, error)
 	// Entries returns the next entries behind a key, in the order of keys, so many
-	// at most.
+	// at most. Of what is in doubt they say what it was before.
 	Entries(after contact.Key, most int) ([]Entry, error)
 	// Record takes all outcomes that the report has taken since it was last called.
 	Record(outcomes ...*contact.Outcome) error

@@ -90,7 +90,8 @@ func TestAnOlderStateDoesNotSayWhoMadeAProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []string{"ALTER TABLE contact DROP COLUMN made", "ALTER TABLE contact DROP COLUMN sent", "DROP TABLE corrected", "PRAGMA user_version = 1"} {
+	for _, step := range []string{"ALTER TABLE contact DROP COLUMN made", "ALTER TABLE contact DROP COLUMN sent", "DROP TABLE corrected",
+		"ALTER TABLE contact DROP COLUMN changing", "ALTER TABLE contact DROP COLUMN removing", "PRAGMA user_version = 1"} {
 		if err := sqlfile.Run(conn, step, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"importer/internal/live"
 	"importer/internal/memory"
 	"importer/internal/nights"
+	"importer/internal/reconcile"
 	"importer/internal/state"
 	"importer/internal/verify"
 	"importer/sink"
@@ -132,7 +133,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 			<-told
 		}
 	}()
-	watched := watched{i.report, i.rejects, i.watch}
+	watched := watched{reconcile.Journal{Journal: i.report, State: i.state}, i.rejects, i.watch}
 	o := importer.Options{
 		API: i.client, Journal: watched, Rejects: watched, Keys: i.report.Keys(),
 		Pacer: i.pacer, Log: i.log, Progress: &i.progress,
@@ -328,7 +329,7 @@ func (i *importing) openRejects() (err error) {
 
 // A watched run shows, of what it records, the rows that are not in.
 type watched struct {
-	*journal.Journal
+	reconcile.Journal
 	rejects *rejects.Rejects
 	watch   *live.Watch
 }

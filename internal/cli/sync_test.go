@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -30,6 +32,7 @@ type job struct {
 	rows   []string // of the source, without its header
 	home   string   // what the machine remembers lies there
 	stdin  string
+	ctx    context.Context // of its runs; nil: they are not interrupted
 }
 
 func newJob(t *testing.T, mode string, o sandbox.Options) *job {
@@ -121,7 +124,7 @@ func (j *job) command(args ...string) (*ran, string) {
 	j.t.Helper()
 	before := j.server.Counts().Requests
 	var stdout, stderr bytes.Buffer
-	err := Execute(j.t.Context(), args, Env{Stdin: strings.NewReader(j.stdin), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
+	err := Execute(cmp.Or(j.ctx, j.t.Context()), args, Env{Stdin: strings.NewReader(j.stdin), Stdout: &stdout, Stderr: &stderr, Version: "test", Getenv: func(name string) string {
 		if looksBack := args[0] == "verify" || args[0] == "undo"; !looksBack && slices.Contains([]string{"COGNIGY_BASE_URL", "COGNIGY_PROJECT_ID"}, name) {
 			return ""
 		}

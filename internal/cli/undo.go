@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/plain"
+	"importer/internal/reconcile"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
@@ -130,7 +131,7 @@ func (u *undoing) openState() (err error) {
 
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	o := importer.Options{
-		API: u.client, Journal: u.report, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
+		API: u.client, Journal: reconcile.Journal{Journal: u.report, State: u.state, Apart: true}, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
 		Behaviour: u.behaviour(), Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter, GiveUpAtStart: u.c.GiveUpAtStart,
 	}
 	if u.state != nil {

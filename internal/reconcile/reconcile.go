@@ -65,7 +65,8 @@ type comparison struct {
 	id     string          // of the state, or where it has none of the one that these reports were written beside
 	last   state.Source    // what the state was recorded from last
 	used   string          // the last run that used it
-	empty  bool            // the state knows nobody, and may be made anew from reports
+	open   string          // the report of a run that the state was not told the end of
+	empty  bool            // the state knows nobody and no report, and may be made anew from reports
 	nights []night         // from the first to the last that matter
 }
 
@@ -120,14 +121,18 @@ func (s *Sync) lookAt(now journal.Outline) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &comparison{Sync: s, now: now, empty: s.State.Len() == 0 && !anew}
+	l := &comparison{Sync: s, now: now}
 	if l.last, err = s.State.Last(); err != nil {
 		return nil, err
 	}
+	l.empty = s.State.Len() == 0 && l.last.Report == "" && !anew
 	if l.used, err = s.State.Used(); err != nil {
 		return nil, err
 	}
 	if l.id, err = s.State.ID(); err != nil {
+		return nil, err
+	}
+	if l.open, err = s.State.Unended(); err != nil {
 		return nil, err
 	}
 	aside, err := journal.Aside(s.Report)
@@ -191,6 +196,10 @@ func (l *comparison) newest() string {
 // where it can. The latest is the last run of this state that this machine remembers.
 func (l *comparison) refusal(latest string) *RefusedError {
 	e := &RefusedError{State: l.StatePath, Report: l.Report, Stale: true}
+	if l.open != "" && !slices.ContainsFunc(l.nights, func(n night) bool { return n.Run == l.open }) {
+		e.Why = fmt.Sprintf("the last run was killed, and its report %s, which says what it had on its way, is not here", when(l.open))
+		return e
+	}
 	for _, n := range l.nights {
 		switch {
 		case n.known:

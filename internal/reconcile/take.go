@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 
+	"importer/importer/contact"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
@@ -54,6 +55,9 @@ func (l *comparison) take() error {
 			return err
 		}
 	}
+	if err := l.State.SetEnded(); err != nil {
+		return err
+	}
 	return l.State.Commit()
 }
 
@@ -97,6 +101,12 @@ func (l *comparison) record(line journal.Line) error {
 		return l.State.Record(line.Outcome())
 	case *journal.Corrected:
 		return l.State.Correct(line.Corrects, line.Key)
+	case *journal.Changing:
+		return l.State.Doubt(line.Keys, line.To)
+	case *journal.Unsent:
+		return l.State.TakeBack(line.Keys, line.To)
+	case *journal.Gone:
+		return l.State.Doubt(line.Keys, contact.ToUpdate)
 	}
 	return nil
 }

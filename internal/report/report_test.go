@@ -306,7 +306,7 @@ func TestReportThatIsStillInDoubt(t *testing.T) {
 	must(t, w.report.Close())
 	w = begin(t, path, "two")
 	must(t, w.report.Sending(killed))
-	must(t, w.report.Unsent(killed))
+	must(t, w.report.Unsent(killed, contact.ToUpdate))
 	must(t, w.report.Close())
 	a, err := Read(path)
 	must(t, err)

@@ -26,11 +26,14 @@ type Held struct {
 const maxSources = 64
 
 // From says which report is recorded from now on, in a run that has begun, and how long
-// the report is at each commit.
+// the report is at each commit. The run ends with Close.
 func (s *State) From(source Source, extent func() (lines, bytes int64)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.source, s.extent = source, extent
+	if s.err == nil {
+		s.err = s.wrap(s.exec("INSERT OR REPLACE INTO meta VALUES ('unended', ?)", source.Report))
+	}
 }
 
 // Last is the report that was recorded from last; zero where there was none. The run is

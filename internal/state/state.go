@@ -111,6 +111,7 @@ var migrations = []string{
 	`ALTER TABLE contact ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
 	ALTER TABLE contact ADD COLUMN sent BLOB NOT NULL DEFAULT x'';`,
 	correctedSchema,
+	doubtSchema,
 }
 
 // Open opens or creates the state at path, or at the end of the links that somebody
@@ -331,7 +332,8 @@ func (s *State) Len() int {
 func (s *State) Entry(k contact.Key) (e change.Entry, known bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err = sqlfile.Run(s.conn, "SELECT key, id, digest, touched, inactive, made, sent, contact_ids IN ('null', '[]') FROM contact WHERE key = ?", func(stmt *sqlite.Stmt) error {
+	err = sqlfile.Run(s.conn, `SELECT key, id, iif(changing, x'', digest), touched, inactive OR removing, made, iif(changing, x'', sent),
+		contact_ids IN ('null', '[]') FROM contact WHERE key = ?`, func(stmt *sqlite.Stmt) error {
 		e, known = entry(stmt), true
 		e.Sent, e.Nameless = sqlfile.Blob(stmt, 6), stmt.ColumnBool(7)
 		return nil
@@ -428,7 +430,7 @@ func (s *State) record(o *contact.Outcome) error {
 		}
 		return s.put(o)
 	case contact.Deactivated:
-		return s.exec("UPDATE contact SET inactive = 1, touched = ? WHERE key = ?", o.At.Unix(), key[:])
+		return s.exec("UPDATE contact SET inactive = 1, removing = 0, touched = ? WHERE key = ?", o.At.Unix(), key[:])
 	case contact.Deleted, contact.Absent:
 		if err := s.exec("DELETE FROM contact WHERE key = ?", key[:]); err != nil {
 			return err
@@ -526,6 +528,9 @@ func (s *State) commit() error {
 func (s *State) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err == nil && s.extent != nil {
+		s.err = s.wrap(s.ended())
+	}
 	return errors.Join(s.commit(), s.release())
 }
 

@@ -138,8 +138,8 @@ func (j *Journal) Sending(keys []contact.Key) error {
 }
 
 // Changing implements importer.Journal.
-func (j *Journal) Changing(keys []contact.Key) error {
-	return j.announce(keys, func(l keyList) Line { return &Changing{l} })
+func (j *Journal) Changing(keys []contact.Key, to contact.Intent) error {
+	return j.announce(keys, func(l keyList) Line { return &Changing{l, to} })
 }
 
 // Gone implements importer.Journal.
@@ -148,8 +148,8 @@ func (j *Journal) Gone(keys []contact.Key) error {
 }
 
 // Unsent implements importer.Journal.
-func (j *Journal) Unsent(keys []contact.Key) error {
-	return j.appendKeys(keys, true, func(l keyList) Line { return &Unsent{l} })
+func (j *Journal) Unsent(keys []contact.Key, to contact.Intent) error {
+	return j.appendKeys(keys, true, func(l keyList) Line { return &Unsent{l, to} })
 }
 
 // KnownAs implements importer.Journal.

@@ -101,7 +101,7 @@ func TestResume(t *testing.T) {
 	must(t, r.Append(outcome("b", contact.Rejected)))
 	must(t, r.Append(outcome("c", contact.Failed)))
 	must(t, r.Append(outcome("d", contact.Unknown)))
-	must(t, r.Unsent(keys("e")))
+	must(t, r.Unsent(keys("e"), contact.ToUpdate))
 	must(t, r.Append(outcome("g", contact.Existing)))
 	must(t, r.Append(outcome("h", contact.Invalid)))
 	must(t, r.End(contact.Summary{Run: "01JTEST", Status: contact.Interrupted}))
@@ -183,7 +183,7 @@ func TestLines(t *testing.T) {
 		path := reportPath(t)
 		r := begun(t, path, options())
 		must(t, r.Sending(keys("a", "b")))
-		must(t, r.Unsent(keys("b")))
+		must(t, r.Unsent(keys("b"), contact.ToUpdate))
 		must(t, r.End(contact.Summary{Run: "01JTEST", Status: contact.Stopped, Reason: "a < b"}))
 		must(t, r.Close())
 		got := readLines(t, path)
@@ -323,7 +323,7 @@ func TestAppendIsOnDiskWithinASecond(t *testing.T) {
 		if d.syncCalls != before {
 			t.Error("an idle report is flushed")
 		}
-		must(t, r.Unsent(keys("a")))
+		must(t, r.Unsent(keys("a"), contact.ToUpdate))
 		must(t, r.Close())
 		if got := d.calls[len(d.calls)-2:]; !slices.Equal(got, []string{"unsent", "fsync"}) {
 			t.Errorf("Close: %v", got)
@@ -399,7 +399,7 @@ func TestBrokenReportStaysBroken(t *testing.T) {
 				syncs := d.syncCalls
 				_, before := r.Before(key("a"))
 				for what, err := range map[string]error{
-					"Append": r.Append(outcome("a", contact.Existing)), "Sending": r.Sending(keys("a")), "Unsent": r.Unsent(keys("a")),
+					"Append": r.Append(outcome("a", contact.Existing)), "Sending": r.Sending(keys("a")), "Unsent": r.Unsent(keys("a"), contact.ToUpdate),
 					"Before": before, "Begin": r.Begin(), "End": r.End(contact.Summary{}),
 				} {
 					if err != first {
@@ -435,7 +435,7 @@ func TestFullDisk(t *testing.T) {
 		if want := 3 - room/row; failed != want {
 			t.Fatalf("room for %d bytes: %d lines failed, want %d", room, failed, want)
 		}
-		if r.Sending(keys("e")) == nil || r.Unsent(keys("d")) == nil {
+		if r.Sending(keys("e")) == nil || r.Unsent(keys("d"), contact.ToUpdate) == nil {
 			t.Fatal("a broken report takes keys")
 		}
 		created, doubtful := 3-failed, 1+failed

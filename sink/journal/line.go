@@ -136,18 +136,25 @@ type Sending struct{ keyList }
 func (l *Sending) kind() string             { return "sending" }
 func (l *Sending) replay(c *contents) error { return c.announce(l.Keys, l.At.UnixMilli()) }
 
-// Unsent takes back announcements of rows that were not sent.
-type Unsent struct{ keyList }
+// Unsent takes back announcements of what certainly did not come about.
+type Unsent struct {
+	keyList
+	To contact.Intent `json:"to,omitzero"` // as of Changing
+}
 
 func (l *Unsent) kind() string             { return "unsent" }
 func (l *Unsent) replay(c *contents) error { return c.takeBack(l.Keys) }
 
 // Changing announces profiles that may from then on be changed or deleted.
-type Changing struct{ keyList }
+type Changing struct {
+	keyList
+	To contact.Intent `json:"to,omitzero"`
+}
 
 func (l *Changing) kind() string { return "changing" }
 
-// Whatever became of a change, it can be made again.
+// Whatever became of a change, it can be made again. Whose was on its way, the state of a
+// sync keeps.
 func (l *Changing) replay(*contents) error { return nil }
 
 // Gone says that profiles are not there any more.

@@ -77,7 +77,7 @@ func full(kind string) Line {
 // afterPurge are the texts that a purge leaves. What is not among them may be about
 // a person. A new text of a line has to be thought about before it stands here.
 var afterPurge = []string{
-	"run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.State", "run.After", "run.BaseURL", "run.ProjectID",
+	"changing.To", "unsent.To", "run.Run", "run.Version", "run.Mode", "run.Sources", "run.SourcesDigest", "run.State", "run.After", "run.BaseURL", "run.ProjectID",
 	"run.IDs.Now.Begins", "run.IDs.Now.Digest", "run.IDs.Now.Parts.Columns.Hash", "run.IDs.Now.Parts.Columns.Target", "run.IDs.Now.Parts.Hash", "run.IDs.Now.Parts.Region", "run.IDs.Now.Parts.Separator", "run.IDs.Now.Parts.Type", "run.IDs.Now.Parts.Value",
 	"run.IDs.Before.Begins", "run.IDs.Before.Digest", "run.IDs.Before.Parts.Columns.Hash", "run.IDs.Before.Parts.Columns.Target", "run.IDs.Before.Parts.Hash", "run.IDs.Before.Parts.Region", "run.IDs.Before.Parts.Separator", "run.IDs.Before.Parts.Type", "run.IDs.Before.Parts.Value",
 	"row.Source", "row.Corrects.By", "corrected.Corrects.By", "row.First.Source", "row.Doubt", "row.Error.TraceID",

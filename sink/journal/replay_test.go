@@ -53,7 +53,7 @@ func (j *script) sending(ids ...string) *script {
 }
 
 func (j *script) unsent(ids ...string) *script {
-	j.add(&Unsent{keyList{keys(ids...), j.at()}})
+	j.add(&Unsent{keyList: keyList{keys(ids...), j.at()}})
 	return j
 }
 

@@ -42,7 +42,7 @@ func TestReportOfASync(t *testing.T) {
 	undone.Undone = true
 	all := []*contact.Outcome{updated, touched, same, undone}
 	must(t, r.Begin())
-	must(t, r.Changing([]contact.Key{key("updated"), key("touched"), key("gone")}))
+	must(t, r.Changing([]contact.Key{key("updated"), key("touched"), key("gone")}, contact.ToUpdate))
 	for _, o := range all {
 		must(t, r.Append(o))
 	}
