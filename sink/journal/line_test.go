@@ -56,7 +56,7 @@ func fill(v reflect.Value, path string) {
 			}
 			if v.Field(i).CanSet() {
 				fill(v.Field(i), name)
-			} else { // embedded, of a type that is not exported
+			} else if v.Type().Field(i).Anonymous { // of a type that is not exported
 				fill(reflect.NewAt(v.Field(i).Type(), v.Field(i).Addr().UnsafePointer()).Elem(), name)
 			}
 		}
