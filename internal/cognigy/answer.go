@@ -55,7 +55,7 @@ func authorOf(x exchange) (contact.Author, content) {
 // those of the API; what the client returns is made of them.
 type content struct {
 	wireProfile
-	Items      *[]wireProfile            `json:"items"`
+	Items      *wireProfiles             `json:"items"`
 	Total      jsontext.Value            `json:"total"`
 	NextCursor string                    `json:"nextCursor"`
 	Next       string                    `json:"next"`
@@ -63,6 +63,36 @@ type content struct {
 	Details    []SchemaField             `json:"details"`
 
 	found []contact.Found // of aPage and thisProfile
+}
+
+// maxItems bounds the profiles of one page: the API gives as many as were asked for, which
+// is a hundred, and a server that does not know the limit some thousands.
+const maxItems = 20_000
+
+// wireProfiles are those of a page.
+type wireProfiles []wireProfile
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (p *wireProfiles) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if d.PeekKind() != '[' {
+		return json.UnmarshalDecode(d, (*[]wireProfile)(p))
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	*p = wireProfiles{}
+	for d.PeekKind() != ']' {
+		if len(*p) == maxItems {
+			return fmt.Errorf("it holds more than %d items", maxItems)
+		}
+		var item wireProfile
+		if err := json.UnmarshalDecode(d, &item); err != nil {
+			return err
+		}
+		*p = append(*p, item)
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 // A wireProfile is a profile in an answer. An item of a list has no createdAt.

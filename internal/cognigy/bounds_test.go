@@ -19,6 +19,7 @@ func TestListIsBounded(t *testing.T) {
 		"an _id of 3 MB":        `{"items":[{"_id":"` + strings.Repeat("a", 3<<20) + `",` + item + `}]}`,
 		"an _id of a formula":   `{"items":[{"_id":"=1+1aaaaaaaaaaaaaaaaaaaa",` + item + `}]}`,
 		"an _id with an escape": `{"items":[{"_id":"\u001b[31maaaaaaaaaaaaaaaaaaa",` + item + `}]}`,
+		"items without end":     `{"items":[` + strings.Repeat(`{},`, 1<<20) + `{}]}`,
 		"a cursor without end":  `{"items":[],"nextCursor":"` + strings.Repeat("a", 3<<20) + `"}`,
 	} {
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, body) })

@@ -3,13 +3,17 @@ package cognigy
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -173,13 +177,63 @@ func (x exchange) excerpt(s string) string { return shorten(clean(x.redact(s)), 
 // API gives out are longer, and shorter ones stand in other words.
 const minKeyBytes = 8
 
-// redact takes the API key out of a text that came from outside: a server may
-// repeat it. Sentences of our own hold no key, and are not to be changed.
+// redact takes the API key out of a text that came from outside: a server may repeat it,
+// also encoded, in other case, or with characters in it that are not shown. Sentences of
+// our own hold no key, and are not to be changed.
 func (x exchange) redact(s string) string {
 	if len(x.key) < minKeyBytes {
 		return s
 	}
-	return strings.NewReplacer(x.key, "[API key]", url.QueryEscape(x.key), "[API key]").Replace(s)
+	seen, begins, ends := shownOf(s)
+	var b strings.Builder
+	done := 0 // of s
+	for from := 0; from < len(seen); {
+		first, end := -1, 0
+		for _, form := range formsOf(x.key) {
+			if i := strings.Index(seen[from:], form); i >= 0 && (first < 0 || from+i < first) {
+				first, end = from+i, from+i+len(form)
+			}
+		}
+		if first < 0 {
+			break
+		}
+		b.WriteString(s[done:begins[first]])
+		b.WriteString("[API key]")
+		done, from = ends[end-1], end
+	}
+	return b.String() + s[done:]
+}
+
+// shownOf is what is seen of a text, without spaces and in lower case, and where the
+// character of each byte of that begins and ends in the text.
+func shownOf(s string) (seen string, begins, ends []int) {
+	shown := make([]byte, 0, len(s))
+	for i, r := range s {
+		if unicode.IsSpace(r) || !plain.Is(r) {
+			continue
+		}
+		before := len(shown)
+		shown = utf8.AppendRune(shown, unicode.ToLower(r))
+		for range len(shown) - before {
+			begins, ends = append(begins, i), append(ends, i+utf8.RuneLen(r))
+		}
+	}
+	return string(shown), begins, ends
+}
+
+// formsOf are the key as it may be repeated, as shownOf shows it. What is encoded in
+// three bytes a time stands without its last characters, which may be others.
+func formsOf(key string) []string {
+	quoted := strings.Trim(strconv.Quote(key), `"`)
+	reversed := []byte(key)
+	slices.Reverse(reversed)
+	whole := key[:len(key)-len(key)%3]
+	forms := []string{key, quoted, url.QueryEscape(key), url.PathEscape(key), html.EscapeString(key), string(reversed), hex.EncodeToString([]byte(key)),
+		base64.StdEncoding.EncodeToString([]byte(whole)), base64.URLEncoding.EncodeToString([]byte(whole))}
+	for i, form := range forms {
+		forms[i] = strings.ToLower(form)
+	}
+	return forms
 }
 
 // redactError is err, or its text alone where that holds the key: a transport

@@ -3,9 +3,11 @@ package files
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
 )
@@ -158,7 +160,13 @@ func NewLock(path string) (*flock.Flock, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Size() > maxLock {
+	head := make([]byte, maxLock)
+	n, readErr := f.Read(head)
+	foreign := err == nil && info.Size() > maxLock || strings.Trim(string(head[:n]), "0123456789 \x00\r\n") != ""
+	if readErr != nil && readErr != io.EOF {
+		err = errors.Join(err, readErr)
+	}
+	if foreign {
 		err = &ForeignError{path, "is no lock, because it holds something: move it away"}
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

@@ -21,8 +21,11 @@ func Is(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r < 0x7f
 	}
-	return unicode.IsGraphic(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.IsGraphic(r) && r != blankBraille && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
+
+// blankBraille is a letter by its class, and shows nothing.
+const blankBraille = '\u2800'
 
 // isPlain tells whether a text can be shown as it is, within a line.
 func isPlain(s string) bool {
