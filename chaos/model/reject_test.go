@@ -30,6 +30,7 @@ type original struct {
 // A correction is what a refused row was imported as, by its reject file.
 type correction struct {
 	who     []int   // whom it was imported as, each time
+	last    int     // whom, the last time that is known of
 	mapping mapping // of the run that had it refused
 	unsure  bool    // whether that is in
 	// Who says so: the report, the state, or both; else a report that was set aside.
@@ -45,11 +46,11 @@ func (n *night) settles(i int, w wish) (c correction, is bool) {
 		}
 	}
 	c, is = n.desk.corrected[o]
-	if n.mode != "create" && n.anew(n.desk.state) || !c.state && n.mode != "create" && slices.ContainsFunc(c.who, func(who int) bool { return n.desk.report.sent[who] == nil }) {
+	if n.mode != "create" && n.anew(n.desk.state) || !c.state && n.mode != "create" && n.desk.report.sent[c.last].values == nil {
 		c.unsure = true // it was there before, which a state does not hold
 	}
-	if slices.ContainsFunc(c.who, func(who int) bool { return len(n.before.of(who)) == 0 }) {
-		c.unsure = true // it was nobody's, in the mode update
+	if len(n.before.of(c.last)) == 0 {
+		c.unsure = true // it was nobody's, in the mode update, or is gone
 	}
 	if is = is && n.heeds(c); !is || w.fate == invalid || w.fate == nameless {
 		return c, is
