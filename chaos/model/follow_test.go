@@ -172,7 +172,7 @@ func (n *night) followCorrections(d *desk) {
 			c.state = c.state && !n.anew(n.desk.state) || c.report && n.desk.report.sent[c.last].values != nil
 		}
 		c.report = c.report && n.goesOn(n.desk.report)
-		c.unsure = c.unsure || n.restart || n.adopt || n.desk.torn || !c.report && !c.state
+		c.unsure = c.unsure || n.restart || n.desk.torn || !c.report && !c.state
 		d.corrected[o] = c
 	}
 	for i, w := range n.wishes {

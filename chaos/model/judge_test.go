@@ -344,7 +344,7 @@ func (n *night) removed(codes []int) []int {
 	switch {
 	case blocked && certain > 0:
 		return []int{1}
-	case blocked && (possible > 0 || !joinsBackups && len(n.ours) > 0):
+	case blocked && possible > 0:
 		return append(codes, 1)
 	}
 	return codes

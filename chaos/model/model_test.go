@@ -28,11 +28,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What the program is held to besides: without one of these, sequences do not go there.
-const (
-	joinsBackups = true // a report and a state of different times go together, or are refused
-)
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if seed := os.Getenv("CHAOS_SEED"); seed != "" {

@@ -85,7 +85,6 @@ func (p *player) runOne(o order, source string, lines sheet, of []original, was 
 	n := &night{order: o, mapping: p.mapping, lines: lines, of: of, was: was, desk: p.desks[o.desk],
 		before: p.w.truth(o.project), ours: p.ours[o.project], lone: true}
 	n.wishes = lines.wishes(p.mapping, n.settles)
-	n.lone = n.lone && (joinsBackups || !p.aged[o.desk])
 	for other := range p.writers[o.project] {
 		n.lone = n.lone && other == o.desk
 	}
@@ -123,7 +122,6 @@ func (p *player) runOne(o order, source string, lines sheet, of []original, was 
 		p.fail(strings.Join(n.complaints, "\n"))
 	}
 	p.desks[o.desk] = n.follow()
-	p.aged[o.desk] = p.aged[o.desk] || !joinsBackups && len(n.vanished()) > 0
 	if p.rejected[o.desk] = nil; n.ended() && n.Rejects != "" && !o.corrects && n.Status == "complete" {
 		p.rejected[o.desk] = &rejected{o, p.mapping, lines, n.wishes}
 	}

@@ -55,10 +55,6 @@ func (n *night) settles(i int, w wish) (c correction, is bool) {
 	if is = is && n.heeds(c); !is || w.fate == invalid || w.fate == nameless {
 		return c, is
 	}
-	if c.mapping.rule() != n.rule { // whether the contact is the same is not told by its ids
-		c.unsure = true
-		return c, true
-	}
 	// What was refused by the API and is sent otherwise by now is a line like any other, if
 	// the contact is the same.
 	if slices.Contains(c.who, w.person) && !c.unsure && (w.fate == goesIn || c.mapping != n.mapping) {
