@@ -49,6 +49,9 @@ func (n *night) settles(i int, w wish) (c correction, is bool) {
 	if n.mode != "create" && n.anew(n.desk.state) || !c.state && n.mode != "create" && n.desk.report.sent[c.last].values == nil {
 		c.unsure = true // it was there before, which a state does not hold
 	}
+	if !c.state && n.mode != "create" && n.restart {
+		c.unsure = true // the report that alone says so is set aside, and not taken over
+	}
 	if len(n.before.of(c.last)) == 0 {
 		c.unsure = true // it was nobody's, in the mode update, or is gone
 	}
@@ -89,7 +92,7 @@ func (p *player) correct(path string, r *rejected) (lines sheet, of []original, 
 	if p.oneIn(3, "sorted") {
 		rand.New(rand.NewPCG(1, 0)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	}
-	if p.oneIn(4, "cut") {
+	if len(rows) > 1 && p.oneIn(4, "cut") { // without a row it does not say which report it came from
 		rows = rows[:len(rows)-1]
 	}
 	of = []original{}
