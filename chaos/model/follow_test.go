@@ -201,6 +201,9 @@ func (n *night) followSync(d *desk) {
 	if s.project != n.project || n.anew(*s) {
 		*s = newState()
 		s.project = n.project
+		if len(n.ours) > 0 { // it is made of the reports that were set aside as well
+			s.known.most = many
+		}
 	} else if s.rule != n.rule {
 		s.adopted = true
 	}
