@@ -38,7 +38,6 @@ func (p *player) backup() {
 		kept = ""
 	}
 	name := fmt.Sprint("desk", at)
-	p.aged[at] = true
 	d.torn, p.rejected[at] = true, nil
 	maps.Copy(d.corrected, from.corrected)
 	for o, c := range d.corrected {

@@ -1,6 +1,9 @@
 package model
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // A desk is what the runs leave behind, one report and one state, as far as the model
 // knows it. It does not read them. Where it cannot know, it has two bounds.
@@ -29,12 +32,21 @@ type report struct {
 	held bounds
 
 	// Of an import in the mode create.
-	sent    map[int]map[string]string // with which values it made a contact
-	in      map[int]bool              // who is in because of that, or was there before
-	sure    map[int]bool              // of whom it surely says that it made them
-	inDoubt map[int]bool              // who may have been announced
-	vague   map[int]bool              // to whom something newer may have been sent
+	sent    map[int]sent // with what it made a contact
+	in      map[int]bool // who is in because of that, or was there before
+	sure    map[int]bool // of whom it surely says that it made them
+	inDoubt map[int]bool // who may have been announced
+	vague   map[int]bool // to whom something newer may have been sent
 }
+
+// Sent is what of a line was sent; zero where nothing was.
+type sent struct {
+	values map[string]string
+	ids    []string
+}
+
+// as tells whether it is what is to be sent of a line.
+func (s sent) as(w wish) bool { return maps.Equal(s.values, w.values) && slices.Equal(s.ids, w.ids) }
 
 // A state is what the runs of a sync know.
 type state struct {
@@ -57,7 +69,7 @@ type bounds struct{ least, most int }
 const many = 1 << 20
 
 func newReport(project int, mode string) report {
-	return report{there: true, project: project, mode: mode, sent: map[int]map[string]string{}, in: map[int]bool{}, sure: map[int]bool{}, inDoubt: map[int]bool{}, vague: map[int]bool{}}
+	return report{there: true, project: project, mode: mode, sent: map[int]sent{}, in: map[int]bool{}, sure: map[int]bool{}, inDoubt: map[int]bool{}, vague: map[int]bool{}}
 }
 
 func newState() state {

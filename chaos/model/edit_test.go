@@ -23,9 +23,7 @@ func (p *player) edit() {
 		p.mapping.age = !p.mapping.age
 		return
 	case "rule":
-		if followsIDRules {
-			p.mapping.ids = p.oneOf("id rule", "", "[email]", "[Customer No]", "[Customer No, email]")
-		}
+		p.mapping.ids = p.oneOf("id rule", "", "[email]", "[Customer No]", "[Customer No, email]")
 		return
 	case "back":
 		if len(p.past) > 0 {

@@ -61,7 +61,7 @@ func (o order) goesOn(r report) bool {
 	case o.corrects:
 		return true
 	case r.mode == "create":
-		return o.mode == "create" || o.mode == "update" && tellsChanges
+		return o.mode == "create" || o.mode == "update"
 	}
 	return kind(r.mode) == kind(o.mode) && (!r.whole || r.held.most == 0)
 }
@@ -87,7 +87,7 @@ func (n *night) followImport(to *report) {
 	appeared := n.appeared()
 	for _, w := range n.wishes {
 		if slices.Contains(appeared, w.person) && w.fate == goesIn {
-			r.sent[w.person] = w.values
+			r.sent[w.person] = sent{w.values, w.ids}
 			r.sure[w.person] = n.ended()
 		}
 		switch {
@@ -96,7 +96,7 @@ func (n *night) followImport(to *report) {
 			mark(r.inDoubt, w.person, !r.in[w.person])
 		case len(n.foundIn(n.after, w)) > 0:
 			// Of a doubt that was decided the report holds the row as it is by now.
-			mark(r.vague, w.person, r.vague[w.person] || r.inDoubt[w.person] && r.sent[w.person] != nil && !maps.Equal(r.sent[w.person], w.values))
+			mark(r.vague, w.person, r.vague[w.person] || r.inDoubt[w.person] && r.sent[w.person].values != nil && !r.sent[w.person].as(w))
 			r.in[w.person] = true
 			delete(r.inDoubt, w.person)
 		}
@@ -112,7 +112,7 @@ func (n *night) followUpdate(r *report) {
 		switch {
 		case w.fate != goesIn:
 		case !n.ended():
-			mark(r.vague, w.person, r.vague[w.person] || changed || r.sent[w.person] != nil)
+			mark(r.vague, w.person, r.vague[w.person] || changed || r.sent[w.person].values != nil)
 			mark(r.inDoubt, w.person, !r.in[w.person])
 		case len(n.found(w)) == 0: // the next import is to make it
 			delete(r.in, w.person)
@@ -121,8 +121,8 @@ func (n *night) followUpdate(r *report) {
 			r.in[w.person] = true
 			delete(r.inDoubt, w.person)
 			delete(r.vague, w.person)
-			if changed || r.sent[w.person] != nil {
-				r.sent[w.person] = w.values
+			if changed || r.sent[w.person].values != nil {
+				r.sent[w.person] = sent{w.values, w.ids}
 			}
 		}
 	}
@@ -168,10 +168,11 @@ func (n *night) followChanges(s *state) {
 func (n *night) followCorrections(d *desk) {
 	for o, c := range d.corrected {
 		if n.mode != "create" {
-			c.state = c.state && !n.anew(n.desk.state) || c.report // which was taken over
+			// Of a report that was taken over those who were there before do not come into the state.
+			c.state = c.state && !n.anew(n.desk.state) || c.report && n.desk.report.sent[c.last].values != nil
 		}
 		c.report = c.report && n.goesOn(n.desk.report)
-		c.unsure = c.unsure || n.restart || n.adopt || n.desk.torn || !c.report && !c.state
+		c.unsure = c.unsure || n.restart || n.desk.torn || !c.report && !c.state
 		d.corrected[o] = c
 	}
 	for i, w := range n.wishes {
@@ -186,7 +187,7 @@ func (n *night) followCorrections(d *desk) {
 		if w.fate != goesIn && w.fate != repeats {
 			continue
 		}
-		c := correction{who: append(slices.Clone(before.who), w.person), mapping: n.was, report: true, state: n.mode != "create"}
+		c := correction{who: append(slices.Clone(before.who), w.person), last: w.person, mapping: n.was, report: true, state: n.mode != "create"}
 		if c.unsure = !n.ended() || len(n.foundIn(n.after, w)) == 0; was && c.unsure {
 			before.who = c.who
 			c = before
@@ -200,6 +201,9 @@ func (n *night) followSync(d *desk) {
 	if s.project != n.project || n.anew(*s) {
 		*s = newState()
 		s.project = n.project
+		if len(n.ours) > 0 { // it is made of the reports that were set aside as well
+			s.known.most = many
+		}
 	} else if s.rule != n.rule {
 		s.adopted = true
 	}

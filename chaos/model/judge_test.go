@@ -62,9 +62,9 @@ func (n *night) wanted(p profile) (lines []wish) {
 func (n *night) knows(who int) bool {
 	r, s := n.desk.report, n.desk.state
 	if n.mode == "create" {
-		return n.goesOn(r) && (r.in[who] || r.sent[who] != nil)
+		return n.goesOn(r) && (r.in[who] || r.sent[who].values != nil)
 	}
-	takesOver := r.there && r.project == n.project && r.mode == "create" && r.whole && !n.restart && r.in[who] && r.sent[who] != nil
+	takesOver := r.there && r.project == n.project && r.mode == "create" && r.whole && !n.restart && r.in[who] && r.sent[who].values != nil
 	return !n.desk.torn && (s.project == n.project && s.in[who] && !n.anew(s) || takesOver)
 }
 
@@ -122,7 +122,7 @@ func (n *night) harm() {
 	holder := map[string]string{}
 	for _, p := range n.after {
 		for _, id := range p.ids {
-			if holder[id] != "" && len(n.before.of(p.person())) < 2 { // else it was made twice by another rule before
+			if holder[id] != "" {
 				n.complain("twice: %s is on %s and %s", id, holder[id], p.id)
 			}
 			holder[id] = p.id
@@ -211,7 +211,13 @@ func (n *night) count(fates ...fate) (all, unsure int) {
 func (n *night) complete() {
 	bad, hazyBad := n.count(invalid, nameless)
 	again, hazyAgain := n.count(repeats)
-	if n.Read != len(n.lines) || n.Invalid > bad || n.Invalid < bad-hazyBad || n.Duplicate > again || n.Duplicate < again-hazyAgain {
+	conflicts := 0
+	for _, w := range n.wishes {
+		if n.conflicts(w) {
+			conflicts++
+		}
+	}
+	if n.Read != len(n.lines) || n.Invalid > bad+conflicts || n.Invalid < bad-hazyBad || n.Duplicate > again || n.Duplicate < again-hazyAgain {
 		n.complain("of %d lines, %d invalid and %d repeated, the summary says %+v", len(n.lines), bad, again, n.summary)
 	}
 	rejected, maybe, done, absent := 0, 0, 0, 0
@@ -220,7 +226,7 @@ func (n *night) complete() {
 		isIn := n.mode == "create" && n.goesOn(n.desk.report) && n.desk.report.in[w.person]
 		switch {
 		case w.fate == repeats:
-		case w.unsure, n.mode != "create" && n.desk.state.changing[w.person]:
+		case w.unsure, n.conflicts(w), n.mode != "create" && n.desk.state.changing[w.person]:
 			maybe++
 		case w.fate == settled:
 			done++
@@ -256,6 +262,17 @@ func (n *night) complete() {
 	if n.mode == "create" {
 		n.stale()
 	}
+}
+
+// conflicts tells whether the contact ids of a line belong to several profiles.
+func (n *night) conflicts(w wish) bool {
+	holders := 0
+	for _, p := range n.before {
+		if (w.fate == goesIn || w.fate == refused) && shareAny(p.ids, w.ids) {
+			holders++
+		}
+	}
+	return holders > 1
 }
 
 // asWanted judges the profiles of a line that is in.
@@ -327,7 +344,7 @@ func (n *night) removed(codes []int) []int {
 	switch {
 	case blocked && certain > 0:
 		return []int{1}
-	case blocked && (possible > 0 || !joinsBackups && len(n.ours) > 0):
+	case blocked && possible > 0:
 		return append(codes, 1)
 	}
 	return codes
@@ -356,16 +373,14 @@ func (n *night) stale() {
 		case w.fate != goesIn && w.fate != refused:
 		case w.unsure, n.desk.report.vague[w.person], !known && n.desk.report.inDoubt[w.person]:
 			most++
-		case known && n.desk.report.inDoubt[w.person] && covers(sent, w.values) && !maps.Equal(sent, w.values):
+		case known && n.desk.report.inDoubt[w.person] && covers(sent.values, w.values) && !sent.as(w):
 			most++ // what was sent is only known from the profile, which may hold more than the row
-		case known && !maps.Equal(sent, w.values):
+		case known && !sent.as(w):
 			least++
 			most++
-		case known && (n.desk.report.adopted || n.desk.report.rule != n.rule):
-			most++ // its contact ids are others
 		}
 	}
-	if tellsChanges && (n.ChangedSince < least || n.ChangedSince > most) {
+	if n.ChangedSince < least || n.ChangedSince > most {
 		n.complain("changed_since is %d, want %d to %d", n.ChangedSince, least, most)
 	}
 }

@@ -28,14 +28,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What the program is held to besides: without one of these, sequences do not go there.
-const (
-	tellsChanges   = false // changed_since, and an update that goes on with the report of an import
-	followsIDRules = false // another id rule stops a run, or --adopt goes on by it
-	importsRejects = false // reject files go into the report that they came from
-	joinsBackups   = false // a report and a state of different times go together, or are refused
-)
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if seed := os.Getenv("CHAOS_SEED"); seed != "" {

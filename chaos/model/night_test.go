@@ -22,7 +22,7 @@ func (p *player) order() (o order) {
 	o.rule = p.mapping.rule()
 	// A person who is refused because of the id rule takes a way out.
 	if d := p.desks[o.desk]; d.report.there && d.report.rule != o.rule || o.mode != "create" && d.state.project == o.project && d.state.rule != o.rule {
-		o.adopt = !p.oneIn(3, "does not adopt") && followsIDRules
+		o.adopt = !p.oneIn(3, "does not adopt")
 	}
 	o.restart = p.oneIn(8, "restart") || o.mode == "create" && p.mode != "create" && !p.oneIn(4, "forgets to restart")
 	o.retryRejected = p.oneIn(8, "retry rejected")
@@ -68,7 +68,7 @@ func (p *player) ending(o order) (e ending, what string) {
 
 func (p *player) night() {
 	o := p.order()
-	if importsRejects && p.oneIn(2, "corrects") {
+	if p.oneIn(2, "corrects") {
 		p.importRejects(o.desk)
 	}
 	p.past = append(p.past, slices.Clone(p.lines))
@@ -85,8 +85,6 @@ func (p *player) runOne(o order, source string, lines sheet, of []original, was 
 	n := &night{order: o, mapping: p.mapping, lines: lines, of: of, was: was, desk: p.desks[o.desk],
 		before: p.w.truth(o.project), ours: p.ours[o.project], lone: true}
 	n.wishes = lines.wishes(p.mapping, n.settles)
-	p.aged[o.desk] = p.aged[o.desk] || !tellsChanges && len(n.desk.report.vague) > 0
-	n.lone = n.lone && (joinsBackups || !p.aged[o.desk])
 	for other := range p.writers[o.project] {
 		n.lone = n.lone && other == o.desk
 	}
@@ -124,7 +122,6 @@ func (p *player) runOne(o order, source string, lines sheet, of []original, was 
 		p.fail(strings.Join(n.complaints, "\n"))
 	}
 	p.desks[o.desk] = n.follow()
-	p.aged[o.desk] = p.aged[o.desk] || !joinsBackups && len(n.vanished()) > 0
 	if p.rejected[o.desk] = nil; n.ended() && n.Rejects != "" && !o.corrects && n.Status == "complete" {
 		p.rejected[o.desk] = &rejected{o, p.mapping, lines, n.wishes}
 	}

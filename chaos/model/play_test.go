@@ -24,7 +24,6 @@ type player struct {
 	rejected [2]*rejected    // what the last run of a desk had refused; nil: nothing, or it is not known
 	edited   [][]byte        // reject files
 	backups  [2]*desk        // nil: there is none
-	aged     [2]bool         // something of the desk was put back
 	older    sheet           // the source, as it was when a backup was made
 	often    int             // one of so many nights comes after something about a backup
 	ours     [2]map[int]bool // whom runs of ours made, by project

@@ -30,6 +30,7 @@ type original struct {
 // A correction is what a refused row was imported as, by its reject file.
 type correction struct {
 	who     []int   // whom it was imported as, each time
+	last    int     // whom, the last time that is known of
 	mapping mapping // of the run that had it refused
 	unsure  bool    // whether that is in
 	// Who says so: the report, the state, or both; else a report that was set aside.
@@ -45,18 +46,17 @@ func (n *night) settles(i int, w wish) (c correction, is bool) {
 		}
 	}
 	c, is = n.desk.corrected[o]
-	if n.mode != "create" && n.anew(n.desk.state) || !c.state && n.mode != "create" && slices.ContainsFunc(c.who, func(who int) bool { return n.desk.report.sent[who] == nil }) {
+	if n.mode != "create" && n.anew(n.desk.state) || !c.state && n.mode != "create" && n.desk.report.sent[c.last].values == nil {
 		c.unsure = true // it was there before, which a state does not hold
 	}
-	if slices.ContainsFunc(c.who, func(who int) bool { return len(n.before.of(who)) == 0 }) {
-		c.unsure = true // it was nobody's, in the mode update
+	if !c.state && n.mode != "create" && n.restart {
+		c.unsure = true // the report that alone says so is set aside, and not taken over
+	}
+	if len(n.before.of(c.last)) == 0 {
+		c.unsure = true // it was nobody's, in the mode update, or is gone
 	}
 	if is = is && n.heeds(c); !is || w.fate == invalid || w.fate == nameless {
 		return c, is
-	}
-	if c.mapping.rule() != n.rule { // whether the contact is the same is not told by its ids
-		c.unsure = true
-		return c, true
 	}
 	// What was refused by the API and is sent otherwise by now is a line like any other, if
 	// the contact is the same.
@@ -92,7 +92,7 @@ func (p *player) correct(path string, r *rejected) (lines sheet, of []original, 
 	if p.oneIn(3, "sorted") {
 		rand.New(rand.NewPCG(1, 0)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	}
-	if p.oneIn(4, "cut") {
+	if len(rows) > 1 && p.oneIn(4, "cut") { // without a row it does not say which report it came from
 		rows = rows[:len(rows)-1]
 	}
 	of = []original{}

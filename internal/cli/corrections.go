@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"slices"
+	"strings"
 
 	"importer/importer/contact"
 	"importer/internal/config"
@@ -84,10 +85,14 @@ func (s *session) findOrigin() error {
 	return nil
 }
 
-// takeMode takes the mode of the report, where the command line does not ask for another.
-// That of a mirror is an upsert, because what is not in a reject file is not missing.
+// takeMode takes the mode in which the rows were refused, where the command line does not
+// ask for another. That of a mirror is an upsert, because what is not in a reject file is
+// not missing.
 func (s *session) takeMode(o origin.Origin) error {
-	mode := o.Header.Mode
+	if len(o.Modes) > 1 {
+		return config.Errorf("the reject file holds rows that runs in the modes %s refused (%s): import those of each run by themselves, which _ref names first", strings.Join(o.Modes, " and "), o.Report)
+	}
+	mode := o.Modes[0]
 	asked := s.line.Given("mode")
 	removes := func(mode string) bool { return mode == "upsert" || mode == "mirror" }
 	if s.c.Mode != mode && !(removes(s.c.Mode) && removes(mode)) && (asked || s.c.Mode != "create") {

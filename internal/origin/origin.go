@@ -28,9 +28,9 @@ type Search struct {
 // An Origin is the report of an import, to which refused rows belong.
 type Origin struct {
 	Report string
-	Header journal.Header // of its first run
-	IDs    idrule.Rules   // of its last run: where its contact ids come from
-	Runs   []string       // of the import: of the report, and in a sync of those that were set aside
+	Modes  []string     // of the runs that refused the rows, each once; in a sync that of the report
+	IDs    idrule.Rules // of its last run: where its contact ids come from
+	Runs   []string     // of the import: of the report, and in a sync of those that were set aside
 }
 
 // Find returns the report that holds all the runs. It looks beside the files, first at
@@ -40,7 +40,7 @@ func Find(s Search) (Origin, error) {
 	var nearest string // the first report that was looked at
 	var lacks []string
 	for _, path := range s.candidates() {
-		o, err := open(path)
+		o, err := open(path, s.Runs)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && s.Named == "":
 			continue
@@ -98,8 +98,8 @@ func (s Search) candidates() (all []string) {
 	return all
 }
 
-// open reads which runs a report holds.
-func open(path string) (Origin, error) {
+// open reads which runs a report holds, and of what modes those were that refused the rows.
+func open(path string, refused []string) (Origin, error) {
 	outline, err := journal.ReadOutline(path)
 	if err != nil {
 		return Origin{}, err
@@ -108,8 +108,10 @@ func open(path string) (Origin, error) {
 	if len(headers) == 0 {
 		return Origin{}, fmt.Errorf("%s is no report: it has no complete line", path)
 	}
-	o := Origin{Report: path, Header: headers[0], IDs: headers[len(headers)-1].IDs.Now}
-	if o.Header.Mode != "create" { // each night sets the report of the one before aside
+	o := Origin{Report: path, IDs: headers[len(headers)-1].IDs.Now}
+	first := headers[0]
+	if first.Mode != "create" { // each night sets the report of the one before aside
+		o.Modes = []string{first.Mode}
 		aside, err := journal.Aside(path)
 		if err != nil {
 			return Origin{}, err
@@ -117,7 +119,7 @@ func open(path string) (Origin, error) {
 		for _, earlier := range aside {
 			outline, err := journal.ReadOutline(earlier)
 			more := outline.Runs
-			if err != nil || len(more) == 0 || more[0].BaseURL != o.Header.BaseURL || more[0].ProjectID != o.Header.ProjectID {
+			if err != nil || len(more) == 0 || more[0].BaseURL != first.BaseURL || more[0].ProjectID != first.ProjectID {
 				continue // of another import
 			}
 			headers = append(headers, more...)
@@ -125,6 +127,10 @@ func open(path string) (Origin, error) {
 	}
 	for _, h := range headers {
 		o.Runs = append(o.Runs, h.Run)
+		// An update goes on with the report of an import.
+		if first.Mode == "create" && slices.Contains(refused, h.Run) && !slices.Contains(o.Modes, h.Mode) {
+			o.Modes = append(o.Modes, h.Mode)
+		}
 	}
 	return o, nil
 }
