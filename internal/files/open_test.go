@@ -92,12 +92,13 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 // A file that holds something is not cut down to a process id, and not removed.
 func TestALockHoldsNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "list.lock")
-	text := strings.Repeat("dependency 1.2.3\n", 3)
-	write(t, path, text)
-	if _, err := NewLock(path); !isForeign(err) {
-		t.Errorf("locked: %v", err)
+	for _, text := range []string{strings.Repeat("dependency 1.2.3\n", 3), "my notes\n", strings.Repeat("1", 40)} {
+		write(t, path, text)
+		if _, err := NewLock(path); !isForeign(err) {
+			t.Errorf("locked: %v", err)
+		}
+		holds(t, path, text)
 	}
-	holds(t, path, text)
 	write(t, path, "\x001234\n")
 	lock, err := NewLock(path)
 	if err != nil {
