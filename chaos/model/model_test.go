@@ -15,6 +15,8 @@
 //
 //	CHAOS_SEED       repeats a sequence: a test that failed says which
 //	CHAOS_SEQUENCES  how many are tried; CHAOS=full tries 10,000
+//
+// Without any of them the same sequences are tried each time.
 package model
 
 import (
@@ -30,7 +32,12 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if seed := os.Getenv("CHAOS_SEED"); seed != "" {
+	seed := os.Getenv("CHAOS_SEED")
+	given := os.Getenv("CHAOS") != "" || os.Getenv("CHAOS_SEQUENCES") != "" || flag.Lookup("rapid.seed").Value.String() != "0"
+	if seed == "" && !given {
+		seed = "1"
+	}
+	if seed != "" {
 		if err := flag.Set("rapid.seed", seed); err != nil {
 			fmt.Fprintln(os.Stderr, "CHAOS_SEED:", err)
 			os.Exit(1)

@@ -155,7 +155,8 @@ func (c *Corrections) Note(row *contact.Row, journal func(contact.Correction, co
 	if row.Corrects == nil {
 		return nil
 	}
-	if was, settled, err := c.settled(row.Corrects.Row); err != nil || settled && slices.Contains(was.Keys, row.Key) {
+	was, settled, err := c.settled(row.Corrects.Row)
+	if err != nil || settled && slices.Contains(was.Keys, row.Key) && was.Digest == row.Corrects.Digest {
 		return err
 	}
 	if c.State != nil {

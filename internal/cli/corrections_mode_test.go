@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +70,48 @@ func TestCorrectionsOfTwoModes(t *testing.T) {
 		args := append([]string{"--mode", mode, "--source", both}, j.args[4:]...)
 		if r, _ := j.command(args...); r.code != exitUsage || r.all() != 0 || !strings.Contains(r.stderr, "by themselves") {
 			t.Errorf("%s: %s", mode, r)
+		}
+	}
+}
+
+// A row that the API refuses again, because another mapping sends it otherwise, is settled
+// once more by the same correction.
+func TestTheSameCorrectionAfterAnotherMapping(t *testing.T) {
+	j := newJob(t, "upsert", sandbox.Options{})
+	j.front().Transport = through(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodGet {
+			return http.DefaultTransport.RoundTrip(r)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(body, []byte("wrong")) {
+			const problem = `{"title":"Bad Request","status":400,"detail":"this name is not liked","code":1005,"traceId":"t-1"}`
+			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/problem+json"}},
+				Body: io.NopCloser(strings.NewReader(problem)), Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	j.contacts(1)
+	j.rows = append(j.rows, "bob@example.com,wrong,31")
+	config := j.path("c.yaml")
+	with := func(fields string) { j.file("c.yaml", "mapping: {unnamed: ignore, fields: {"+fields+"}}\n") }
+	with("email: email, firstname: first name, age: age")
+	for range 2 { // the second time the contact is as it should be, so that nothing is sent
+		if r := j.run("--config", config); r.code != exitNotAllIn || r.Rejected != 1 {
+			t.Fatal(r)
+		}
+		with("email: email, firstname: first name")
+		replaceIn(t, j.path("r.rejects.csv"), "wrong", "Bob")
+		if r := j.of(j.path("r.rejects.csv"), "--config", config); r.code != exitOK {
+			t.Fatal(r)
+		}
+	}
+	for range 2 {
+		if r := j.run("--config", config); r.code != exitOK || r.Rejected != 0 || r.writes() != 0 {
+			t.Error(r)
 		}
 	}
 }
