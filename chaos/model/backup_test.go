@@ -53,9 +53,7 @@ func (p *player) backup() {
 		}
 	}
 	if !strings.HasSuffix(what, "report") {
-		changing := d.state.changing
 		d.state = from.state
-		maps.Copy(d.state.changing, changing)
 		p.bringBack(kept, name+".db*")
 	}
 	// What the one does not know the other may.

@@ -57,8 +57,6 @@ type state struct {
 	in       map[int]bool // who is certainly known
 	made     map[int]bool // who is certainly known to be of our making
 	inactive map[int]bool // who is certainly known to be deactivated
-	// changing is who was changed by a run that was killed, and may not be known to be.
-	changing map[int]bool
 }
 
 func newDesk() desk { return desk{state: newState(), corrected: map[original]correction{}} }
@@ -73,7 +71,7 @@ func newReport(project int, mode string) report {
 }
 
 func newState() state {
-	return state{project: -1, in: map[int]bool{}, made: map[int]bool{}, inactive: map[int]bool{}, changing: map[int]bool{}}
+	return state{project: -1, in: map[int]bool{}, made: map[int]bool{}, inactive: map[int]bool{}}
 }
 
 func (r report) clone() report {
@@ -82,7 +80,7 @@ func (r report) clone() report {
 }
 
 func (s state) clone() state {
-	s.in, s.made, s.inactive, s.changing = maps.Clone(s.in), maps.Clone(s.made), maps.Clone(s.inactive), maps.Clone(s.changing)
+	s.in, s.made, s.inactive = maps.Clone(s.in), maps.Clone(s.made), maps.Clone(s.inactive)
 	return s
 }
 

@@ -149,21 +149,6 @@ func (r *report) count(ended bool) {
 	}
 }
 
-// followChanges is what a run left of changes that nobody may know of.
-func (n *night) followChanges(s *state) {
-	for id, was := range n.before {
-		if now, there := n.after[id]; n.killed && (!there || !equal(was, now)) {
-			s.changing[was.person()] = true
-		}
-	}
-	for _, w := range n.wishes {
-		holders := n.foundIn(n.after, w)
-		if n.ended() && w.fate == goesIn && len(holders) == 1 && holders[0].active && covers(holders[0].fields, w.values) {
-			delete(s.changing, w.person)
-		}
-	}
-}
-
 // followCorrections is what a run says of refused rows in whose place others went in.
 func (n *night) followCorrections(d *desk) {
 	for o, c := range d.corrected {
@@ -242,7 +227,6 @@ func (n *night) followSync(d *desk) {
 		delete(s.made, who)
 		delete(s.inactive, who)
 	}
-	n.followChanges(s)
 	for _, who := range appeared {
 		s.made[who] = n.ended()
 	}

@@ -226,7 +226,7 @@ func (n *night) complete() {
 		isIn := n.mode == "create" && n.goesOn(n.desk.report) && n.desk.report.in[w.person]
 		switch {
 		case w.fate == repeats:
-		case w.unsure, n.conflicts(w), n.mode != "create" && n.desk.state.changing[w.person]:
+		case w.unsure, n.conflicts(w):
 			maybe++
 		case w.fate == settled:
 			done++

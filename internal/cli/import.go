@@ -126,7 +126,7 @@ func (i *importing) importRows(ctx context.Context) (contact.Summary, error) {
 	told := make(chan struct{}) // closed by the hook
 	unhook := context.AfterFunc(ctx, func() {
 		defer close(told)
-		fmt.Fprintln(i.display, "importer: stopping; waiting for the requests in flight. A second signal exits at once.")
+		fmt.Fprintln(i.display, "importer: stopping; waiting for the requests in flight. A second signal, a second or more after the first, exits at once.")
 	})
 	defer func() {
 		if !unhook() {
