@@ -174,7 +174,8 @@ func (n *night) followCorrections(d *desk) {
 		}
 		c := correction{who: append(slices.Clone(before.who), w.person), last: w.person, mapping: n.was, report: true, state: n.mode != "create"}
 		if c.unsure = !n.ended() || len(n.foundIn(n.after, w)) == 0; was && c.unsure {
-			before.who = c.who
+			before.who, before.unsure = c.who, true
+			before.report, before.state = true, before.state || c.state
 			c = before
 		}
 		d.corrected[n.of[i]] = c

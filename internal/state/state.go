@@ -413,6 +413,10 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 
 func (s *State) record(o *contact.Outcome) error {
 	if own := contact.KeyOf(o.Row.Profile.ContactIDs); o.Row.Earlier != nil && o.Status.In() && o.ID != "" && o.Row.Key != own {
+		// So are the rows for which it was a correction.
+		if err := s.exec("UPDATE OR REPLACE corrected SET key = ? WHERE key = ?", own[:], o.Row.Key[:]); err != nil {
+			return err
+		}
 		adopted := *o // from here on it is known by the ids that it has now
 		adopted.Row.Key = own
 		o = &adopted
