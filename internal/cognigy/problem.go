@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"html"
 	"net/url"
 	"regexp"
@@ -230,6 +231,13 @@ func formsOf(key string) []string {
 	whole := key[:len(key)-len(key)%3]
 	forms := []string{key, quoted, url.QueryEscape(key), url.PathEscape(key), html.EscapeString(key), string(reversed), hex.EncodeToString([]byte(key)),
 		base64.StdEncoding.EncodeToString([]byte(whole)), base64.URLEncoding.EncodeToString([]byte(whole))}
+	for _, each := range []string{`\u%04x`, `\x%02x`, "%%%02x", "&#%d;", "&#x%x;"} { // every character escaped
+		var form strings.Builder
+		for _, c := range []byte(key) {
+			fmt.Fprintf(&form, each, c)
+		}
+		forms = append(forms, form.String())
+	}
 	for i, form := range forms {
 		forms[i] = strings.ToLower(form)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -22,6 +23,13 @@ func TestRedact(t *testing.T) {
 			"as it is": key, "query": url.QueryEscape(key), "path": url.PathEscape(key), "upper case": strings.ToUpper(key),
 			"base64": base64.StdEncoding.EncodeToString([]byte(key)), "base64 for URLs": base64.RawURLEncoding.EncodeToString([]byte(key)),
 			"hexadecimal": hex.EncodeToString([]byte(key)),
+		}
+		for name, each := range map[string]string{"JSON": `\u%04X`, "query, all of it": "%%%02X", "HTML": "&#%d;"} {
+			form := ""
+			for _, c := range []byte(key) {
+				form += fmt.Sprintf(each, c)
+			}
+			forms[name] = form
 		}
 		for _, of := range [][2]rune{{0, 0x20}, {0x7f, 0xa0}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
 			{0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe007f}} {
