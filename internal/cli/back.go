@@ -31,7 +31,7 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		}
 		return worse(err, s.Close())
 	}
-	addFlags(cmd, "config", "base-url", "project-id", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
+	addFlags(cmd, "config", "base-url", "project-id", "store", "lease", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")
 	addFlags(cmd, "sandbox")
 	cmd.Flags().Lookup("sandbox").Hidden = true // of no use here: whoever gives it is told why

@@ -34,6 +34,9 @@ type Config struct {
 	Rate          string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
 	Duplicates    string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
 	RateShared    bool          `yaml:"rate_shared"`
+	RatePool      string        `yaml:"rate_pool"` // with Store: the address that requests leave from; empty: whichever it is
+	Store         Secret        `yaml:"store"`     // may hold a password; empty: files
+	Lease         time.Duration `yaml:"lease"`     // with Store
 	Workers       int           `yaml:"workers"`
 	Retries       int           `yaml:"retries"`
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
@@ -56,6 +59,8 @@ type Config struct {
 	Found bool   `yaml:"-"` // nobody named the file: it was in the folder
 	// StateNamed is that the file or a flag names the state, and not Default.
 	StateNamed bool `yaml:"-"`
+	// StoreGiven is that a flag names the store, where everybody on the machine sees it.
+	StoreGiven bool `yaml:"-"`
 	// SourceInFile is what the file alone says of the source.
 	SourceInFile Source `yaml:"-"`
 
@@ -184,6 +189,7 @@ func Default() Config {
 		API:         API{Timeout: 30 * time.Second},
 		Duplicates:  "first",
 		RateShared:  true,
+		Lease:       30 * time.Second,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
@@ -240,6 +246,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
 	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
 	c.API.Key = keyIn(getenv("COGNIGY_API_KEY"))
+	c.Store = cmp.Or(Secret(getenv("IMPORTER_STORE")), c.Store)
 	return c, nil
 }
 
@@ -257,14 +264,11 @@ func decode(path string, text []byte, c *Config) error {
 		return err
 	}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
-		if lines, ok := yamlwords.Explain(err, plain.Line); ok {
-			err = plain.Lines(lines)
-		}
-		return Errorf("%s: %w", path, err)
+		return explain(path, text, err)
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
-		return Errorf("%s: %w", path, err)
+		return explain(path, text, err)
 	}
 	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
 		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
@@ -306,6 +310,12 @@ func (c *Config) Validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
+	for _, path := range c.Source.Paths {
+		// It is not shown: a password may stand in it.
+		if scheme := address.FindString(path); scheme != "" {
+			return Errorf("--source (source.paths) is an address that begins with %s; what is read is a file, a glob, or - for standard input", plain.Line(scheme))
+		}
+	}
 	for _, err := range []error{
 		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
 		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
@@ -321,6 +331,7 @@ func (c *Config) Validate() error {
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
 		within("sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000),
 		within("--timeout (api.timeout)", c.API.Timeout, 10*time.Millisecond, time.Hour),
+		within("--lease (lease)", c.Lease, time.Second, time.Hour),
 		within("--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour),
 		within("sync.refresh_after", c.Sync.RefreshAfter, 0, 365*24*time.Hour),
 		within("give_up_after", c.GiveUpAfter, time.Second, 7*24*time.Hour),
@@ -350,6 +361,9 @@ func (c *Config) Validate() error {
 		if c.Sandbox {
 			c.Rate = "unlimited"
 		}
+	}
+	if p := c.RatePool; p != strings.TrimSpace(p) || p != plain.Line(p) || len(p) > maxPool {
+		return Errorf("rate_pool is %q; want a name of at most %d bytes for the address that requests leave from, such as office", plain.Line(p), maxPool)
 	}
 	if f := c.Stamp.Field; f != "" && !names.IsField(f) {
 		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
@@ -440,6 +454,12 @@ func unquoted(s string) string {
 	}
 	return s
 }
+
+// address finds how an address begins that is no path.
+var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
+// maxPool bounds the name of a pool, in bytes.
+const maxPool = 200
 
 // inAddress finds the id of a project in its address in the browser.
 var inAddress = regexp.MustCompile(`^https?://.*/project/([^/?#]+)`)

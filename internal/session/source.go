@@ -23,12 +23,25 @@ func SourceOptions(c config.Config, stdin io.Reader) (source.Options, error) {
 	return o, err
 }
 
+// decodeMapping reads the mapping of a configuration. Its error shows the line at fault.
+func decodeMapping(text []byte) (*mapping.Mapping, error) {
+	m, err := mapping.Decode(text)
+	if err == nil {
+		return m, nil
+	}
+	if _, shown := mapping.Decode(config.Shown(text)); shown != nil {
+		return nil, shown
+	}
+	return nil, errors.New("it cannot be read; the line is not shown, because an address in it may hold a password")
+}
+
+// OpenSource opens what is read.
 func (s *Session) OpenSource() error {
 	o, err := SourceOptions(s.Config, s.Env.Stdin)
 	if err != nil {
 		return err
 	}
-	if o.Mapping, err = mapping.Decode(s.Config.Text); err != nil {
+	if o.Mapping, err = decodeMapping(s.Config.Text); err != nil {
 		return config.Errorf("mapping: %w", err)
 	}
 	s.behind = s.Config.Behind(o.Mapping != nil)
@@ -36,7 +49,7 @@ func (s *Session) OpenSource() error {
 	o.Run = s.Run
 	s.Input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
-		err = misfit.Annotate(s.Config.Text)
+		err = misfit.Annotate(config.Shown(s.Config.Text))
 	}
 	if err != nil && s.behind != "" && !unread(err) {
 		err = errors.Join(err, errors.New(s.behind))
