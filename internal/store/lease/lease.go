@@ -126,8 +126,8 @@ func (l *Lease) Left() time.Duration {
 	return max(0, deadline-l.clock())
 }
 
-// Context is done when the gate is closed for good; context.Cause says why: ErrEnded,
-// ErrClosed, or what Lost was given.
+// Context is done when the gate is closed for good, and cuts what is in flight;
+// context.Cause says why: ErrEnded, ErrClosed, or what Lost was given.
 func (l *Lease) Context() context.Context { return l.ctx }
 
 // A Claim is one thing that is held in the store, such as a run.

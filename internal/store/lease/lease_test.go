@@ -42,18 +42,16 @@ func mustClaim(t *testing.T, l *Lease) *Claim {
 	return c
 }
 
-// pass is a request that passes the gate, which must let it pass at once.
-func pass(t *testing.T, l *Lease) (context.Context, func()) {
+// pass has a request pass the gate, which must let it pass at once.
+func pass(t *testing.T, l *Lease) {
 	t.Helper()
 	began := time.Now()
-	ctx, done, err := l.Wait(t.Context())
-	if err != nil {
+	if err := l.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if waited := time.Since(began); waited != 0 {
 		t.Fatalf("it waited %s at the gate", waited)
 	}
-	return ctx, done
 }
 
 // From nine tenths on nothing new passes, at 95% what is in flight is cut and the gate
@@ -70,23 +68,22 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 			t.Fatalf("armed to %s, %s left", k.at, l.Left())
 		}
 		time.Sleep(80*time.Second - 1)
-		inFlight, done := pass(t, l)
+		pass(t, l)
 		time.Sleep(1)
 		if !l.IsShut() {
 			t.Error("at nine tenths the gate is open")
 		}
-		_, _, err := l.Wait(t.Context())
+		err := l.Wait(t.Context())
 		if at := l.Now() - sentAt; !errors.Is(err, ErrEnded) || at != 95*time.Second {
 			t.Errorf("at %s: %v", at, err)
 		}
-		synctest.Wait()
-		if cause := context.Cause(inFlight); !errors.Is(cause, ErrEnded) {
+		if cause := context.Cause(l.Context()); !errors.Is(cause, ErrEnded) {
 			t.Errorf("what was in flight was cut because of %v", cause)
 		}
 		if k.at != sentAt+length {
 			t.Errorf("with one behind the gate the timer is armed to %s", k.at)
 		}
-		done()
+		l.Done()
 		if k.at != 0 {
 			t.Error("with nobody behind the gate the timer is armed")
 		}
@@ -101,8 +98,8 @@ func TestARenewalOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
 		c := mustClaim(t, l)
-		inFlight, done := pass(t, l)
-		defer done()
+		pass(t, l)
+		defer l.Done()
 		time.Sleep(91 * time.Second)
 		sentAt := l.Now()
 		go func() {
@@ -110,11 +107,11 @@ func TestARenewalOpensTheGate(t *testing.T) {
 			c.Renewed(sentAt)
 		}()
 		began := time.Now()
-		_, leave, err := l.Wait(t.Context())
+		err := l.Wait(t.Context())
 		if err != nil || time.Since(began) != 2*time.Second {
 			t.Fatalf("after %s: %v", time.Since(began), err)
 		}
-		leave()
+		l.Done()
 		if k.at != sentAt+length {
 			t.Errorf("armed to %s", k.at)
 		}
@@ -123,9 +120,9 @@ func TestARenewalOpensTheGate(t *testing.T) {
 			t.Errorf("armed to %s by an older answer", k.at)
 		}
 		time.Sleep(sentAt + 89*time.Second - l.Now())
-		_, leave = pass(t, l)
-		leave()
-		if inFlight.Err() != nil {
+		pass(t, l)
+		l.Done()
+		if l.Context().Err() != nil {
 			t.Error("what was in flight was cut")
 		}
 	})
@@ -135,7 +132,7 @@ func TestARenewalOpensTheGate(t *testing.T) {
 func TestSeveralClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
-		if _, _, err := l.Wait(t.Context()); !errors.Is(err, ErrNoClaim) {
+		if err := l.Wait(t.Context()); !errors.Is(err, ErrNoClaim) {
 			t.Errorf("without a claim: %v", err)
 		}
 		a := mustClaim(t, l)
@@ -155,19 +152,18 @@ func TestSeveralClaims(t *testing.T) {
 		if k.at != first+60*time.Second {
 			t.Errorf("armed to %s", k.at)
 		}
-		_, done := pass(t, l)
+		pass(t, l)
 		b.Release()
 		if k.at == 0 {
 			t.Error("the timer is disarmed with one behind the gate")
 		}
-		done()
-		done()
+		l.Done()
 		if k.at != 0 {
 			t.Error("the timer is armed with no claim and nobody behind the gate")
 		}
 		mustClaim(t, l)
-		_, done = pass(t, l)
-		done()
+		pass(t, l)
+		l.Done()
 		if k.at != l.Now()+length {
 			t.Errorf("a claim after the last was given back: armed to %s", k.at)
 		}
@@ -183,17 +179,17 @@ func TestWhatIsNoClaim(t *testing.T) {
 			t.Errorf("an answer at 95%%: %v, armed to %s", err, k.at)
 		}
 		c := mustClaim(t, l)
-		_, done := pass(t, l)
+		pass(t, l)
 		k.err = errors.New("no timer")
 		time.Sleep(time.Second)
 		c.Renewed(l.Now())
-		if _, _, err := l.Wait(t.Context()); !errors.Is(err, k.err) {
+		if err := l.Wait(t.Context()); !errors.Is(err, k.err) {
 			t.Errorf("a timer that is not armed: %v", err)
 		}
 		if _, err := l.Claim(l.Now()); !errors.Is(err, k.err) {
 			t.Errorf("a claim after that: %v", err)
 		}
-		done()
+		l.Done()
 	})
 }
 
@@ -205,7 +201,7 @@ func TestLostAndClosed(t *testing.T) {
 		for _, want := range []error{lost, ErrClosed} {
 			l, k := newTestLease()
 			c := mustClaim(t, l)
-			inFlight, done := pass(t, l)
+			pass(t, l)
 			if want == lost {
 				l.Lost(lost)
 			}
@@ -214,11 +210,11 @@ func TestLostAndClosed(t *testing.T) {
 				t.Errorf("closed with one in flight: %v", err)
 			}
 			cancel()
-			if cause := context.Cause(inFlight); cause != want || l.Left() != 0 {
+			if cause := context.Cause(l.Context()); cause != want || l.Left() != 0 {
 				t.Errorf("cut because of %v, %s left", cause, l.Left())
 			}
 			c.Renewed(l.Now())
-			if _, _, err := l.Wait(t.Context()); err != want {
+			if err := l.Wait(t.Context()); err != want {
 				t.Errorf("at the gate: %v", err)
 			}
 			var closing sync.WaitGroup
@@ -228,7 +224,7 @@ func TestLostAndClosed(t *testing.T) {
 				}
 			})
 			synctest.Wait()
-			done()
+			l.Done()
 			closing.Wait()
 			if k.at != 0 {
 				t.Error("the timer is armed")
@@ -245,7 +241,7 @@ func TestStoppedAtTheGate(t *testing.T) {
 		time.Sleep(92 * time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, _, err := l.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := l.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})
