@@ -38,6 +38,7 @@ type Server struct {
 	hba      []string
 	options  url.Values // of URL
 	password string
+	tls      bool
 	process  *process // nil while it is stopped
 }
 
@@ -107,6 +108,14 @@ func (s *Server) configure() error {
 		"log_line_prefix = '%m [%p] '",
 	}, s.settings...)
 	hba := append([]string{"local all all trust"}, s.hba...)
+	if s.tls {
+		if err := s.certify(); err != nil {
+			return err
+		}
+		for i, line := range hba {
+			hba[i] = strings.Replace(line, "host ", "hostssl ", 1)
+		}
+	}
 	return errors.Join(
 		s.write("postgresql.auto.conf", strings.Join(settings, "\n")+"\n", 0o600),
 		s.write("pg_hba.conf", strings.Join(hba, "\n")+"\n", 0o600))
