@@ -1,12 +1,15 @@
 package pgtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,9 +47,12 @@ var findPrograms = sync.OnceValues(func() (string, error) {
 		}
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	for i := len(debian) - 1; i >= 0; i-- {
-		dirs = append(dirs, debian[i])
+	version := func(dir string) float64 {
+		v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(dir)), 64)
+		return v
 	}
+	slices.SortFunc(debian, func(a, b string) int { return cmp.Compare(version(b), version(a)) })
+	dirs = append(dirs, debian...)
 	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
