@@ -58,6 +58,8 @@ func TestWalls(t *testing.T) {
 		"internal/store/lease":   {},
 		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 
+		"internal/pgtest": {},
+
 		"internal/sandbox":           {"internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
 		"internal/sandbox/origin":    {},
 		"internal/sandbox/store":     {"internal/sandbox/jsonvalue"},
