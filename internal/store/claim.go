@@ -1,0 +1,372 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"importer/internal/store/lease"
+)
+
+// A Kind is what is kept under a name.
+type Kind string
+
+const (
+	KindReport Kind = "report" // the journal of an import, and its reject file
+	KindState  Kind = "state"  // the state of a sync
+)
+
+// An ID names a run or a state: two tenants' contacts.csv are two runs.
+type ID struct {
+	Kind                     Kind
+	BaseURL, ProjectID, Name string
+}
+
+// A Claim is a run or a state that this process holds. Its methods are safe for concurrent
+// use, and one waits for the other.
+type Claim struct {
+	s     *Store
+	id    ID
+	owner owner
+	// Former is who held it before without giving it back, and FormerUntil when that lease
+	// ended, by the clock of the database; nil: it was free.
+	Former      *HeldError
+	FormerSince time.Duration // how long before the claim that lease ended
+
+	busy    sync.Mutex // held over what is asked of the database; guards changed, seq and size
+	changed int64      // transactions of Do
+	seq     int64      // of the last chunk
+	size    int64      // of all chunks
+
+	// Guarded by the store's mutex.
+	run, epoch int64
+	held       *lease.Claim
+	released   bool
+}
+
+// ID names what is held.
+func (c *Claim) ID() ID { return c.id }
+
+// Run is the number of the run in the database.
+func (c *Claim) Run() int64 { return c.current().run }
+
+// A fence is what a statement has to find to be of this claim.
+type fence struct{ run, epoch int64 }
+
+func (c *Claim) current() fence {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return fence{c.run, c.epoch}
+}
+
+const insertRun = `insert into importer_run (kind, base_url, project_id, name) values ($1, $2, $3, $4) on conflict do nothing`
+
+// claimRun returns nothing where somebody holds the run, else also who held it before.
+const claimRun = `with was as (
+	select id, owner, lease_until from importer_run where kind = $1 and base_url = $2 and project_id = $3 and name = $4
+		and (lease_until is null or lease_until < clock_timestamp()) for no key update)
+update importer_run r set epoch = r.epoch + 1, owner = $5, lease_until = clock_timestamp() + $6 * interval '1 millisecond'
+from was where r.id = was.id
+returning r.id, r.epoch, r.changed, was.owner, was.lease_until, extract(epoch from clock_timestamp() - was.lease_until)::float8`
+
+const whoHolds = `select id, epoch, changed, coalesce(owner, ''), lease_until, lease_until < clock_timestamp() from importer_run where kind = $1 and base_url = $2 and project_id = $3 and name = $4`
+
+const journalEnd = `select seq, start + length(lines) from importer_journal where run = $1 order by seq desc limit 1`
+
+// Claim takes a run or a state, which need not be there, for this process alone: until
+// Release, or until its lease ends without a renewal. A *HeldError says who has it.
+func (s *Store) Claim(ctx context.Context, id ID) (*Claim, error) {
+	c := &Claim{s: s, id: id, owner: s.owner.named()}
+	err := s.persist(ctx, 0, func(ctx context.Context) error {
+		sentAt := s.lease.Now()
+		err := errFreed
+		for n := 0; errors.Is(err, errFreed) && n < 10; n++ {
+			sentAt = s.lease.Now()
+			err = c.take(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		held, err := s.lease.Claim(sentAt)
+		if err != nil {
+			return err
+		}
+		if err := c.readEnd(ctx); err != nil {
+			held.Release()
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c.held = held
+		s.claims[c] = struct{}{}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// take claims the run. It may have been claimed by an earlier attempt, whose answer was lost.
+func (c *Claim) take(ctx context.Context) error {
+	name := []any{c.id.Kind, c.id.BaseURL, c.id.ProjectID, c.id.Name}
+	if _, err := c.s.pool.Exec(ctx, insertRun, name...); err != nil {
+		return err
+	}
+	var was *string
+	var until *time.Time
+	var ago *float64
+	err := c.s.pool.QueryRow(ctx, claimRun, append(name, c.owner.String(), c.s.length.Milliseconds())...).
+		Scan(&c.run, &c.epoch, &c.changed, &was, &until, &ago)
+	if err == nil && until != nil && was != nil && *was != c.owner.String() {
+		c.Former = heldError(c.id, *was, *until)
+		c.FormerSince = time.Duration(*ago * float64(time.Second))
+	}
+	locked := sqlState(err) == "55P03"
+	if !errors.Is(err, pgx.ErrNoRows) && !locked {
+		return err
+	}
+	var owner string
+	var expired *bool
+	if err := c.s.pool.QueryRow(ctx, whoHolds, name...).Scan(&c.run, &c.epoch, &c.changed, &owner, &until, &expired); errors.Is(err, pgx.ErrNoRows) {
+		return errFreed
+	} else if err != nil {
+		return err
+	}
+	switch {
+	case owner == c.owner.String():
+		return nil
+	case until == nil || *expired && !locked:
+		return errFreed
+	}
+	return heldError(c.id, owner, *until)
+}
+
+// errFreed is that somebody gave a run back between two statements.
+var errFreed = errors.New("it changes hands all the time: run the same command again")
+
+func heldError(id ID, by string, until time.Time) *HeldError {
+	e := &HeldError{Kind: id.Kind, Name: id.Name, Until: until}
+	var o owner
+	if json.Unmarshal([]byte(by), &o) == nil {
+		e.Host, e.PID, e.Process = o.Host, o.PID, o.Process
+	}
+	return e
+}
+
+// readEnd reads where the journal ends.
+func (c *Claim) readEnd(ctx context.Context) error {
+	err := c.s.pool.QueryRow(ctx, journalEnd, c.run).Scan(&c.seq, &c.size)
+	if errors.Is(err, pgx.ErrNoRows) {
+		c.seq, c.size = 0, 0
+		return nil
+	}
+	return err
+}
+
+// Size is how long the journal is, in bytes.
+func (c *Claim) Size() int64 {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	return c.size
+}
+
+// announce renews the lease and inserts a chunk. That an earlier attempt inserted it, whose
+// answer was lost, shows in the second number.
+const announce = `with mine as (
+	update importer_run set lease_until = clock_timestamp() + $3 * interval '1 millisecond', changed_at = clock_timestamp(), status = $7, summary = $8
+	where id = $1 and epoch = $2 returning id
+), put as (
+	insert into importer_journal (run, seq, epoch, start, lines) select id, $4, $2, $5, $6 from mine on conflict (run, seq) do nothing returning 1
+) select (select count(*) from mine), (select count(*) from put)`
+
+// Append appends a chunk of complete lines to the journal and renews the lease: one
+// statement, and on the disk of the database when it returns. While the database is away it
+// waits, until the lease ends. A *FencedError says that the run was taken over; nothing was
+// appended then.
+func (c *Claim) Append(ctx context.Context, chunk []byte) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	status, summary := ending(chunk)
+	again := false
+	err := c.s.persist(ctx, 0, func(ctx context.Context) error {
+		f, sentAt := c.current(), c.s.lease.Now()
+		var mine, put int64
+		err := c.s.pool.QueryRow(ctx, announce, f.run, f.epoch, c.s.length.Milliseconds(), c.seq+1, c.size, chunk, status, summary).Scan(&mine, &put)
+		switch {
+		case err != nil:
+			again = true
+			return err
+		case mine == 0:
+			return c.fenced(ctx)
+		case put == 0 && !again:
+			return fmt.Errorf("chunk %d of the report %s is there already, and this process did not write it: did somebody change the tables by hand?", c.seq+1, c.id.Name)
+		}
+		c.renewed(f, sentAt)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.seq++
+	c.size += int64(len(chunk))
+	return nil
+}
+
+// renewed hears of a renewal.
+func (c *Claim) renewed(f fence, sentAt time.Duration) {
+	c.s.mu.Lock()
+	held := c.held
+	same := f == fence{c.run, c.epoch}
+	c.s.mu.Unlock()
+	if same && held != nil {
+		held.Renewed(sentAt)
+	}
+}
+
+// fenced is the error of a claim whose epoch is not the run's any more. Nothing more may be
+// sent by this process.
+func (c *Claim) fenced(ctx context.Context) error {
+	e := &FencedError{Kind: c.id.Kind, Name: c.id.Name}
+	var by *string
+	err := c.s.pool.QueryRow(ctx, "select owner from importer_run where id = $1 and epoch <> $2", c.current().run, c.current().epoch).Scan(&by)
+	if err == nil && by != nil {
+		h := heldError(c.id, *by, time.Time{})
+		e.Host, e.PID = h.Host, h.PID
+	}
+	c.s.mu.Lock()
+	given := c.released
+	c.s.mu.Unlock()
+	if !given {
+		c.s.lease.Lost(e)
+	}
+	return e
+}
+
+const renewOne = `update importer_run set changed = changed + 1, lease_until = clock_timestamp() + $3 * interval '1 millisecond', changed_at = clock_timestamp()
+where id = $1 and epoch = $2`
+
+// Do runs f in one transaction that commits only where this process still holds the run,
+// and that renews the lease. While the database is away it is tried again, with f, until the
+// lease ends: f leaves nothing behind but what it did in tx. Its own errors end it. A
+// *FencedError says that the run was taken over; nothing was committed then.
+func (c *Claim) Do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	return c.do(ctx, f)
+}
+
+// do is Do for who holds busy.
+func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	unknown := false // whether an attempt was committed
+	err := c.s.persist(ctx, transactionBound, func(ctx context.Context) error {
+		if unknown {
+			if done, err := c.committed(ctx); done || err != nil {
+				return err
+			}
+			unknown = false
+		}
+		tx, err := c.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // of one that was committed it does nothing
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		now, sentAt := c.current(), c.s.lease.Now()
+		tag, err := tx.Exec(ctx, renewOne, now.run, now.epoch, c.s.length.Milliseconds())
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return c.fenced(ctx)
+		}
+		err = tx.Commit(ctx)
+		unknown = err != nil && sqlState(err) == ""
+		if err == nil {
+			c.renewed(now, sentAt)
+		}
+		return err
+	})
+	if err == nil {
+		c.changed++
+	}
+	return err
+}
+
+// begin begins a transaction of a run that is still held. The row is not locked: heartbeats
+// renew it while f works, and the last statement looks again.
+func (c *Claim) begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := c.s.pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine bool
+	f := c.current()
+	err = tx.QueryRow(ctx, "select exists (select from importer_run where id = $1 and epoch = $2)", f.run, f.epoch).Scan(&mine)
+	if err == nil && !mine {
+		err = c.fenced(ctx)
+	}
+	if err != nil {
+		_ = tx.Rollback(ctx)
+		return nil, err
+	}
+	return tx, nil
+}
+
+// committed tells whether the transaction whose answer was lost was committed. It waits for
+// the lock that such a transaction still has.
+func (c *Claim) committed(ctx context.Context) (bool, error) {
+	var changed int64
+	f := c.current()
+	err := c.s.pool.QueryRow(ctx, "select changed from importer_run where id = $1 and epoch = $2 for no key update", f.run, f.epoch).Scan(&changed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, c.fenced(ctx)
+	}
+	return err == nil && changed > c.changed, err
+}
+
+// Release gives the run back. Nothing more is sent for it. Where the database is away it is
+// free when its lease has ended, and the log says so. It may be called more than once.
+func (c *Claim) Release() error {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	c.s.mu.Lock()
+	done := c.released
+	c.released = true
+	delete(c.s.claims, c)
+	held := c.held
+	c.s.mu.Unlock()
+	if done {
+		return nil
+	}
+	held.Release()
+	ctx, cancel := context.WithTimeout(context.Background(), c.s.lastBound())
+	defer cancel()
+	if err := c.giveBack(ctx); err != nil {
+		c.s.log.Warn().Err(c.s.explain(err)).Str("name", c.id.Name).Msgf("the lease could not be given back: another process can take the %s when it has ended, in %s at the latest", c.id.Kind, c.s.length)
+	}
+	return nil
+}
+
+// giveBack ends the claim in the database, if it is still this one's. What holds nothing
+// is removed.
+func (c *Claim) giveBack(ctx context.Context) error {
+	f := c.current()
+	tag, err := c.s.pool.Exec(ctx, `delete from importer_run r where id = $1 and epoch = $2
+		and not exists (select from importer_journal where run = r.id) and not exists (select from importer_file where run = r.id) and not exists (select from importer_state where run = r.id)`, f.run, f.epoch)
+	if err != nil || tag.RowsAffected() > 0 {
+		return err
+	}
+	_, err = c.s.pool.Exec(ctx, "update importer_run set epoch = epoch + 1, owner = null, lease_until = null where id = $1 and epoch = $2", f.run, f.epoch)
+	return err
+}

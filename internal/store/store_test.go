@@ -1,0 +1,117 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
+
+	"importer/internal/pgtest"
+)
+
+// open opens the store at a URL, and closes it with the test.
+func open(t *testing.T, url string, change ...func(*Options)) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), options(url, change...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func options(url string, change ...func(*Options)) Options {
+	o := Options{URL: url, Lease: 20 * time.Second, Version: "test", Process: "import", Log: zerolog.Nop()}
+	for _, c := range change {
+		c(&o)
+	}
+	return o
+}
+
+func lasting(d time.Duration) func(*Options) { return func(o *Options) { o.Lease = d } }
+
+func report(name string) ID {
+	return ID{Kind: KindReport, BaseURL: "https://api.example.com", ProjectID: "p", Name: name}
+}
+
+func claim(t *testing.T, s *Store, id ID) *Claim {
+	t.Helper()
+	c, err := s.Claim(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// chunks are what the journal of a run holds, by the database.
+func chunks(pg *pgtest.Server, name string) string {
+	return pg.Exec(fmt.Sprintf("select convert_from(string_agg(lines, '' order by seq), 'UTF8') from importer_journal j join importer_run r on r.id = j.run where r.name = '%s'", name))
+}
+
+func TestClaimAndAppend(t *testing.T) {
+	pg := pgtest.Start(t)
+	a, b := open(t, pg.URL()), open(t, pg.URL())
+	mine := claim(t, a, report("contacts.csv"))
+	_, err := b.Claim(t.Context(), report("contacts.csv"))
+	held, ok := errors.AsType[*HeldError](err)
+	if !ok || held.Host == "" || held.PID == 0 || time.Until(held.Until) < 10*time.Second {
+		t.Fatalf("a second claim: %v (%+v), want a HeldError that names who and until when", err, held)
+	}
+	other := claim(t, b, ID{KindReport, "https://api.example.com", "another", "contacts.csv"})
+	for i := range 3 {
+		if err := mine.Append(t.Context(), fmt.Appendf(nil, "line %d\n", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := chunks(pg, "contacts.csv"); got != "line 0\nline 1\nline 2\n" && got != "line 0\nline 1\nline 2" {
+		t.Errorf("the journal is %q", got)
+	}
+	if err := mine.Release(); err != nil {
+		t.Fatal(err)
+	}
+	again := claim(t, b, report("contacts.csv"))
+	if again.Size() != int64(len("line 0\n")*3) || again.Former != nil {
+		t.Errorf("what was given back has size %d and was held by %v before", again.Size(), again.Former)
+	}
+	if err := errors.Join(again.Release(), other.Release()); err != nil {
+		t.Fatal(err)
+	}
+	if n := pg.Exec("select count(*) from importer_run"); n != "1" {
+		t.Errorf("%s runs are left, and one holds something", n)
+	}
+}
+
+func TestDo(t *testing.T) {
+	pg := pgtest.Start(t)
+	s := open(t, pg.URL())
+	c := claim(t, s, ID{KindState, "https://api.example.com", "p", "importer.state.db"})
+	put := func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "insert into importer_state values ($1, 'contact', $2, $3)", c.Run(), []byte("k"), bytes.Repeat([]byte("x"), 100))
+		return err
+	}
+	if err := c.Do(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	err := c.Do(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "delete from importer_state"); err != nil {
+			return err
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Errorf("the error of a transaction is %v", err)
+	}
+	if n := pg.Exec("select count(*) from importer_state"); n != "1" {
+		t.Errorf("%s rows are left of 1", n)
+	}
+}
