@@ -70,8 +70,9 @@ type Held interface {
 	// lines, durably. It is an error where that has lost its name.
 	Cut(size int64) error
 	// Replace has write make the report anew from the lines that it has, and puts that into
-	// its place at once; where anything fails it stays as it was. At is the time for
-	// Keeper.Unchanged. The error is fs.ErrNotExist where there is no report.
+	// its place at once; where anything fails it stays as it was. Write may be called again,
+	// with what it wrote before forgotten. At is the time for Keeper.Unchanged. The error is
+	// fs.ErrNotExist where there is no report.
 	Replace(at time.Time, write func(w io.Writer, old io.Reader) error) error
 	// Remove removes the report for good.
 	Remove() error
