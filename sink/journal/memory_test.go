@@ -171,13 +171,16 @@ func (h *holder) Cut(size int64) error {
 	return fmt.Errorf("no line is torn, but behind byte %d", size)
 }
 func (h *holder) Replace(at time.Time, write func(io.Writer, io.Reader) error) error {
-	old, err := h.memory.Read(h.name, false)
-	if err != nil {
-		return err
-	}
 	var anew bytes.Buffer
-	if err := write(&anew, old); err != nil {
-		return err
+	for range 2 { // as where the first attempt could not be committed
+		old, err := h.memory.Read(h.name, false)
+		if err != nil {
+			return err
+		}
+		anew.Reset()
+		if err := write(&anew, old); err != nil {
+			return err
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
