@@ -196,7 +196,7 @@ func testTakeOver(t *testing.T, pg db) {
 			t.Fatal(err)
 		}
 	}
-	if heirs.Former == nil || heirs.Former.PID == 0 || heirs.FormerSince <= 0 || heirs.Size() != 7 {
+	if heirs.Former == nil || heirs.Former.PID == 0 || time.Since(heirs.Lapsed) > time.Second || time.Since(heirs.Lapsed) < 0 || heirs.Size() != 7 {
 		t.Errorf("the heir does not know who held it: %+v, size %d", heirs, heirs.Size())
 	}
 	proxy.Heal()
