@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,6 +148,30 @@ func testLostAnswers(t *testing.T, pg db) {
 			<-done
 			if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
 				t.Error(err)
+			}
+		})
+		t.Run("replace "+what, func(t *testing.T) {
+			c := claim(t, s, report("replace "+what))
+			if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
+				t.Fatal(err)
+			}
+			done := cut("commit")
+			err := c.Replace(t.Context(), time.Now(), func(w io.Writer, old io.Reader) error {
+				if _, err := io.Copy(w, old); err != nil {
+					return err
+				}
+				_, err := io.WriteString(w, "line 1\n")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			if err := c.Append(t.Context(), []byte("line 2\n")); err != nil {
+				t.Fatal(err)
+			}
+			if got := journalOf(pg, "replace "+what); got != numberedLines(3) {
+				t.Errorf("the journal is %q", got)
 			}
 		})
 		t.Run("cut "+what, func(t *testing.T) {

@@ -303,6 +303,9 @@ func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 		}
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // of one that was committed it does nothing
 		if err := f(ctx, tx); err != nil {
+			if sqlState(err) == "" && !tx.Conn().IsClosed() {
+				return &finalError{err}
+			}
 			return err
 		}
 		sentAt := c.s.lease.Now()
@@ -416,7 +419,12 @@ func (c *Claim) Release() error {
 	held.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), c.s.lastBound())
 	defer cancel()
-	if err := c.giveBack(ctx); err != nil {
+	err := c.giveBack(ctx)
+	for ended := c.s.lease.Context().Err() != nil; !ended && isAway(err) && ctx.Err() == nil; {
+		time.Sleep(50 * time.Millisecond)
+		err = c.giveBack(ctx)
+	}
+	if err != nil {
 		c.s.log.Warn().Err(c.s.explain(err)).Str("name", c.id.Name).Msgf("the lease could not be given back: another process can take the %s when it has ended, in %s at the latest", c.id.Kind, c.s.length)
 	}
 	return nil

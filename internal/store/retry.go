@@ -41,17 +41,31 @@ func (s *Store) persist(ctx context.Context, bound time.Duration, try attempt) e
 			return s.ended(err)
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case isFinal(err):
+			return errors.Unwrap(err)
 		case !isAway(err) && !errors.Is(err, lease.ErrEnded):
 			return s.explain(err)
 		case left <= 0:
 			return s.ended(err)
 		}
 		s.gone(err)
+		s.pool.Reset() // the other connections are dead as well, or to what cannot write
 		select {
 		case <-time.After(schedule.NextBackOff()):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// A finalError is of what was to be done in the database, and not of the database.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string { return e.err.Error() }
+func (e *finalError) Unwrap() error { return e.err }
+
+func isFinal(err error) bool {
+	_, is := err.(*finalError)
+	return is
 }
 
 // once makes one attempt within a time.

@@ -111,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("the name of this machine, by which others find who holds a run: %w", err)
 	}
 	s := &Store{
-		name:   Masked(o.URL),
+		name:   nameOf(config.ConnConfig),
 		lease:  l,
 		length: o.Lease,
 		owner:  owner{Host: host, PID: os.Getpid(), Process: o.Process, Version: o.Version},
