@@ -212,6 +212,9 @@ func testTakeOver(t *testing.T, pg db) {
 	if !errors.Is(err, lease.ErrEnded) || !strings.Contains(err.Error(), "run the same command again") {
 		t.Errorf("without contact for a lease: %v", err)
 	}
+	if strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("the reason is that the wait ended: %v", err)
+	}
 	if took := time.Since(began); took > MinLease+500*time.Millisecond {
 		t.Errorf("it took %s to end, with a lease of %s", took, MinLease)
 	}

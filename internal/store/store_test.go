@@ -58,6 +58,9 @@ func TestStore(t *testing.T) {
 		"Do":               testDo,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "RefusedSetUps" { // which takes every connection
+				t.Parallel()
+			}
 			test(t, schema(pg, strings.ToLower(name)))
 		})
 	}
