@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,119 +79,6 @@ func TestServerStopsUnderAppend(t *testing.T) {
 	}
 	if gone.Load() == 0 || gone.Load() != back.Load() {
 		t.Errorf("it was told %d times that the store is away, and %d times that it is back", gone.Load(), back.Load())
-	}
-}
-
-// The answer of a commit is lost, or the request itself: what was to be done is done once.
-func testLostAnswers(t *testing.T, pg db) {
-	proxy := pgtest.NewProxy(t, pg.Addr())
-	s := open(t, pg.through(proxy.Addr()))
-	cuts := map[string]func(string) <-chan struct{}{"answer": proxy.CutAnswer, "request": proxy.CutRequest}
-	insert := func(c *Claim) func(ctx context.Context, tx pgx.Tx) error {
-		return func(ctx context.Context, tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "insert into importer_state values ($1, 'n', convert_to(clock_timestamp()::text, 'UTF8'), '')", c.Run())
-			return err
-		}
-	}
-	for what, cut := range cuts {
-		t.Run("append "+what, func(t *testing.T) {
-			c := claim(t, s, report("append "+what))
-			for i := range 3 {
-				done := cut("insert into importer_journal")
-				if err := c.Append(t.Context(), fmt.Appendf(nil, "line %d\n", i)); err != nil {
-					t.Fatal(err)
-				}
-				<-done
-			}
-			if got := journalOf(pg, "append "+what); got != numberedLines(3) {
-				t.Errorf("the journal is %q", got)
-			}
-		})
-		t.Run("do "+what, func(t *testing.T) {
-			c := claim(t, s, report("do "+what))
-			for range 3 {
-				done := cut("commit")
-				if err := c.Do(t.Context(), insert(c)); err != nil {
-					t.Fatal(err)
-				}
-				<-done
-			}
-			if n := pg.Exec(fmt.Sprintf("select count(*) from importer_state where run = %d", c.Run())); n != "3" {
-				t.Errorf("3 transactions inserted %s rows", n)
-			}
-		})
-		t.Run("aside "+what, func(t *testing.T) {
-			c := claim(t, s, report("aside "+what))
-			for i := range 3 {
-				if err := c.Append(t.Context(), fmt.Appendf(nil, "line %d\n", i)); err != nil {
-					t.Fatal(err)
-				}
-				done := cut("commit")
-				aside, err := c.SetAside(t.Context())
-				if want := fmt.Sprintf("aside %s.%d", what, i+1); err != nil || aside != want {
-					t.Fatalf("set aside as %q, %v; want %q", aside, err, want)
-				}
-				<-done
-			}
-			if got := chunks(pg, "aside "+what+".2"); strings.TrimSpace(got) != "line 1" {
-				t.Errorf("the second that was set aside holds %q", got)
-			}
-			if c.Size() != 0 {
-				t.Errorf("what is claimed in the place of it has %d bytes", c.Size())
-			}
-		})
-		t.Run("claim "+what, func(t *testing.T) {
-			claim(t, s, report("warm "+what))
-			done := cut("with was as")
-			c := claim(t, s, report("claim "+what))
-			<-done
-			if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
-				t.Error(err)
-			}
-		})
-		t.Run("replace "+what, func(t *testing.T) {
-			c := claim(t, s, report("replace "+what))
-			if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
-				t.Fatal(err)
-			}
-			done := cut("commit")
-			err := c.Replace(t.Context(), time.Now(), func(w io.Writer, old io.Reader) error {
-				if _, err := io.Copy(w, old); err != nil {
-					return err
-				}
-				_, err := io.WriteString(w, "line 1\n")
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			<-done
-			if err := c.Append(t.Context(), []byte("line 2\n")); err != nil {
-				t.Fatal(err)
-			}
-			if got := journalOf(pg, "replace "+what); got != numberedLines(3) {
-				t.Errorf("the journal is %q", got)
-			}
-		})
-		t.Run("cut "+what, func(t *testing.T) {
-			c := claim(t, s, report("cut "+what))
-			for i := range 3 {
-				if err := c.Append(t.Context(), fmt.Appendf(nil, "line %d\nmore\n", i)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			done := cut("commit")
-			if err := c.Cut(t.Context(), 19); err != nil { // line 0, more, line 1
-				t.Fatal(err)
-			}
-			<-done
-			if err := c.Append(t.Context(), []byte("end\n")); err != nil {
-				t.Fatal(err)
-			}
-			if got := journalOf(pg, "cut "+what); got != "line 0\nmore\nline 1\nend" {
-				t.Errorf("the journal is %q", got)
-			}
-		})
 	}
 }
 
