@@ -42,6 +42,8 @@ func TestTheGateIsShutForAWhile(t *testing.T) {
 		l, c := leaseOf(t, length, true)
 		r.o.Gate = l
 		r.api.hangs = func(context.Context, string) error { // when it arrived, a second ago
+			r.report.mu.Lock()
+			defer r.report.mu.Unlock()
 			if silent := time.Since(r.report.lastLine) - time.Second; silent > maxSilence {
 				t.Errorf("a create left when the journal had been silent for %s", silent)
 			}
