@@ -75,6 +75,7 @@ type Lease struct {
 type killer interface {
 	arm(at time.Duration) error // in place of what it was armed to before
 	disarm() error
+	remove() error // disarms it for good
 }
 
 // New returns a lease without a claim.
@@ -315,15 +316,19 @@ func (l *Lease) settle() {
 	if l.shut.Load() != 0 || l.behind.Load() != 0 {
 		return
 	}
-	if l.armed && l.killer.disarm() == nil {
-		l.armed = false
-	}
+	// A timer that cannot be disarmed ends the process at its deadline.
 	if l.ctx.Err() == nil {
+		if l.armed && l.killer.disarm() == nil {
+			l.armed = false
+		}
 		return
 	}
 	select {
 	case <-l.quiet:
 	default:
+		if l.killer != nil {
+			_ = l.killer.remove()
+		}
 		close(l.quiet)
 	}
 }

@@ -55,6 +55,13 @@ func (t *kernelTimer) arm(at time.Duration) error {
 
 func (t *kernelTimer) disarm() error { return t.set(unix.Timespec{}) }
 
+func (t *kernelTimer) remove() error {
+	if _, _, err := unix.Syscall(unix.SYS_TIMER_DELETE, uintptr(t.id), 0, 0); err != 0 {
+		return os.NewSyscallError("timer_delete", err)
+	}
+	return nil
+}
+
 func (t *kernelTimer) set(at unix.Timespec) error {
 	const absolute = 1 // TIMER_ABSTIME
 	spec := unix.ItimerSpec{Value: at}

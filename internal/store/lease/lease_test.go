@@ -25,6 +25,7 @@ func (k *testKiller) arm(at time.Duration) error {
 }
 
 func (k *testKiller) disarm() error { k.at = 0; return k.err }
+func (k *testKiller) remove() error { return k.disarm() }
 
 const length = 100 * time.Second
 
