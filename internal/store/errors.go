@@ -31,12 +31,16 @@ type HeldError struct {
 }
 
 func (e *HeldError) Error() string {
+	return fmt.Sprintf("the %s %s is held by %s; wait until it has ended, or choose another name", e.Kind, e.Name, e.By())
+}
+
+// By is who holds it, and until when.
+func (e *HeldError) By() string {
 	holder := fmt.Sprintf("process %d on %s", e.PID, e.Host)
 	if e.Host == "" {
 		holder = "another process"
 	}
-	return fmt.Sprintf("the %s %s is held by %s until %s, if that does not renew it; wait until it has ended, or choose another name",
-		e.Kind, e.Name, holder, e.Until.Format(time.RFC3339))
+	return fmt.Sprintf("%s until %s, if that does not renew it", holder, e.Until.Format(time.RFC3339))
 }
 
 // A FencedError says that a run or a state was taken over while this process was away. What
