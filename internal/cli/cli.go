@@ -16,29 +16,21 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/plain"
+	"importer/internal/session"
 	"importer/internal/state"
 	"importer/sink"
 	"importer/sink/journal"
 )
 
 // Env is what a command gets from the process it runs in.
-type Env struct {
-	Getenv  func(string) string
-	Stdin   io.Reader
-	Stdout  io.Writer
-	Stderr  io.Writer
-	Version string
-	Program string // as it was called, for the commands that the summary names; empty: importer
-
-	printed *bool // the object of --json was; made by Execute
-}
+type Env = session.Env
 
 // Execute runs one command line. What it writes to Stdout and Stderr holds nothing that a
 // terminal would obey: see plain.Writer. When the cause of ctx is an *Interrupt, the
 // import awaits what is in flight, records it, and returns that cause. With --json one
 // object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
-	env.printed = new(bool)
+	env.Printed = new(bool)
 	env.Stdout, env.Stderr = plain.NewWriter(env.Stdout), plain.NewWriter(env.Stderr)
 	root := NewCommand(env)
 	root.SetArgs(args)
@@ -47,14 +39,14 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	root.SetErr(env.Stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	asked := cmd.Flags().Lookup("json")
-	if err == nil || *env.printed || asked == nil || asked.Value.String() != "true" && !slices.Contains(args, "--json") {
+	if err == nil || *env.Printed || asked == nil || asked.Value.String() != "true" && !slices.Contains(args, "--json") {
 		return err
 	}
-	s := stoppedBy(contact.Summary{}, err)
+	s := session.StoppedBy(contact.Summary{}, err)
 	if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
 		s.Status = contact.Interrupted
 	}
-	return also(err, sink.WriteJSON(env.Stdout, s))
+	return session.Also(err, sink.WriteJSON(env.Stdout, s))
 }
 
 // NewCommand is the command with all its subcommands: to execute, or to document.
@@ -113,9 +105,6 @@ func ExitCode(err error) (code int, print bool) {
 	return exitStopped, true
 }
 
-// usage makes an error of a command line out of err.
-func usage(err error) error { return config.Errorf("%w", err) }
-
 // result is the error of a command whose run was told of on standard output.
 func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
 	switch {
@@ -135,22 +124,7 @@ func worse(err, failed error) error {
 	if _, print := ExitCode(err); failed != nil && !print {
 		return failed
 	}
-	return also(err, failed)
-}
-
-// also joins the errors of next to err, but for those that err holds already: a
-// report that failed says so to everybody who asks it.
-func also(err, next error) error {
-	if joined, ok := next.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			err = also(err, e)
-		}
-		return err
-	}
-	if next == nil || errors.Is(err, next) {
-		return err
-	}
-	return errors.Join(err, next)
+	return session.Also(err, failed)
 }
 
 func newVersionCommand(env Env) *cobra.Command {

@@ -20,6 +20,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/report"
+	"importer/sink/journal"
 )
 
 func TestNotify(t *testing.T) {
@@ -162,7 +163,7 @@ func TestTroubleIsShown(t *testing.T) {
 		if err := os.WriteFile(path, []byte(`{"kind":"run","run":"01J","at":"2026-01-01T00:00:00.000Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"x","project_id":"y"}`+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		live := report.NewLive(path, "t0ken", v.now)
+		live := report.NewLive(journal.Files{}, path, "t0ken", v.now)
 		defer live.Close()
 		w := httptest.NewRecorder()
 		live.ServeHTTP(w, httptest.NewRequest("GET", "/?token=t0ken", nil))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"importer/internal/report"
+	"importer/sink/journal"
 )
 
 // Who asks without the token, as another user of this machine may, sees how many rows
@@ -25,7 +26,7 @@ func TestTheLivePageShowsContactsWithItsTokenOnly(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	live := report.NewLive(path, "t0ken", func() report.Now { return report.Now{Counts: "3 rows", Trouble: "SECRET does not answer"} })
+	live := report.NewLive(journal.Files{}, path, "t0ken", func() report.Now { return report.Now{Counts: "3 rows", Trouble: "SECRET does not answer"} })
 	defer live.Close()
 	ask := func(query string) string {
 		w := httptest.NewRecorder()
@@ -49,7 +50,7 @@ func TestTheLivePageShowsContactsWithItsTokenOnly(t *testing.T) {
 	if err := os.WriteFile(path, []byte("SECRET\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	broken := report.NewLive(path, "t0ken", func() report.Now { return report.Now{} })
+	broken := report.NewLive(journal.Files{}, path, "t0ken", func() report.Now { return report.Now{} })
 	defer broken.Close()
 	w := httptest.NewRecorder()
 	broken.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))

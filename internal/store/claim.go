@@ -33,13 +33,13 @@ type Claim struct {
 	s     *Store
 	id    ID
 	owner owner
-	// Former is who held it before without giving it back, and FormerUntil when that lease
-	// ended, by the clock of the database; nil: it was free.
+	// Former is who held it before and did not give it back, with Until when that lease
+	// ended, and FormerSince how long before the claim that was; nil: it was free.
 	Former      *HeldError
-	FormerSince time.Duration // how long before the claim that lease ended
+	FormerSince time.Duration
 
 	busy    sync.Mutex // held over what is asked of the database; guards changed, seq and size
-	changed int64      // transactions of Do
+	changed int64      // importer_run.changed
 	seq     int64      // of the last chunk
 	size    int64      // of all chunks
 
@@ -251,8 +251,20 @@ func (c *Claim) fenced(ctx context.Context) error {
 	return e
 }
 
-const renewOne = `update importer_run set changed = changed + 1, lease_until = clock_timestamp() + $3 * interval '1 millisecond', changed_at = clock_timestamp()
-where id = $1 and epoch = $2`
+// A seal is the last statement of a transaction: it makes the claim's row what it is to be
+// after the commit, and returns its number, its epoch and its count of transactions. It
+// returns nothing where the run is not this claim's any more.
+type seal func(ctx context.Context, tx pgx.Tx, f fence) pgx.Row
+
+// renewing renews the lease. With next, what was sent before with this epoch and may still
+// arrive is refused from then on.
+func (c *Claim) renewing(next int) seal {
+	return func(ctx context.Context, tx pgx.Tx, f fence) pgx.Row {
+		return tx.QueryRow(ctx, `update importer_run set changed = changed + 1, epoch = epoch + $4, changed_at = clock_timestamp(),
+			lease_until = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and epoch = $2 returning id, epoch, changed`,
+			f.run, f.epoch, c.s.length.Milliseconds(), next)
+	}
+}
 
 // Do runs f in one transaction that commits only where this process still holds the run,
 // and that renews the lease. While the database is away it is tried again, with f, until the
@@ -261,13 +273,13 @@ where id = $1 and epoch = $2`
 func (c *Claim) Do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	c.busy.Lock()
 	defer c.busy.Unlock()
-	return c.do(ctx, f)
+	return c.do(ctx, f, c.renewing(0))
 }
 
 // do is Do for who holds busy.
-func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error, last seal) error {
 	unknown := false // whether an attempt was committed
-	err := c.s.persist(ctx, transactionBound, func(ctx context.Context) error {
+	return c.s.persist(ctx, transactionBound, func(ctx context.Context) error {
 		if unknown {
 			if done, err := c.committed(ctx); done || err != nil {
 				return err
@@ -282,25 +294,24 @@ func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 		if err := f(ctx, tx); err != nil {
 			return err
 		}
-		now, sentAt := c.current(), c.s.lease.Now()
-		tag, err := tx.Exec(ctx, renewOne, now.run, now.epoch, c.s.length.Milliseconds())
+		sentAt := c.s.lease.Now()
+		var now fence
+		var changed int64
+		err = last(ctx, tx, c.current()).Scan(&now.run, &now.epoch, &changed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return c.fenced(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return c.fenced(ctx)
+		if err := tx.Commit(ctx); err != nil {
+			unknown = sqlState(err) == ""
+			return err
 		}
-		err = tx.Commit(ctx)
-		unknown = err != nil && sqlState(err) == ""
-		if err == nil {
-			c.renewed(now, sentAt)
-		}
-		return err
+		c.become(now, changed)
+		c.renewed(now, sentAt)
+		return nil
 	})
-	if err == nil {
-		c.changed++
-	}
-	return err
 }
 
 // begin begins a transaction of a run that is still held. The row is not locked: heartbeats
@@ -327,12 +338,54 @@ func (c *Claim) begin(ctx context.Context) (pgx.Tx, error) {
 // the lock that such a transaction still has.
 func (c *Claim) committed(ctx context.Context) (bool, error) {
 	var changed int64
-	f := c.current()
-	err := c.s.pool.QueryRow(ctx, "select changed from importer_run where id = $1 and epoch = $2 for no key update", f.run, f.epoch).Scan(&changed)
+	var now fence
+	was := c.current()
+	if _, err := c.s.pool.Exec(ctx, "select from importer_run where id = $1 for no key update", was.run); err != nil {
+		return false, err
+	}
+	err := c.s.pool.QueryRow(ctx, "select id, epoch, changed from importer_run where owner = $1", c.owner.String()).Scan(&now.run, &now.epoch, &changed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, c.fenced(ctx)
 	}
-	return err == nil && changed > c.changed, err
+	if err != nil || now == was && changed == c.changed {
+		return false, err
+	}
+	c.become(now, changed)
+	return true, nil
+}
+
+// become has the claim be what a transaction made of it.
+func (c *Claim) become(now fence, changed int64) {
+	c.changed = changed
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.run, c.epoch = now.run, now.epoch
+}
+
+// SetAside gives the run another name, <name>.1 or what follows on the highest number there
+// is, and claims an empty one in its place. It returns the new name.
+func (c *Claim) SetAside(ctx context.Context) (aside string, err error) {
+	c.busy.Lock()
+	defer c.busy.Unlock()
+	err = c.do(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		there, err := numbered(ctx, tx, c.id)
+		aside = c.id.Name + ".1"
+		if n := len(there); err == nil && n > 0 {
+			aside = fmt.Sprintf("%s.%d", c.id.Name, there[n-1].number+1)
+		}
+		return err
+	}, func(ctx context.Context, tx pgx.Tx, f fence) pgx.Row {
+		return tx.QueryRow(ctx, `with old as (
+			update importer_run set name = $4, epoch = epoch + 1, owner = null, lease_until = null where id = $1 and epoch = $2 returning kind, base_url, project_id
+		) insert into importer_run (kind, base_url, project_id, name, epoch, owner, lease_until)
+		select kind, base_url, project_id, $5, 1, $6, clock_timestamp() + $3 * interval '1 millisecond' from old returning id, epoch, changed`,
+			f.run, f.epoch, c.s.length.Milliseconds(), aside, c.id.Name, c.owner.String())
+	})
+	if err != nil {
+		return "", err
+	}
+	c.seq, c.size = 0, 0
+	return aside, nil
 }
 
 // Release gives the run back. Nothing more is sent for it. Where the database is away it is

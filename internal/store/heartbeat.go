@@ -13,8 +13,9 @@ const beat = `with mine as (
 	select r.id from importer_run r join unnest($1::bigint[], $2::bigint[]) as m (id, epoch) on r.id = m.id and r.epoch = m.epoch for no key update of r skip locked
 ) update importer_run r set lease_until = clock_timestamp() + $3 * interval '1 millisecond' from mine where r.id = mine.id returning r.id`
 
-// stillMine are those whose epoch has not changed.
-const stillMine = `select r.id from importer_run r join unnest($1::bigint[], $2::bigint[]) as m (id, epoch) on r.id = m.id and r.epoch = m.epoch`
+// stillMine are those whose owner has not changed: the epoch may be one that this process
+// does not know of yet.
+const stillMine = `select id from importer_run where owner = any ($1)`
 
 // heartbeat renews all claims of this process every third of the lease, until ctx is done.
 func (s *Store) heartbeat(ctx context.Context) {
@@ -37,7 +38,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 
 // renew renews all claims once.
 func (s *Store) renew(ctx context.Context) error {
-	claims, runs, epochs := s.holding()
+	claims, runs, epochs, owners := s.holding()
 	if len(runs) == 0 {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 		return nil
 	}
-	mine, err := s.ids(ctx, stillMine, runs, epochs)
+	mine, err := s.ids(ctx, stillMine, owners)
 	if err != nil {
 		return err
 	}
@@ -68,13 +69,13 @@ func (s *Store) renew(ctx context.Context) error {
 }
 
 // holding are the claims of this process, and what their statements have to find.
-func (s *Store) holding() (claims []*Claim, runs, epochs []int64) {
+func (s *Store) holding() (claims []*Claim, runs, epochs []int64, owners []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.claims {
-		claims, runs, epochs = append(claims, c), append(runs, c.run), append(epochs, c.epoch)
+		claims, runs, epochs, owners = append(claims, c), append(runs, c.run), append(epochs, c.epoch), append(owners, c.owner.String())
 	}
-	return claims, runs, epochs
+	return claims, runs, epochs, owners
 }
 
 // isHeld tells whether a claim was not released.

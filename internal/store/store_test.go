@@ -30,12 +30,14 @@ func open(t *testing.T, url string, change ...func(*Options)) *Store {
 }
 
 func options(url string, change ...func(*Options)) Options {
-	o := Options{URL: url, Lease: 20 * time.Second, Version: "test", Process: "import", Log: zerolog.Nop()}
+	o := Options{URL: url, Lease: 20 * time.Second, Version: "test", Process: "import", Log: zerolog.Nop(), clock: func() time.Duration { return time.Since(begun) }}
 	for _, c := range change {
 		c(&o)
 	}
 	return o
 }
+
+var begun = time.Now()
 
 func lasting(d time.Duration) func(*Options) { return func(o *Options) { o.Lease = d } }
 

@@ -25,6 +25,7 @@ type contents struct {
 	last      *Header // of the last run
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
+	torn      bool  // behind them there is more
 	lines     int64 // how many there are
 
 	lineage idrule.Lineage // of the run to come
@@ -71,6 +72,7 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 	if c.bytes == 0 && !tornRunLine(lines.part) {
 		return nil, lines.corrupt("is no line of a report")
 	}
+	c.torn = len(lines.part) > 0
 	c.finish()
 	return c, nil
 }

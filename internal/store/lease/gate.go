@@ -1,31 +1,25 @@
 package lease
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// Wait lets a request pass, just before it is sent. While the lease is young it returns
-// at once. From nine tenths of it on it waits: for a renewal, or for the end, which it
-// returns as an error, as it does that of ctx. A wait takes at most a twentieth of the
-// lease.
-//
-// Each Wait without an error needs exactly one Done. Until then the request must not
+// Pass lets a request pass, just before it is sent; false where it may not. It costs
+// little. Each Pass that is true needs exactly one Done. Until then the request must not
 // outlast Context, and the kernel's timer stays armed.
-func (l *Lease) Wait(ctx context.Context) error {
-	for {
-		// First counted, then let pass: whoever closes the gate looks at the count after
-		// it was shut, so that one of the two sees the other.
-		l.behind.Add(1)
-		if !l.IsShut() {
-			return nil
-		}
-		l.Done()
-		if err := l.await(ctx); err != nil {
-			return err
-		}
+func (l *Lease) Pass() bool {
+	// First counted, then let pass: whoever closes the gate looks at the count after it was
+	// shut, so that one of the two sees the other.
+	l.behind.Add(1)
+	if !l.isShut() {
+		return true
 	}
+	l.Done()
+	return false
 }
 
-// IsShut tells whether a request would have to wait, or would be refused.
-func (l *Lease) IsShut() bool {
+func (l *Lease) isShut() bool {
 	shut := l.shut.Load()
 	return shut == 0 || int64(l.clock()) >= shut
 }
@@ -40,22 +34,12 @@ func (l *Lease) Done() {
 	}
 }
 
-// await waits until the gate may be open. Its error is why it will not be.
-func (l *Lease) await(ctx context.Context) error {
-	l.mu.Lock()
-	if err := l.check(); err != nil {
-		l.mu.Unlock()
+// Wait waits while the gate is shut, at most for a twentieth of the lease; then Pass is to
+// be tried. Its error is that of ctx, or why the gate will not open.
+func (l *Lease) Wait(ctx context.Context) error {
+	changed, err := l.waits()
+	if changed == nil || err != nil {
 		return err
-	}
-	if len(l.claims) == 0 {
-		l.mu.Unlock()
-		return ErrNoClaim
-	}
-	changed := l.changed
-	open := !l.IsShut()
-	l.mu.Unlock()
-	if open {
-		return nil
 	}
 	select {
 	case <-changed:
@@ -65,4 +49,23 @@ func (l *Lease) await(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// waits is what tells that the gate may be open; nil where it may be already.
+func (l *Lease) waits() (changed <-chan struct{}, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch err := l.check(); {
+	case err != nil:
+		return nil, err
+	case len(l.claims) == 0:
+		return nil, ErrNoClaim
+	case !l.isShut():
+		return nil, nil
+	}
+	if !l.told && l.away != nil {
+		l.away(time.Now(), errNotRenewed)
+	}
+	l.told = true
+	return l.changed, nil
 }

@@ -24,7 +24,10 @@ import (
 )
 
 // ErrEnded is why the gate is closed where the lease was not renewed in time.
-var ErrEnded = errors.New("the lease ended before the store could renew it")
+var ErrEnded = errors.New("the store did not renew the lease in time, so that another machine may take this run over; when the store answers, run the same command again: it resumes")
+
+// errNotRenewed is why requests wait at the gate.
+var errNotRenewed = errors.New("the lease is about to end, and the store has not renewed it")
 
 // ErrClosed is why it is closed after Close.
 var ErrClosed = errors.New("the lease was given back")
@@ -38,6 +41,9 @@ type Options struct {
 	// Clock is for tests: how long the machine is up. With a clock that is not the
 	// machine's there is no timer of the kernel.
 	Clock func() time.Duration
+	// Away is told since when requests wait at the gate and why, and with a zero time that
+	// they wait no longer; nil: nobody is told. It must be quick and not call the lease.
+	Away func(since time.Time, err error)
 }
 
 // A Lease is what this process may do for how long, whatever number of claims it has in
@@ -48,6 +54,7 @@ type Lease struct {
 	killer killer // nil: there is none, see unfenced
 	// unfenced is why the kernel does not kill this process in time; nil: it does.
 	unfenced error
+	away     func(since time.Time, err error) // may be nil
 
 	shut   atomic.Int64 // when the gate lets nothing new pass, by the clock; 0: it is shut
 	behind atomic.Int64 // how many are behind the gate
@@ -58,6 +65,7 @@ type Lease struct {
 	mu      sync.Mutex
 	claims  map[*Claim]struct{}
 	armed   bool          // the kernel's timer is
+	told    bool          // that requests wait
 	changed chan struct{} // closed, and made anew, when who waits at the gate should look again
 	watch   *time.Timer   // looks at the clock when what is in flight is to be cut
 	quiet   chan struct{} // closed when the gate is closed for good and nobody is behind it
@@ -75,17 +83,18 @@ func New(o Options) (*Lease, error) {
 		return nil, fmt.Errorf("a lease of %s", o.Length)
 	}
 	if o.Clock != nil {
-		return newLease(o.Length, o.Clock, nil, errors.New("its clock is not the machine's")), nil
+		return newLease(o, nil, errors.New("the lease's clock is not the machine's")), nil
 	}
 	if _, err := now(); err != nil {
 		return nil, fmt.Errorf("the clock of the machine: %w", err)
 	}
+	o.Clock = mustNow
 	k, err := newKiller()
-	return newLease(o.Length, mustNow, k, err), nil
+	return newLease(o, k, err), nil
 }
 
-func newLease(length time.Duration, clock func() time.Duration, k killer, unfenced error) *Lease {
-	l := &Lease{length: length, clock: clock, killer: k, unfenced: unfenced, claims: map[*Claim]struct{}{}, changed: make(chan struct{}), quiet: make(chan struct{})}
+func newLease(o Options, k killer, unfenced error) *Lease {
+	l := &Lease{length: o.Length, clock: o.Clock, killer: k, unfenced: unfenced, away: o.Away, claims: map[*Claim]struct{}{}, changed: make(chan struct{}), quiet: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	return l
 }
@@ -238,6 +247,11 @@ func (l *Lease) update() {
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
+	if l.told && !l.isShut() {
+		if l.told = false; l.away != nil {
+			l.away(time.Time{}, nil)
+		}
+	}
 }
 
 // watchUntil has the clock looked at when it is that late.

@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,7 +31,8 @@ const length = 100 * time.Second
 // newTestLease is a lease of 100 s by the clock of a bubble, which begins at 1 h.
 func newTestLease() (*Lease, *testKiller) {
 	k, start := &testKiller{}, time.Now()
-	return newLease(length, func() time.Duration { return time.Hour + time.Since(start) }, k, nil), k
+	o := Options{Length: length, Clock: func() time.Duration { return time.Hour + time.Since(start) }}
+	return newLease(o, k, nil), k
 }
 
 func mustClaim(t *testing.T, l *Lease) *Claim {
@@ -42,15 +44,11 @@ func mustClaim(t *testing.T, l *Lease) *Claim {
 	return c
 }
 
-// pass has a request pass the gate, which must let it pass at once.
+// pass has a request pass the gate, which must be open.
 func pass(t *testing.T, l *Lease) {
 	t.Helper()
-	began := time.Now()
-	if err := l.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if waited := time.Since(began); waited != 0 {
-		t.Fatalf("it waited %s at the gate", waited)
+	if !l.Pass() {
+		t.Fatal("the gate is shut")
 	}
 }
 
@@ -70,7 +68,7 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 		time.Sleep(80*time.Second - 1)
 		pass(t, l)
 		time.Sleep(1)
-		if !l.IsShut() {
+		if l.Pass() {
 			t.Error("at nine tenths the gate is open")
 		}
 		err := l.Wait(t.Context())
@@ -97,6 +95,13 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 func TestARenewalOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
+		var told []bool
+		l.away = func(since time.Time, err error) {
+			if !since.IsZero() && (!since.Equal(time.Now()) || err == nil) {
+				t.Errorf("away since %s: %v", since, err)
+			}
+			told = append(told, !since.IsZero())
+		}
 		c := mustClaim(t, l)
 		pass(t, l)
 		defer l.Done()
@@ -107,11 +112,21 @@ func TestARenewalOpensTheGate(t *testing.T) {
 			c.Renewed(sentAt)
 		}()
 		began := time.Now()
-		err := l.Wait(t.Context())
-		if err != nil || time.Since(began) != 2*time.Second {
-			t.Fatalf("after %s: %v", time.Since(began), err)
+		var waiting sync.WaitGroup
+		for range 3 {
+			waiting.Go(func() {
+				if err := l.Wait(t.Context()); err != nil || time.Since(began) != 2*time.Second {
+					t.Errorf("after %s: %v", time.Since(began), err)
+				}
+			})
 		}
-		l.Done()
+		waiting.Wait()
+		if !slices.Equal(told, []bool{true, false}) {
+			t.Errorf("told that requests wait: %v", told)
+		}
+		if err := l.Wait(t.Context()); err != nil {
+			t.Errorf("at an open gate: %v", err)
+		}
 		if k.at != sentAt+length {
 			t.Errorf("armed to %s", k.at)
 		}
@@ -143,7 +158,7 @@ func TestSeveralClaims(t *testing.T) {
 			t.Errorf("armed to %s, and the first claim ends at %s", k.at, first)
 		}
 		time.Sleep(31 * time.Second)
-		if !l.IsShut() {
+		if l.Pass() {
 			t.Error("the gate is open at nine tenths of the first claim")
 		}
 		a.Release()
