@@ -35,10 +35,10 @@ func begin(dir, id string, shelf *state.MemoryShelf) (r *run, err error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, reportName)
-	if r.journal, err = journal.Open(path, journal.Options{Header: journal.Header{Run: id, Mode: "mirror", Sources: []string{"c.csv"}, BaseURL: "https://x", ProjectID: "p"}}); err != nil {
+	if r.journal, err = journal.Open(journal.Files{}, path, journal.Options{Header: journal.Header{Run: id, Mode: "mirror", Sources: []string{"c.csv"}, BaseURL: "https://x", ProjectID: "p"}}); err != nil {
 		return nil, errors.Join(err, r.state.Close())
 	}
-	r.sync = &reconcile.Sync{State: r.state, StatePath: "s.db", Report: path, Log: zerolog.Nop()}
+	r.sync = &reconcile.Sync{State: r.state, StatePath: "s.db", Reports: journal.Files{}, Report: path, Log: zerolog.Nop()}
 	if _, err = r.sync.CatchUp(r.journal.Outline(), false); err == nil {
 		err = r.journal.Begin()
 	}

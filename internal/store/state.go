@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
@@ -77,8 +76,8 @@ func (h *Shelf) Rows(table string) iter.Seq2[state.Row, error] {
 
 // Save implements state.Shelf.
 func (h *Shelf) Save(whole bool, changes iter.Seq2[state.Row, error]) error {
-	run := h.claim.Run()
-	return h.claim.Do(context.Background(), func(ctx context.Context, tx pgx.Tx) error {
+	run, failed := h.claim.Run(), error(nil)
+	err := h.claim.Do(context.Background(), func(ctx context.Context, tx pgx.Tx) error {
 		if whole {
 			if _, err := tx.Exec(ctx, "delete from importer_state where run = $1", run); err != nil {
 				return err
@@ -87,6 +86,7 @@ func (h *Shelf) Save(whole bool, changes iter.Seq2[state.Row, error]) error {
 		var b stateBatch
 		for row, err := range changes {
 			if err != nil {
+				failed = err // which is not the store's
 				return err
 			}
 			if b.add(row); b.full() {
@@ -98,6 +98,10 @@ func (h *Shelf) Save(whole bool, changes iter.Seq2[state.Row, error]) error {
 		}
 		return b.write(ctx, tx, run)
 	})
+	if failed != nil {
+		return failed
+	}
+	return err
 }
 
 // A stateBatch is what two statements write.
@@ -141,29 +145,8 @@ func (b *stateBatch) write(ctx context.Context, tx pgx.Tx, run int64) error {
 	return nil
 }
 
-const asideNumber = `select coalesce(max(substr(name, length($4) + 2)::bigint), 0) + 1 from importer_run
-	where kind = $1 and base_url = $2 and project_id = $3 and starts_with(name, $4 || '.') and substr(name, length($4) + 2) ~ '^[1-9][0-9]{0,6}$'`
-
-// SetAside implements state.Shelf: the name gets a number behind it, the next one. Between
-// that and the claim of the empty state another process may take its name.
-func (h *Shelf) SetAside() (name string, err error) {
-	err = h.claim.Do(context.Background(), func(ctx context.Context, tx pgx.Tx) error {
-		var number int64
-		if err := tx.QueryRow(ctx, asideNumber, h.id.Kind, h.id.BaseURL, h.id.ProjectID, h.id.Name).Scan(&number); err != nil {
-			return err
-		}
-		name = fmt.Sprintf("%s.%d", h.id.Name, number)
-		_, err := tx.Exec(ctx, "update importer_run set name = $2 where id = $1", h.claim.Run(), name)
-		return err
-	})
-	if err == nil {
-		err = h.Release()
-	}
-	if err == nil {
-		err = h.Claim()
-	}
-	return name, err
-}
+// SetAside implements state.Shelf.
+func (h *Shelf) SetAside() (string, error) { return h.claim.SetAside(context.Background()) }
 
 // Release implements state.Shelf.
 func (h *Shelf) Release() error {
