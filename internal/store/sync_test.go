@@ -57,7 +57,9 @@ func (r *syncRun) record(all ...*contact.Outcome) error {
 
 // syncSteps are what happens in a run.
 var syncSteps = []func(r *syncRun) error{
-	func(r *syncRun) error { return r.journal.Sending([]contact.Key{created(1).Row.Key, created(2).Row.Key}) },
+	func(r *syncRun) error {
+		return r.journal.Sending([]contact.Key{created(1).Row.Key, created(2).Row.Key})
+	},
 	func(r *syncRun) error { return r.record(created(1), created(2)) },
 	func(r *syncRun) error { return r.state.Commit() },
 	func(r *syncRun) error { return r.changing(contact.ToUpdate, created(1)) },
