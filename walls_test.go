@@ -55,7 +55,7 @@ func TestWalls(t *testing.T) {
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
-		"internal/store":         {"importer/contact", "importer/idrule", "importer/change", "internal/state", "internal/store/lease", "sink/journal"},
+		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/lease", "sink/journal"},
 		"internal/store/lease":   {},
 		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 		// It opens what a run works with: not the engine, and nothing that is done with it.

@@ -150,7 +150,7 @@ func (i importing) purgeNights(ctx context.Context) {
 		return
 	}
 	n := nights.Nights{
-		Report: i.Path, Header: journal.Header{BaseURL: i.BaseURL, ProjectID: i.Config.API.ProjectID}, Before: i.Report.Outline(),
+		Reports: i.Reports, Report: i.Path, Header: journal.Header{BaseURL: i.BaseURL, ProjectID: i.Config.API.ProjectID}, Before: i.Report.Outline(),
 		Began: i.Began, Keep: i.Config.Report.KeepNights, Verdicts: verify.Suffix, Rehearsal: session.IsSandbox, Log: i.Log,
 	}
 	n.Purge(ctx)

@@ -14,6 +14,7 @@ import (
 	"importer/internal/nights"
 	"importer/internal/plain"
 	"importer/internal/report"
+	"importer/internal/session"
 	"importer/internal/verify"
 	"importer/internal/words"
 )
@@ -45,7 +46,7 @@ places. A run resumes from it as before.`,
 				if cmd.Flags().Changed("format") || output != "" {
 					return config.Errorf("--purge rewrites the report and shows nothing: leave out --format and --output")
 				}
-				return nights.PurgeReport(env.Stdout, args[0], verify.Suffix)
+				return nights.PurgeReport(env.Stdout, session.Keeper(), args[0], verify.Suffix)
 			}
 			if _, err := words.Choice(format, "text", "json", "csv", "html"); err != nil {
 				return config.Errorf("--format %w", err)
@@ -63,7 +64,7 @@ places. A run resumes from it as before.`,
 }
 
 func writeReport(w, stderr io.Writer, path, format string) error {
-	a, err := report.Read(path)
+	a, err := report.Read(session.Keeper(), path)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func writeReport(w, stderr io.Writer, path, format string) error {
 			fmt.Fprintf(stderr, "%s announced without an outcome, and the report does not hold their contact ids: the CSV leaves them out. Run the same import again, which looks them up.\n",
 				words.Plural(n, "row was", "rows were"))
 		}
-		return report.WriteIDs(w, path)
+		return report.WriteIDs(w, session.Keeper(), path)
 	case "json":
 		return a.WriteJSON(w)
 	case "html":

@@ -79,7 +79,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 		return err
 	}
 	if u.State != nil {
-		if err := u.Reports().Use(u.Session.Run); err != nil {
+		if err := u.Together().Use(u.Session.Run); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type Back struct {
 // the settings name. It has to be that of the report: the key goes where its owner says,
 // and a report may come from anybody.
 func OpenBack(cmd *cobra.Command, path string, env Env) (*Back, error) {
-	header, err := journal.ReadHeader(path)
+	header, err := journal.ReadHeader(Keeper(), path)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -110,7 +110,7 @@ func (b *Back) OpenState() (err error) {
 func (b *Back) OpenReport() (err error) {
 	o := b.reportOptions(b.Header.Mode, b.Header.Sources)
 	o.Header.SourceCount, o.Header.SourcesDigest = b.Header.SourceCount, b.Header.SourcesDigest
-	b.Report, err = journal.Open(b.Path, o)
+	b.Report, err = journal.Open(b.Reports, b.Path, o)
 	if err := b.keep(b.Report, err); err != nil {
 		return err
 	}

@@ -32,18 +32,18 @@ func (s *Session) OpenCheck() error {
 func (s *Session) readJournal() error {
 	s.Path = s.ReportPath()
 	o := journal.Options{Rehearsal: IsSandbox, Adopt: s.Config.Adopt, Over: s.BaseURL == inProcess, Redact: s.Config.Report.Redact, Restart: s.Config.Restart, Window: s.Rules.Rate.Window, Successor: s.Config.Mode != "create", Unnamed: s.Config.Report.Path == ""}
-	if header, err := journal.ReadHeader(s.Path); err == nil {
+	if header, err := journal.ReadHeader(s.Reports, s.Path); err == nil {
 		// Without an address and a project, those of the report are as good.
 		o.Header = journal.Header{Mode: s.Config.Mode, BaseURL: cmp.Or(s.BaseURL, header.BaseURL), ProjectID: cmp.Or(s.Config.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: s.idRules()}, Corrects: s.Corrects}
 	}
-	read, err := journal.Read(s.Path, o)
+	read, err := journal.Read(s.Reports, s.Path, o)
 	if err == nil {
 		s.holds, s.before = read.Keys().Len() > 0, read.Lineage().Before
 	}
 	if err == nil && s.Config.Mode != "create" && read.Whole() && !s.Corrects {
 		o.Restart = true
 		if err = read.Close(); err == nil {
-			read, err = journal.Read(s.Path, o)
+			read, err = journal.Read(s.Reports, s.Path, o)
 		}
 	}
 	s.Journal = read
@@ -92,11 +92,11 @@ func (s *Session) openKnown() (err error) {
 // goTogether tells whether the import would refuse the state because of the report. With
 // --restart it would set a state aside that cannot be relied on.
 func (s *Session) goTogether() error {
-	now, err := journal.ReadOutline(s.Path)
+	now, err := journal.ReadOutline(s.Reports, s.Path)
 	if err != nil { // there is none, or it was complained of
 		now = journal.Outline{}
 	}
-	err = s.Reports().Refusal(now)
+	err = s.Together().Refusal(now)
 	refused, ok := errors.AsType[*reconcile.RefusedError](err)
 	switch {
 	case ok && s.Config.Restart && refused.Stale:

@@ -65,7 +65,7 @@ func (s *Session) findOrigin() error {
 	case s.Config.Restart:
 		return config.Errorf("--restart would set the report aside that the rows of the reject file belong to: leave it out")
 	}
-	search := origin.Search{Runs: runs, Configured: s.Config.Report.Path}
+	search := origin.Search{Reports: s.Reports, Runs: runs, Configured: s.Config.Report.Path}
 	for _, f := range s.Input.Sources() {
 		search.Files = append(search.Files, f.Name)
 	}

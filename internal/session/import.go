@@ -30,7 +30,7 @@ func (s *Session) OpenImport(ctx context.Context) (err error) {
 	if s.Config.Mode == "create" { // a sync compares rows with its state, and most need no request
 		s.forecast()
 	}
-	if s.StopWatch, err = s.Watch.Start(s.View(), s.Report, s.Path); err != nil {
+	if s.StopWatch, err = s.Watch.Start(s.View(), s.Report, s.Reports, s.Path); err != nil {
 		return err
 	}
 	s.OnClose(s.StopWatch)

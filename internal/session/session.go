@@ -72,7 +72,8 @@ type Session struct {
 	origin    idrule.Rules // where the contact ids of that report come from
 	behind    string       // which configuration the source is read by, where that does not name it
 	State     *state.State // nil: none is needed
-	Path      string       // of the report
+	Reports   journal.Keeper
+	Path      string // of the report: the name under which it is kept
 	Report    *journal.Journal
 	Rejects   *rejects.Rejects
 	Listing   state.Listing // of who is in the project
@@ -88,6 +89,9 @@ type Session struct {
 	closers []func() error // of what is open, in the order of opening
 }
 
+// Keeper has the reports of all commands.
+func Keeper() journal.Keeper { return journal.Files{} }
+
 // New reads the settings. Nothing is open yet.
 func New(c config.Config, env Env) (*Session, error) {
 	if c.Quiet { // who wants to hear nothing of success
@@ -98,7 +102,7 @@ func New(c config.Config, env Env) (*Session, error) {
 			c.Progress = "none"
 		}
 	}
-	s := &Session{Config: c, Env: env, Began: time.Now(), Run: ulid.Make().String()}
+	s := &Session{Config: c, Env: env, Began: time.Now(), Run: ulid.Make().String(), Reports: Keeper()}
 	var err error
 	if s.Rules, err = readRules(c); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (s *Session) openReport() (err error) {
 	if s.State != nil {
 		s.Report, err = s.openSyncReport(o)
 	} else {
-		s.Report, err = journal.Open(s.Path, o)
+		s.Report, err = journal.Open(s.Reports, s.Path, o)
 	}
 	if err == nil {
 		s.moved("the report", s.Report.Replaced, s.Report.Because)
@@ -115,7 +115,7 @@ func (s *Session) reportOptions(mode string, sources []string) journal.Options {
 func (s *Session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
-	report, err := journal.Open(s.Path, o)
+	report, err := journal.Open(s.Reports, s.Path, o)
 	_, isCorrupt := errors.AsType[*journal.CorruptError](err)
 	other, isOther := errors.AsType[*journal.MismatchError](err)
 	if restart && (isCorrupt || isOther && other.IsIDRule()) {
@@ -163,12 +163,12 @@ func (s *Session) nextReport(o journal.Options) (*journal.Journal, error) {
 		return nil, err
 	}
 	o.Restart, o.Header.After = true, last.Report
-	return journal.Open(s.Path, o)
+	return journal.Open(s.Reports, s.Path, o)
 }
 
-// Reports has the state go together with the reports.
-func (s *Session) Reports() *reconcile.Sync {
-	l := &reconcile.Sync{State: s.State, StatePath: s.Config.Sync.State, Report: s.Path, Knows: s.knows, Log: s.Log}
+// Together has the state go together with the reports.
+func (s *Session) Together() *reconcile.Sync {
+	l := &reconcile.Sync{State: s.State, StatePath: s.Config.Sync.State, Reports: s.Reports, Report: s.Path, Knows: s.knows, Log: s.Log}
 	if folder, err := cognigy.StateFolder(s.Env.Getenv); err == nil && !s.Config.Sandbox {
 		l.Folder = folder
 	}
@@ -179,7 +179,7 @@ func (s *Session) Reports() *reconcile.Sync {
 // restart is the way out, it is set aside.
 func (s *Session) catchUp(now journal.Outline, restart bool) (ended bool, err error) {
 	before := s.State.Replaced
-	ended, err = s.Reports().CatchUp(now, restart)
+	ended, err = s.Together().CatchUp(now, restart)
 	if s.State.Replaced != before {
 		s.moved("the state", s.State.Replaced, s.State.Because)
 	}
@@ -199,12 +199,12 @@ func (s *Session) beginSync() error {
 	if s.State == nil {
 		return nil
 	}
-	return s.Reports().Begin(s.Report, s.Run)
+	return s.Together().Begin(s.Report, s.Run)
 }
 
 // EachOutcome passes on the outcomes of the report.
 func (s *Session) EachOutcome(take func(*contact.Outcome) error) error {
-	for o, err := range journal.Outcomes(s.Path) {
+	for o, err := range journal.Outcomes(s.Reports, s.Path) {
 		if err == nil {
 			err = take(o)
 		}

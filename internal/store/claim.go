@@ -34,9 +34,11 @@ type Claim struct {
 	id    ID
 	owner owner
 	// Former is who held it before and did not give it back, with Until when that lease
-	// ended, and FormerSince how long before the claim that was; nil: it was free.
-	Former      *HeldError
-	FormerSince time.Duration
+	// ended; nil: it was free.
+	Former *HeldError
+	// Lapsed is when the last lease ended that was not given back, by the clock of this
+	// machine: until then its holder may have sent requests. Zero: none ever did so.
+	Lapsed time.Time
 
 	busy    sync.Mutex // held over what is asked of the database; guards changed, seq and size
 	changed int64      // importer_run.changed
@@ -70,11 +72,12 @@ const insertRun = `insert into importer_run (kind, base_url, project_id, name) v
 const claimRun = `with was as (
 	select id, owner, lease_until from importer_run where kind = $1 and base_url = $2 and project_id = $3 and name = $4
 		and (lease_until is null or lease_until < clock_timestamp()) for no key update)
-update importer_run r set epoch = r.epoch + 1, owner = $5, lease_until = clock_timestamp() + $6 * interval '1 millisecond'
+update importer_run r set epoch = r.epoch + 1, owner = $5, lapsed = coalesce(was.lease_until, r.lapsed), lease_until = clock_timestamp() + $6 * interval '1 millisecond'
 from was where r.id = was.id
-returning r.id, r.epoch, r.changed, was.owner, was.lease_until, extract(epoch from clock_timestamp() - was.lease_until)::float8`
+returning r.id, r.epoch, r.changed, was.owner, was.lease_until, extract(epoch from clock_timestamp() - r.lapsed)::float8`
 
-const whoHolds = `select id, epoch, changed, coalesce(owner, ''), lease_until, lease_until < clock_timestamp() from importer_run where kind = $1 and base_url = $2 and project_id = $3 and name = $4`
+const whoHolds = `select id, epoch, changed, coalesce(owner, ''), lease_until, lease_until < clock_timestamp(),
+	extract(epoch from clock_timestamp() - lapsed)::float8 from importer_run where kind = $1 and base_url = $2 and project_id = $3 and name = $4`
 
 const journalEnd = `select seq, start + length(lines) from importer_journal where run = $1 order by seq desc limit 1`
 
@@ -125,26 +128,34 @@ func (c *Claim) take(ctx context.Context) error {
 		Scan(&c.run, &c.epoch, &c.changed, &was, &until, &ago)
 	if err == nil && until != nil && was != nil && *was != c.owner.String() {
 		c.Former = heldError(c.id, *was, *until)
-		c.FormerSince = time.Duration(*ago * float64(time.Second))
 	}
+	c.lapsed(ago)
 	locked := sqlState(err) == "55P03"
 	if !errors.Is(err, pgx.ErrNoRows) && !locked {
 		return err
 	}
 	var owner string
 	var expired *bool
-	if err := c.s.pool.QueryRow(ctx, whoHolds, name...).Scan(&c.run, &c.epoch, &c.changed, &owner, &until, &expired); errors.Is(err, pgx.ErrNoRows) {
+	if err := c.s.pool.QueryRow(ctx, whoHolds, name...).Scan(&c.run, &c.epoch, &c.changed, &owner, &until, &expired, &ago); errors.Is(err, pgx.ErrNoRows) {
 		return errFreed
 	} else if err != nil {
 		return err
 	}
 	switch {
 	case owner == c.owner.String():
+		c.lapsed(ago)
 		return nil
 	case until == nil || *expired && !locked:
 		return errFreed
 	}
 	return heldError(c.id, owner, *until)
+}
+
+// lapsed hears how many seconds ago the last lease lapsed.
+func (c *Claim) lapsed(ago *float64) {
+	if ago != nil {
+		c.Lapsed = time.Now().Add(-time.Duration(*ago * float64(time.Second)))
+	}
 }
 
 // errFreed is that somebody gave a run back between two statements.

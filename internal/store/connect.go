@@ -131,15 +131,15 @@ func parseReason(err error) string {
 // about who is spoken to or who can listen: connections here have bounds of their own.
 var tuning = []string{"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "sslcompression", "fallback_application_name", "load_balance_hosts"}
 
-// refused are parameters of libpq that pgx does not know, and that must not be passed over.
-var refused = []string{"sslcrl", "sslcrldir", "requirepeer", "hostaddr", "gsslib", "gssdelegation", "ssl_min_protocol_version", "ssl_max_protocol_version", "replication"}
+// unknown are parameters of libpq that pgx does not know, and that must not be passed over.
+var unknown = []string{"sslcrl", "sslcrldir", "requirepeer", "hostaddr", "gsslib", "gssdelegation", "ssl_min_protocol_version", "ssl_max_protocol_version", "replication"}
 
 // ofLibpq takes the parameters out that are for libpq and not for the server.
 func ofLibpq(params map[string]string) error {
 	for _, key := range tuning {
 		delete(params, key)
 	}
-	for _, key := range refused {
+	for _, key := range unknown {
 		if _, has := params[key]; has {
 			return fmt.Errorf("this program cannot do what %s asks for; leave it out if the connection is safe without", key)
 		}

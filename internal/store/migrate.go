@@ -22,6 +22,7 @@ create table importer_run (
 	epoch       bigint not null default 0,  -- counts the claims; what an earlier one sends is refused
 	owner       text,                       -- who holds it, as JSON
 	lease_until timestamptz,                -- by the clock of the database; null: nobody holds it
+	lapsed      timestamptz,                -- when the last lease ended that was not given back
 	changed     bigint not null default 0,  -- counts transactions, to recognize one whose answer was lost
 	created_at  timestamptz not null default clock_timestamp(),
 	changed_at  timestamptz not null default clock_timestamp(),
@@ -71,7 +72,7 @@ end $$;
 // tables are what this program uses of the newest version.
 var tables = map[string][]string{
 	"importer_version": {"version"},
-	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "changed", "created_at", "changed_at", "status", "summary"},
+	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "lapsed", "changed", "created_at", "changed_at", "status", "summary"},
 	"importer_journal": {"run", "seq", "epoch", "start", "at", "lines"},
 	"importer_file":    {"run", "name", "part", "at", "last", "bytes"},
 	"importer_state":   {"run", "tab", "key", "row"},

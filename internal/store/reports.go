@@ -137,6 +137,9 @@ type heldReport struct {
 // Claim is what keeps it.
 func (h *heldReport) Claim() *Claim { return h.c }
 
+// Alive implements journal.Held.
+func (h *heldReport) Alive() time.Time { return h.c.Lapsed }
+
 // Open implements journal.Held.
 func (h *heldReport) Open() (journal.Writing, error) {
 	h.open = &writing{c: h.c, stored: &reading{s: h.c.s, run: h.c.Run(), report: h.c.id.Name}, kept: h.c.Size()}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,51 @@ import (
 
 	"importer/internal/pgtest"
 )
+
+// A db is an empty schema of a server, with a user of its own whose only one it is: it is
+// made sooner than a database.
+type db struct {
+	*pgtest.Server
+	name string
+}
+
+func schema(pg *pgtest.Server, name string) db {
+	pg.Exec(fmt.Sprintf(`create user "%s" login; create schema authorization "%[1]s"`, name))
+	return db{pg, name}
+}
+
+func (d db) URL() string                { return d.URLOf(d.name, "importer") }
+func (d db) through(addr string) string { return d.URLAt(addr, d.name, "importer") }
+func (d db) Exec(sql string) string {
+	return d.Server.Exec(`set search_path = "` + d.name + `", public; ` + sql)
+}
+
+// What leaves the server as it is shares one.
+func TestStore(t *testing.T) {
+	pg := pgtest.Start(t, pgtest.Set("max_connections", "40"))
+	for name, test := range map[string]func(t *testing.T, pg db){
+		"LostAnswers":      testLostAnswers,
+		"TakeOver":         testTakeOver,
+		"Fenced":           testFenced,
+		"Heartbeat":        testHeartbeat,
+		"MigrationsAtOnce": testMigrationsAtOnce,
+		"SessionSettings":  testSessionSettings,
+		"Reports":          testReports,
+		"ChunkPrefixes":    testChunkPrefixes,
+		"Writing":          testWriting,
+		"Files":            testFiles,
+		"Remove":           testRemove,
+		"RefusedSetUps":    testRefusedSetUps,
+		"Bouncer":          testBouncer,
+		"SilentServer":     testSilentServer,
+		"ClaimAndAppend":   testClaimAndAppend,
+		"Do":               testDo,
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(t, schema(pg, strings.ToLower(name)))
+		})
+	}
+}
 
 // open opens the store at a URL, and closes it with the test.
 func open(t *testing.T, url string, change ...func(*Options)) *Store {
@@ -55,12 +101,11 @@ func claim(t *testing.T, s *Store, id ID) *Claim {
 }
 
 // chunks are what the journal of a run holds, by the database.
-func chunks(pg *pgtest.Server, name string) string {
+func chunks(pg db, name string) string {
 	return pg.Exec(fmt.Sprintf("select convert_from(string_agg(lines, '' order by seq), 'UTF8') from importer_journal j join importer_run r on r.id = j.run where r.name = '%s'", name))
 }
 
-func TestClaimAndAppend(t *testing.T) {
-	pg := pgtest.Start(t)
+func testClaimAndAppend(t *testing.T, pg db) {
 	a, b := open(t, pg.URL()), open(t, pg.URL())
 	mine := claim(t, a, report("contacts.csv"))
 	_, err := b.Claim(t.Context(), report("contacts.csv"))
@@ -92,8 +137,7 @@ func TestClaimAndAppend(t *testing.T) {
 	}
 }
 
-func TestDo(t *testing.T) {
-	pg := pgtest.Start(t)
+func testDo(t *testing.T, pg db) {
 	s := open(t, pg.URL())
 	c := claim(t, s, ID{KindState, "https://api.example.com", "p", "importer.state.db"})
 	put := func(ctx context.Context, tx pgx.Tx) error {

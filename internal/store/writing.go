@@ -100,7 +100,7 @@ func (w *writing) Read(b []byte) (n int, err error) {
 func (w *writing) ReadAt(b []byte, offset int64) (n int, err error) {
 	w.mu.Lock()
 	inStore := int(max(0, min(int64(len(b)), w.kept-offset)))
-	n = inStore + w.copyTail(b[inStore:], int(offset-w.kept)+inStore)
+	n = inStore + w.copyTail(b[inStore:], int(max(0, offset-w.kept)))
 	w.mu.Unlock()
 	if inStore > 0 {
 		if m, err := w.stored.ReadAt(b[:inStore], offset); m < inStore {

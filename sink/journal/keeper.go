@@ -53,6 +53,9 @@ type Writing interface {
 // A Held is the name of a report that this process alone may write to. It has one owner,
 // who may call Untouched while another goroutine uses the Writing.
 type Held interface {
+	// Alive is until when whoever had the report before may have sent requests, by the clock
+	// of this machine, where more is known of that than the lines say; else it is zero.
+	Alive() time.Time
 	// Open opens the report to be read from its beginning and appended to, and makes it
 	// where there is none, durably. It may be called again when what it returned is closed.
 	Open() (Writing, error)
@@ -67,8 +70,9 @@ type Held interface {
 	// lines, durably. It is an error where that has lost its name.
 	Cut(size int64) error
 	// Replace has write make the report anew from the lines that it has, and puts that into
-	// its place at once; where anything fails it stays as it was. At is the time for
-	// Keeper.Unchanged. The error is fs.ErrNotExist where there is no report.
+	// its place at once; where anything fails it stays as it was. Write may be called again,
+	// with what it wrote before forgotten. At is the time for Keeper.Unchanged. The error is
+	// fs.ErrNotExist where there is no report.
 	Replace(at time.Time, write func(w io.Writer, old io.Reader) error) error
 	// Remove removes the report for good.
 	Remove() error

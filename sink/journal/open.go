@@ -95,7 +95,8 @@ func openHeld(k Keeper, name string, held Held, o Options) (_ *Journal, err erro
 	if err != nil {
 		return nil, err
 	}
-	if c.file = f; earlier != nil {
+	c.file, c.alive = f, held.Alive()
+	if earlier != nil {
 		c.rejects = earlier.rejects
 		if earlier.first != nil && earlier.first.BaseURL == o.Header.BaseURL && o.Window > 0 {
 			c.sent = earlier.sent
