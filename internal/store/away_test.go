@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -149,6 +150,30 @@ func testLostAnswers(t *testing.T, pg db) {
 				t.Error(err)
 			}
 		})
+		t.Run("replace "+what, func(t *testing.T) {
+			c := claim(t, s, report("replace "+what))
+			if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
+				t.Fatal(err)
+			}
+			done := cut("commit")
+			err := c.Replace(t.Context(), time.Now(), func(w io.Writer, old io.Reader) error {
+				if _, err := io.Copy(w, old); err != nil {
+					return err
+				}
+				_, err := io.WriteString(w, "line 1\n")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			if err := c.Append(t.Context(), []byte("line 2\n")); err != nil {
+				t.Fatal(err)
+			}
+			if got := journalOf(pg, "replace "+what); got != numberedLines(3) {
+				t.Errorf("the journal is %q", got)
+			}
+		})
 		t.Run("cut "+what, func(t *testing.T) {
 			c := claim(t, s, report("cut "+what))
 			for i := range 3 {
@@ -186,6 +211,9 @@ func testTakeOver(t *testing.T, pg db) {
 	err := mine.Append(context.Background(), []byte("late\n"))
 	if !errors.Is(err, lease.ErrEnded) || !strings.Contains(err.Error(), "run the same command again") {
 		t.Errorf("without contact for a lease: %v", err)
+	}
+	if strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("the reason is that the wait ended: %v", err)
 	}
 	if took := time.Since(began); took > MinLease+500*time.Millisecond {
 		t.Errorf("it took %s to end, with a lease of %s", took, MinLease)

@@ -110,9 +110,22 @@ func (s *Store) Claim(ctx context.Context, id ID) (*Claim, error) {
 		return nil
 	})
 	if err != nil {
+		c.abandon()
 		return nil, err
 	}
 	return c, nil
+}
+
+// abandon gives back what was claimed in the database and could not be used.
+func (c *Claim) abandon() {
+	if c.current().run == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.s.lastBound())
+	defer cancel()
+	if err := c.giveBack(ctx); err != nil {
+		c.s.log.Warn().Err(c.s.explain(err)).Str("name", c.id.Name).Msgf("what was claimed could not be given back: it is free when its lease has ended, in %s at the latest", c.s.length)
+	}
 }
 
 // take claims the run. It may have been claimed by an earlier attempt, whose answer was lost.
@@ -134,21 +147,34 @@ func (c *Claim) take(ctx context.Context) error {
 	if !errors.Is(err, pgx.ErrNoRows) && !locked {
 		return err
 	}
+	var there fence
+	var changed int64
 	var owner string
 	var expired *bool
-	if err := c.s.pool.QueryRow(ctx, whoHolds, name...).Scan(&c.run, &c.epoch, &c.changed, &owner, &until, &expired, &ago); errors.Is(err, pgx.ErrNoRows) {
-		return errFreed
-	} else if err != nil {
-		return err
-	}
+	err = c.s.pool.QueryRow(ctx, whoHolds, name...).Scan(&there.run, &there.epoch, &changed, &owner, &until, &expired, &ago)
 	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errFreed
+	case err != nil:
+		return err
 	case owner == c.owner.String():
 		c.lapsed(ago)
-		return nil
+		c.become(there, changed)
+		return c.renewTaken(ctx)
 	case until == nil || *expired && !locked:
 		return errFreed
 	}
 	return heldError(c.id, owner, *until)
+}
+
+// renewTaken renews what an earlier attempt claimed.
+func (c *Claim) renewTaken(ctx context.Context) error {
+	f := c.current()
+	tag, err := c.s.pool.Exec(ctx, "update importer_run set lease_until = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and epoch = $2", f.run, f.epoch, c.s.length.Milliseconds())
+	if err == nil && tag.RowsAffected() == 0 {
+		return errFreed
+	}
+	return err
 }
 
 // lapsed hears how many seconds ago the last lease lapsed.
@@ -303,6 +329,9 @@ func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 		}
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // of one that was committed it does nothing
 		if err := f(ctx, tx); err != nil {
+			if sqlState(err) == "" && !tx.Conn().IsClosed() {
+				return &finalError{err}
+			}
 			return err
 		}
 		sentAt := c.s.lease.Now()
@@ -416,7 +445,12 @@ func (c *Claim) Release() error {
 	held.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), c.s.lastBound())
 	defer cancel()
-	if err := c.giveBack(ctx); err != nil {
+	err := c.giveBack(ctx)
+	for ended := c.s.lease.Context().Err() != nil; !ended && isAway(err) && ctx.Err() == nil; {
+		time.Sleep(50 * time.Millisecond)
+		err = c.giveBack(ctx)
+	}
+	if err != nil {
 		c.s.log.Warn().Err(c.s.explain(err)).Str("name", c.id.Name).Msgf("the lease could not be given back: another process can take the %s when it has ended, in %s at the latest", c.id.Kind, c.s.length)
 	}
 	return nil

@@ -163,6 +163,7 @@ func (o Options) adjust(config *pgxpool.Config) {
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > dialBound {
 		c.ConnectTimeout = dialBound
 	}
+	delete(c.RuntimeParams, "client_encoding") // it is UTF-8
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "importer"
 	}
@@ -191,14 +192,24 @@ func hosts(c *pgx.ConnConfig) []string {
 	return slices.Compact(all)
 }
 
+// nameOf is where a configuration leads, as it may be shown.
+func nameOf(c *pgx.ConnConfig) string {
+	u := url.URL{Scheme: "postgres", User: url.User(c.User), Host: strings.Join(hosts(c), ","), Path: c.Database}
+	if strings.HasPrefix(c.Host, "/") || strings.HasPrefix(c.Host, "@") {
+		u.Host, u.RawQuery = "", url.Values{"host": {c.Host}, "port": {strconv.Itoa(int(c.Port))}}.Encode()
+	}
+	return u.String()
+}
+
 // settings sets up a session. They are statements and not parameters of the start, which a
 // pgbouncer refuses. What a client that is gone holds is free soon after its lease.
 func settings(ctx context.Context, conn *pgx.Conn, lease time.Duration) error {
 	const set = `select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, false),
-	set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), set_config('idle_in_transaction_session_timeout', $3, false)`
-	var commits, statement, lock, idle string
+	set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false), set_config('idle_in_transaction_session_timeout', $2, false),
+	set_config('idle_session_timeout', '0', false), set_config('default_transaction_isolation', 'read committed', false), set_config('client_encoding', 'UTF8', false)`
+	var commits string
 	held := max(lease, 10*time.Second)
-	err := conn.QueryRow(ctx, set, millis(transactionBound), millis(held), millis(held)).Scan(&commits, &statement, &lock, &idle)
+	err := conn.QueryRow(ctx, set, millis(transactionBound), millis(held)).Scan(&commits, nil, nil, nil, nil, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -231,9 +242,9 @@ func (s *Store) inspect(ctx context.Context) error {
 		return fmt.Errorf("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
 	}
 	var standby, readOnly, fsync, fullPages bool
-	var commits string
+	var encoding string
 	err := s.pool.QueryRow(ctx, `select pg_is_in_recovery(), current_setting('transaction_read_only')::bool, current_setting('fsync')::bool,
-		current_setting('full_page_writes')::bool, current_setting('synchronous_commit')`).Scan(&standby, &readOnly, &fsync, &fullPages, &commits)
+		current_setting('full_page_writes')::bool, current_setting('server_encoding')`).Scan(&standby, &readOnly, &fsync, &fullPages, &encoding)
 	switch {
 	case err != nil:
 		return err
@@ -241,6 +252,8 @@ func (s *Store) inspect(ctx context.Context) error {
 		return errors.New("it is a standby, which cannot write: name the primary, or all hosts with target_session_attrs=read-write")
 	case readOnly:
 		return errors.New("it is read-only (default_transaction_read_only is on, for the server, this database or this user): switch that off, or use another")
+	case encoding != "UTF8":
+		return fmt.Errorf("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
 	}
 	for setting, on := range map[string]bool{"fsync": fsync, "full_page_writes": fullPages} {
 		if !on {

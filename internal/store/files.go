@@ -27,16 +27,16 @@ func (c *Claim) PutFile(ctx context.Context, name string, source func() (io.Read
 			return err
 		}
 		part, next := make([]byte, filePart), make([]byte, filePart)
-		n, err := io.ReadFull(in, part)
+		n, err := fill(in, part)
 		for i := 0; ; i++ {
-			if err != nil && !isEOF(err) {
-				return fmt.Errorf("reading %s to keep it in the store: %w", name, err)
-			}
 			m := 0
 			if err == nil {
-				m, err = io.ReadFull(in, next)
+				m, err = fill(in, next)
 			}
-			last := m == 0 && err != nil && isEOF(err)
+			if err != nil && err != io.EOF {
+				return fmt.Errorf("reading %s to keep it in the store: %w", name, err)
+			}
+			last := m == 0 && err == io.EOF
 			if _, err := tx.Exec(ctx, "insert into importer_file (run, name, part, last, bytes) values ($1, $2, $3, $4, $5)", run, name, i, last, part[:n]); err != nil {
 				return err
 			}
@@ -46,6 +46,20 @@ func (c *Claim) PutFile(ctx context.Context, name string, source func() (io.Read
 			part, next, n = next, part, m
 		}
 	})
+}
+
+// fill reads until b is full or the input ends. The error is then io.EOF, and not that of an
+// input that was cut off.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var k int
+		k, err = r.Read(b[n:])
+		n += k
+	}
+	if n == len(b) {
+		err = nil
+	}
+	return n, err
 }
 
 // File opens a file that is kept beside a run. It is fs.ErrNotExist where there is none.

@@ -30,7 +30,7 @@ func (s *Store) heartbeat(ctx context.Context) {
 			return
 		case <-every.C:
 		}
-		if err := s.persist(ctx, 0, s.renew); err != nil && ctx.Err() == nil {
+		if err := s.persist(ctx, 0, s.renew); err != nil && ctx.Err() == nil && s.lease.Context().Err() == nil { // else whoever sends or writes has the reason
 			s.log.Warn().Err(err).Msg("what this process holds in the store could not be renewed")
 		}
 	}

@@ -255,7 +255,7 @@ func testFiles(t *testing.T, pg db) {
 	}
 }
 
-var errRead = errors.New("the disk fails")
+var errRead = fmt.Errorf("it was cut off: %w", io.ErrUnexpectedEOF)
 
 type errReader struct{}
 

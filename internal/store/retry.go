@@ -30,28 +30,46 @@ func (s *Store) persist(ctx context.Context, bound time.Duration, try attempt) e
 	defer context.AfterFunc(s.lease.Context(), cancel)()
 	schedule := &backoff.ExponentialBackOff{InitialInterval: 20 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 1.7, MaxInterval: min(2*time.Second, s.length/10)}
 	began := time.Now()
+	var reason error // why the database is away, and not that the wait for it ended
 	for {
 		left := s.left(began)
 		err := s.once(ctx, max(bound, left/2), try)
+		if reason == nil || ctx.Err() == nil {
+			reason = err
+		}
 		switch {
 		case err == nil:
 			s.back()
 			return nil
 		case s.lease.Context().Err() != nil:
-			return s.ended(err)
+			return s.ended(reason)
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case isFinal(err):
+			return errors.Unwrap(err)
 		case !isAway(err) && !errors.Is(err, lease.ErrEnded):
 			return s.explain(err)
 		case left <= 0:
-			return s.ended(err)
+			return s.ended(reason)
 		}
 		s.gone(err)
+		s.pool.Reset() // the other connections are dead as well, or to what cannot write
 		select {
 		case <-time.After(schedule.NextBackOff()):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// A finalError is of what was to be done in the database, and not of the database.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string { return e.err.Error() }
+func (e *finalError) Unwrap() error { return e.err }
+
+func isFinal(err error) bool {
+	_, is := err.(*finalError)
+	return is
 }
 
 // once makes one attempt within a time.
@@ -101,11 +119,11 @@ func (s *Store) gone(err error) {
 	if !first {
 		return
 	}
-	err = s.explain(err)
-	s.log.Warn().Err(err).Msg("the store is away: nothing new is sent until it is back")
-	if s.away != nil {
+	if err = s.explain(err); s.away != nil {
 		s.away(since, err)
+		return
 	}
+	s.log.Warn().Err(err).Msg("the store is away: nothing new is sent until it is back")
 }
 
 // back says that the database is there, if it was away.
@@ -117,8 +135,9 @@ func (s *Store) back() {
 	if since.IsZero() {
 		return
 	}
-	s.log.Info().Dur("away_ms", time.Since(since)).Msg("the store is back")
 	if s.away != nil {
 		s.away(time.Time{}, nil)
+		return
 	}
+	s.log.Info().Stringer("after", time.Since(since).Round(time.Millisecond)).Msg("the store is back")
 }

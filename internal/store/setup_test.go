@@ -128,6 +128,7 @@ func testRefusedSetUps(t *testing.T, server db) {
 		d.Exec(sql)
 		return d.URL()
 	}
+	pg.ExecIn("postgres", "create database latin owner importer encoding latin1 template template0 locale 'C'")
 	ours("halved", "create user writer; grant usage on schema halved to writer; alter user writer set search_path = halved; grant select, insert on all tables in schema halved to writer")
 	for name, c := range map[string]struct{ url, want string }{
 		"no database":       {pg.URLOf("importer", "nowhere"), "createdb"},
@@ -144,6 +145,7 @@ func testRefusedSetUps(t *testing.T, server db) {
 		"no version":        {ours("empty", "delete from importer_version"), "does not hold one version"},
 		"changed":           {ours("changed", "alter table importer_journal drop column lines"), "no column lines"},
 		"a table is gone":   {ours("gone", "drop table importer_quota"), "importer_quota"},
+		"encoding":          {strings.Replace(pg.URL(), "/importer?", "/latin?", 1), "createdb --encoding UTF8"},
 		"unknown parameter": {pg.URL() + "&no_such_parameter=1", "no_such_parameter"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, options(c.url), c.want) })
@@ -296,12 +298,14 @@ func testMigrationsAtOnce(t *testing.T, pg db) {
 
 // What a session is set to holds against the settings of a user or a database.
 func testSessionSettings(t *testing.T, pg db) {
-	pg.Exec("alter user sessionsettings set synchronous_commit = off; alter user sessionsettings set statement_timeout = '2s'")
+	pg.Exec(`alter user sessionsettings set synchronous_commit = off; alter user sessionsettings set statement_timeout = '2s';
+		alter user sessionsettings set client_encoding = latin1; alter user sessionsettings set default_transaction_isolation = serializable`)
 	s := open(t, pg.URL())
-	var commits, timeout string
-	err := s.pool.QueryRow(t.Context(), "select current_setting('synchronous_commit'), current_setting('statement_timeout')").Scan(&commits, &timeout)
-	if err != nil || commits != "on" || timeout != "5min" {
-		t.Errorf("synchronous_commit is %s and statement_timeout %s, %v", commits, timeout, err)
+	var commits, timeout, isolation, name string
+	err := s.pool.QueryRow(t.Context(), "select current_setting('synchronous_commit'), current_setting('statement_timeout'), current_setting('transaction_isolation'), 'ä€'").
+		Scan(&commits, &timeout, &isolation, &name)
+	if err != nil || commits != "on" || timeout != "5min" || isolation != "read committed" || name != "ä€" {
+		t.Errorf("synchronous_commit is %s, statement_timeout %s, isolation %s and a name %s, %v", commits, timeout, isolation, name, err)
 	}
 	pg.Exec("alter user sessionsettings set synchronous_commit = remote_apply")
 	s = open(t, pg.URL())

@@ -50,7 +50,8 @@ type Options struct {
 	Process         string        // what it does, for who finds its runs held
 	Log             zerolog.Logger
 	// Away is called when the database cannot be reached, or cannot write, and with a zero
-	// time when it is back. It must not block, nor call the store. May be nil.
+	// time when it is back. It must not block, nor call the store. Where it is nil the log
+	// says so.
 	Away func(since time.Time, err error)
 
 	clock func() time.Duration // of the lease, for tests; nothing ends the process then
@@ -111,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("the name of this machine, by which others find who holds a run: %w", err)
 	}
 	s := &Store{
-		name:   Masked(o.URL),
+		name:   nameOf(config.ConnConfig),
 		lease:  l,
 		length: o.Lease,
 		owner:  owner{Host: host, PID: os.Getpid(), Process: o.Process, Version: o.Version},

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +45,7 @@ func TestStore(t *testing.T) {
 		"Heartbeat":        testHeartbeat,
 		"MigrationsAtOnce": testMigrationsAtOnce,
 		"SessionSettings":  testSessionSettings,
+		"ClaimsAtOnce":     testClaimsAtOnce,
 		"Reports":          testReports,
 		"ChunkPrefixes":    testChunkPrefixes,
 		"Writing":          testWriting,
@@ -55,6 +58,9 @@ func TestStore(t *testing.T) {
 		"Do":               testDo,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "RefusedSetUps" { // which takes every connection
+				t.Parallel()
+			}
 			test(t, schema(pg, strings.ToLower(name)))
 		})
 	}
@@ -134,6 +140,32 @@ func testClaimAndAppend(t *testing.T, pg db) {
 	}
 	if n := pg.Exec("select count(*) from importer_run"); n != "1" {
 		t.Errorf("%s runs are left, and one holds something", n)
+	}
+}
+
+// Of many who claim at once one has it.
+func testClaimsAtOnce(t *testing.T, pg db) {
+	a, b := open(t, pg.URL()), open(t, pg.URL())
+	for round := range 5 {
+		var got, refused atomic.Int32
+		var all sync.WaitGroup
+		for i := range 8 {
+			s := []*Store{a, b}[i%2]
+			all.Go(func() {
+				_, err := s.Claim(t.Context(), report(fmt.Sprint(round)))
+				if _, held := errors.AsType[*HeldError](err); held {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				} else {
+					got.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if got.Load() != 1 || refused.Load() != 7 {
+			t.Errorf("of 8 who claim a run at once %d have it, and %d are told who has", got.Load(), refused.Load())
+		}
 	}
 }
 
