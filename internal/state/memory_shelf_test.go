@@ -17,6 +17,7 @@ type MemoryShelf struct {
 	Aside  []map[string]map[string][]byte
 	Holder string // who claimed it
 	Saves  int
+	Wholes int                    // of them with all rows
 	Fail   func(save int) Failure // of each Save, from 1; nil: none fails
 	Error  error                  // of a Save that fails; nil: ErrShelf
 }
@@ -53,6 +54,9 @@ func (m *MemoryShelf) Rows(table string) iter.Seq2[Row, error] {
 
 func (m *MemoryShelf) Save(whole bool, changes iter.Seq2[Row, error]) error {
 	m.Saves++
+	if whole {
+		m.Wholes++
+	}
 	how := Kept
 	if m.Fail != nil {
 		how = m.Fail(m.Saves)

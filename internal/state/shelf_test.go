@@ -55,8 +55,8 @@ func TestShelfHoldsWhatTheStateDoes(t *testing.T) {
 	if s.Len() == 0 || len(m.Tables["refused"]) == 0 || len(m.Tables["corrected"]) == 0 {
 		t.Errorf("too little came of it: %s", m)
 	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
+	if err := s.Close(); err != nil || m.Wholes != 1 {
+		t.Errorf("%d of %d saves were of all rows, %v", m.Wholes, m.Saves, err)
 	}
 }
 
