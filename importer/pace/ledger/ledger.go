@@ -126,6 +126,8 @@ type Ledger struct {
 	told   bool          // Away knows
 	vain   int           // so many tokens were not to be had: 0: any
 	again  time.Duration // not before then
+	block  int           // tokens of the last lease
+	wide   int           // how often a block is doubled, because exchanges take long
 	usable time.Duration // with a lease: until when free may be taken
 
 	seen seen // the page at the last exchange
@@ -177,6 +179,8 @@ func open(ctx context.Context, book Book, leave func() error, id string, rate pa
 		return nil, errors.Join(err, l.left())
 	}
 	if opt.Lease > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.beat = time.AfterFunc(opt.Lease/3, l.beatNow)
 	}
 	return l, nil
@@ -204,6 +208,9 @@ func (l *Ledger) Take(n int) (time.Duration, error) {
 	l.out += n
 	l.used = true
 	l.flushLater()
+	if l.wide > 0 && l.free < l.block/2 && now >= l.again {
+		_ = l.exchange(now, 1) // so that the next block is there when this one is used up
+	}
 	return 0, nil
 }
 
@@ -327,10 +334,12 @@ func (l *Ledger) insist(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
+		l.mu.Lock()
+		l.want, l.began = 0, l.clock()
+		l.mu.Unlock()
 		err := l.book.Exchange(ctx, l.turnLocked)
 		l.mu.Lock()
-		l.want = 0
-		l.end(err)
+		_ = l.end(err) // which says the same
 		l.mu.Unlock()
 		if !isBusy(err) {
 			return err
@@ -368,7 +377,9 @@ func (l *Ledger) exchangeBehind(done chan struct{}) {
 	err := l.book.Exchange(ctx, l.turnLocked)
 	l.mu.Lock()
 	l.running, l.lasts = nil, l.clock()-l.began
-	if l.end(err); err != nil {
+	l.wide = wide(l.lasts)
+	_ = l.end(err) // Away hears of it
+	if err != nil {
 		l.flushLater()
 	}
 	since, tell := l.away(err)

@@ -17,6 +17,17 @@ const (
 	lateAgain = 50 * time.Millisecond
 )
 
+// wide is how often a block is doubled where an exchange takes so long.
+func wide(exchange time.Duration) int {
+	switch {
+	case exchange < time.Millisecond:
+		return 0
+	case exchange < 4*time.Millisecond:
+		return 1
+	}
+	return 2
+}
+
 // An offer is what an exchange has put on the page: it holds once the exchange has ended
 // well.
 type offer struct {
@@ -129,7 +140,7 @@ func (l *Ledger) grant(p *page, now time.Time, mine term, o *offer) {
 		}
 	}
 	if o.want > 0 && room >= o.want {
-		o.got = min(max(o.want, block), room)
+		o.got = min(max(o.want, block<<l.wide), room)
 	}
 }
 
@@ -187,7 +198,7 @@ func (l *Ledger) apply(o *offer) {
 	l.usable = o.asked + l.opt.Lease*9/10
 	switch {
 	case o.got > 0:
-		l.again, l.vain = 0, 0
+		l.again, l.vain, l.block = 0, 0, o.got
 	case o.want > 0:
 		l.again, l.vain = o.asked+o.next, o.want
 	case l.vain == 0:
