@@ -85,7 +85,7 @@ func writers(path string) string {
 	return fmt.Sprintf("%s may be written by %s (%v), who can send the key elsewhere: chmod 600 it", path, others, info.Mode().Perm())
 }
 
-// Quota looks at the ledger by which runs share the quota; nil:
+// Quota looks at the ledger in which the runs of this machine share the quota; nil:
 // there is none, for the reason err or because nothing is shared. left is how many
 // requests may leave now.
 func Quota(rate pace.Rate, l *ledger.Ledger, err error) (c Check, left int) {
@@ -100,7 +100,7 @@ func Quota(rate pace.Rate, l *ledger.Ledger, err error) (c Check, left int) {
 		return ok("quota", "%s, shared by %s", rate, words.Plural(l.Runs(), "run", "runs")), 1
 	}
 	left, others := l.Available(0), l.Runs()-1
-	c = ok("quota", "%s, of which %s were used lately; %s", rate, words.Comma(max(0, rate.Quota-left)), words.Plural(others, "other run is at work", "other runs are at work"))
+	c = ok("quota", "%s, of which %s were used lately on this machine; %s", rate, words.Comma(max(0, rate.Quota-left)), words.Plural(others, "other run is at work", "other runs are at work"))
 	if left == 0 {
 		c.Status, c.Hint = Warn, fmt.Sprintf("it is used up, and the API is not asked: wait up to %v, and run this again", rate.Window)
 	}
