@@ -45,7 +45,7 @@ func TestWalls(t *testing.T) {
 		"internal/cognigy":       {"importer/contact"},
 		"internal/probe":         {"importer/contact", "importer/pace", "internal/cognigy"},
 		"internal/customfields":  {"importer/contact", "importer/pace", "internal/cognigy", "internal/commandline", "internal/config"},
-		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/commandline", "internal/config", "internal/customfields", "internal/probe"},
+		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/commandline", "internal/config", "internal/customfields", "internal/probe", "internal/store", "internal/store/lease", "internal/state", "importer/idrule", "importer/change", "sink/journal"},
 		"internal/state":         {"importer/contact", "importer/idrule", "importer/change"},
 		"internal/reconcile":     {"importer/contact", "importer/idrule", "importer/change", "internal/state", "sink/journal"},
 		"internal/nights":        {"importer/contact", "importer/idrule", "sink/journal", "sink/rejects"},
@@ -55,13 +55,17 @@ func TestWalls(t *testing.T) {
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
+		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/lease", "sink/journal"},
+		"internal/store/lease":   {},
 		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 		// It opens what a run works with: not the engine, and nothing that is done with it.
 		"internal/session": {"importer/contact", "importer/idrule", "importer/idtext", "importer/pace", "importer/pace/ledger", "importer/change", "importer/whose",
 			"source", "source/decode", "source/guess", "source/guess/region", "source/table", "source/workbook", "source/mapping", "source/mapping/columns", "source/mapping/dates", "source/mapping/formula", "source/mapping/notes",
 			"sink", "sink/journal", "sink/rejects",
-			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/memory", "internal/metrics", "internal/live",
+			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/memory", "internal/metrics", "internal/live", "internal/store", "internal/store/lease",
 			"internal/sandbox", "internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
+
+		"internal/pgtest": {},
 
 		"internal/sandbox":           {"internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
 		"internal/sandbox/origin":    {},

@@ -464,7 +464,7 @@ func TestAnUndoSaysWhyNotTheRest(t *testing.T) {
 	if !strings.Contains(text, "1 of them taken back by undo") || strings.Contains(text, "no longer") {
 		t.Errorf("%s", text)
 	}
-	if states, err := journal.Aside(j.path("r.report.ndjson")); err != nil || len(states) != 1 {
+	if states, err := (journal.Files{}).Aside(j.path("r.report.ndjson")); err != nil || len(states) != 1 {
 		t.Error(states, err)
 	}
 }

@@ -26,7 +26,7 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		if err != nil {
 			return err
 		}
-		if err = s.Connect(); err == nil {
+		if err = s.Connect(cmd.Context()); err == nil {
 			err = run(&lookBack{Back: s}, cmd.Context())
 		}
 		return worse(err, s.Close())

@@ -62,7 +62,7 @@ func check(ctx context.Context, s *session.Session) error {
 	if s.Config.Verbose && s.Config.JSON {
 		return config.Errorf("--verbose prints a line for each row, and --json exactly one object: leave one of them out")
 	}
-	if err := s.OpenCheck(); err != nil {
+	if err := s.OpenCheck(ctx); err != nil {
 		return err
 	}
 	k := &checker{Session: s}

@@ -18,6 +18,7 @@ import (
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/state"
+	"importer/internal/store"
 	"importer/sink"
 	"importer/sink/journal"
 )
@@ -85,6 +86,7 @@ func ExitCode(err error) (code int, print bool) {
 	var wrong *config.Error
 	var locked *journal.LockedError
 	var stateLocked *state.LockedError
+	var held *store.HeldError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -97,7 +99,7 @@ func ExitCode(err error) (code int, print bool) {
 		return exitNotAllIn, false
 	case errors.Is(err, errNotWell):
 		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked):
+	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true
@@ -149,5 +151,14 @@ func takes(n int, text string) cobra.PositionalArgs {
 	}
 }
 
-// oneReport is for the commands that begin with a report.
-var oneReport = takes(1, "one argument, the report of an import")
+// oneReport is for the commands that begin with a report. An address in its place is not
+// shown: a password may stand in it.
+func oneReport(cmd *cobra.Command, args []string) error {
+	if err := takes(1, "one argument, the report of an import")(cmd, args); err != nil {
+		return err
+	}
+	if scheme := config.Scheme(args[0]); scheme != "" {
+		return config.Errorf("%s takes the name of a report, and got an address that begins with %s: name the store with --store, and the report by its name in it", cmd.CommandPath(), plain.Line(scheme))
+	}
+	return nil
+}

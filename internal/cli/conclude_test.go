@@ -82,7 +82,7 @@ func TestTheQuotaLedgerIsNeverFatal(t *testing.T) {
 func TestTheObjectOfARunThatIsLockedOut(t *testing.T) {
 	j := newJob(t, "create", sandbox.Options{})
 	j.contacts(1)
-	held, err := journal.Open(j.path("r.report.ndjson"), journal.Options{})
+	held, err := journal.Open(journal.Files{}, j.path("r.report.ndjson"), journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/customfields"
@@ -41,7 +42,7 @@ go by what it found.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := config.Unchecked(cmd.Flags(), args, env.Getenv)
 			x := &examination{Subject: doctor.Subject{Config: c, Getenv: env.Getenv, Given: cmd.Flags().Changed, Probing: probing}}
-			x.prepare(env, err)
+			x.prepare(cmd.Context(), env, err)
 			return x.run(cmd, env)
 		},
 	}
@@ -80,7 +81,7 @@ func (x *examination) run(cmd *cobra.Command, env Env) error {
 }
 
 // prepare opens what the settings lead to. loadErr is why they cannot be read.
-func (x *examination) prepare(env Env, loadErr error) {
+func (x *examination) prepare(ctx context.Context, env Env, loadErr error) {
 	if x.Err = loadErr; loadErr == nil {
 		x.Wrong, x.Err = x.open(env, x.Config)
 	}
@@ -88,7 +89,9 @@ func (x *examination) prepare(env Env, loadErr error) {
 		return
 	}
 	x.Config, x.Rate, x.BaseURL, x.Log = x.s.Config, x.s.Rules.Rate, x.s.BaseURL, x.s.Log
-	x.Share, x.Client = x.s.Share, func() doctor.Client { return doctorClient(x.s) }
+	x.Share, x.Sharers = func() (*ledger.Ledger, error) { return x.s.Share(ctx) }, "on this machine"
+	x.Client = func() doctor.Client { return doctorClient(x.s) }
+	x.lookAtStore(ctx)
 	if x.Wrong == nil && x.s.Config.API.BaseURL != "" {
 		trusted, err := session.Trust(x.s.Config.API)
 		if err == nil {
@@ -98,6 +101,10 @@ func (x *examination) prepare(env Env, loadErr error) {
 	}
 	x.Source = x.openFiles()
 	x.Fields = x.fields()
+	if x.Store != nil { // beside the names of reports in it stand files of rejected rows
+		x.Paths = []string{"./report"}
+		return
+	}
 	x.Paths = []string{cmp.Or(x.s.Path, "./report")}
 	if x.s.Config.Mode != "create" {
 		x.Paths = append(x.Paths, x.s.Config.Sync.State)
@@ -107,6 +114,24 @@ func (x *examination) prepare(env Env, loadErr error) {
 	}
 	if x.s.Path != x.s.Config.Report.Path {
 		x.Unnamed = append(x.Unnamed, x.s.Path)
+	}
+}
+
+// lookAtStore looks at the store that is named, and opens it where its tables are there:
+// then the quota is shared by way of it.
+func (x *examination) lookAtStore(ctx context.Context) {
+	if x.s.Config.Store == "" {
+		return
+	}
+	limited, cancel := doctor.Limited(ctx)
+	defer cancel()
+	x.Store, x.Sharers = &doctor.Store{}, "by the runs that use the store"
+	x.Store.Sight, x.Store.Err = x.s.LookAtStore(limited)
+	if x.Store.Err == nil && x.Store.Sight.Ready {
+		x.Store.Err = x.s.OpenStore(limited)
+	}
+	if x.Store.Err != nil || !x.Store.Sight.Ready {
+		x.Share = nil
 	}
 }
 

@@ -93,7 +93,7 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 		Workers: i.Config.Workers, Retries: i.Config.Retries, RetryRejected: i.Config.RetryRejected, Settle: i.Config.InDoubt.Settle,
 		GiveUpAfter: i.Config.GiveUpAfter, GiveUpAtStart: i.Config.GiveUpAtStart, MaxErrors: i.Rules.MaxErrors, StampField: i.Config.Stamp.Field, Duplicates: i.Rules.Duplicates,
 		Discovery: i.Rules.Discovery, OnConflict: i.Rules.OnConflict, Listing: &i.Listing,
-		Raws: i.RawRows(),
+		Raws: i.RawRows(), Gate: i.Gate(),
 	}
 	if i.State != nil {
 		o.State, o.Mirror, o.RefreshAfter, o.KeepPrevious = i.State, i.Mirror(), i.Config.Sync.RefreshAfter, i.Config.Report.KeepPrevious
@@ -150,7 +150,7 @@ func (i importing) purgeNights(ctx context.Context) {
 		return
 	}
 	n := nights.Nights{
-		Report: i.Path, Header: journal.Header{BaseURL: i.BaseURL, ProjectID: i.Config.API.ProjectID}, Before: i.Report.Outline(),
+		Reports: i.Reports, Report: i.Path, Header: journal.Header{BaseURL: i.BaseURL, ProjectID: i.Config.API.ProjectID}, Before: i.Report.Outline(),
 		Began: i.Began, Keep: i.Config.Report.KeepNights, Verdicts: verify.Suffix, Rehearsal: session.IsSandbox, Log: i.Log,
 	}
 	n.Purge(ctx)

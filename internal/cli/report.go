@@ -14,6 +14,7 @@ import (
 	"importer/internal/nights"
 	"importer/internal/plain"
 	"importer/internal/report"
+	"importer/internal/session"
 	"importer/internal/verify"
 	"importer/internal/words"
 )
@@ -34,18 +35,24 @@ func newReportCommand(env Env) *cobra.Command {
 
 With --purge it shows nothing, and rewrites the report without contact ids and
 without what its errors quote. The accounts stay: keys, profile ids, statuses,
-places. A run resumes from it as before.`,
+places. A run resumes from it as before.
+
+With a store (--store, $IMPORTER_STORE, or the configuration) REPORT is the name
+under which the store keeps it, with or without .report.ndjson.`,
 		Example: `  importer report contacts.csv.report.ndjson
   importer report contacts.csv.report.ndjson --format csv -o ids.csv
   importer report contacts.csv.report.ndjson --format html -o report.html
-  importer report contacts.csv.report.ndjson --purge`,
+  importer report contacts.csv.report.ndjson --purge
+  importer report contacts.csv --store postgres://importer@db.example.com/importer`,
 		Args: oneReport,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if purge {
 				if cmd.Flags().Changed("format") || output != "" {
 					return config.Errorf("--purge rewrites the report and shows nothing: leave out --format and --output")
 				}
-				return nights.PurgeReport(env.Stdout, args[0], verify.Suffix)
+				return withReport(cmd, args[0], env, func(k *session.Kept) error {
+					return nights.PurgeReport(env.Stdout, k.Reports, k.Name, verify.Suffix)
+				})
 			}
 			if _, err := words.Choice(format, "text", "json", "csv", "html"); err != nil {
 				return config.Errorf("--format %w", err)
@@ -53,17 +60,36 @@ places. A run resumes from it as before.`,
 			if files.SameFile(output, args[0]) {
 				return config.Errorf("--output is the report itself, which would be lost: name another file")
 			}
-			return files.WriteTo(output, plain.Behind(env.Stdout), func(w io.Writer) error { return writeReport(w, env.Stderr, args[0], format) })
+			return withReport(cmd, args[0], env, func(k *session.Kept) error {
+				return files.WriteTo(output, plain.Behind(env.Stdout), func(w io.Writer) error { return writeReport(w, env.Stderr, k, format) })
+			})
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, csv or html")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, instead of standard output")
 	cmd.Flags().BoolVar(&purge, "purge", false, "remove contact data from the report, and keep the accounts")
+	addFlags(cmd, "config", "base-url", "project-id", "store")
+	for name, usage := range map[string]string{
+		"base-url":   "with a store: `URL` of the API that the report is of, where there are several of its name",
+		"project-id": "with a store: `ID` of the project that the report is of, where there are several of its name",
+		"store":      "`URL` of the PostgreSQL that keeps the report ($IMPORTER_STORE); without a password",
+	} {
+		cmd.Flags().Lookup(name).Usage = usage
+	}
 	return cmd
 }
 
-func writeReport(w, stderr io.Writer, path, format string) error {
-	a, err := report.Read(path)
+// withReport hands the report of that name on, which is a file or kept in a store.
+func withReport(cmd *cobra.Command, name string, env Env, run func(*session.Kept) error) error {
+	k, err := session.OpenKept(cmd.Context(), cmd.Flags(), name, env)
+	if err != nil {
+		return err
+	}
+	return session.Also(run(k), k.Close())
+}
+
+func writeReport(w, stderr io.Writer, k *session.Kept, format string) error {
+	a, err := report.Read(k.Reports, k.Name)
 	if err != nil {
 		return err
 	}
@@ -76,7 +102,7 @@ func writeReport(w, stderr io.Writer, path, format string) error {
 			fmt.Fprintf(stderr, "%s announced without an outcome, and the report does not hold their contact ids: the CSV leaves them out. Run the same import again, which looks them up.\n",
 				words.Plural(n, "row was", "rows were"))
 		}
-		return report.WriteIDs(w, path)
+		return report.WriteIDs(w, k.Reports, k.Name)
 	case "json":
 		return a.WriteJSON(w)
 	case "html":

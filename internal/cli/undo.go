@@ -72,14 +72,14 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	if err := u.confirm(yes); err != nil {
 		return err
 	}
-	if err := u.OpenState(); err != nil {
+	if err := u.OpenState(ctx); err != nil {
 		return err
 	}
 	if err := u.Report.Begin(); err != nil {
 		return err
 	}
 	if u.State != nil {
-		if err := u.Reports().Use(u.Session.Run); err != nil {
+		if err := u.Together().Use(u.Session.Run); err != nil {
 			return err
 		}
 	}
@@ -112,7 +112,7 @@ func (u *undoing) open() error {
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	o := importer.Options{
 		API: u.Client, Journal: reconcile.Journal{Journal: u.Report, State: u.State, Apart: true}, Keys: u.Report.Keys(), Pacer: u.Pacer, Log: u.Log, Progress: &u.Progress,
-		Behaviour: u.Behaviour(), Workers: u.Config.Workers, Retries: u.Config.Retries, Settle: u.Config.InDoubt.Settle, GiveUpAfter: u.Config.GiveUpAfter, GiveUpAtStart: u.Config.GiveUpAtStart,
+		Gate: u.Gate(), Behaviour: u.Behaviour(), Workers: u.Config.Workers, Retries: u.Config.Retries, Settle: u.Config.InDoubt.Settle, GiveUpAfter: u.Config.GiveUpAfter, GiveUpAtStart: u.Config.GiveUpAtStart,
 	}
 	if u.State != nil {
 		o.State = u.State

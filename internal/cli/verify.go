@@ -56,7 +56,7 @@ func (b *lookBack) openVerification(v *verify.Verification) error {
 	if err := b.EachOutcome(b.Written.Record); err != nil {
 		return err
 	}
-	keys, err := journal.ReadKeys(b.Path)
+	keys, err := journal.ReadKeys(b.Reports, b.Path)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (b *lookBack) openVerification(v *verify.Verification) error {
 	if err := b.OpenSource(); err != nil {
 		return fmt.Errorf("the source of the report: %w; name another with --source", err)
 	}
-	lineage, err := journal.ReadLineage(b.Path)
+	lineage, err := journal.ReadLineage(b.Reports, b.Path)
 	b.keys = keys
 	b.KnowBy(lineage.Before)
 	return err

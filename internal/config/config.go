@@ -61,6 +61,8 @@ type Config struct {
 	StateNamed bool `yaml:"-"`
 	// StoreGiven is that a flag names the store, where everybody on the machine sees it.
 	StoreGiven bool `yaml:"-"`
+	// StoreInFile is that the store is the one that the file names.
+	StoreInFile bool `yaml:"-"`
 	// SourceInFile is what the file alone says of the source.
 	SourceInFile Source `yaml:"-"`
 
@@ -246,6 +248,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
 	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
 	c.API.Key = keyIn(getenv("COGNIGY_API_KEY"))
+	c.StoreInFile = c.Store != "" && getenv("IMPORTER_STORE") == ""
 	c.Store = cmp.Or(Secret(getenv("IMPORTER_STORE")), c.Store)
 	return c, nil
 }
@@ -307,12 +310,20 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 // Every error is an *Error that names the flag, the key of the file or the
 // variable to set.
 func (c *Config) Validate() error {
+	err := c.validate()
+	if err != nil && c.Found {
+		return Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
+	}
+	return err
+}
+
+func (c *Config) validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
 	for _, path := range c.Source.Paths {
 		// It is not shown: a password may stand in it.
-		if scheme := address.FindString(path); scheme != "" {
+		if scheme := Scheme(path); scheme != "" {
 			return Errorf("--source (source.paths) is an address that begins with %s; what is read is a file, a glob, or - for standard input", plain.Line(scheme))
 		}
 	}
@@ -455,7 +466,9 @@ func unquoted(s string) string {
 	return s
 }
 
-// address finds how an address begins that is no path.
+// Scheme is how an address begins, such as https://; empty: it is a path.
+func Scheme(path string) string { return address.FindString(path) }
+
 var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // maxPool bounds the name of a pool, in bytes.

@@ -63,10 +63,7 @@ func Settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 	if err != nil {
 		return Config{}, err
 	}
-	if err = c.Validate(); err != nil && c.Found {
-		err = Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
-	}
-	return c, err
+	return c, c.Validate()
 }
 
 // Unchecked is Settings before they are checked.
@@ -92,6 +89,7 @@ func Unchecked(given *pflag.FlagSet, args []string, getenv func(string) string) 
 	c.StateNamed = c.StateNamed || given.Changed("state")
 	c.Store = Secret(strings.TrimSpace(string(c.Store)))
 	c.StoreGiven = given.Changed("store")
+	c.StoreInFile = c.StoreInFile && !c.StoreGiven
 	if given.Changed("lease") && c.Store == "" {
 		return Config{}, Errorf("--lease is for a run with a store: name it with --store URL (store, $IMPORTER_STORE), or leave --lease out")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestNoErrorShowsAPassword(t *testing.T) {
 func TestTheStoreIsNotPrintedWithTheSettings(t *testing.T) {
 	c := valid()
 	c.Store = "postgres://u:s3cret@db/x"
-	for _, printed := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%s", c.Store), fmt.Sprintf("%q", c.Store)} {
+	for _, printed := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%q", c.Store)} {
 		if strings.Contains(printed, "s3cret") {
 			t.Errorf("printed as %s", printed)
 		}
@@ -129,6 +130,32 @@ func TestAddressesAreNoSources(t *testing.T) {
 		scheme, _, _ := strings.Cut(path, "//")
 		if err := c.Validate(); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), scheme) {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// A configuration with a password in it is for its owner's eyes.
+func TestWhoReadsTheStoreOfAConfiguration(t *testing.T) {
+	for _, tt := range []struct {
+		name, env string
+		mode      os.FileMode
+		args      []string
+		warns     bool
+	}{
+		{"for others to read", "", 0o644, nil, true},
+		{"for its owner", "", 0o600, nil, false},
+		{"the environment's", "postgres://env/db", 0o644, nil, false},
+		{"the flag's", "", 0o644, []string{"--store", "postgres://flag/db"}, false},
+	} {
+		path := writeConfig(t, "store: postgres://u:s3cret@db/x\n")
+		if err := os.Chmod(path, tt.mode); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Unchecked(given(t, append(tt.args, "--config", path)...), nil, func(name string) string {
+			return map[string]string{"IMPORTER_STORE": tt.env}[name]
+		})
+		if warning := c.StoreReaders(); err != nil || tt.warns != strings.Contains(warning, path) || strings.Contains(warning, "s3cret") {
+			t.Errorf("%s: %q, %v", tt.name, warning, err)
 		}
 	}
 }

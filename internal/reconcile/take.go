@@ -70,7 +70,7 @@ func (l *comparison) takeOne(n night) error {
 		return nil
 	}
 	lines := from
-	for line, err := range journal.LinesFrom(n.path, from, &lines) {
+	for line, err := range journal.LinesFrom(l.Reports, n.path, from, &lines) {
 		if err == nil {
 			err = l.record(line)
 		}
@@ -87,7 +87,7 @@ func (l *comparison) takeOne(n night) error {
 	}
 	outline := l.now
 	if n.path != l.Report {
-		if outline, err = journal.ReadOutline(n.path); err != nil && !l.empty {
+		if outline, err = journal.ReadOutline(l.Reports, n.path); err != nil && !l.empty {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func (l *comparison) heldLines(n night) (int64, error) {
 	case !n.known:
 		return 0, nil
 	case n.held.Lines < 0:
-		return journal.LinesIn(n.path, n.held.Bytes)
+		return journal.LinesIn(l.Reports, n.path, n.held.Bytes)
 	}
 	return n.held.Lines, nil
 }

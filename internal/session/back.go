@@ -2,10 +2,12 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"importer/importer/contact"
 	"importer/internal/commandline"
@@ -24,43 +26,70 @@ type Back struct {
 // OpenBack reads the beginning of a report, and makes a session for the project that
 // the settings name. It has to be that of the report: the key goes where its owner says,
 // and a report may come from anybody.
-func OpenBack(cmd *cobra.Command, path string, env Env) (*Back, error) {
-	header, err := journal.ReadHeader(path)
+func OpenBack(cmd *cobra.Command, path string, env Env) (_ *Back, err error) {
+	c, err := config.Unchecked(cmd.Flags(), nil, env.Getenv)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
-	sources := header.Sources
-	switch {
-	case cmd.Flags().Lookup("source") == nil: // nothing is read
-	case cmd.Flags().Changed("source"):
-		sources = nil
-	case header.SourceCount > 0: // more than the report names
-		own, err := config.Unchecked(cmd.Flags(), nil, env.Getenv)
-		if err != nil {
-			return nil, err
-		}
-		if sources = own.Source.Paths; !header.Names(sources) {
-			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
-		}
-	}
-	c, err := config.Settings(cmd.Flags(), sources, env.Getenv)
-	if err != nil {
+	named := c.Source.Paths
+	c.Source.Paths = []string{"-"} // which are read, the report says
+	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	s, err := New(c, env)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sameProject(cmd, path, header); err != nil {
+	defer func() {
+		if err != nil {
+			err = Also(err, s.Close())
+		}
+	}()
+	if err := s.OpenStore(cmd.Context()); err != nil {
 		return nil, err
 	}
-	s.Path = path
+	s.Path = s.kept(path)
+	if s.store != nil {
+		if err := s.mustPick(cmd.Context(), s.Path); err != nil {
+			return nil, err
+		}
+	}
+	header, err := journal.ReadHeader(s.Reports, s.Path)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if s.Config.Source.Paths, err = sourcesBack(cmd.Flags(), s.Path, header, named); err == nil {
+		err = s.Config.Validate()
+	}
+	if err == nil {
+		err = s.sameProject(cmd, path, header)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return &Back{Session: s, Header: header}, nil
 }
 
+// sourcesBack are those that a report is compared with: those of the report, or others
+// that the settings name.
+func sourcesBack(flags *pflag.FlagSet, path string, header journal.Header, named []string) ([]string, error) {
+	switch {
+	case flags.Changed("source"):
+		return named, nil
+	case flags.Lookup("source") != nil && header.SourceCount > 0: // more than the report names
+		if !header.Names(named) {
+			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
+		}
+		return named, nil
+	case len(header.Sources) == 0:
+		return named, nil
+	}
+	return header.Sources, nil
+}
+
 // Connect connects to the project, and makes room for what was written.
-func (b *Back) Connect() error {
-	err := Also(b.connect(), b.recall())
+func (b *Back) Connect(ctx context.Context) error {
+	err := Also(b.connect(ctx), b.recall())
 	if err == nil {
 		b.Written, err = state.NewWritten()
 		err = b.keep(b.Written, err)
@@ -94,11 +123,12 @@ func projectAt(id, baseURL string) string {
 // OpenState opens the state where there is one of this project, so that the next
 // sync knows what is gone. The report of a sync that cannot tell its state is
 // not undone.
-func (b *Back) OpenState() (err error) {
-	if !b.hasState() {
-		return nil
+func (b *Back) OpenState(ctx context.Context) error {
+	there, err := b.hasState(ctx)
+	if err != nil || !there {
+		return err
 	}
-	b.State, err = state.Open(b.Config.Sync.State, state.Options{BaseURL: b.Header.BaseURL, ProjectID: b.Header.ProjectID, Unnamed: !b.Config.StateNamed})
+	b.State, err = state.Open(b.statePath(), state.Options{BaseURL: b.Header.BaseURL, ProjectID: b.Header.ProjectID, Unnamed: !b.Config.StateNamed, Shelf: b.shelf()})
 	if _, other := errors.AsType[*state.MismatchError](err); other && b.Header.Mode == "create" {
 		b.State = nil
 		return nil
@@ -110,7 +140,7 @@ func (b *Back) OpenState() (err error) {
 func (b *Back) OpenReport() (err error) {
 	o := b.reportOptions(b.Header.Mode, b.Header.Sources)
 	o.Header.SourceCount, o.Header.SourcesDigest = b.Header.SourceCount, b.Header.SourcesDigest
-	b.Report, err = journal.Open(b.Path, o)
+	b.Report, err = journal.Open(b.Reports, b.Path, o)
 	if err := b.keep(b.Report, err); err != nil {
 		return err
 	}

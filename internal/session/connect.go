@@ -19,7 +19,7 @@ import (
 
 // connect makes the client of the project that the settings name, or of a sandbox,
 // and the pacer of its requests.
-func (s *Session) connect() error {
+func (s *Session) connect(ctx context.Context) error {
 	if s.Config.Sandbox {
 		if err := s.StartSandbox(); err != nil {
 			return err
@@ -28,10 +28,15 @@ func (s *Session) connect() error {
 	if err := s.Config.API.Validate(); err != nil {
 		return err
 	}
+	if err := s.OpenStore(ctx); err != nil {
+		return err
+	}
 	if err := s.OpenClient(); err != nil {
 		return err
 	}
-	if _, err := s.Share(); err != nil {
+	if _, err := s.Share(ctx); err != nil && s.store != nil {
+		return err
+	} else if err != nil {
 		s.Log.Warn().Err(err).Msg("this run paces its requests for itself alone")
 	}
 	return nil
@@ -95,13 +100,16 @@ func (s *Session) StartSandbox() error {
 }
 
 // Share has the requests of this run counted together with those of the other runs
-// on this machine, where that is wanted: else there is no ledger. Where it is not
-// possible the run goes on alone.
-func (s *Session) Share() (*ledger.Ledger, error) {
+// on this machine, or by way of the store, where that is wanted: else there is no ledger.
+// Where it is not possible on this machine, the run goes on alone.
+func (s *Session) Share(ctx context.Context) (*ledger.Ledger, error) {
+	if s.Config.RatePool != "" && s.store == nil {
+		s.Log.Warn().Str("rate_pool", s.Config.RatePool).Msg("rate_pool names the address of runs with a store, and this one has none: its rate is shared with the runs of this machine alone")
+	}
 	if s.Rules.Rate.Unlimited() || !s.Config.RateShared || s.Config.Sandbox {
 		return nil, nil
 	}
-	l, err := ledger.Open(s.Config.API.BaseURL, s.Rules.Rate)
+	l, err := s.joinLedger(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +156,12 @@ func request[T any](ctx context.Context, s *Session, ask func(context.Context) (
 		patience.Unreached = min(s.Config.GiveUpAtStart, s.Config.GiveUpAfter)
 	}
 	err = pace.Request(ctx, s.Pacer, &s.Progress, patience, func(ctx context.Context) (err error) {
+		if gate := s.Gate(); gate != nil {
+			if err := pace.Through(ctx, gate, time.Now(), nil); err != nil {
+				return err
+			}
+			defer gate.Done()
+		}
 		if answer, err = ask(ctx); err != nil {
 			problem := contact.AsAPIError(err)
 			if news := s.Progress.Fail(problem); problem.Unreached() || problem.Class == contact.Throttled {

@@ -65,12 +65,12 @@ func (s *Session) findOrigin() error {
 	case s.Config.Restart:
 		return config.Errorf("--restart would set the report aside that the rows of the reject file belong to: leave it out")
 	}
-	search := origin.Search{Runs: runs, Configured: s.Config.Report.Path}
+	search := origin.Search{Reports: s.Reports, Runs: runs, Configured: s.kept(s.Config.Report.Path)}
 	for _, f := range s.Input.Sources() {
 		search.Files = append(search.Files, f.Name)
 	}
 	if s.Line.Given("report") {
-		search.Named = s.Config.Report.Path
+		search.Named = s.kept(s.Config.Report.Path)
 	}
 	found, err := origin.Find(search)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Session) findOrigin() error {
 	if err := s.takeMode(found); err != nil {
 		return err
 	}
-	s.Corrects, s.origin, s.Config.Report.Path = true, found.IDs, found.Report
+	s.Corrects, s.origin, s.Config.Report.Path = true, found.IDs, s.kept(found.Report)
 	s.Input.Expect(found.Runs)
 	s.Log.Info().Str("report", found.Report).Str("mode", s.Config.Mode).Msg("these are rows that an import refused: this run goes on with its report, and removes nobody")
 	return nil

@@ -46,7 +46,7 @@ func (s *Session) KnowBy(before idrule.Rules) {
 // knows tells whether this run knows the contacts of a report that was set aside, by its
 // rules of contact ids or by those before them.
 func (s *Session) knows(aside string) (bool, error) {
-	was, err := journal.ReadLineage(aside)
+	was, err := journal.ReadLineage(s.Reports, aside)
 	if err != nil || s.State.Lineage().Before.Holds(was.Now) {
 		return err == nil, err
 	}

@@ -13,7 +13,8 @@ import (
 // OpenImport opens what an import needs, and begins its report when all is well.
 func (s *Session) OpenImport(ctx context.Context) (err error) {
 	s.OnClose(s.Listing.Close)
-	for _, open := range []func() error{s.connect, s.recall, s.OpenSource, s.findOrigin, s.openWatch, s.openState, s.openReport, s.followRules, s.openRejects} {
+	connect := func() error { return s.connect(ctx) }
+	for _, open := range []func() error{connect, s.recall, s.OpenSource, s.findOrigin, s.openWatch, s.openState, s.openReport, s.followRules, s.openRejects} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -30,7 +31,7 @@ func (s *Session) OpenImport(ctx context.Context) (err error) {
 	if s.Config.Mode == "create" { // a sync compares rows with its state, and most need no request
 		s.forecast()
 	}
-	if s.StopWatch, err = s.Watch.Start(s.View(), s.Report, s.Path); err != nil {
+	if s.StopWatch, err = s.Watch.Start(s.View(), s.Report, s.Reports, s.Path); err != nil {
 		return err
 	}
 	s.OnClose(s.StopWatch)

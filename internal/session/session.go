@@ -26,6 +26,7 @@ import (
 	"importer/internal/reconcile"
 	"importer/internal/sandbox"
 	"importer/internal/state"
+	"importer/internal/store"
 	"importer/sink"
 	"importer/sink/journal"
 	"importer/sink/rejects"
@@ -68,11 +69,13 @@ type Session struct {
 	Watch  *live.Watch // of the requests of client; nil: nobody watches
 
 	Input     *source.Input
-	Corrects  bool         // the input is reject files, whose rows belong to a report that is there
-	origin    idrule.Rules // where the contact ids of that report come from
-	behind    string       // which configuration the source is read by, where that does not name it
-	State     *state.State // nil: none is needed
-	Path      string       // of the report
+	Corrects  bool           // the input is reject files, whose rows belong to a report that is there
+	origin    idrule.Rules   // where the contact ids of that report come from
+	behind    string         // which configuration the source is read by, where that does not name it
+	State     *state.State   // nil: none is needed
+	store     *store.Store   // nil: all is in files
+	Reports   journal.Keeper // of all reports of the command
+	Path      string         // of the report: the name under which it is kept
 	Report    *journal.Journal
 	Rejects   *rejects.Rejects
 	Listing   state.Listing // of who is in the project
@@ -98,7 +101,7 @@ func New(c config.Config, env Env) (*Session, error) {
 			c.Progress = "none"
 		}
 	}
-	s := &Session{Config: c, Env: env, Began: time.Now(), Run: ulid.Make().String()}
+	s := &Session{Config: c, Env: env, Began: time.Now(), Run: ulid.Make().String(), Reports: journal.Files{}}
 	var err error
 	if s.Rules, err = readRules(c); err != nil {
 		return nil, err
@@ -109,6 +112,9 @@ func New(c config.Config, env Env) (*Session, error) {
 	}
 	if c.Found {
 		s.Log.Info().Str("config", c.File).Msg("this run goes by the configuration that was found in this folder")
+	}
+	if err := s.checkNames(); err != nil {
+		return nil, err
 	}
 	s.Pacer = pace.NewPacer(s.Rules.Rate, pace.PacerOptions{})
 	switch {
@@ -127,13 +133,13 @@ func New(c config.Config, env Env) (*Session, error) {
 // the working directory, under the name of the first source.
 func (s *Session) ReportPath() string {
 	if s.Config.Report.Path != "" {
-		return s.Config.Report.Path
+		return s.kept(s.Config.Report.Path)
 	}
 	name := s.Input.Sources()[0].Name
 	if name == "-" {
 		name = "stdin"
 	}
-	return filepath.Base(name) + ".report.ndjson"
+	return s.kept(filepath.Base(name) + ".report.ndjson")
 }
 
 func (s *Session) View() live.View {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/url"
@@ -25,7 +26,7 @@ func (s *Session) openState() (err error) {
 	if s.Config.Mode == "create" {
 		return nil
 	}
-	s.State, err = state.Open(s.Config.Sync.State, s.stateOptions())
+	s.State, err = state.Open(s.statePath(), s.stateOptions())
 	if err == nil {
 		s.moved("the state", s.State.Replaced, s.State.Because)
 	}
@@ -43,17 +44,21 @@ func (s *Session) stateOptions() state.Options {
 	return state.Options{
 		BaseURL: s.BaseURL, ProjectID: s.Config.API.ProjectID, Rehearsal: IsSandbox,
 		IDs: s.idRules(), Adopt: s.Config.Adopt, Over: over, Redact: s.Config.Report.Redact, Unnamed: !s.Config.StateNamed,
+		Shelf: s.shelf(),
 	}
 }
 
 // hasState tells whether a run left a state, or something else stands at its name.
-func (s *Session) hasState() bool {
+func (s *Session) hasState(ctx context.Context) (bool, error) {
+	if s.store != nil {
+		return s.store.Shelf(s.BaseURL, s.Config.API.ProjectID, s.statePath()).Exists(ctx)
+	}
 	look := os.Stat
 	if !s.Config.StateNamed {
 		look = os.Lstat
 	}
 	_, err := look(s.Config.Sync.State)
-	return !errors.Is(err, fs.ErrNotExist)
+	return !errors.Is(err, fs.ErrNotExist), nil
 }
 
 // inProcess is the base URL of a sandbox inside this process.
@@ -86,7 +91,7 @@ func (s *Session) openReport() (err error) {
 	if s.State != nil {
 		s.Report, err = s.openSyncReport(o)
 	} else {
-		s.Report, err = journal.Open(s.Path, o)
+		s.Report, err = journal.Open(s.Reports, s.Path, o)
 	}
 	if err == nil {
 		s.moved("the report", s.Report.Replaced, s.Report.Because)
@@ -115,7 +120,7 @@ func (s *Session) reportOptions(mode string, sources []string) journal.Options {
 func (s *Session) openSyncReport(o journal.Options) (*journal.Journal, error) {
 	restart := o.Restart
 	o.Restart, o.Successor = false, true
-	report, err := journal.Open(s.Path, o)
+	report, err := journal.Open(s.Reports, s.Path, o)
 	_, isCorrupt := errors.AsType[*journal.CorruptError](err)
 	other, isOther := errors.AsType[*journal.MismatchError](err)
 	if restart && (isCorrupt || isOther && other.IsIDRule()) {
@@ -163,13 +168,13 @@ func (s *Session) nextReport(o journal.Options) (*journal.Journal, error) {
 		return nil, err
 	}
 	o.Restart, o.Header.After = true, last.Report
-	return journal.Open(s.Path, o)
+	return journal.Open(s.Reports, s.Path, o)
 }
 
-// Reports has the state go together with the reports.
-func (s *Session) Reports() *reconcile.Sync {
-	l := &reconcile.Sync{State: s.State, StatePath: s.Config.Sync.State, Report: s.Path, Knows: s.knows, Log: s.Log}
-	if folder, err := cognigy.StateFolder(s.Env.Getenv); err == nil && !s.Config.Sandbox {
+// Together has the state go together with the reports.
+func (s *Session) Together() *reconcile.Sync {
+	l := &reconcile.Sync{State: s.State, StatePath: s.statePath(), Reports: s.Reports, Report: s.Path, Knows: s.knows, Log: s.Log}
+	if folder, err := cognigy.StateFolder(s.Env.Getenv); err == nil && !s.Config.Sandbox && s.store == nil {
 		l.Folder = folder
 	}
 	return l
@@ -179,7 +184,7 @@ func (s *Session) Reports() *reconcile.Sync {
 // restart is the way out, it is set aside.
 func (s *Session) catchUp(now journal.Outline, restart bool) (ended bool, err error) {
 	before := s.State.Replaced
-	ended, err = s.Reports().CatchUp(now, restart)
+	ended, err = s.Together().CatchUp(now, restart)
 	if s.State.Replaced != before {
 		s.moved("the state", s.State.Replaced, s.State.Because)
 	}
@@ -199,12 +204,12 @@ func (s *Session) beginSync() error {
 	if s.State == nil {
 		return nil
 	}
-	return s.Reports().Begin(s.Report, s.Run)
+	return s.Together().Begin(s.Report, s.Run)
 }
 
 // EachOutcome passes on the outcomes of the report.
 func (s *Session) EachOutcome(take func(*contact.Outcome) error) error {
-	for o, err := range journal.Outcomes(s.Path) {
+	for o, err := range journal.Outcomes(s.Reports, s.Path) {
 		if err == nil {
 			err = take(o)
 		}
