@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"importer/internal/sandbox"
@@ -44,6 +47,50 @@ func TestAdoptTellsSettledRowsWithOtherValues(t *testing.T) {
 					t.Errorf("%s, other values, %s: %s", mode, flag, r)
 				}
 			}
+		}
+	}
+}
+
+// A person who was made twice, because --restart began anew with another id rule, stays
+// twice, also where a row is about them that was corrected since: of the correction only
+// the ids by one of the rules are known.
+func TestAMirrorKeepsWhomARestartLeft(t *testing.T) {
+	for _, first := range []string{"create", "mirror"} {
+		j := newJob(t, "create", sandbox.Options{})
+		const header, one = "Customer No,E-Mail,First Name\n", "C-1,p1@example.com,One\n"
+		j.file("c.csv", header+one+"C-2,p2@example.com,Two\n")
+		config := j.file("c.yaml", byEMail+guardless)
+		in := func(mode string, more ...string) *ran {
+			r, _ := j.command(slices.Concat(withoutMode(j.args), []string{"--mode", mode, "--config", config}, more)...)
+			return r
+		}
+		if r := in(first); r.code != exitOK || r.of("create") != 2 {
+			t.Fatal(r)
+		}
+		j.file("c.csv", header+one+",,Two\n")
+		j.file("c.yaml", byNumber+guardless)
+		if r := in("create", "--restart"); r.code != exitNotAllIn || r.of("create") != 1 {
+			t.Fatal(r)
+		}
+		replaceIn(t, j.path("r.rejects.csv"), ",,Two", "C-2,p2@example.com,Two")
+		if r := j.of(j.path("r.rejects.csv"), "--config", config); r.code != exitOK || r.Created != 1 {
+			t.Fatal(r)
+		}
+		r := in("mirror", "--adopt")
+		if !strings.Contains(r.stderr, "begun anew with another id rule") {
+			t.Errorf("%s: %s", first, r)
+		}
+		again := in("mirror")
+		if err := os.Remove(j.path("s.db")); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*ran{r, again, in("mirror")} {
+			if r.code != exitOK || r.of("delete")+r.of("create") != 0 || len(j.server.Profiles()) != 4 {
+				t.Errorf("%s: %s", first, r)
+			}
+		}
+		if r := in("mirror", "--config", j.file("all.yaml", byNumber+guardless[:len(guardless)-2]+", adopted: remove}\n")); r.of("delete") != 1 {
+			t.Errorf("%s, all are to be removed: %s", first, r)
 		}
 	}
 }

@@ -48,3 +48,16 @@ func (s *State) Corrections(keys *contact.Keys) error {
 		return nil
 	}))
 }
+
+// Disown has all contacts count as there before this program, where any refused row was
+// corrected, and returns how many did not. As with Identify, it is committed with what
+// Record takes next.
+func (s *State) Disown() (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = s.wrap(s.exec("UPDATE contact SET made = 0 WHERE made AND EXISTS (SELECT 1 FROM corrected)"))
+		n = s.conn.Changes()
+	}
+	return n, s.err
+}
