@@ -177,8 +177,19 @@ func (c *Corrections) Note(row *contact.Row, journal func(contact.Correction, co
 		return err
 	}
 	if c.State != nil {
-		if err := c.State.Correct(*row.Corrects, row.Key); err != nil {
-			return err
+		keys := []contact.Key{row.Key}
+		for _, ids := range row.Earlier { // somebody may be there twice, by ids of two rules
+			key := contact.KeyOf(ids)
+			if _, known, err := c.State.Entry(key); err != nil {
+				return err
+			} else if known {
+				keys = append(keys, key)
+			}
+		}
+		for _, key := range keys {
+			if err := c.State.Correct(*row.Corrects, key); err != nil {
+				return err
+			}
 		}
 	}
 	c.Keys.Correct(*row.Corrects, row.Key, true)

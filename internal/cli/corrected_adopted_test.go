@@ -94,3 +94,39 @@ func TestAMirrorKeepsWhomARestartLeft(t *testing.T) {
 		}
 	}
 }
+
+// A correction of somebody who is there twice, by ids of two rules, is about both profiles.
+func TestACorrectionIsAboutBothWhoAreOne(t *testing.T) {
+	for _, name := range []string{"Two", "Twice"} {
+		j := newJob(t, "create", sandbox.Options{})
+		const header, one = "Customer No,E-Mail,First Name\n", "C-1,p1@example.com,One\n"
+		both := header + one + "C-2,p2@example.com,Two\n"
+		config := j.path("c.yaml")
+		for i, rule := range []string{byEMail, byNumber} {
+			j.file("c.csv", both)
+			j.file("c.yaml", rule+guardless)
+			if r := j.again("--config", config, []string{"--json", "--restart"}[i]); r.code != exitOK || r.Created != 2 {
+				t.Fatal(r)
+			}
+		}
+		mirror := slices.Concat(withoutMode(j.args), []string{"--mode", "mirror", "--config", config})
+		if r, _ := j.command(append(mirror, "--adopt")...); r.code != exitOK || r.writes() != 0 {
+			t.Fatal(r)
+		}
+		j.file("c.csv", header+one+",,Two\n")
+		if r, _ := j.command(mirror...); r.code != exitStopped || r.writes() != 0 {
+			t.Fatal(r)
+		}
+		replaceIn(t, j.path("r.rejects.csv"), ",,Two", "C-2,p2@example.com,"+name)
+		args := slices.Clone(mirror)
+		args[slices.Index(args, j.path("c.csv"))] = j.path("r.rejects.csv")
+		if r, _ := j.command(args...); r.code != exitOK {
+			t.Fatal(r)
+		}
+		for range 2 {
+			if r, _ := j.command(mirror...); r.code != exitOK || r.of("delete") != 0 || len(j.server.Profiles()) != 4 {
+				t.Errorf("%s: %s", name, r)
+			}
+		}
+	}
+}

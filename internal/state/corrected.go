@@ -32,6 +32,23 @@ func (s *State) correct(c contact.Correction, key contact.Key, in bool) error {
 	return s.exec("INSERT OR REPLACE INTO corrected VALUES (?, ?, ?, ?, ?)", c.Row[:], key[:], c.Digest[:], c.By, in)
 }
 
+// correctEarlier has the correction that an outcome is of be about those as well whom the
+// state knows apart by the ids that the row had by earlier rules: somebody may be there
+// twice. The outcome is recorded.
+func (s *State) correctEarlier(o *contact.Outcome) error {
+	c := o.Row.Corrects
+	if c == nil || !o.Status.In() {
+		return nil
+	}
+	for _, ids := range o.Row.Earlier {
+		key := contact.KeyOf(ids)
+		if err := s.exec("INSERT OR REPLACE INTO corrected SELECT ?, key, ?, ?, 1 FROM contact WHERE key = ?", c.Row[:], c.Digest[:], c.By, key[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Corrections passes what became of corrections to keys, as a report that holds them
 // does: one run after the other.
 func (s *State) Corrections(keys *contact.Keys) error {
