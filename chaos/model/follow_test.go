@@ -125,6 +125,8 @@ func (n *night) followUpdate(r *report) {
 			delete(r.vague, w.person)
 			if changed || r.sent[w.person].values != nil {
 				r.sent[w.person] = sent{w.values, w.ids}
+			} else {
+				r.vague[w.person] = true // what others had sent was found to be as these values
 			}
 		}
 	}
