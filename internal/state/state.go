@@ -425,7 +425,11 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 		return s.err
 	}
 	for _, o := range outcomes {
-		if err := s.record(o); err != nil {
+		err := s.record(o)
+		if err == nil {
+			err = s.correctEarlier(o)
+		}
+		if err != nil {
 			s.err = s.wrap(err)
 			return s.err
 		}
