@@ -74,7 +74,7 @@ func (l *comparison) take() error {
 // may be known twice, and of whom a correction was made only the ids by one rule are known.
 func (l *comparison) join(n night, before []night) error {
 	apart := func(other night) bool {
-		was, err := journal.ReadLineage(other.path)
+		was, err := journal.ReadLineage(l.Reports, other.path)
 		return err == nil && n.IDs.Known() && !n.IDs.Now.Holds(was.Now) && !n.IDs.Before.Holds(was.Now)
 	}
 	if !slices.ContainsFunc(before, apart) {
