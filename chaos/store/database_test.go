@@ -39,14 +39,14 @@ func TestDatabaseCrashes(t *testing.T) {
 		for {
 			select {
 			case <-over:
-				w.finish(nil, exitStopped)
+				w.finish(nil, exitStopped, exitKilled)
 				return
 			default:
 			}
 			p := w.launch(w.URL())
 			if p.end() == exitDone || !p.held() {
 				there.RLock()
-				w.over(p, exitStopped)
+				w.over(p, exitStopped, exitKilled)
 				there.RUnlock()
 			}
 			w.pause()

@@ -196,12 +196,13 @@ const (
 	exitDone    = 0
 	exitStopped = 1 // by an error, such as a lease that ended
 	exitHeld    = 4
+	exitKilled  = -1 // a signal ended it: the kernel's, where the machine is too slow for it to end with 1
 )
 
 // within is the longest that a test waits for the end of a process.
 const within = 2 * time.Minute
 
-// end waits for the end of the process, and returns its exit code; -1 where a signal ended it.
+// end waits for the end of the process, and returns its exit code.
 func (p *process) end() int {
 	p.w.Helper()
 	if !p.endsWithin(within) {
