@@ -6,7 +6,7 @@ GO ?= go
 MODULES = . internal/webtest
 EACH = @set -ex; for m in $(MODULES); do $(GO) -C $$m
 
-.PHONY: all build test fmt vet lint packaging sbom chaos hostile sync fuzz interop bench bench-short clean
+.PHONY: all build test fmt vet lint packaging sbom chaos chaos-store hostile sync fuzz interop bench bench-short clean
 
 all: test build
 
@@ -48,6 +48,13 @@ chaos:
 	@command -v strace >/dev/null || apt-get install -y strace || echo "without strace: the order of system calls is not looked at"
 	CHAOS=full $(GO) test -v -count=1 -timeout 40m ./chaos/...
 	CHAOS=full $(GO) test -v -count=1 -run KilledAtAnyRequest .
+
+# Processes that share a store: a thousand are killed and two hundred stopped, PostgreSQL
+# crashes a hundred times, the network between fails twenty times. It prints what was counted:
+# about 20 minutes.
+chaos-store:
+	.ci/postgresql
+	CI=true CHAOS_STORE=full $(GO) test -v -count=1 -timeout 60m ./chaos/store
 
 # Files of 10 MB that are made to take memory or time, in every command, and four times as
 # much of whatever a file has many of. It prints what each takes: about 30 minutes.
