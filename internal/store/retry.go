@@ -12,8 +12,14 @@ import (
 	"importer/internal/store/lease"
 )
 
-// lastBound bounds what is still asked of the database when the lease has ended.
-func (s *Store) lastBound() time.Duration { return min(s.length/2, 5*time.Second) }
+// lastBound bounds what is still asked of the database at the end: to give back what is
+// held. When the lease has ended, or was lost, there is next to nothing to give back.
+func (s *Store) lastBound() time.Duration {
+	if cause := context.Cause(s.lease.Context()); cause != nil && !errors.Is(cause, lease.ErrClosed) {
+		return min(s.length/2, 500*time.Millisecond)
+	}
+	return min(s.length/2, 5*time.Second)
+}
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
