@@ -50,6 +50,18 @@ func (c *tally) count(what string) {
 	c.n[what]++
 }
 
+// A slowest is the longest of some times, from many goroutines.
+type slowest struct {
+	mu sync.Mutex
+	d  time.Duration
+}
+
+func (s *slowest) took(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.d = max(s.d, d)
+}
+
 // pause is how long it takes until the next process tries.
 func (w *world) pause() { time.Sleep(between(w.random, 50*time.Millisecond, w.lease/4)) }
 

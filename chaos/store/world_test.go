@@ -55,7 +55,9 @@ type process struct {
 	number         int
 	began          time.Time
 	stdout, stderr bytes.Buffer
-	ended          chan struct{} // closed when it has
+	ended          chan struct{} // closed when it has,
+	at             time.Time     // at that time
+	shot           bool          // a test killed it
 
 	mu       sync.Mutex
 	requests []request
@@ -158,6 +160,7 @@ func (w *world) launch(store string) *process {
 	go func() {
 		defer close(p.ended)
 		_ = p.Wait() // its state tells
+		p.at = time.Now()
 	}()
 	w.Cleanup(func() {
 		_ = p.Process.Kill() // it may have ended
@@ -199,6 +202,10 @@ const (
 	exitKilled  = -1 // a signal ended it: the kernel's, where the machine is too slow for it to end with 1
 )
 
+// lingering is how long a process may take to end after its lease: two seconds, and what a
+// machine with much else to do takes for them.
+const lingering = 6 * time.Second
+
 // within is the longest that a test waits for the end of a process.
 const within = 2 * time.Minute
 
@@ -221,6 +228,7 @@ func (p *process) killed() bool {
 func (p *process) kill() bool {
 	_ = p.Process.Kill()
 	<-p.ended
+	p.shot = true
 	return p.killed()
 }
 
@@ -288,8 +296,12 @@ func (w *world) check() {
 	f.fenced, f.takeovers = w.fenced()
 	for _, p := range w.processes {
 		f.requests += p.sent()
-		if p.endsWithin(0) && p.ProcessState.ExitCode() == exitStopped {
+		switch {
+		case !p.endsWithin(0):
+		case p.ProcessState.ExitCode() == exitStopped:
 			f.stopped++
+		case p.killed() && !p.shot:
+			f.timed++
 		}
 	}
 	if f.lost+f.twice+f.fenced > 0 {
