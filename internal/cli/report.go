@@ -38,6 +38,7 @@ type reporting struct {
 
 	purge, rejects bool
 	toStore        string
+	contact        string // of whom is erased
 }
 
 func newReportCommand(env Env) *cobra.Command {
@@ -61,6 +62,12 @@ With --purge it shows nothing, and rewrites the report without contact ids and
 without what its errors quote. The accounts stay: keys, profile ids, statuses,
 places. A run resumes from it as before.
 
+With --contact ID as well it takes one person out: whoever has that contact id, with
+whatever else the report says of them, in it and in the reports that were set aside
+under its name, in reject files and verdicts, and in the state of a sync. In a store
+REPORT may be left out: then it is all reports of the project. The exit code is 0
+as well where nothing was found, and the output says so.
+
 With a store (--store, $IMPORTER_STORE, or the configuration) REPORT is the name
 under which the store keeps it, with or without .report.ndjson. With --to-store
 REPORT is a file, and is put into the store under that name with its reject files;
@@ -69,12 +76,18 @@ an import with --store and --report NAME goes on with it there.`,
   importer report contacts.csv.report.ndjson --format csv -o ids.csv
   importer report contacts.csv.report.ndjson --format html -o report.html
   importer report contacts.csv.report.ndjson --purge
+  importer report contacts.csv.report.ndjson --purge --contact jane@example.com
   importer report contacts.csv --store postgres://importer@db.example.com/importer
   importer report contacts.csv --store postgres://importer@db.example.com/importer --rejects -o rejects.csv
   importer report contacts.csv.report.ndjson --to-store contacts.csv --store postgres://importer@db.example.com/importer`,
-		Args: oneReport,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && r.contact != "" {
+				return nil // of all reports of a project
+			}
+			return oneReport(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.cmd, r.name = cmd, args[0]
+			r.cmd, r.name = cmd, strings.Join(args, "")
 			return r.run(cmd.Context())
 		},
 	}
@@ -84,11 +97,13 @@ an import with --store and --report NAME goes on with it there.`,
 	cmd.Flags().BoolVar(&r.rejects, "rejects", false, "give the reject file of the report")
 	cmd.Flags().BoolVar(&r.purge, "purge", false, "remove contact data from the report, and keep the accounts")
 	cmd.Flags().StringVar(&r.toStore, "to-store", "", "put the file REPORT into the store, under `NAME`")
-	addFlags(cmd, "config", "base-url", "project-id", "store")
+	cmd.Flags().StringVar(&r.contact, "contact", "", "with --purge: erase the one person with this contact `ID`")
+	addFlags(cmd, "config", "base-url", "project-id", "store", "state")
 	for name, usage := range map[string]string{
 		"base-url":   "with a store: `URL` of the API that the report is of, where there are several of its name",
 		"project-id": "with a store: `ID` of the project that the report is of, where there are several of its name",
 		"store":      "`URL` of the PostgreSQL that keeps the report ($IMPORTER_STORE); without a password",
+		"state":      "with --contact: state `FILE` of a sync of the report's project",
 	} {
 		cmd.Flags().Lookup(name).Usage = usage
 	}
@@ -102,6 +117,8 @@ func (r *reporting) run(ctx context.Context) error {
 	switch {
 	case r.toStore != "":
 		return r.putIntoStore(ctx)
+	case r.contact != "":
+		return session.EraseContact(ctx, r.cmd.Flags(), r.name, strings.TrimSpace(r.contact), verify.Suffix, r.env)
 	case r.purge:
 		return r.with(ctx, true, func(k *session.Kept) error {
 			return nights.PurgeReport(r.env.Stdout, k.Reports, k.Name, verify.Suffix, func() ([]string, error) { return k.DropRejects(ctx) })
@@ -135,6 +152,12 @@ func (r *reporting) together() error {
 		return config.Errorf("%s: give one of them", strings.Join(does, " and "))
 	case given("to-store") && r.toStore == "":
 		return config.Errorf("--to-store needs a name to keep the report under, such as contacts.csv")
+	case given("contact") && !r.purge:
+		return config.Errorf("--contact is for --purge: it erases that person")
+	case given("contact") && strings.TrimSpace(r.contact) == "":
+		return config.Errorf("--contact needs a contact id")
+	case given("state") && r.contact == "":
+		return config.Errorf("--state is for --purge --contact: the state of a sync holds contact ids as well")
 	case len(does) == 1 && does[0] != "--rejects" && (shows || r.output != ""):
 		return config.Errorf("%s shows nothing of the report: leave out --format, --json and --output", does[0])
 	case r.rejects && shows:
