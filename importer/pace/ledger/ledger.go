@@ -134,7 +134,8 @@ type Ledger struct {
 	wide   int           // how often a block is doubled, because exchanges take long
 	usable time.Duration // with a lease: until when free may be taken
 
-	seen seen // the page at the last exchange
+	seen seen    // the page at the last exchange
+	had  []spent // what was leased within a window, by the clock of the book
 }
 
 var _ pace.Ledger = (*Ledger)(nil)
