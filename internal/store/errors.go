@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"importer/internal/store/tables"
 )
 
 // A UsageError is of the settings of the store, and no attempt changes that.
@@ -21,18 +23,10 @@ type UsageError struct{ reason string }
 
 func (e *UsageError) Error() string { return e.reason }
 
-// An unfitError says that a store will not do, whenever it is asked: to be put right, or
-// another one to be named.
-type unfitError struct{ reason string }
-
-func (e *unfitError) Error() string { return e.reason }
-
-func unfit(format string, args ...any) error { return &unfitError{fmt.Sprintf(format, args...)} }
-
 // asUsage makes a *UsageError of an error of a store that will not do as it is named: it
 // is too old, has no such database, lacks a right, or somebody else's tables are there.
 func asUsage(explained error) error {
-	_, is := errors.AsType[*unfitError](explained)
+	_, is := errors.AsType[*tables.UnfitError](explained)
 	if is || slices.Contains([]string{"3D000", "3F000", "42501", "42P01", "42703", "42704"}, sqlState(explained)) {
 		return &UsageError{explained.Error()}
 	}

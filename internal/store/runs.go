@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"importer/internal/store/tables"
 )
 
 // A Run is a run or a state as the store knows it.
@@ -122,7 +124,7 @@ type aside struct {
 }
 
 // numbered are the names set aside under one, the lowest number first, which is the oldest.
-func numbered(ctx context.Context, q querier, id ID) (all []aside, err error) {
+func numbered(ctx context.Context, q tables.Querier, id ID) (all []aside, err error) {
 	rows, err := q.Query(ctx, "select name from importer_run where kind = $1 and base_url = $2 and project_id = $3 and starts_with(name, $4 || '.')",
 		id.Kind, id.BaseURL, id.ProjectID, id.Name)
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"importer/internal/pgtest"
+
+	"importer/internal/store/tables"
 )
 
 const secret = "s3cr3t/p@ss"
@@ -288,7 +290,7 @@ func testMigrationsAtOnce(t *testing.T, pg db) {
 		})
 	}
 	all.Wait()
-	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(newest) {
+	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(tables.Newest) {
 		t.Errorf("the version is %q", got)
 	}
 	if got := pg.Exec("select string_agg(attcompression::text, '') from pg_attribute where attrelid = 'importer_journal'::regclass and attname = 'lines'"); got != "l" && got != "" {
