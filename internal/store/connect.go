@@ -31,6 +31,9 @@ const (
 	// and a reader have one each. A connection whose server is silent is given up a while
 	// before it is closed.
 	maxConns = 12
+	// idleBound is how long a connection stays that nothing uses: a run that waits for its
+	// quota keeps one, so that a small server has room for many runs.
+	idleBound = 20 * time.Second
 )
 
 // minServer is the first version of PostgreSQL that will do, as server_version_num.
@@ -177,7 +180,8 @@ func (o Options) adjust(config *pgxpool.Config) {
 	config.MaxConns = maxConns
 	config.MinConns = 0
 	config.MinIdleConns = 0
-	config.MaxConnIdleTime = time.Minute
+	config.MaxConnIdleTime = idleBound
+	config.HealthCheckPeriod = idleBound / 2
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return settings(ctx, conn, o.Lease) }
 }
 
