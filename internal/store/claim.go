@@ -313,6 +313,14 @@ func (c *Claim) Do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 	return c.do(ctx, f, c.renewing(0))
 }
 
+// SetConfig keeps the settings of a run, which are JSON, for who looks at it.
+func (c *Claim) SetConfig(ctx context.Context, settings []byte) error {
+	return c.Do(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update importer_run set config = $2 where id = $1", c.current().run, string(settings))
+		return err
+	})
+}
+
 // do is Do for who holds busy.
 func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error, last seal) error {
 	unknown := false // whether an attempt was committed

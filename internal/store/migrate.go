@@ -28,6 +28,7 @@ create table importer_run (
 	changed_at  timestamptz not null default clock_timestamp(),
 	status      text,   -- how its last run ended; null: it has not
 	summary     jsonb,  -- of that run
+	config      jsonb,  -- the settings of its last run, without secrets
 	unique (kind, base_url, project_id, name)
 );
 create table importer_journal (
@@ -72,7 +73,7 @@ end $$;
 // tables are what this program uses of the newest version.
 var tables = map[string][]string{
 	"importer_version": {"version"},
-	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "lapsed", "changed", "created_at", "changed_at", "status", "summary"},
+	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "lapsed", "changed", "created_at", "changed_at", "status", "summary", "config"},
 	"importer_journal": {"run", "seq", "epoch", "start", "at", "lines"},
 	"importer_file":    {"run", "name", "part", "at", "last", "bytes"},
 	"importer_state":   {"run", "tab", "key", "row"},
