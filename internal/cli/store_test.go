@@ -293,7 +293,7 @@ func refusedStores(t *testing.T, s *pgtest.Server) {
 		{"mysql://db/x", exitUsage, "postgres://"},
 		{"nonsense", exitUsage, "postgres://"},
 		{"postgres://importer@127.0.0.1:1/x?sslmode=disable", exitStopped, "refused"},
-		{strings.Replace(j.address, "/refused", "/absent", 1), exitStopped, "createdb"},
+		{strings.Replace(j.address, "/refused", "/absent", 1), exitUsage, "createdb"},
 		{strings.Replace(j.address, "importer@", "nobody@", 1), exitStopped, "password"},
 	} {
 		r := j.run("--store", tt.store)

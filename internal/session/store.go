@@ -26,7 +26,7 @@ func (s *Session) OpenStore(ctx context.Context) error {
 		s.Log.Warn().Msg(warning)
 	}
 	o := storeOptions(s.Config, s.Env, s.Log)
-	o.Away = live.StoreAway(&s.Progress, zerolog.Nop()) // the store logs it
+	o.Away = live.StoreAway(&s.Progress, s.Log)
 	opened, err := store.Open(ctx, o)
 	if err != nil {
 		return asUsage(err)
@@ -56,6 +56,20 @@ func asUsage(err error) error {
 		return usage(wrong)
 	}
 	return err
+}
+
+// cutShort takes out of what went wrong with a run that was interrupted that its store was
+// not waited for. The summary and the log say so: the next run looks up what is not recorded.
+func (s *Session) cutShort(summary *contact.Summary, err error) error {
+	short, ok := errors.AsType[*store.CutShortError](err)
+	if !ok || summary.Status != contact.Interrupted {
+		return err
+	}
+	if summary.Reason != contact.UnrecordedReason {
+		s.Log.Warn().Msg(short.Error())
+	}
+	summary.Reason = contact.UnrecordedReason
+	return nil
 }
 
 // Gate lets the requests pass of a run that holds its report in a store; nil: nothing is

@@ -239,7 +239,7 @@ func (s *Store) inspect(ctx context.Context) error {
 		return err
 	}
 	if number < minServer {
-		return fmt.Errorf("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
+		return unfit("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
 	}
 	var standby, readOnly, fsync, fullPages bool
 	var encoding string
@@ -253,7 +253,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	case readOnly:
 		return errors.New("it is read-only (default_transaction_read_only is on, for the server, this database or this user): switch that off, or use another")
 	case encoding != "UTF8":
-		return fmt.Errorf("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
+		return unfit("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
 	}
 	for setting, on := range map[string]bool{"fsync": fsync, "full_page_writes": fullPages} {
 		if !on {
@@ -267,7 +267,7 @@ func (s *Store) inspect(ctx context.Context) error {
 // pgbouncer in transaction mode: what is set for a session holds for somebody else's then,
 // and not for ours.
 func (s *Store) ownSessions(ctx context.Context) error {
-	shared := errors.New("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
+	shared := unfit("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
 	var pids [2]int32
 	var conns [2]*pgxpool.Conn
 	for i := range conns {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,6 +20,24 @@ import (
 type UsageError struct{ reason string }
 
 func (e *UsageError) Error() string { return e.reason }
+
+// An unfitError says that a store will not do, whenever it is asked: to be put right, or
+// another one to be named.
+type unfitError struct{ reason string }
+
+func (e *unfitError) Error() string { return e.reason }
+
+func unfit(format string, args ...any) error { return &unfitError{fmt.Sprintf(format, args...)} }
+
+// asUsage makes a *UsageError of an error of a store that will not do as it is named: it
+// is too old, has no such database, lacks a right, or somebody else's tables are there.
+func asUsage(explained error) error {
+	_, is := errors.AsType[*unfitError](explained)
+	if is || slices.Contains([]string{"3D000", "3F000", "42501", "42P01", "42703", "42704"}, sqlState(explained)) {
+		return &UsageError{explained.Error()}
+	}
+	return explained
+}
 
 // A HeldError says that another process holds a run or a state.
 type HeldError struct {
@@ -71,7 +90,7 @@ func sqlState(err error) string {
 // hints say what to do about an error of the server, by SQLSTATE or its class.
 var hints = map[string]string{
 	"28P01": "the password is wrong, or there is none: put the right one in $PGPASSWORD, ~/.pgpass or $IMPORTER_STORE",
-	"28000": "the server does not let this user in from here: look at its pg_hba.conf, and at sslmode in the address",
+	"28000": "the server does not know this user (createuser makes one), or does not let it in from here: look at its pg_hba.conf, and at sslmode in the address",
 	"3D000": "there is no such database: make it with createdb, or name another",
 	"3F000": "there is no schema to use: look at search_path",
 	"42501": "this user lacks a right: have the owner of the tables grant select, insert, update, delete on them, and create on their schema for the first run",
@@ -117,6 +136,9 @@ func isOurs(err error) bool {
 		return true
 	}
 	if _, ok := errors.AsType[*HeldError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*CutShortError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*FencedError](err); ok {
@@ -179,15 +201,38 @@ func isTimeout(err error) bool {
 	return ok && n.Timeout()
 }
 
-// plainText is the text of an error without what says nothing: the attempts that failed in
-// the same way, and lines.
+// attemptText is what pgx says of one attempt to connect, or dial of one: the host, what failed
+// and why.
+var attemptText = regexp.MustCompile(`^(\S+) \([^)]*\): (?:dial error: |tls error: |server error: )?(?:dial \S+ \S+: )?(?:connect: )?(.*)$`)
+
+// serverText is what pgx puts around what a server says.
+var serverText = regexp.MustCompile(`(?:FATAL|ERROR|PANIC): (.*) \(SQLSTATE \w+\)`)
+
+// noTLS is said of an attempt that is followed by one without TLS.
+const noTLS = "server refused TLS connection"
+
+// plainText is the text of an error without what says nothing: the words of the driver, the
+// attempts that failed in the same way, and lines.
 func plainText(err error) string {
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		err = connect.Unwrap()
+	} else if isEOF(err) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return "the connection was cut"
+	} else if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return "it does not answer"
 	}
 	var parts []string
+	hosts := make(map[string]string) // what was said of each last
 	for line := range strings.Lines(err.Error()) {
-		line = strings.TrimSpace(line)
+		line = serverText.ReplaceAllString(strings.TrimSpace(line), "$1")
+		line = strings.ReplaceAll(line, "failed to receive message: unexpected EOF", "the connection was cut")
+		if m := attemptText.FindStringSubmatch(line); m != nil {
+			line = m[1] + ": " + m[2]
+			if last := hosts[m[1]]; strings.HasSuffix(last, noTLS) {
+				parts = slices.DeleteFunc(parts, func(p string) bool { return p == last })
+			}
+			hosts[m[1]] = line
+		}
 		if line != "" && !slices.Contains(parts, line) {
 			parts = append(parts, line)
 		}

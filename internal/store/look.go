@@ -34,13 +34,13 @@ func Look(ctx context.Context, o Options) (seen Sight, err error) {
 	if _, err := o.newLease(); err != nil {
 		return seen, err
 	}
-	s := &Store{name: Masked(o.URL), log: o.Log}
+	s := &Store{name: Masked(o.URL), log: o.Log, hurried: context.Background()}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return seen, s.explain(err)
 	}
 	defer s.pool.Close()
 	seen.Name = s.name
-	return seen, s.explain(s.look(ctx, &seen))
+	return seen, asUsage(s.explain(s.look(ctx, &seen)))
 }
 
 func (s *Store) look(ctx context.Context, seen *Sight) error {

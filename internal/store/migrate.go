@@ -138,14 +138,14 @@ func (s *Store) version(ctx context.Context, q querier) (version int, err error)
 	case len(versions) != 1 || versions[0] < 1:
 		return 0, foreign("importer_version", "it does not hold one version")
 	case versions[0] > newest:
-		return 0, fmt.Errorf("its tables are of version %d, which a later version of this program made, and this one knows %d: update this program", versions[0], newest)
+		return 0, unfit("its tables are of version %d, which a later version of this program made, and this one knows %d: update this program", versions[0], newest)
 	}
 	return versions[0], nil
 }
 
 // foreign is the error of a table that has the name of one of ours.
 func foreign(table, why string) error {
-	return fmt.Errorf("there is a table %s that is not this program's (%s): use another database, or a schema of its own with options=-csearch_path%%3Dname in the address", table, why)
+	return unfit("there is a table %s that is not this program's (%s): use another database, or a schema of its own with options=-csearch_path%%3Dname in the address", table, why)
 }
 
 // anyOf is a table of those found, the same each time.
@@ -216,9 +216,9 @@ func mayCreate(ctx context.Context, tx pgx.Tx) error {
 	case err != nil:
 		return err
 	case schema == "":
-		return fmt.Errorf("there is no schema for its tables that the user %s may use (search_path names none that is there): create schema importer authorization %s, and give options=-csearch_path%%3Dimporter in the address", user, user)
+		return unfit("there is no schema for its tables that the user %s may use (search_path names none that is there): create schema importer authorization %s, and give options=-csearch_path%%3Dimporter in the address", user, user)
 	case !may:
-		return fmt.Errorf("the user %s may not make tables in the schema %s: have its owner run: grant create on schema %s to %s (the first run makes the tables)", user, schema, schema, user)
+		return unfit("the user %s may not make tables in the schema %s: have its owner run: grant create on schema %s to %s (the first run makes the tables)", user, schema, schema, user)
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (s *Store) usable(ctx context.Context) error {
 	for table, cols := range tables {
 		for _, c := range cols {
 			if !slices.Contains(found[table], c) {
-				return fmt.Errorf("the table %s is not as this program made it: it has no column %s; restore the database from a backup, or use another", table, c)
+				return unfit("the table %s is not as this program made it: it has no column %s; restore the database from a backup, or use another", table, c)
 			}
 		}
 	}
@@ -243,7 +243,7 @@ func (s *Store) usable(ctx context.Context) error {
 	}
 	var table, right, user string
 	if _, err := pgx.ForEachRow(rows, []any{&table, &right, &user}, func() error {
-		return fmt.Errorf("the user %s lacks a right (%s on %s): have the owner of the tables run: grant select, insert, update, delete on all tables in schema … to %s", user, right, table, user)
+		return unfit("the user %s lacks a right (%s on %s): have the owner of the tables run: grant select, insert, update, delete on all tables in schema … to %s", user, right, table, user)
 	}); err != nil {
 		return err
 	}

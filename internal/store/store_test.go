@@ -54,6 +54,9 @@ func TestStore(t *testing.T) {
 		"RefusedSetUps":    testRefusedSetUps,
 		"Bouncer":          testBouncer,
 		"SilentServer":     testSilentServer,
+		"ToldToEnd":        testToldToEnd,
+		"ToldAndThere":     testToldToEndAndThere,
+		"FullForALease":    testFullForALease,
 		"ClaimAndAppend":   testClaimAndAppend,
 		"Do":               testDo,
 	} {
