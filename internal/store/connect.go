@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"importer/internal/store/fault"
 	"net"
 	"net/url"
 	"regexp"
@@ -223,7 +224,7 @@ func settings(ctx context.Context, conn *pgx.Conn, lease time.Duration) error {
 		"tcp_keepalives_count":    "3",
 		"tcp_user_timeout":        millis(lease),
 	} {
-		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && sqlState(err) == "" {
+		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && fault.State(err) == "" {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"importer/internal/store/fault"
 	"maps"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func (s *Store) version(ctx context.Context, q querier) (version int, err error)
 	}
 	versions, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	switch {
-	case sqlState(err) != "":
+	case fault.State(err) != "":
 		return 0, err
 	case err != nil:
 		return 0, foreign("importer_version", "its column is no number")
