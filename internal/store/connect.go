@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"importer/internal/store/fault"
 	"importer/internal/store/tables"
 )
 
@@ -229,7 +230,7 @@ func settings(ctx context.Context, conn *pgx.Conn, lease time.Duration) error {
 		"tcp_keepalives_count":    "3",
 		"tcp_user_timeout":        millis(lease),
 	} {
-		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && sqlState(err) == "" {
+		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && fault.State(err) == "" {
 			return err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"importer/internal/pgtest"
-
+	"importer/internal/store/fault"
 	"importer/internal/store/tables"
 )
 
@@ -189,7 +189,7 @@ func TestErrorsOfTheServer(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, c.want) || !strings.Contains(text, "what it says") || !strings.HasPrefix(text, "the store postgres://h/db: ") {
 			t.Errorf("%s: %s", code, text)
 		}
-		if isAway(err) != c.away {
+		if fault.IsAway(err) != c.away {
 			t.Errorf("%s: waiting for it to pass is %t", code, !c.away)
 		}
 		if s.explain(err) != err {
