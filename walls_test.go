@@ -53,6 +53,7 @@ func TestWalls(t *testing.T) {
 		"internal/verify":        {"importer/contact", "importer/idrule", "importer/pace", "importer/change", "importer/whose", "importer/lane", "importer/weigh", "importer", "internal/state", "sink"},
 		"internal/report":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
+		"internal/erase":         {"importer/contact", "importer/idrule", "importer/change", "sink", "sink/journal", "internal/state"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/lease", "sink/journal"},
@@ -62,7 +63,7 @@ func TestWalls(t *testing.T) {
 		"internal/session": {"importer/contact", "importer/idrule", "importer/idtext", "importer/pace", "importer/pace/ledger", "importer/change", "importer/whose",
 			"source", "source/decode", "source/guess", "source/guess/region", "source/table", "source/workbook", "source/mapping", "source/mapping/columns", "source/mapping/dates", "source/mapping/formula", "source/mapping/notes",
 			"sink", "sink/journal", "sink/rejects",
-			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/memory", "internal/metrics", "internal/live", "internal/store", "internal/store/lease",
+			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/erase", "internal/memory", "internal/metrics", "internal/live", "internal/store", "internal/store/lease",
 			"internal/sandbox", "internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
 
 		"internal/pgtest": {},

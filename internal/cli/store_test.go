@@ -75,6 +75,7 @@ func TestStore(t *testing.T) {
 	for name, try := range map[string]func(*testing.T, *pgtest.Server){
 		"an import": importInStore, "a sync": syncInStore, "held": heldInStore, "two tenants": twoTenantsInStore, "the password": passwordOfStore,
 		"refused": refusedStores, "doctor": doctorOfStore, "rejects": rejectsOfStore, "the quota": quotaInStore, "without tables": storeWithoutTables,
+		"reports": reportsOfStore, "rejects kept": rejectsKept, "to the store": toStore, "purged": purgedInStore, "erased": erasedInStore, "redacted": redactedInStore,
 	} {
 		t.Run(name, func(t *testing.T) { try(t, server) })
 	}

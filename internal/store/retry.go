@@ -12,10 +12,14 @@ import (
 	"importer/internal/store/lease"
 )
 
-// lastBound bounds what is still asked of the database when the lease has ended, or when this
-// process was told to end.
+// lastBound bounds what is still asked of the database at the end: to give back what is
+// held. When the lease has ended, or was lost, there is next to nothing to give back; and
+// not much time when this process was told to end.
 func (s *Store) lastBound() time.Duration {
-	if s.hurried.Err() != nil {
+	switch cause := context.Cause(s.lease.Context()); {
+	case cause != nil && !errors.Is(cause, lease.ErrClosed):
+		return min(s.length/2, 500*time.Millisecond)
+	case s.hurried.Err() != nil:
 		return min(s.length/2, time.Second)
 	}
 	return min(s.length/2, 5*time.Second)

@@ -175,6 +175,18 @@ func (s *Store) prepare(ctx context.Context) error {
 // Lease is that of this process, whose gate stands before each request.
 func (s *Store) Lease() *lease.Lease { return s.lease }
 
+// Held is this process's claim of a run or state; nil where it has none.
+func (s *Store) Held(id ID) *Claim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.claims {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
 // Name is the address of the store as it may be shown.
 func (s *Store) Name() string { return s.name }
 

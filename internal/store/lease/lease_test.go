@@ -93,6 +93,41 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 }
 
 // A renewal lets those pass who wait, and what is in flight goes on.
+// Where nobody is behind the gate when it shuts, the kernel ends nobody: a process that comes
+// too late to end by itself still can. A renewal arms the timer before it opens the gate.
+func TestNobodyBehindTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, k := newTestLease()
+		c := mustClaim(t, l)
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if k.at != 0 || l.Pass() {
+			t.Errorf("with nobody behind the gate the timer is armed to %s", k.at)
+		}
+		time.Sleep(time.Second)
+		sentAt := l.Now()
+		c.Renewed(sentAt)
+		if k.at != sentAt+length {
+			t.Errorf("renewed, and armed to %s", k.at)
+		}
+		pass(t, l)
+		time.Sleep(91 * time.Second)
+		synctest.Wait()
+		if k.at != sentAt+length {
+			t.Errorf("with one behind the gate the timer is armed to %s", k.at)
+		}
+		l.Done()
+		if k.at != 0 || context.Cause(l.Context()) != nil {
+			t.Errorf("the last one is back, and the timer is armed to %s; closed because of %v", k.at, context.Cause(l.Context()))
+		}
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if cause := context.Cause(l.Context()); !errors.Is(cause, ErrEnded) || k.at != 0 {
+			t.Errorf("at 95%%: closed because of %v, armed to %s", cause, k.at)
+		}
+	})
+}
+
 func TestARenewalOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
