@@ -56,14 +56,15 @@ func TestWalls(t *testing.T) {
 		"internal/erase":         {"importer/contact", "importer/idrule", "importer/change", "sink", "sink/journal", "internal/state"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
-		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/lease", "sink/journal"},
+		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/address", "internal/store/lease", "sink/journal"},
+		"internal/store/address": {},
 		"internal/store/lease":   {},
 		"internal/live":          {"importer/contact", "importer/idrule", "importer/pace", "sink", "sink/journal", "internal/commandline", "internal/config", "internal/report", "internal/metrics"},
 		// It opens what a run works with: not the engine, and nothing that is done with it.
 		"internal/session": {"importer/contact", "importer/idrule", "importer/idtext", "importer/pace", "importer/pace/ledger", "importer/change", "importer/whose",
 			"source", "source/decode", "source/guess", "source/guess/region", "source/table", "source/workbook", "source/mapping", "source/mapping/columns", "source/mapping/dates", "source/mapping/formula", "source/mapping/notes",
 			"sink", "sink/journal", "sink/rejects",
-			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/erase", "internal/memory", "internal/metrics", "internal/live", "internal/store", "internal/store/lease",
+			"internal/commandline", "internal/config", "internal/cognigy", "internal/customfields", "internal/state", "internal/reconcile", "internal/report", "internal/origin", "internal/erase", "internal/memory", "internal/metrics", "internal/live", "internal/store", "internal/store/address", "internal/store/lease",
 			"internal/sandbox", "internal/sandbox/origin", "internal/sandbox/store", "internal/sandbox/jsonvalue"},
 
 		"internal/pgtest": {},
