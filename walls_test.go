@@ -45,7 +45,7 @@ func TestWalls(t *testing.T) {
 		"internal/cognigy":       {"importer/contact"},
 		"internal/probe":         {"importer/contact", "importer/pace", "internal/cognigy"},
 		"internal/customfields":  {"importer/contact", "importer/pace", "internal/cognigy", "internal/commandline", "internal/config"},
-		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/commandline", "internal/config", "internal/customfields", "internal/probe", "internal/store", "internal/store/lease", "internal/state", "importer/idrule", "importer/change", "sink/journal"},
+		"internal/doctor":        {"importer/contact", "importer/pace", "importer/pace/ledger", "internal/cognigy", "internal/commandline", "internal/config", "internal/customfields", "internal/probe", "internal/store", "internal/store/address", "internal/store/lease", "internal/state", "importer/idrule", "importer/change", "sink/journal"},
 		"internal/state":         {"importer/contact", "importer/idrule", "importer/change"},
 		"internal/reconcile":     {"importer/contact", "importer/idrule", "importer/change", "internal/state", "sink/journal"},
 		"internal/nights":        {"importer/contact", "importer/idrule", "sink/journal", "sink/rejects"},
