@@ -14,6 +14,7 @@ import (
 	"importer/internal/live"
 	"importer/internal/state"
 	"importer/internal/store"
+	"importer/internal/store/address"
 )
 
 // OpenStore opens the store that the settings name, if they name one: report, state and
@@ -22,7 +23,7 @@ func (s *Session) OpenStore(ctx context.Context) error {
 	if s.Config.Store == "" || s.store != nil {
 		return nil
 	}
-	if warning := s.Config.StoreReaders(); warning != "" && store.HasPassword(string(s.Config.Store)) {
+	if warning := s.Config.StoreReaders(); warning != "" && address.HasPassword(string(s.Config.Store)) {
 		s.Log.Warn().Msg(warning)
 	}
 	o := storeOptions(s.Config, s.Env, s.Log)
