@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/internal/store/fault"
 	"net"
 	"net/url"
 	"regexp"
@@ -16,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"importer/internal/store/fault"
 )
 
 const (

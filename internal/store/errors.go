@@ -3,9 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
-	"importer/internal/store/fault"
 	"slices"
 	"time"
+
+	"importer/internal/store/fault"
 )
 
 // A UsageError is of the settings of the store, and no attempt changes that.

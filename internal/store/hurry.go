@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"importer/internal/store/fault"
 	"time"
+
+	"importer/internal/store/fault"
 )
 
 // hurryBound is how long a database may be away once this process was told to end.

@@ -3,12 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
-	"importer/internal/store/fault"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"importer/internal/store/fault"
 )
 
 // migrations lead an empty store to the version that this program works with: the n-th
