@@ -90,14 +90,14 @@ func TestStops(t *testing.T) {
 	apart(t)
 	r := newRig(t, time.Duration(of(2, 3))*time.Second)
 	var stops tally
-	o := options{seed: seed(t), lag: time.Second, latency: 5 * time.Millisecond, rows: of(600, 3000), flags: []string{"--rate", "500/s", "--workers", "512"}}
+	o := options{seed: seed(t), lag: time.Second, latency: 5 * time.Millisecond, rows: of(1000, 2500), flags: []string{"--rate", "5000/s", "--workers", "512"}}
 	all := r.inWorlds(t, of(1, 5), o, func(w *world) {
 		var p *process
 		for done := 0; done < of(1, 40); {
 			if p == nil {
 				p = w.goOn(w.URL(), nil)
 			}
-			if p.endsWithin(between(w.random, 0, time.Duration(of(500, 1000))*time.Millisecond)) {
+			if p.endsWithin(between(w.random, 0, 500*time.Millisecond)) {
 				w.over(p, exitStopped) // where it slept nearly as long as its lease
 				p = nil
 				continue
