@@ -15,6 +15,7 @@ import (
 	"importer/internal/rejectfile"
 	"importer/internal/words"
 	"importer/source/decode"
+	"importer/source/foreign"
 	"importer/source/mapping"
 )
 
@@ -127,15 +128,15 @@ func (f *file) examine(head []byte, whole bool) error {
 	switch {
 	case len(head) == 0:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
-	case bytes.HasPrefix(head, []byte(zipped)) && (f.Format == XLSX || f.Format == Auto):
+	case bytes.HasPrefix(head, []byte(foreign.Zipped)) && (f.Format == XLSX || f.Format == Auto):
 		f.Format = XLSX
 		return f.examineXLSX(head)
-	case bytes.HasPrefix(head, []byte(zipped)):
+	case bytes.HasPrefix(head, []byte(foreign.Zipped)):
 		return fmt.Errorf("%w: it is a workbook or an archive, and no %s: leave out --format", ErrBadHeader, f.Format)
-	case foreign(head, f.Name) != "":
-		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
+	case foreign.Document(head, f.Name) != "":
+		return fmt.Errorf("%w: %s", ErrBadHeader, foreign.Document(head, f.Name))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(foreign.WrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {
@@ -147,8 +148,8 @@ func (f *file) examine(head []byte, whole bool) error {
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
-	case wrongKind(text) != "":
-		return fmt.Errorf("%w: %s", ErrWrongKind, wrongKind(text))
+	case foreign.WrongKind(text) != "":
+		return fmt.Errorf("%w: %s", ErrWrongKind, foreign.WrongKind(text))
 	case f.Format == Auto:
 		f.Format = guessFormat(f.Name, text)
 	}
@@ -220,7 +221,7 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 		head := t.Peek(512)
 		if r != io.Reader(raw) && decode.IsPacked(head) {
 			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
-		} else if what := wrongKind(head); what != "" {
+		} else if what := foreign.WrongKind(head); what != "" {
 			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"importer/internal/words"
+	"importer/source/foreign"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
 	"importer/source/table"
@@ -100,8 +101,8 @@ func (f *file) examineXLSX(head []byte) error {
 			err = bad
 		}
 	}
-	what := foreign(head, f.Name)
-	other := r == nil && what != damagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
+	what := foreign.Document(head, f.Name)
+	other := r == nil && what != foreign.DamagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
 	switch {
 	case err == io.EOF:
 		return fmt.Errorf("%w: there is nothing to import in the sheet%s", ErrEmpty, r.whereElse())
