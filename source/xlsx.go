@@ -64,6 +64,14 @@ const maxWorkbook = 256 << 20
 // openBook opens the workbook, which is held in memory where it can be read only once.
 func (r *sheetReader) openBook() (err error) {
 	f := r.file
+	if f.far.Object != nil {
+		file, size, err := f.far.Spool()
+		if err != nil {
+			return f.far.fail(err)
+		}
+		r.book, err = workbook.Open(file, size)
+		return err
+	}
 	if f.once == nil {
 		file, err := f.opened()
 		if err != nil {
@@ -101,7 +109,7 @@ func (f *file) examineXLSX(head []byte) error {
 			err = bad
 		}
 	}
-	what := foreign.Document(head, f.Name)
+	what := foreign.Document(head, f.base())
 	other := r == nil && what != foreign.DamagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
 	switch {
 	case err == io.EOF:

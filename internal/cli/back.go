@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/internal/address"
 	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/state"
@@ -76,12 +78,15 @@ func openBack(cmd *cobra.Command, path string, env Env) (*lookBack, error) {
 	case cmd.Flags().Lookup("source") == nil: // nothing is read
 	case cmd.Flags().Changed("source"):
 		sources = nil
-	case header.SourceCount > 0: // more than the report names
+	case header.SourceCount > 0 || slices.ContainsFunc(sources, isFar): // more than the report names, or may tell this machine to ask
 		own, err := config.Unchecked(cmd.Flags(), nil, env.Getenv)
 		if err != nil {
 			return nil, err
 		}
-		if sources = own.Source.Paths; !header.Names(sources) {
+		if sources = own.Source.Paths; header.SourceCount == 0 && !header.Names(address.AllShown(sources)) {
+			return nil, config.Errorf("the report %s names a source on another machine (%s), which is not asked because a report says so: name it with --source, or in source.paths of the configuration", contact.Printable(path), contact.Printable(words.QuoteNames(header.Sources, 3)))
+		}
+		if !header.Names(address.AllShown(sources)) {
 			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
 		}
 	}

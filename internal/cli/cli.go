@@ -30,7 +30,8 @@ type Env struct {
 	Version string
 	Program string // as it was called, for the commands that the summary names; empty: importer
 
-	printed *bool // the object of --json was; made by Execute
+	printed *bool           // the object of --json was; made by Execute
+	ctx     context.Context // of the command, for what waits for a source; set by Execute
 }
 
 // Execute runs one command line. What it writes to Stdout and Stderr holds nothing that a
@@ -38,7 +39,7 @@ type Env struct {
 // import awaits what is in flight, records it, and returns that cause. With --json one
 // object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
-	env.printed = new(bool)
+	env.printed, env.ctx = new(bool), ctx
 	env.Stdout, env.Stderr = plain.NewWriter(env.Stdout), plain.NewWriter(env.Stderr)
 	root := NewCommand(env)
 	root.SetArgs(args)

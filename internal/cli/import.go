@@ -273,16 +273,19 @@ func (s *session) openSource() error {
 	}
 	s.behind = s.c.Behind(o.Mapping != nil)
 	memory.Bound(s.env.Getenv)
+	if err := reachSources(&o, s.c, s.env); err != nil {
+		return err
+	}
 	o.Run = s.run
 	s.input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
-		err = misfit.Annotate(s.c.Text)
+		err = misfit.Annotate(config.Shown(s.c.Text))
 	}
 	if err != nil && s.behind != "" && !unread(err) {
 		err = errors.Join(err, errors.New(s.behind))
 	}
 	if err != nil {
-		return usage(err)
+		return unopened(err)
 	}
 	memory.Free(s.env.Getenv, s.input.Size())
 	return s.keep(s.input, nil)
@@ -294,7 +297,7 @@ func (s *session) readLast(keys *contact.Keys) error {
 	if s.rules.duplicates != contact.LastWins {
 		return nil
 	}
-	if s.input.Size() == 0 {
+	if !s.input.ReadsAgain() {
 		return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: name a file")
 	}
 	return contact.ReadLast(s.input.Rows(), keys)

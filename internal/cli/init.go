@@ -42,10 +42,13 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
+			if err := reachSources(&o, c, env); err != nil {
+				return err
+			}
 			memory.Bound(env.Getenv)
 			text, err := source.Guess(o)
 			if err != nil {
-				return usage(err)
+				return unopened(err)
 			}
 			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
 		},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/importer/pace/ledger"
+	"importer/internal/address"
 	"importer/internal/cognigy"
 	"importer/internal/commandline"
 	"importer/internal/config"
@@ -169,8 +169,10 @@ func (s *session) openClient() error {
 }
 
 // checkProxies refuses an environment that names a proxy which nothing can go through.
-func (s *session) checkProxies() error {
-	if err := cognigy.CheckProxies(s.env.Getenv); err != nil {
+func (s *session) checkProxies() error { return checkProxies(s.env.Getenv) }
+
+func checkProxies(getenv func(string) string) error {
+	if err := cognigy.CheckProxies(getenv); err != nil {
 		return usage(err)
 	}
 	return nil
@@ -300,7 +302,7 @@ func (s *session) reportPath() string {
 	if name == "-" {
 		name = "stdin"
 	}
-	return filepath.Base(name) + ".report.ndjson"
+	return address.Base(name) + ".report.ndjson"
 }
 
 func (s *session) view() live.View {

@@ -10,6 +10,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/idrule"
 	"importer/importer/whose"
+	"importer/internal/address"
 	"importer/internal/cognigy"
 	"importer/internal/names"
 	"importer/internal/reconcile"
@@ -81,7 +82,7 @@ func (s *session) moved(what, to, why string) {
 // openReport opens the report of an import.
 func (s *session) openReport() (err error) {
 	s.path = s.reportPath()
-	o := s.reportOptions(s.c.Mode, s.c.Source.Paths)
+	o := s.reportOptions(s.c.Mode, address.AllShown(s.c.Source.Paths))
 	o.Restart, o.Unnamed = s.c.Restart, s.c.Report.Path == ""
 	if s.state != nil {
 		s.report, err = s.openSyncReport(o)

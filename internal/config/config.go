@@ -77,7 +77,7 @@ type Config struct {
 
 // Source says what is read, and how.
 type Source struct {
-	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, or "-" for standard input
+	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, addresses, or "-" for standard input
 	Format string          `yaml:"format"` // auto, csv, ndjson, xlsx
 	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
 	Delimiter string `yaml:"delimiter"`
@@ -89,6 +89,17 @@ type Source struct {
 	HeaderRow string `yaml:"header_row"`
 	// NullValues are cells that mean nothing, such as NULL.
 	NullValues yamlwords.Words `yaml:"null_values"`
+	// Headers are those of every request for https://. A value names the variable of the
+	// environment that holds it, as in "Bearer $TOKEN".
+	Headers map[string]string `yaml:"headers"`
+	Query   string            `yaml:"query"` // that postgres:// is asked: one SELECT
+	S3      S3                `yaml:"s3"`
+}
+
+// S3 says where the buckets of s3:// are. Credentials come from the usual places.
+type S3 struct {
+	Endpoint string `yaml:"endpoint"` // empty: $AWS_ENDPOINT_URL_S3, else AWS
+	Region   string `yaml:"region"`   // empty: $AWS_REGION
 }
 
 // Sync says what the modes update, upsert and mirror do.
@@ -257,10 +268,7 @@ func decode(path string, text []byte, c *Config) error {
 		return err
 	}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
-		if lines, ok := yamlwords.Explain(err, plain.Line); ok {
-			err = plain.Lines(lines)
-		}
-		return Errorf("%s: %w", path, err)
+		return explain(path, text, err)
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
@@ -307,6 +315,7 @@ func (c *Config) Validate() error {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
 	for _, err := range []error{
+		c.Source.validate(),
 		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
 		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
 		choice("sync.adopted", c.Sync.Adopted, "keep", "remove"),
