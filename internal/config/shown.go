@@ -18,7 +18,7 @@ import (
 var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)(?:^|[{,\s])["']?(?:store|url)["']?[ \t]*:(?:[ \t]+|$)([^\n]*(?:\n[ \t]+[^\n]*)*)`),
 	regexp.MustCompile(`://([^\n]*)@`),
-	regexp.MustCompile(`(?i)https?://[^\s?]*\?([^\n]*)`),
+	regexp.MustCompile(`(?i)https?://[^\s?]*\?([^\s'"]*)`),
 	regexp.MustCompile(`(?im)["']?\b(?:authorization|cookie|x-[a-z-]*)["']?[ \t]*:([^\n]*)`),
 	regexp.MustCompile(`(?i)passw[a-z]*["']?[ \t]*[=:]([^\n]*)`),
 }

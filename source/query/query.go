@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,10 +169,10 @@ func (r *Rows) statement() string {
 	return "declare importer_rows no scroll cursor for select row_to_json(importer_row)::text from (\n" + withoutEnd(r.o.Query) + "\n) as importer_row(" + strings.Join(quoted, ", ") + ")"
 }
 
-// end matches the semicolon that a query may end with, and comments behind it.
-var end = regexp.MustCompile(`;(?:\s|--[^\n]*(?:\n|$)|/\*(?s:.*?)\*/)*$`)
-
-func withoutEnd(query string) string { return end.ReplaceAllString(query, "") }
+// withoutEnd takes off the semicolon that a query may end with.
+func withoutEnd(query string) string {
+	return strings.TrimSuffix(strings.TrimSpace(query), ";")
+}
 
 // Start begins to read the first row again, in the same snapshot.
 func (r *Rows) Start() error {

@@ -48,7 +48,7 @@ func (c *Client) buckets() (*bucketClient, error) {
 		t = c.here
 	}
 	client, err := minio.NewCore(u.Host, &minio.Options{
-		Creds: c.credentials(endpoint == aws), Secure: u.Scheme == "https", Transport: t, MaxRetries: 1,
+		Creds: c.credentials(endpoint == aws), Secure: u.Scheme == "https", Transport: bounded{t}, MaxRetries: 1,
 		Region: cmpOr(c.o.Region, get("AWS_REGION"), get("AWS_DEFAULT_REGION")),
 	})
 	if err != nil {
@@ -187,6 +187,7 @@ func (b *bucketClient) fetch(ctx context.Context, bucket, key string, o *Object,
 	if from > 0 {
 		opts.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
+	ctx, wire := onWire(ctx)
 	body, _, h, err := b.GetObject(ctx, bucket, key, opts)
 	if err != nil {
 		return nil, bucketFault(err)
@@ -205,6 +206,7 @@ func (b *bucketClient) fetch(ctx context.Context, bucket, key string, o *Object,
 			return nil, never(fmt.Errorf("%w: the server does not say how long the object is", ErrAway))
 		}
 	}
+	p.wire, p.length = wire(), p.is.length-p.from
 	return p, nil
 }
 

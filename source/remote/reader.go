@@ -120,6 +120,10 @@ func (r *Reader) finish() error {
 		r.end(r.o.changed(fmt.Sprintf("it had %s bytes or more, and has %s", words.Comma(r.o.seen.bytes), words.Comma(r.at)), nil))
 		return r.err
 	}
+	if p := r.part; p.wire != nil && p.length >= 0 && p.wire.excess(p.length) {
+		r.end(fmt.Errorf("%w: the server sends more than the %s bytes that it says it sends, so that the end is not known", ErrAway, words.Comma(p.length)))
+		return r.err
+	}
 	r.witness(true)
 	r.end(io.EOF)
 	return r.err

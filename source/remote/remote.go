@@ -182,6 +182,9 @@ type part struct {
 	sure bool // its end is told from a connection that broke
 	via  string
 	html bool // it says that it is a web page
+
+	wire   *wire // that it comes by; nil: that is not known
+	length int64 // of it alone, as it is stated; negative: it is not
 }
 
 // A witness is what was read of an object from its beginning.

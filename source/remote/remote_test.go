@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -237,6 +238,8 @@ func TestOddAnswers(t *testing.T) {
 		says    string
 	}{
 		{"a length that is too long", []string{ok + "Content-Length: 100\r\n\r\nemail\n"}, ErrAway, "broke 3 times after 6 bytes"},
+		{"a length that is too short", []string{ok + "Content-Length: 6\r\n\r\nemail\na@example.com\n"}, ErrAway, "more than the 6 bytes"},
+		{"a length that is too short by far", []string{ok + "Content-Length: 50000\r\n\r\n" + strings.Repeat("email\n", 20_000)}, ErrAway, "more than the 50,000 bytes"},
 		{"a part from elsewhere", []string{ok + "ETag: \"a\"\r\nContent-Length: 100\r\n\r\nemail\n", "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 0-99/100\r\nContent-Length: 100\r\n\r\n"}, ErrAway, "another part"},
 		{"a part of another whole", []string{ok + "ETag: \"a\"\r\nContent-Length: 100\r\n\r\nemail\n", "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 6-49/50\r\nContent-Length: 44\r\n\r\n"}, ErrChanged, "100 bytes and has 50"},
 		{"half of the rest", []string{ok + "ETag: \"a\"\r\nContent-Length: 100\r\n\r\nemail\n", "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 6-49/100\r\nContent-Length: 44\r\n\r\n"}, ErrAway, "another part"},
@@ -275,12 +278,11 @@ func TestDoubt(t *testing.T) {
 // A connection that is silent is given up, and the rest is asked for. What the server asks
 // to wait is waited, and no longer than a minute.
 func TestSilence(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	stop := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n++
 		w.Header().Set("ETag", `"a"`)
-		switch n {
+		switch n.Add(1) {
 		case 1:
 			w.Header().Set("Content-Length", "12")
 			io.WriteString(w, "email\n")
@@ -317,7 +319,7 @@ func TestSilence(t *testing.T) {
 	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "after 6 bytes") || len(waits) != 2 {
 		t.Errorf("%v, %v", err, waits)
 	}
-	n = 2
+	n.Store(2)
 	if all, err := readAll(find(t, server.URL, Options{Timeout: 100 * time.Millisecond, Pause: func(_ context.Context, d time.Duration) error {
 		waits = append(waits, d)
 		return nil

@@ -34,8 +34,8 @@ func newTransport(o Options, here bool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: o.tlsConfig(), TLSHandshakeTimeout: dialTimeout,
-		DisableCompression: true, MaxResponseHeaderBytes: maxHead, IdleConnTimeout: 4 * time.Second, Protocols: protocols,
+		Proxy: proxy, DialContext: dial(dialer), DialTLSContext: dialTLS(dialer, o.tlsConfig()), TLSClientConfig: o.tlsConfig(), TLSHandshakeTimeout: dialTimeout,
+		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHead, Protocols: protocols,
 	}
 }
 
@@ -114,6 +114,7 @@ func (c *Client) fetchWeb(ctx context.Context, u *url.URL, o *Object, from int64
 		h.Set("Range", "bytes="+strconv.FormatInt(from, 10)+"-")
 		h.Set("If-Range", condition)
 	}
+	ctx, wire := onWire(ctx)
 	resp, via, err := c.get(ctx, u, h)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (c *Client) fetchWeb(ctx context.Context, u *url.URL, o *Object, from int64
 		resp.Body.Close()
 		return nil, err
 	}
-	p.via = via
+	p.via, p.wire, p.length = via, wire(), resp.ContentLength
 	return p, nil
 }
 
