@@ -290,8 +290,8 @@ func TestSecretsOfSourcesAreNotShown(t *testing.T) {
 // is refused comes back as an object, and imports when it is corrected.
 func TestImportFromADatabase(t *testing.T) {
 	db := pgtest.Start(t)
-	db.Exec(`create table people (id int primary key, email text, first_name text, age int, newsletter bool, interests text[], born date, city jsonb);
-		insert into people select i, 'p' || i || '@example.com', 'Name ' || i, 20 + i % 50, i % 2 = 0, array['a, b', 'c'], '1990-01-31', '{"name":"Köln"}' from generate_series(1, 300) i;
+	db.Exec(`create table people (id int primary key, email text, first_name text, age int, newsletter bool, interests text[], born timestamp, city jsonb);
+		insert into people select i, 'p' || i || '@example.com', 'Name ' || i, 20 + i % 50, i % 2 = 0, array['a, b', 'c'], '1990-01-31 10:00:00.5', '{"name":"Köln"}' from generate_series(1, 300) i;
 		insert into people (id, email, age) values (301, 'p301@example.com', -1);
 		grant select on people to importer`)
 	j := newJob(t, "upsert", sandbox.Options{})
