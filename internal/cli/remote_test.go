@@ -111,7 +111,7 @@ func TestImportOverHTTP(t *testing.T) {
 	io.WriteString(z, j.table())
 	z.Close()
 	s.texts = map[string]string{"/x/contacts.csv": j.table(), "/x/contacts.csv.gz": packed.String(), "/book": workbook}
-	s.cut = 3000
+	s.cut = 9000
 	for _, name := range []string{"contacts.csv", "contacts.csv.gz"} {
 		r := j.without(url+"/x/"+name+"?sig=1", "--restart")
 		if r.code != exitOK || r.Read != 500 || r.Report != name+".report.ndjson" {

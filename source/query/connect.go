@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +128,17 @@ func (r *Rows) explain(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	return fmt.Errorf("%w: %s; run the same command again, which asks the query anew", ErrAway, oneLine(err.Error()))
+	var lines []string // of each attempt, such as with TLS and without
+	for line := range strings.Lines(err.Error()) {
+		if line = oneLine(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	hint := "run the same command again, which asks the query anew"
+	if r.conn == nil {
+		hint = "look at the address, and whether PostgreSQL is running there and a firewall lets this machine through"
+	}
+	return fmt.Errorf("%w: %s; %s", ErrAway, strings.Join(lines, "; "), hint)
 }
 
 var seed = maphash.MakeSeed()

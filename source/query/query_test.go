@@ -169,6 +169,19 @@ func TestQuery(t *testing.T) {
 	})
 }
 
+// A pool that hands a session to another client after each transaction is as good.
+func TestThroughABouncer(t *testing.T) {
+	s := pgtest.Start(t)
+	b := pgtest.StartBouncer(t, s, "transaction")
+	for range 2 {
+		r := open(t, Options{Address: b.URL(), Query: "select i as id from generate_series(1, 3000) i"})
+		if rows, err := rest(r); err != io.EOF || len(rows) != 3000 {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		r.Close()
+	}
+}
+
 // Nobody's password is shown, wherever it stands.
 func TestConnect(t *testing.T) {
 	s := pgtest.Start(t, pgtest.Password("s3cret"))

@@ -226,6 +226,8 @@ func bucketFault(err error) error {
 		return fmt.Errorf("%w since it was opened: %s%s", ErrChanged, said, again)
 	case status == http.StatusNotFound:
 		return never(fmt.Errorf("%w: %s", ErrNotThere, said))
+	case status == http.StatusBadRequest: // a name that no bucket has, a region that is another one
+		return never(fmt.Errorf("%w: %s", ErrUnusable, said))
 	case status == http.StatusForbidden, status == http.StatusUnauthorized:
 		return never(fmt.Errorf("%w: %s; look at $AWS_ACCESS_KEY_ID, $AWS_SECRET_ACCESS_KEY and $AWS_PROFILE, and at what they may read", ErrNotThere, said))
 	case status >= 500, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, answer.Code == "SlowDown":
