@@ -23,6 +23,9 @@ import (
 var version string
 
 func main() {
+	if code, done := asProcessOne(os.Stderr); done {
+		os.Exit(code)
+	}
 	// net/http writes there what a server sends without being asked: contacts, too.
 	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancelCause(context.Background())

@@ -262,7 +262,7 @@ func TestOutsideText(t *testing.T) {
 			o.write("a.csv", "email\na@example.com\n")
 			for _, s := range []string{stranger, "\x9b\xff"} {
 				flags := []string{"source", "format", "delimiter", "encoding", "sheet", "header-row", "limit", "config", "base-url", "project-id", "mode", "rate", "workers",
-					"max-errors", "report", "existing", "settle", "state", "progress", "log-level", "log-format", "metrics-textfile", "listen", "notify", "fault", "timeout"}
+					"max-errors", "report", "existing", "settle", "state", "progress", "log-level", "log-format", "metrics-textfile", "listen", "notify", "fault", "timeout", "store", "lease"}
 				for i, flag := range flags {
 					o.does("--sandbox", "--source", "a.csv", "--"+flag, s)
 					if i%3 == 0 { // the others are read by the same code
@@ -286,7 +286,7 @@ func TestOutsideText(t *testing.T) {
 		},
 		"variable": func(o *outside) {
 			o.write("a.csv", "email\na@example.com\n")
-			for _, name := range []string{"COGNIGY_BASE_URL", "COGNIGY_PROJECT_ID", "IMPORTER_CONFIG", "COGNIGY_API_KEY", "HTTPS_PROXY"} {
+			for _, name := range []string{"COGNIGY_BASE_URL", "COGNIGY_PROJECT_ID", "IMPORTER_CONFIG", "COGNIGY_API_KEY", "HTTPS_PROXY", "IMPORTER_STORE"} {
 				o.write("config.yaml", "give_up_at_start: 1s")
 				o.env[name] = stranger
 				o.does("--source", "a.csv", "--base-url", "http://127.0.0.1:1", "--project-id", "65f0000000000000000000aa")
@@ -301,7 +301,7 @@ func TestOutsideText(t *testing.T) {
 			for _, config := range []string{
 				text + ": 1", "source: {" + text + ": 1}", "source: " + text, "source: {sheet: [" + text + "]}", "rate: " + text, "mode: " + text, "workers: " + text,
 				"source: {paths: [" + text + "]}", "source: {null_values: " + text + "}", "api: {base_url: " + text + "}", "api: {api_key_file: " + text + "}", "api: {ca_file: " + text + "}",
-				"sync: {state: " + text + ", missing: " + text + "}", "stamp: {field: " + text + "}", "report: {path: " + text + "}", "log: {level: " + text + "}", "notify: {url: " + text + "}",
+				"sync: {state: " + text + ", missing: " + text + "}", "stamp: {field: " + text + "}", "report: {path: " + text + "}", "log: {level: " + text + "}", "notify: {url: " + text + "}", "store: " + text, "{store: postgres://db/x, rate_pool: " + text + "}",
 				"mapping: {contact_ids: [" + text + "]}", "mapping: {contact_ids: [email], fields: {" + text + ": email}}", "mapping: {contact_ids: [email], fields: {age: " + text + "}}",
 				"mapping: {contact_ids: [email], fields: {age: {expr: " + text + "}}}", "mapping: {contact_ids: [{column: email, type: " + text + "}]}",
 				"mapping: {contact_ids: [email], custom: {x: {value: " + text + "}}}", "mapping: {skip_if: " + text + ", contact_ids: [email]}", "mapping: {" + text + ": 1}",

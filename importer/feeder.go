@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/importer/lane"
 	"importer/importer/weigh"
 )
 
@@ -344,7 +345,7 @@ func (e *engine) resumeDoubt(row *contact.Row) {
 	_ = e.stamp(t)
 	t.since = sentUntil(e.Journal.LastAlive(), time.Now())
 	t.did, t.got = park, ok
-	t.nextAt = nextLook(t.since, e.Settle, 0, time.Now())
+	t.nextAt = lane.NextLook(t.since, e.Settle, 0, time.Now())
 	e.doubts <- t
 }
 

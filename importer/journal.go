@@ -42,8 +42,8 @@ type Journal interface {
 	// AnnouncedAt is when an earlier run first announced a key whose status is
 	// InDoubt or Unknown: no profile of ours can be older. No I/O.
 	AnnouncedAt(k contact.Key) time.Time
-	// LastAlive is the time of the last line that an earlier run wrote: none of its
-	// requests was sent much later. Zero where there was no earlier run.
+	// LastAlive is the last sign of life of an earlier run, such as its last line: none of
+	// its requests was sent much later. Zero where there was no earlier run.
 	LastAlive() time.Time
 }
 

@@ -55,17 +55,20 @@ func (p *permit) giveBack() {
 	p.e.limit.Release(p.latency, p.answered)
 }
 
-// send sends one request, after a last word to the journal where before is not nil; an
-// error of that stops the run. It returns errNotSent where the run stopped before the
-// request, or while a read was waiting for its answer; a write is not cut short by a
-// stop. Every other error is an *APIError.
+// send sends one request through the gate, after a last word to the journal where before
+// is not nil; an error of either stops the run. It returns errNotSent where the run stopped
+// before the request, or while a read was waiting for its answer; a write is cut short by
+// the gate alone. Every other error is an *APIError.
 func (p *permit) send(k pace.Kind, before func(now time.Time) error, request func(context.Context) error) error {
 	e := p.e
-	if before != nil && !e.stopping() {
-		if err := before(p.bought); err != nil {
-			e.stop(err)
-		}
+	if e.stopping() {
+		return errNotSent
 	}
+	if err := pace.Through(e.ctx, e.Gate, p.bought, before); err != nil {
+		e.stop(err)
+		return errNotSent
+	}
+	defer e.Gate.Done()
 	if e.stopping() {
 		return errNotSent
 	}
@@ -75,12 +78,16 @@ func (p *permit) send(k pace.Kind, before func(now time.Time) error, request fun
 	e.Progress.Requests.Add(1)
 	e.Progress.InFlight.Add(1)
 	sent := time.Now()
-	err := request(e.contextOf(k))
+	ctx := e.contextOf(k)
+	err := request(ctx)
 	e.Progress.InFlight.Add(-1)
 	p.latency, p.answered = e.Pacer.Done(p.bought, err).Sub(sent), false
-	if err != nil && k == pace.Read && e.stopping() {
+	if err != nil && ctx.Err() != nil {
 		e.breaker.Unused(pass)
-		return errNotSent
+		if k == pace.Read {
+			return errNotSent
+		}
+		return contact.AsAPIError(err)
 	}
 	p.answered, err = e.judgeWay(k, pass, sent, err)
 	return err
@@ -201,7 +208,7 @@ func (e *engine) logFailure(problem *contact.APIError) {
 }
 
 // contextOf is what a request of a kind runs under: a write once sent is worth its
-// answer, a read is not.
+// answer until the gate closes, a read is not.
 func (e *engine) contextOf(k pace.Kind) context.Context {
 	if k == pace.Read {
 		return e.ctx

@@ -28,9 +28,12 @@ type fakeAPI struct {
 	// fault is asked about each create, with the number of the attempt for this
 	// contact id; it may process the request by calling process.
 	fault  func(id string, attempt int, process func() string) (contact.CreateResult, error, bool)
-	merges bool            // an update leaves the fields that it does not name
-	shows  bool            // the answer to an update shows the profile
-	onGet  func(id string) // told of each get that is answered, under the lock
+	merges bool // an update leaves the fields that it does not name
+	shows  bool // the answer to an update shows the profile
+	// hangs is asked first about each create: it may wait for ctx, and its error, if any,
+	// is the answer.
+	hangs func(ctx context.Context, id string) error
+	onGet func(id string) // told of each get that is answered, under the lock
 	// listFault is asked about each list.
 	listFault func(q contact.ListQuery) error
 	// mixed is the query that is answered instead, as by a cache that mixes answers; nil:
@@ -81,8 +84,13 @@ func (f *fakeAPI) add(p contact.Profile, created time.Time) string {
 	return id
 }
 
-func (f *fakeAPI) Create(_ context.Context, p contact.Profile) (contact.CreateResult, error) {
+func (f *fakeAPI) Create(ctx context.Context, p contact.Profile) (contact.CreateResult, error) {
 	defer f.enter()()
+	if f.hangs != nil {
+		if err := f.hangs(ctx, p.ContactIDs[0]); err != nil {
+			return contact.CreateResult{}, err
+		}
+	}
 	f.mu.Lock()
 	id := p.ContactIDs[0]
 	f.attempts[id]++
@@ -216,7 +224,7 @@ func (f *fakeAPI) Merge(_ context.Context, id, contactID string) (string, error)
 	})
 }
 
-func (f *fakeAPI) ClockSkew() (time.Duration, bool) { return 0, true }
+func (f *fakeAPI) ClockSkew() (least, most time.Duration, known bool) { return 0, 0, true }
 
 // count is how many profiles hold a contact id.
 func (f *fakeAPI) count(contactID string) int {

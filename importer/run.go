@@ -25,6 +25,8 @@ type Options struct {
 	Keys    *contact.Keys // replayed from the report; the run owns it until it returns
 	Pacer   *pace.Pacer   // every request buys a token of it
 	Log     zerolog.Logger
+	// Gate lets each request pass, as the last thing before it is sent; nil: it is open.
+	Gate pace.Gate
 	// Progress takes the counters of the run while it lasts.
 	Progress *contact.Progress
 
@@ -107,7 +109,8 @@ func Run(ctx context.Context, rows contact.Rows, o Options) (contact.Summary, er
 
 // newEngine makes the engine of one run, which ends when it is cancelled.
 func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc) {
-	runCtx, cancel := context.WithCancelCause(ctx)
+	o.Gate = cmp.Or[pace.Gate](o.Gate, pace.Open{})
+	runCtx, sendCtx, cancel, end := pace.Contexts(ctx, o.Gate)
 	atHand := 0 // tasks that wait for a worker, for none to wait for the feeder
 	if o.Pacer.Unlimited() {
 		atHand = o.Workers
@@ -115,7 +118,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 	e := &engine{
 		Options: o,
 		ctx:     runCtx,
-		sendCtx: context.WithoutCancel(ctx),
+		sendCtx: sendCtx,
 		cancel:  cancel,
 		breaker: pace.NewBreaker(max(10, o.Workers)),
 		limit:   pace.NewConcurrency(o.Workers),
@@ -138,6 +141,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 	e.lastLine.Store(int64(-maxSilence))
 	return e, func(cause error) {
 		cancel(cause)
+		end()
 		e.health.Close()
 	}
 }
@@ -151,7 +155,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 type engine struct {
 	Options
 	ctx     context.Context // done: nothing new is sent
-	sendCtx context.Context // never done: a request once sent is worth its answer
+	sendCtx context.Context // done when the gate is closed: until then a request once sent is worth its answer
 	cancel  context.CancelCauseFunc
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight

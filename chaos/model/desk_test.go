@@ -13,6 +13,9 @@ type desk struct {
 	// torn: something of it was put back from a backup or has gone, and no sync has gone to
 	// its end since. One may be refused, which would go on from the wrong place.
 	torn bool
+	// apart: an import was begun anew by another id rule than what was there, and no sync has
+	// taken both over since.
+	apart bool
 	// corrected are the rows that reject files were imported for.
 	corrected map[original]correction
 }
@@ -57,6 +60,7 @@ type state struct {
 	in       map[int]bool // who is certainly known
 	made     map[int]bool // who is certainly known to be of our making
 	inactive map[int]bool // who is certainly known to be deactivated
+	gone     map[int]bool // whose removal a run had on its way that did not end
 }
 
 func newDesk() desk { return desk{state: newState(), corrected: map[original]correction{}} }
@@ -71,7 +75,7 @@ func newReport(project int, mode string) report {
 }
 
 func newState() state {
-	return state{project: -1, in: map[int]bool{}, made: map[int]bool{}, inactive: map[int]bool{}}
+	return state{project: -1, in: map[int]bool{}, made: map[int]bool{}, inactive: map[int]bool{}, gone: map[int]bool{}}
 }
 
 func (r report) clone() report {
@@ -80,12 +84,12 @@ func (r report) clone() report {
 }
 
 func (s state) clone() state {
-	s.in, s.made, s.inactive = maps.Clone(s.in), maps.Clone(s.made), maps.Clone(s.inactive)
+	s.in, s.made, s.inactive, s.gone = maps.Clone(s.in), maps.Clone(s.made), maps.Clone(s.inactive), maps.Clone(s.gone)
 	return s
 }
 
 func (d desk) clone() desk {
-	return desk{d.report.clone(), d.state.clone(), d.torn, maps.Clone(d.corrected)}
+	return desk{d.report.clone(), d.state.clone(), d.torn, d.apart, maps.Clone(d.corrected)}
 }
 
 func isMirror(mode string) bool { return mode == "deactivate" || mode == "delete" }

@@ -21,6 +21,8 @@ func (n *night) follow() desk {
 		return d
 	}
 	if n.mode == "create" {
+		s := n.desk.state
+		d.apart = d.apart || n.restart && (d.report.there && d.report.rule != n.rule || s.project == n.project && s.rule != n.rule)
 		n.followImport(&d.report)
 	} else {
 		n.followSync(&d)
@@ -123,6 +125,8 @@ func (n *night) followUpdate(r *report) {
 			delete(r.vague, w.person)
 			if changed || r.sent[w.person].values != nil {
 				r.sent[w.person] = sent{w.values, w.ids}
+			} else {
+				r.vague[w.person] = true // what others had sent was found to be as these values
 			}
 		}
 	}
@@ -169,7 +173,9 @@ func (n *night) followCorrections(d *desk) {
 			before.unsure = true
 			d.corrected[n.of[i]] = before
 		}
-		if w.fate != goesIn && w.fate != repeats {
+		// An import sends nothing for who is there, and so has nothing of it refused.
+		there := w.fate == refused && n.mode == "create" && (len(n.found(w)) > 0 || n.goesOn(n.desk.report) && n.desk.report.in[w.person])
+		if w.fate != goesIn && w.fate != repeats && !there {
 			continue
 		}
 		c := correction{who: append(slices.Clone(before.who), w.person), last: w.person, mapping: n.was, report: true, state: n.mode != "create"}
@@ -203,6 +209,10 @@ func (n *night) followSync(d *desk) {
 		}
 		s.known.least = max(s.known.least, len(s.made))
 	}
+	if d.apart && len(d.corrected) > 0 { // a mirror cannot tell whom corrections are about by both rules
+		clear(s.made)
+		d.apart = !n.ended()
+	}
 	if d.report = n.renewed(d.report); d.report.updated {
 		n.followUpdate(&d.report)
 	} else {
@@ -227,6 +237,10 @@ func (n *night) followSync(d *desk) {
 		delete(s.in, who)
 		delete(s.made, who)
 		delete(s.inactive, who)
+		s.gone[who] = !n.ended()
+	}
+	if n.ended() && isMirror(n.mode) && !n.corrects && n.code != 1 {
+		clear(s.gone)
 	}
 	for _, who := range appeared {
 		s.made[who] = n.ended()

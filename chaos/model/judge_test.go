@@ -226,8 +226,14 @@ func (n *night) complete() {
 		isIn := n.mode == "create" && n.goesOn(n.desk.report) && n.desk.report.in[w.person]
 		switch {
 		case w.fate == repeats:
-		case w.unsure, n.conflicts(w):
+		case w.unsure:
 			maybe++
+		case n.conflicts(w):
+			maybe++
+			as := func(p profile) bool { return covers(p.fields, w.values) }
+			if n.Invalid == 0 && w.fate == goesIn && n.mode != "create" && !slices.ContainsFunc(after, as) {
+				n.complain("stale: %v, and no row is invalid", after)
+			}
 		case w.fate == settled:
 			done++
 		case w.fate == refused && n.mode == "create" && (len(before) > 0 || isIn):
@@ -264,15 +270,23 @@ func (n *night) complete() {
 	}
 }
 
-// conflicts tells whether the contact ids of a line belong to several profiles.
+// conflicts tells whether the contact ids of a line belong to several profiles: those that
+// it has, and where the run may know the person by an earlier rule those of then.
 func (n *night) conflicts(w wish) bool {
-	holders := 0
+	if w.fate != goesIn && w.fate != refused {
+		return false
+	}
+	adopts := n.adopt || n.desk.report.adopted || n.desk.state.adopted
+	holders, others := 0, 0
 	for _, p := range n.before {
-		if (w.fate == goesIn || w.fate == refused) && shareAny(p.ids, w.ids) {
+		switch {
+		case shareAny(p.ids, w.ids):
 			holders++
+		case adopts && p.person() == w.person:
+			others++
 		}
 	}
-	return holders > 1
+	return holders > 1 || holders == 1 && others > 0
 }
 
 // asWanted judges the profiles of a line that is in.
@@ -326,11 +340,14 @@ func (n *night) removed(codes []int) []int {
 	blocked := len(n.lines) == 0 || unnamed > 0 && !n.allowRemovals
 	for who := range n.ours {
 		holders := n.before.of(who)
-		if n.holds(who, true) || len(holders) == 0 || n.mode == "deactivate" && !holders[0].active && n.desk.state.inactive[who] {
+		if n.desk.state.gone[who] && len(holders) == 0 && !n.holds(who, false) {
+			possible++ // the state need not know that it is gone
+		}
+		if n.holds(who, false) || len(holders) == 0 || n.mode == "deactivate" && !holders[0].active && n.desk.state.inactive[who] {
 			continue
 		}
 		possible++
-		if !n.desk.state.made[who] || n.anew(n.desk.state) || len(holders) > 1 || n.mode == "deactivate" && !holders[0].active || unnamed > 0 && (unsure || n.desk.state.adopted) {
+		if n.holds(who, true) || !n.desk.state.made[who] || n.anew(n.desk.state) || len(holders) > 1 || n.mode == "deactivate" && !holders[0].active || unnamed > 0 && (unsure || n.desk.state.adopted) {
 			continue // or a column of an earlier rule tells whose a line is
 		}
 		certain++

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -55,15 +56,22 @@ func (n *night) settles(i int, w wish) (c correction, is bool) {
 	if len(n.before.of(c.last)) == 0 {
 		c.unsure = true // it was nobody's, in the mode update, or is gone
 	}
+	if n.mode != "create" && slices.ContainsFunc(n.before.of(c.last), func(p profile) bool { return !p.active }) {
+		if len(c.who) == 1 && n.desk.state.inactive[c.last] && !n.desk.torn && !n.anew(n.desk.state) {
+			return c, false // a mirror removed the contact since: the row is to be corrected again
+		}
+		c.unsure = true
+	}
 	if is = is && n.heeds(c); !is || w.fate == invalid || w.fate == nameless {
 		return c, is
 	}
 	// What was refused by the API and is sent otherwise by now is a line like any other, if
 	// the contact is the same.
-	if slices.Contains(c.who, w.person) && !c.unsure && (w.fate == goesIn || c.mapping != n.mapping) {
+	otherwise := !maps.Equal(c.mapping.values(w.of.line), n.mapping.values(w.of.line))
+	if slices.Contains(c.who, w.person) && !c.unsure && (w.fate == goesIn || otherwise) {
 		return c, false
 	}
-	c.unsure = c.unsure || c.mapping != n.mapping
+	c.unsure = c.unsure || otherwise
 	return c, true
 }
 

@@ -47,7 +47,7 @@ func (c *Corrections) Valid(row *contact.Row) (bool, error) {
 	if !ok || err != nil {
 		return false, err
 	}
-	if corrected.Digest != row.Digest && c.isKnown(row.Key) {
+	if !wasRefused(row, corrected.Digest) && c.isKnownAs(row) {
 		return false, nil
 	}
 	row.Original = original
@@ -119,6 +119,23 @@ func (c *Corrections) isKnown(key contact.Key) bool {
 	return known || err != nil
 }
 
+// isKnownAs tells whether a contact is in by the contact ids that its row has, or had by an
+// earlier rule.
+func (c *Corrections) isKnownAs(row *contact.Row) bool {
+	return c.isKnown(row.Key) || slices.ContainsFunc(row.FormerIDs(), func(ids []string) bool { return c.isKnown(contact.KeyOf(ids)) })
+}
+
+// wasRefused tells whether the API refused the very values of a row, by whichever of the
+// contact ids that it has, or had by an earlier rule.
+func wasRefused(row *contact.Row, refused contact.Digest) bool {
+	return row.Digest == refused || slices.ContainsFunc(row.FormerIDs(), func(ids []string) bool {
+		former := row.Profile
+		former.ContactIDs = ids
+		digest, _ := former.Measure()
+		return digest == refused
+	})
+}
+
 // keep has a mirror keep whom a settled row is about, under the contact ids of the
 // correction and under its own, also those that it had by earlier rules.
 func (c *Corrections) keep(row *contact.Row, corrected contact.Corrected) {
@@ -160,8 +177,19 @@ func (c *Corrections) Note(row *contact.Row, journal func(contact.Correction, co
 		return err
 	}
 	if c.State != nil {
-		if err := c.State.Correct(*row.Corrects, row.Key); err != nil {
-			return err
+		keys := []contact.Key{row.Key}
+		for _, ids := range row.Earlier { // somebody may be there twice, by ids of two rules
+			key := contact.KeyOf(ids)
+			if _, known, err := c.State.Entry(key); err != nil {
+				return err
+			} else if known {
+				keys = append(keys, key)
+			}
+		}
+		for _, key := range keys {
+			if err := c.State.Correct(*row.Corrects, key); err != nil {
+				return err
+			}
 		}
 	}
 	c.Keys.Correct(*row.Corrects, row.Key, true)

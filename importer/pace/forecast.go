@@ -101,7 +101,7 @@ type PacerState struct {
 	Waiting   int       // callers that wait for a token
 	Until     time.Time // when the next request may go; zero: now, or as soon as one in flight is answered
 	Throttled bool      // the gate is closed: the server asked to wait
-	Runs      int       // live runs on this machine that share the limits, this one included; 0: not shared
+	Runs      int       // live runs that share the limits, this one included; 0: not shared
 }
 
 // State returns what the pacer does at the moment. It changes nothing of that.

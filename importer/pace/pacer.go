@@ -68,12 +68,13 @@ type Pacer struct {
 	counted  time.Time // when the runs that share the pace were counted
 }
 
-// A Ledger shares the limits with other runs on this machine. Implemented by
-// ledger.Ledger. Its methods may be called from many goroutines, and most calls
+// A Ledger shares the limits with other runs that leave from the same address.
+// Implemented by ledger.Ledger. Its methods may be called from many goroutines, and most calls
 // are cheap; without a quota only Runs is called.
 type Ledger interface {
 	// Take takes so many tokens of the shared quota, or none, and then returns how long
-	// to wait before asking again. After an error nothing can be shared any more.
+	// to wait before asking again. It does not wait itself. After an error nothing can be
+	// shared any more.
 	Take(n int) (wait time.Duration, err error)
 	// Done ends what Take began for one token: its request was answered now, or never
 	// sent.

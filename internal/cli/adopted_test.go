@@ -15,6 +15,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
+	"importer/internal/session"
 	"importer/internal/sqlfile"
 	"importer/internal/state"
 	"importer/sink/journal"
@@ -240,9 +241,9 @@ func (j *job) know() {
 	j.write()
 	c := config.Default()
 	c.Source.Paths, c.Rate = []string{j.path("c.csv")}, "unlimited"
-	session, err := newSession(c, Env{Getenv: os.Getenv, Stderr: os.Stderr})
+	opened, err := session.New(c, Env{Getenv: os.Getenv, Stderr: os.Stderr})
 	if err == nil {
-		err = session.openSource()
+		err = opened.OpenSource()
 	}
 	if err != nil {
 		j.t.Fatal(err)
@@ -251,7 +252,7 @@ func (j *job) know() {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	for row, err := range session.input.Rows() {
+	for row, err := range opened.Input.Rows() {
 		if err != nil {
 			j.t.Fatal(err)
 		}
@@ -262,7 +263,7 @@ func (j *job) know() {
 			j.t.Fatal(err)
 		}
 	}
-	if err := errors.Join(known.Close(), session.close(nil)); err != nil {
+	if err := errors.Join(known.Close(), opened.Close()); err != nil {
 		j.t.Fatal(err)
 	}
 }
@@ -463,7 +464,7 @@ func TestAnUndoSaysWhyNotTheRest(t *testing.T) {
 	if !strings.Contains(text, "1 of them taken back by undo") || strings.Contains(text, "no longer") {
 		t.Errorf("%s", text)
 	}
-	if states, err := journal.Aside(j.path("r.report.ndjson")); err != nil || len(states) != 1 {
+	if states, err := (journal.Files{}).Aside(j.path("r.report.ndjson")); err != nil || len(states) != 1 {
 		t.Error(states, err)
 	}
 }

@@ -13,15 +13,12 @@ import (
 
 	"importer/importer/change"
 	"importer/importer/contact"
-	"importer/importer/idrule"
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/customfields"
-	"importer/internal/reconcile"
-	"importer/internal/state"
+	"importer/internal/session"
 	"importer/internal/words"
 	"importer/sink"
-	"importer/sink/journal"
 	"importer/source"
 )
 
@@ -46,7 +43,7 @@ The exit code is 3 where rows would be refused.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withSession(cmd, args, env, (*session).check)
+			return withSession(cmd, args, env, check)
 		},
 	}
 	addFlags(cmd)
@@ -55,154 +52,54 @@ The exit code is 3 where rows would be refused.`,
 
 // A checker is one check, from the settings to what is printed.
 type checker struct {
-	*session
-	journal *journal.Snapshot
-	holds   bool            // the report has contacts that a lost state is made anew from
-	before  idrule.Rules    // of the report, by which it knows contacts still
-	ofRows  []source.Notice // what reading the rows gave notice of
-	out     strings.Builder // lines of --verbose, until they are worth a write
+	*session.Session
+	ofRows []source.Notice // what reading the rows gave notice of
+	out    strings.Builder // lines of --verbose, until they are worth a write
 }
 
-func (s *session) check(ctx context.Context) error {
-	if s.c.Verbose && s.c.JSON {
+// check is the command.
+func check(ctx context.Context, s *session.Session) error {
+	if s.Config.Verbose && s.Config.JSON {
 		return config.Errorf("--verbose prints a line for each row, and --json exactly one object: leave one of them out")
 	}
-	k := &checker{session: s}
-	if err := k.open(); err != nil {
+	if err := s.OpenCheck(ctx); err != nil {
 		return err
 	}
-	if err := k.readLast(k.journal.Keys()); err != nil {
+	k := &checker{Session: s}
+	if err := k.ReadLast(k.Journal.Keys()); err != nil {
 		return err
 	}
-	for _, n := range k.input.Notices() {
-		fmt.Fprintln(k.display, "importer:", n)
+	for _, n := range k.Input.Notices() {
+		fmt.Fprintln(k.Display, "importer:", n)
 	}
-	stop := k.display.Start(k.view())
-	told := len(k.input.Notices())
-	plan, planErr := change.MakePlan(ctx, k.input.AllRows(), k.planOptions(ctx))
+	stop := k.Display.Start(k.View())
+	told := len(k.Input.Notices())
+	plan, planErr := change.MakePlan(ctx, k.Input.AllRows(), k.planOptions(ctx))
 	stop()
-	notices := k.input.Notices() // fewer where a second reading failed at its beginning
+	notices := k.Input.Notices() // fewer where a second reading failed at its beginning
 	k.ofRows = notices[min(told, len(notices)):]
 	if err := worse(planErr, k.flush()); err != nil {
 		return err
 	}
-	k.blameConfig(plan.Read, plan.Invalid)
+	k.BlameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
 	return result(ctx, contact.Complete, allIn(plan), err)
 }
 
-// open opens what the check needs: the client only where the settings say which
-// project there is to be asked about.
-func (k *checker) open() error {
-	for _, open := range []func() error{k.recall, k.openSource, k.findOrigin, k.readJournal, k.openKnown, k.followRules} {
-		if err := open(); err != nil {
-			return err
-		}
-	}
-	reads := k.c.Verbose && k.state != nil
-	if k.c.Sandbox || !reads && k.c.API.Validate() != nil {
-		return nil
-	}
-	return k.connect()
-}
-
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 	o := change.PlanOptions{
-		Keys: k.journal.Keys(), Journal: k.journal, RetryRejected: k.c.RetryRejected, Duplicates: k.rules.duplicates,
-		RefreshAfter: k.c.Sync.RefreshAfter, Progress: &k.progress,
+		Keys: k.Journal.Keys(), Journal: k.Journal, RetryRejected: k.Config.RetryRejected, Duplicates: k.Rules.Duplicates,
+		RefreshAfter: k.Config.Sync.RefreshAfter, Progress: &k.Progress,
 	}
-	o.Raws = k.rawRows()
-	if k.state != nil {
-		o.State, o.Mirror = k.state, k.mirror()
-		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.c.Mode == "update", k.behaviour(), k.c.Report.KeepPrevious
+	o.Raws = k.RawRows()
+	if k.State != nil {
+		o.State, o.Mirror = k.State, k.Mirror()
+		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.Config.Mode == "update", k.Behaviour(), k.Config.Report.KeepPrevious
 	}
-	if k.c.Verbose {
+	if k.Config.Verbose {
 		o.Each = func(r change.PlannedRow) error { return k.printRow(ctx, r) }
 	}
 	return o
-}
-
-// readJournal reads what the report says, where the next run would go on with it: the
-// report of a sync that went to its end is set aside.
-func (k *checker) readJournal() error {
-	k.path = k.reportPath()
-	o := journal.Options{Rehearsal: isSandbox, Adopt: k.c.Adopt, Over: k.baseURL == inProcess, Redact: k.c.Report.Redact, Restart: k.c.Restart, Window: k.rules.rate.Window, Successor: k.c.Mode != "create", Unnamed: k.c.Report.Path == ""}
-	if header, err := journal.ReadHeader(k.path); err == nil {
-		// Without an address and a project, those of the report are as good.
-		o.Header = journal.Header{Mode: k.c.Mode, BaseURL: cmp.Or(k.baseURL, header.BaseURL), ProjectID: cmp.Or(k.c.API.ProjectID, header.ProjectID), IDs: idrule.Lineage{Now: k.idRules()}, Corrects: k.corrects}
-	}
-	read, err := journal.Read(k.path, o)
-	if err == nil {
-		k.holds, k.before = read.Keys().Len() > 0, read.Lineage().Before
-	}
-	if err == nil && k.c.Mode != "create" && read.Whole() && !k.corrects {
-		o.Restart = true
-		if err = read.Close(); err == nil {
-			read, err = journal.Read(k.path, o)
-		}
-	}
-	k.journal = read
-	return k.keep(read, err)
-}
-
-// followRules is as of a run.
-func (k *checker) followRules() error {
-	before := k.before
-	if k.state != nil {
-		before = before.Union(k.state.Lineage().Before)
-	}
-	k.knowBy(before)
-	return nil
-}
-
-// openKnown opens the state of a sync, or one in memory where there is none yet.
-func (k *checker) openKnown() (err error) {
-	if k.c.Mode == "create" {
-		return nil
-	}
-	if !k.hasState() {
-		if k.state, err = state.Empty(k.stateOptions()); err == nil && k.holds {
-			err = eachOutcome(k.path, func(o *contact.Outcome) error { return k.state.Record(o) })
-		}
-		return k.keep(k.state, err)
-	}
-	if k.baseURL == "" || k.c.API.ProjectID == "" {
-		return config.Errorf("--mode %s compares with the state of a project: set --base-url (api.base_url, $COGNIGY_BASE_URL) and --project-id (api.project_id, $COGNIGY_PROJECT_ID)", k.c.Mode)
-	}
-	o := k.stateOptions()
-	o.Stay = true // nothing is moved by a check
-	k.state, err = state.Open(k.c.Sync.State, o)
-	if err == nil {
-		err = k.state.Corrections(k.journal.Keys())
-	}
-	if other, ok := errors.AsType[*state.MismatchError](err); ok && other.Spent != "" {
-		k.state, err = state.Empty(o)
-	}
-	if err := k.keep(k.state, err); err != nil {
-		return err
-	}
-	return k.goTogether()
-}
-
-// goTogether tells whether the import would refuse the state because of the report. With
-// --restart it would set a state aside that cannot be relied on.
-func (k *checker) goTogether() error {
-	now, err := journal.ReadOutline(k.path)
-	if err != nil { // there is none, or it was complained of
-		now = journal.Outline{}
-	}
-	err = k.reports().Refusal(now)
-	refused, ok := errors.AsType[*reconcile.RefusedError](err)
-	switch {
-	case ok && k.c.Restart && refused.Stale:
-		k.state, err = state.Empty(k.stateOptions())
-		return k.keep(k.state, err)
-	case ok && k.c.Restart:
-		return nil
-	case ok:
-		return usage(err)
-	}
-	return err
 }
 
 // printRow writes the line of --verbose for a row that is not to be left as it is.
@@ -211,13 +108,13 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 	switch {
 	case r.Action == change.ActNothing && r.Failure == nil:
 		return nil
-	case r.Failure != nil && k.c.Report.Redact:
+	case r.Failure != nil && k.Config.Report.Redact:
 		what = r.Status.String()
 	case r.Failure != nil:
 		what = r.Status.String() + ": " + contact.Printable(r.Failure.Detail)
 	case r.Action == change.ActLookUp && r.Status == contact.Absent:
 		what = "looked up, and updated if it is there"
-	case r.Action == change.ActUpdate && k.client != nil:
+	case r.Action == change.ActUpdate && k.Client != nil:
 		var err error
 		if what, err = k.update(ctx, r); err != nil {
 			return err
@@ -228,7 +125,7 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 		where = contact.Place{Source: r.Row.Source, Line: r.Row.Line}.String()
 	}
 	who := r.Row.Key.String()
-	if ids := r.Row.Profile.ContactIDs; len(ids) > 0 && !k.c.Report.Redact {
+	if ids := r.Row.Profile.ContactIDs; len(ids) > 0 && !k.Config.Report.Redact {
 		who = contact.Printable(words.QuoteNames(ids, len(ids)))
 	}
 	fmt.Fprintf(&k.out, "%s: %s: %s\n", contact.Printable(where), who, what)
@@ -239,25 +136,25 @@ func (k *checker) printRow(ctx context.Context, r change.PlannedRow) error {
 }
 
 func (k *checker) flush() error {
-	_, err := io.WriteString(k.env.Stdout, k.out.String())
+	_, err := io.WriteString(k.Env.Stdout, k.out.String())
 	k.out.Reset()
 	return err
 }
 
 // update says what of a profile would change, old → new.
 func (k *checker) update(ctx context.Context, r change.PlannedRow) (string, error) {
-	f, there, err := k.get(ctx, r.Entry.ID)
+	f, there, err := k.Get(ctx, r.Entry.ID)
 	switch {
 	case err != nil:
 		return "", err
-	case !there && k.c.Mode == "update":
+	case !there && k.Config.Mode == "update":
 		return "absent, because its profile is gone, unless a look-up finds another one", nil
 	case !there:
 		return "created, because its profile is gone, unless a look-up finds another one", nil
 	}
 	var changes []string
 	for _, d := range change.Differences(f, r.Entry, &r.Row) {
-		if k.c.Report.Redact {
+		if k.Config.Report.Redact {
 			changes = append(changes, contact.Printable(d.Field))
 			continue
 		}
@@ -270,25 +167,25 @@ func (k *checker) update(ctx context.Context, r change.PlannedRow) (string, erro
 }
 
 func (k *checker) printPlan(p *change.Plan) error {
-	least := pace.Forecast(k.rules.rate, p.Requests, k.journal.Sent())
-	took := time.Since(k.began)
+	least := pace.Forecast(k.Rules.Rate, p.Requests, k.Journal.Sent())
+	took := time.Since(k.Began)
 	blocked := ""
 	if p.Blocked != nil {
 		blocked = "nothing would be removed: " + p.Blocked.Reason() + "; look at the source; " + p.Blocked.WayOut()
 	}
-	if k.c.JSON {
+	if k.Config.JSON {
 		for _, n := range k.ofRows {
-			fmt.Fprintln(k.display, "importer:", n)
+			fmt.Fprintln(k.Display, "importer:", n)
 		}
 	}
-	return k.print(allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
+	return printResult(k.Session, allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
 		LeftOut  int64           `json:"left_out"`
 		AtLeast  contact.Seconds `json:"at_least_s"`
 		Blocked  string          `json:"blocked"`
 		Fields   []string        `json:"custom_fields"`
 		Duration contact.Seconds `json:"duration_s"`
-	}{p, k.input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.customFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+	}{p, k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
 func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
@@ -302,23 +199,23 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		{Name: "invalid", N: p.Invalid}, {Name: "rejected", N: p.Rejected}, {Name: "deactivated", N: p.Deactivated}, {Name: "deleted", N: p.Deleted},
 	})
 	fmt.Fprintf(&b, sink.CountLine+"\n", "rows read", p.Read)
-	sink.WriteCounts(&b, []contact.Count{{Name: "left out", N: k.input.Skipped()}})
-	fmt.Fprintf(&b, sink.CountLine+"  (at least; %v at %s)\n", "requests", p.Requests, least.Round(time.Second), k.rules.rate)
+	sink.WriteCounts(&b, []contact.Count{{Name: "left out", N: k.Input.Skipped()}})
+	fmt.Fprintf(&b, sink.CountLine+"  (at least; %v at %s)\n", "requests", p.Requests, least.Round(time.Second), k.Rules.Rate)
 	if p.LargestBody > 0 {
 		fmt.Fprintf(&b, "  %-12s %10s  (of %s)\n", "largest body", words.Comma(p.LargestBody), words.Comma(contact.MaxBodyBytes))
 	}
 	name := "custom field" // of the first
-	for _, field := range customfields.Texts(k.customFields()) {
+	for _, field := range customfields.Texts(k.CustomFields()) {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, field)
 		name = ""
 	}
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")
-		contact.WriteFailures(&b, groups, 10, !k.c.Report.Redact)
+		contact.WriteFailures(&b, groups, 10, !k.Config.Report.Redact)
 	}
-	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.c.Report.Redact))
+	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.Config.Report.Redact))
 	if p.ChangedSince > 0 {
-		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.line.Update())
+		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.Line.Update())
 	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},

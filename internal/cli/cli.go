@@ -14,32 +14,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/internal/address"
 	"importer/internal/config"
 	"importer/internal/plain"
+	"importer/internal/session"
 	"importer/internal/state"
+	"importer/internal/store"
 	"importer/sink"
 	"importer/sink/journal"
 )
 
 // Env is what a command gets from the process it runs in.
-type Env struct {
-	Getenv  func(string) string
-	Stdin   io.Reader
-	Stdout  io.Writer
-	Stderr  io.Writer
-	Version string
-	Program string // as it was called, for the commands that the summary names; empty: importer
-
-	printed *bool           // the object of --json was; made by Execute
-	ctx     context.Context // of the command, for what waits for a source; set by Execute
-}
+type Env = session.Env
 
 // Execute runs one command line. What it writes to Stdout and Stderr holds nothing that a
 // terminal would obey: see plain.Writer. When the cause of ctx is an *Interrupt, the
 // import awaits what is in flight, records it, and returns that cause. With --json one
 // object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
-	env.printed, env.ctx = new(bool), ctx
+	env.Printed, env.Context = new(bool), ctx
 	env.Stdout, env.Stderr = plain.NewWriter(env.Stdout), plain.NewWriter(env.Stderr)
 	root := NewCommand(env)
 	root.SetArgs(args)
@@ -48,14 +41,14 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	root.SetErr(env.Stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	asked := cmd.Flags().Lookup("json")
-	if err == nil || *env.printed || asked == nil || asked.Value.String() != "true" && !slices.Contains(args, "--json") {
+	if err == nil || *env.Printed || asked == nil || asked.Value.String() != "true" && !slices.Contains(args, "--json") {
 		return err
 	}
-	s := stoppedBy(contact.Summary{}, err)
+	s := session.StoppedBy(contact.Summary{}, err)
 	if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
 		s.Status = contact.Interrupted
 	}
-	return also(err, sink.WriteJSON(env.Stdout, s))
+	return session.Also(err, sink.WriteJSON(env.Stdout, s))
 }
 
 // NewCommand is the command with all its subcommands: to execute, or to document.
@@ -94,6 +87,7 @@ func ExitCode(err error) (code int, print bool) {
 	var wrong *config.Error
 	var locked *journal.LockedError
 	var stateLocked *state.LockedError
+	var held *store.HeldError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -106,16 +100,13 @@ func ExitCode(err error) (code int, print bool) {
 		return exitNotAllIn, false
 	case errors.Is(err, errNotWell):
 		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked):
+	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true
 	}
 	return exitStopped, true
 }
-
-// usage makes an error of a command line out of err.
-func usage(err error) error { return config.Errorf("%w", err) }
 
 // result is the error of a command whose run was told of on standard output.
 func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
@@ -136,22 +127,7 @@ func worse(err, failed error) error {
 	if _, print := ExitCode(err); failed != nil && !print {
 		return failed
 	}
-	return also(err, failed)
-}
-
-// also joins the errors of next to err, but for those that err holds already: a
-// report that failed says so to everybody who asks it.
-func also(err, next error) error {
-	if joined, ok := next.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			err = also(err, e)
-		}
-		return err
-	}
-	if next == nil || errors.Is(err, next) {
-		return err
-	}
-	return errors.Join(err, next)
+	return session.Also(err, failed)
 }
 
 func newVersionCommand(env Env) *cobra.Command {
@@ -176,5 +152,14 @@ func takes(n int, text string) cobra.PositionalArgs {
 	}
 }
 
-// oneReport is for the commands that begin with a report.
-var oneReport = takes(1, "one argument, the report of an import")
+// oneReport is for the commands that begin with a report. An address in its place is not
+// shown: a password may stand in it.
+func oneReport(cmd *cobra.Command, args []string) error {
+	if err := takes(1, "one argument, the report of an import")(cmd, args); err != nil {
+		return err
+	}
+	if scheme := address.Scheme(args[0]); scheme != "" {
+		return config.Errorf("%s takes the name of a report, and got an address that begins with %s: name the store with --store, and the report by its name in it", cmd.CommandPath(), plain.Line(scheme)+"://")
+	}
+	return nil
+}

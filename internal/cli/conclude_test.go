@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"io"
 	"net/http/httputil"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/sandbox"
+	"importer/internal/session"
 	"importer/sink/journal"
 )
 
@@ -33,49 +33,21 @@ func TestErrorsAtTheEndAreTold(t *testing.T) {
 		{"an error that is told again", errors.Join(broken), exitStopped, "the report is broken\nthe disk is full"},
 		{"a wrong setting", config.Errorf("wrong"), exitUsage, "wrong\nthe disk is full\nthe report is broken"},
 	} {
-		s := &session{}
+		s := &session.Session{}
 		var closed []int
-		s.onClose(func() error { closed = append(closed, 1); return broken })
-		s.onClose(func() error { closed = append(closed, 2); return nil })
-		s.onClose(func() error { closed = append(closed, 3); return full })
-		err := s.close(c.err)
+		s.OnClose(func() error { closed = append(closed, 1); return broken })
+		s.OnClose(func() error { closed = append(closed, 2); return nil })
+		s.OnClose(func() error { closed = append(closed, 3); return full })
+		err := worse(c.err, s.Close())
 		if code, print := ExitCode(err); code != c.code || !print || err.Error() != c.text {
 			t.Errorf("%s: exit code %d, printed %t, %q", c.name, code, print, err)
 		}
 		if !slices.Equal(closed, []int{3, 2, 1}) {
 			t.Errorf("%s: closed in the order %v", c.name, closed)
 		}
-		if err := s.close(errNotAllIn); err != errNotAllIn || len(closed) != 3 {
+		if err := worse(errNotAllIn, s.Close()); err != errNotAllIn || len(closed) != 3 {
 			t.Errorf("%s: closed again: %v", c.name, err)
 		}
-	}
-}
-
-// A report that fails at the end is an error of the run, and the summary says so.
-func TestAReportThatFailsAtTheEnd(t *testing.T) {
-	dir := t.TempDir()
-	c := config.Default()
-	c.Rate, c.Source.Paths, c.Report.Path = "unlimited", []string{"c.csv"}, filepath.Join(dir, "r.report.ndjson")
-	s, err := newSession(c, Env{Getenv: func(string) string { return "" }, Stderr: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.openReport(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.report.Begin(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(s.path, s.path+".moved"); err != nil {
-		t.Fatal(err)
-	}
-	broken := s.report.Sending(make([]contact.Key, 1))
-	summary, err := s.end(contact.Summary{Status: contact.Complete}, nil)
-	if broken == nil || !errors.Is(err, broken) || strings.Count(err.Error(), broken.Error()) != 1 {
-		t.Errorf("ended with %v, want %v once", err, broken)
-	}
-	if summary.Status != contact.Stopped || summary.Reason == "" || summary.Run == "" || summary.Report != s.path {
-		t.Errorf("summary %+v", summary)
 	}
 }
 
@@ -110,7 +82,7 @@ func TestTheQuotaLedgerIsNeverFatal(t *testing.T) {
 func TestTheObjectOfARunThatIsLockedOut(t *testing.T) {
 	j := newJob(t, "create", sandbox.Options{})
 	j.contacts(1)
-	held, err := journal.Open(j.path("r.report.ndjson"), journal.Options{})
+	held, err := journal.Open(journal.Files{}, j.path("r.report.ndjson"), journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

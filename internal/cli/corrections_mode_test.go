@@ -74,10 +74,9 @@ func TestCorrectionsOfTwoModes(t *testing.T) {
 	}
 }
 
-// A row that the API refuses again, because another mapping sends it otherwise, is settled
-// once more by the same correction.
-func TestTheSameCorrectionAfterAnotherMapping(t *testing.T) {
-	j := newJob(t, "upsert", sandbox.Options{})
+// refuses has the API refuse for good what holds a text.
+func (j *job) refuses(text string) {
+	j.t.Helper()
 	j.front().Transport = through(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodGet {
 			return http.DefaultTransport.RoundTrip(r)
@@ -86,7 +85,7 @@ func TestTheSameCorrectionAfterAnotherMapping(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		if bytes.Contains(body, []byte("wrong")) {
+		if bytes.Contains(body, []byte(text)) {
 			const problem = `{"title":"Bad Request","status":400,"detail":"this name is not liked","code":1005,"traceId":"t-1"}`
 			return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/problem+json"}},
 				Body: io.NopCloser(strings.NewReader(problem)), Request: r, ProtoMajor: 1, ProtoMinor: 1}, nil
@@ -94,6 +93,13 @@ func TestTheSameCorrectionAfterAnotherMapping(t *testing.T) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		return http.DefaultTransport.RoundTrip(r)
 	})
+}
+
+// A row that the API refuses again, because another mapping sends it otherwise, is settled
+// once more by the same correction.
+func TestTheSameCorrectionAfterAnotherMapping(t *testing.T) {
+	j := newJob(t, "upsert", sandbox.Options{})
+	j.refuses("wrong")
 	j.contacts(1)
 	j.rows = append(j.rows, "bob@example.com,wrong,31")
 	config := j.path("c.yaml")

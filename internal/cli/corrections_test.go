@@ -350,7 +350,7 @@ func TestRejectFilesOfNoReportThatIsThere(t *testing.T) {
 	if r, _ := j.command(append(base, "--source", rejects, "--project-id", "65f0000000000000000000bb")...); r.code != exitUsage || !strings.Contains(r.stderr, "belong to the import that refused them") {
 		t.Errorf("another project: %s", r)
 	}
-	held, err := journal.Open(j.path("r.report.ndjson"), journal.Options{Header: journal.Header{Mode: "create", BaseURL: j.server.URL, ProjectID: j.server.ProjectID()}})
+	held, err := journal.Open(journal.Files{}, j.path("r.report.ndjson"), journal.Options{Header: journal.Header{Mode: "create", BaseURL: j.server.URL, ProjectID: j.server.ProjectID()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/importer/pace/ledger"
 	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/customfields"
 	"importer/internal/doctor"
 	"importer/internal/names"
+	"importer/internal/session"
 	"importer/sink"
 	"importer/source/mapping"
 )
@@ -40,7 +42,7 @@ go by what it found.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := config.Unchecked(cmd.Flags(), args, env.Getenv)
 			x := &examination{Subject: doctor.Subject{Config: c, Getenv: env.Getenv, Given: cmd.Flags().Changed, Probing: probing}}
-			x.prepare(env, err)
+			x.prepare(cmd.Context(), env, err)
 			return x.run(cmd, env)
 		},
 	}
@@ -52,7 +54,7 @@ go by what it found.`,
 // An examination is the session of one run of doctor, and what is handed to it.
 type examination struct {
 	doctor.Subject
-	*session // nil: the settings make none
+	s *session.Session // nil: the settings make none
 }
 
 func (x *examination) run(cmd *cobra.Command, env Env) error {
@@ -62,13 +64,13 @@ func (x *examination) run(cmd *cobra.Command, env Env) error {
 			fmt.Fprintln(env.Stdout, c)
 		}
 	})
-	if x.session != nil {
-		err = x.close(err)
+	if x.s != nil {
+		err = worse(err, x.s.Close())
 	}
 	if json {
-		*env.printed = true
+		*env.Printed = true
 		r.OK = err == nil && !r.Failed()
-		err = also(err, sink.WriteJSON(env.Stdout, r))
+		err = session.Also(err, sink.WriteJSON(env.Stdout, r))
 	} else {
 		r.WriteProbe(env.Stdout)
 	}
@@ -79,33 +81,57 @@ func (x *examination) run(cmd *cobra.Command, env Env) error {
 }
 
 // prepare opens what the settings lead to. loadErr is why they cannot be read.
-func (x *examination) prepare(env Env, loadErr error) {
+func (x *examination) prepare(ctx context.Context, env Env, loadErr error) {
 	if x.Err = loadErr; loadErr == nil {
 		x.Wrong, x.Err = x.open(env, x.Config)
 	}
-	if x.session == nil {
+	if x.s == nil {
 		return
 	}
-	x.Config, x.Rate, x.BaseURL, x.Log = x.c, x.rules.rate, x.baseURL, x.log
-	x.Share, x.Client = x.share, x.doctorClient
-	if x.Wrong == nil && x.c.API.BaseURL != "" {
-		trusted, err := trust(x.c.API)
+	x.Config, x.Rate, x.BaseURL, x.Log = x.s.Config, x.s.Rules.Rate, x.s.BaseURL, x.s.Log
+	x.Share, x.Sharers = func() (*ledger.Ledger, error) { return x.s.Share(ctx) }, "on this machine"
+	x.Client = func() doctor.Client { return doctorClient(x.s) }
+	x.lookAtStore(ctx)
+	if x.Wrong == nil && x.s.Config.API.BaseURL != "" {
+		trusted, err := session.Trust(x.s.Config.API)
 		if err == nil {
-			x.Route, err = doctor.NewRoute(x.c.API.BaseURL, trusted)
+			x.Route, err = doctor.NewRoute(x.s.Config.API.BaseURL, trusted)
 		}
-		x.Err = also(x.Err, err)
+		x.Err = session.Also(x.Err, err)
 	}
 	x.Source = x.openFiles()
 	x.Fields = x.fields()
-	x.Paths = []string{cmp.Or(x.path, "./report")}
-	if x.c.Mode != "create" {
-		x.Paths = append(x.Paths, x.c.Sync.State)
-		if !x.c.StateNamed {
-			x.Unnamed = append(x.Unnamed, x.c.Sync.State)
+	if x.Store != nil { // beside the names of reports in it stand files of rejected rows
+		x.Paths = []string{"./report"}
+		return
+	}
+	x.Paths = []string{cmp.Or(x.s.Path, "./report")}
+	if x.s.Config.Mode != "create" {
+		x.Paths = append(x.Paths, x.s.Config.Sync.State)
+		if !x.s.Config.StateNamed {
+			x.Unnamed = append(x.Unnamed, x.s.Config.Sync.State)
 		}
 	}
-	if x.path != x.c.Report.Path {
-		x.Unnamed = append(x.Unnamed, x.path)
+	if x.s.Path != x.s.Config.Report.Path {
+		x.Unnamed = append(x.Unnamed, x.s.Path)
+	}
+}
+
+// lookAtStore looks at the store that is named, and opens it where its tables are there:
+// then the quota is shared by way of it.
+func (x *examination) lookAtStore(ctx context.Context) {
+	if x.s.Config.Store == "" {
+		return
+	}
+	limited, cancel := doctor.Limited(ctx)
+	defer cancel()
+	x.Store, x.Sharers = &doctor.Store{}, "by the runs that use the store"
+	x.Store.Sight, x.Store.Err = x.s.LookAtStore(limited)
+	if x.Store.Err == nil && x.Store.Sight.Ready {
+		x.Store.Err = x.s.OpenStore(limited)
+	}
+	if x.Store.Err != nil || !x.Store.Sight.Ready {
+		x.Share = nil
 	}
 }
 
@@ -122,105 +148,105 @@ func (x *examination) open(env Env, c config.Config) (wrong *cognigy.NotAPIError
 	}
 	c.Source.Paths = sources
 	c.Log.Level = "warn"
-	s, err := newSession(c, env)
+	s, err := session.New(c, env)
 	if wrong, _ = errors.AsType[*cognigy.NotAPIError](err); wrong != nil {
 		c.API.BaseURL = ""
-		s, err = newSession(c, env)
+		s, err = session.New(c, env)
 	}
 	if err != nil {
 		return wrong, err
 	}
-	x.session = s
-	if s.c.Sandbox {
-		if err := s.startSandbox(); err != nil {
+	x.s = s
+	if s.Config.Sandbox {
+		if err := s.StartSandbox(); err != nil {
 			return nil, err
 		}
 	}
 	// A project id that is none is for the check of the project to tell.
-	x.ProjectID = s.c.API.ProjectID
+	x.ProjectID = s.Config.API.ProjectID
 	if x.ProjectID != "" && !names.IsProject(x.ProjectID) {
-		s.c.API.ProjectID = strings.Repeat("0", 24)
+		s.Config.API.ProjectID = strings.Repeat("0", 24)
 	}
-	api := s.c.API
+	api := s.Config.API
 	if wrong != nil {
 		api.BaseURL = wrong.API // which is told in its place
 	}
 	if err := api.Validate(); err != nil {
 		return wrong, err
 	}
-	s.c.API.Key = api.Key
+	s.Config.API.Key = api.Key
 	if wrong != nil {
 		return wrong, nil
 	}
-	return nil, s.openClient()
+	return nil, s.OpenClient()
 }
 
 // openFiles opens the source, where one is named that can be looked at without taking
 // anything away from a run, and finds the place of the report.
 func (x *examination) openFiles() *doctor.Source {
-	x.path = x.c.Report.Path
+	x.s.Path = x.s.Config.Report.Path
 	switch {
-	case len(x.c.Source.Paths) == 0:
+	case len(x.s.Config.Source.Paths) == 0:
 		return nil
-	case doctor.ReadOnce(x.c.Source.Paths):
+	case doctor.ReadOnce(x.s.Config.Source.Paths):
 		return &doctor.Source{Once: true}
 	}
-	if err := x.openSource(); err != nil {
+	if err := x.s.OpenSource(); err != nil {
 		return &doctor.Source{Err: err}
 	}
-	x.path = x.reportPath()
-	all := x.input.Sources()
-	return &doctor.Source{Name: all[0].Name, Others: len(all) - 1, Rows: x.input.Rows()}
+	x.s.Path = x.s.ReportPath()
+	all := x.s.Input.Sources()
+	return &doctor.Source{Name: all[0].Name, Others: len(all) - 1, Rows: x.s.Input.Rows()}
 }
 
 // fields are the custom fields that an import would write. Where no source is named,
 // they are those that the mapping names; where it cannot be opened, nil.
 func (x *examination) fields() []customfields.Field {
 	switch {
-	case x.input != nil:
-		return x.customFields()
-	case len(x.c.Source.Paths) > 0:
+	case x.s.Input != nil:
+		return x.s.CustomFields()
+	case len(x.s.Config.Source.Paths) > 0:
 		return nil
 	}
-	if m, err := mapping.Decode(x.c.Text); err == nil && m != nil {
+	if m, err := mapping.Decode(x.s.Config.Text); err == nil && m != nil {
 		if plan, err := mapping.PlanJSON(m); err == nil {
-			return fieldsOf(mapping.CustomFields(plan))
+			return session.FieldsOf(mapping.CustomFields(plan))
 		}
 	}
 	return []customfields.Field{}
 }
 
 // doctorClient is the client as doctor asks it.
-func (s *session) doctorClient() doctor.Client {
-	return doctor.Client{Client: s.client, Pacer: s.pacer, Progress: &s.progress, Rate: s.rules.rate}
+func doctorClient(s *session.Session) doctor.Client {
+	return doctor.Client{Client: s.Client, Pacer: s.Pacer, Progress: &s.Progress, Rate: s.Rules.Rate}
 }
 
 // lookAtAPI is what a check of a file does of it: it says what would keep an import of
 // good rows from working, and where it could not look.
 func (k *checker) lookAtAPI(ctx context.Context) error {
-	if k.client == nil {
-		switch err := k.c.API.Validate(); {
-		case k.c.Sandbox:
-		case k.c.API.BaseURL == "":
-			fmt.Fprintln(k.display, "importer: no --base-url is set (api.base_url, $COGNIGY_BASE_URL): the file alone was looked at")
+	if k.Client == nil {
+		switch err := k.Config.API.Validate(); {
+		case k.Config.Sandbox:
+		case k.Config.API.BaseURL == "":
+			fmt.Fprintln(k.Display, "importer: no --base-url is set (api.base_url, $COGNIGY_BASE_URL): the file alone was looked at")
 		case err != nil:
-			fmt.Fprintln(k.display, "importer: the file alone was looked at:", contact.Printable(strings.Join(strings.Fields(err.Error()), " ")))
+			fmt.Fprintln(k.Display, "importer: the file alone was looked at:", contact.Printable(strings.Join(strings.Fields(err.Error()), " ")))
 		}
 		return nil
 	}
-	host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(k.baseURL, "https://"), "http://"), ":")
-	access := doctor.LookAt(ctx, k.doctorClient(), host, k.c.API.ProjectID)
-	if usable, err := access.Tell(ctx, k.display); !usable {
+	host, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(k.BaseURL, "https://"), "http://"), ":")
+	access := doctor.LookAt(ctx, doctorClient(k.Session), host, k.Config.API.ProjectID)
+	if usable, err := access.Tell(ctx, k.Display); !usable {
 		return err
 	}
 	switch {
-	case k.c.CreateFields || len(k.customFields()) == 0:
+	case k.Config.CreateFields || len(k.CustomFields()) == 0:
 		return nil
 	case access.Schema == nil:
-		k.log.Warn().Err(access.SchemaErr).Msg("it is not known whether the project has the custom fields of the mapping")
+		k.Log.Warn().Err(access.SchemaErr).Msg("it is not known whether the project has the custom fields of the mapping")
 		return nil
 	}
-	missing, err := customfields.Missing(*access.Schema, k.customFields())
+	missing, err := customfields.Missing(*access.Schema, k.CustomFields())
 	if err == nil && len(missing) > 0 {
 		err = customfields.Lacks(*access.Schema, missing)
 	}

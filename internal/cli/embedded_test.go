@@ -6,6 +6,7 @@ import (
 
 	"importer/internal/config"
 	"importer/internal/sandbox"
+	"importer/internal/session"
 )
 
 // The sandbox inside an import has a key that nobody else knows: while it runs, whoever
@@ -15,18 +16,18 @@ func TestTheKeyOfTheSandboxInsideIsNobodyElses(t *testing.T) {
 	for range 2 {
 		c := config.Default()
 		c.Sandbox, c.Rate = true, "unlimited"
-		s, err := newSession(c, Env{Stdout: new(strings.Builder), Stderr: new(strings.Builder), Getenv: func(string) string { return "" }})
+		s, err := session.New(c, Env{Stdout: new(strings.Builder), Stderr: new(strings.Builder), Getenv: func(string) string { return "" }})
 		if err == nil {
-			err = s.startSandbox()
+			err = s.StartSandbox()
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys[s.c.API.Key] = true
-		if k := string(s.c.API.Key); k == sandbox.DefaultAPIKey || len(k) < 20 {
+		keys[s.Config.API.Key] = true
+		if k := string(s.Config.API.Key); k == sandbox.DefaultAPIKey || len(k) < 20 {
 			t.Errorf("the key is %q", k)
 		}
-		if err := s.close(nil); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	}

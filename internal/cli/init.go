@@ -14,6 +14,7 @@ import (
 	"importer/internal/files"
 	"importer/internal/memory"
 	"importer/internal/plain"
+	"importer/internal/session"
 	"importer/source"
 )
 
@@ -38,17 +39,17 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
-			o, err := sourceOptions(c, env.Stdin)
+			o, err := session.SourceOptions(c, env.Stdin)
 			if err != nil {
 				return err
 			}
-			if err := reachSources(&o, c, env); err != nil {
+			if err := session.ReachSources(&o, c, env); err != nil {
 				return err
 			}
 			memory.Bound(env.Getenv)
 			text, err := source.Guess(o)
 			if err != nil {
-				return unopened(err)
+				return session.Unopened(err)
 			}
 			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
 		},

@@ -127,7 +127,7 @@ func TestKeepNightsCountsEveryRun(t *testing.T) {
 	j.must()
 	j.must() // sets the report of the night before last aside
 	j.wantFiles("with the three runs since", map[string]byte{"r.report.ndjson.1": '-'})
-	if aside, err := journal.Aside(j.path("r.report.ndjson")); err != nil || len(aside) < 2 {
+	if aside, err := (journal.Files{}).Aside(j.path("r.report.ndjson")); err != nil || len(aside) < 2 {
 		t.Fatal(aside, err)
 	}
 	j.wantFiles("with the three runs since", map[string]byte{"r.report.ndjson.2": '+'})
@@ -186,7 +186,7 @@ func TestKeepNightsBoundsTheNames(t *testing.T) {
 		j.aged(fmt.Sprint("r.report.ndjson.", n), 1)
 	}
 	j.changed(3)
-	aside, err := journal.Aside(j.path("r.report.ndjson"))
+	aside, err := (journal.Files{}).Aside(j.path("r.report.ndjson"))
 	if err != nil || len(aside) != 1000 || filepath.Base(aside[0]) != "r.report.ndjson.5" || filepath.Base(aside[999]) != "r.report.ndjson.1004" {
 		t.Errorf("%d reports, the first %s and the last %s, %v", len(aside), aside[0], aside[len(aside)-1], err)
 	}

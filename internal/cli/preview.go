@@ -11,6 +11,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/preview"
 	"importer/internal/sandbox"
+	"importer/internal/session"
 )
 
 func newPreviewCommand(env Env) *cobra.Command {
@@ -23,7 +24,7 @@ be sent, and its key. Nothing is sent. A row that would be refused is shown with
 the reason, and the exit code is 3.`,
 		Example: "  importer preview --source contacts.csv --row 17",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withSession(cmd, args, env, func(s *session, _ context.Context) error { return s.preview(number) })
+			return withSession(cmd, args, env, func(_ context.Context, s *session.Session) error { return previewRow(s, number) })
 		},
 	}
 	addFlags(cmd, append(sourceFlags, "config", "project-id")...)
@@ -31,15 +32,15 @@ the reason, and the exit code is 3.`,
 	return cmd
 }
 
-func (s *session) preview(number int64) error {
+func previewRow(s *session.Session, number int64) error {
 	if number < 1 {
 		return config.Errorf("--row is %d; want the number of a row, from 1", number)
 	}
-	if err := s.openSource(); err != nil {
+	if err := s.OpenSource(); err != nil {
 		return err
 	}
 	var read int64
-	for row, err := range s.input.Rows() {
+	for row, err := range s.Input.Rows() {
 		invalid, isInvalid := errors.AsType[*contact.RowError](err)
 		switch {
 		case isInvalid:
@@ -51,12 +52,12 @@ func (s *session) preview(number int64) error {
 			continue
 		}
 		var header []string
-		for _, file := range s.input.Sources() {
+		for _, file := range s.Input.Sources() {
 			if file.Name == row.Source {
 				header = file.Header
 			}
 		}
-		err := preview.Write(s.env.Stdout, row, header, invalid, cmp.Or(s.c.API.ProjectID, sandbox.DefaultProjectID))
+		err := preview.Write(s.Env.Stdout, row, header, invalid, cmp.Or(s.Config.API.ProjectID, sandbox.DefaultProjectID))
 		if isInvalid {
 			return worse(errNotAllIn, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/live"
 	"importer/internal/sandbox"
+	"importer/internal/session"
 )
 
 const sandboxHelp = `Serve the Contact Profiles API v2.0 on this machine, to rehearse an import or to
@@ -60,9 +61,9 @@ func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 		Args: takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := errors.Join(
-				parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),
-				parse(&o.Faults, "--fault:", sandbox.ParseFaults, faults),
-				parse(&o.TTL, "--ttl", sandbox.ParseTTL, ttl),
+				session.Parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),
+				session.Parse(&o.Faults, "--fault:", sandbox.ParseFaults, faults),
+				session.Parse(&o.TTL, "--ttl", sandbox.ParseTTL, ttl),
 			)
 			if err != nil {
 				return err
@@ -71,7 +72,7 @@ func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 				return err
 			}
 			if err := o.Validate(); err != nil {
-				return usage(err)
+				return config.Errorf("%w", err)
 			}
 			return serveSandbox(cmd, stdout, addr, o)
 		},

@@ -42,7 +42,7 @@ func TestTheRunLineOfManySources(t *testing.T) {
 		if len(last) > 12<<10 {
 			t.Errorf("the run line has %d bytes", len(last))
 		}
-		header, err := journal.ReadHeader(j.path("r.report.ndjson"))
+		header, err := journal.ReadHeader(journal.Files{}, j.path("r.report.ndjson"))
 		if err != nil {
 			t.Fatal(err)
 		}

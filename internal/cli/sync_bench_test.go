@@ -13,6 +13,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/session"
 	"importer/internal/state"
 )
 
@@ -44,14 +45,14 @@ func BenchmarkUnchanged(b *testing.B) {
 
 	c := config.Default()
 	c.Source.Paths, c.Rate = []string{path}, "unlimited"
-	session, err := newSession(c, Env{Getenv: os.Getenv, Stderr: os.Stderr})
+	opened, err := session.New(c, Env{Getenv: os.Getenv, Stderr: os.Stderr})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := session.openSource(); err != nil {
+	if err := opened.OpenSource(); err != nil {
 		b.Fatal(err)
 	}
-	input := session.input
+	input := opened.Input
 	s, err := state.Open(filepath.Join(dir, "s.db"), state.Options{BaseURL: "http://127.0.0.1:1", ProjectID: "65f0000000000000000000aa"})
 	if err != nil {
 		b.Fatal(err)

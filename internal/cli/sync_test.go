@@ -256,7 +256,7 @@ func TestUpsertSendsExactlyWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reports, err := journal.Aside(j.path("r.report.ndjson"))
+	reports, err := (journal.Files{}).Aside(j.path("r.report.ndjson"))
 	if err != nil || len(reports) == 0 {
 		t.Fatal(reports, err)
 	}

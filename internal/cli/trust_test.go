@@ -25,6 +25,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/session"
 )
 
 // writeCertificate writes a certificate that stands for itself, for servers on
@@ -93,7 +94,7 @@ func TestTrust(t *testing.T) {
 		"another certificate":    {config.API{CAFile: serverCert, ClientCertFile: serverCert, ClientKeyFile: serverKey}, false},
 		"authority, certificate": {config.API{CAFile: serverCert, ClientCertFile: clientCert, ClientKeyFile: clientKey}, true},
 	} {
-		with, err := trust(c.api)
+		with, err := session.Trust(c.api)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func TestTrust(t *testing.T) {
 		"client_key_file": {ClientCertFile: clientCert, ClientKeyFile: serverKey},
 	} {
 		var wrong *config.Error
-		if _, err := trust(api); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
+		if _, err := session.Trust(api); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error of the settings about %s, got %v", want, err)
 		}
 	}

@@ -17,8 +17,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/plain"
 	"importer/internal/reconcile"
-	"importer/internal/state"
-	"importer/sink/journal"
+	"importer/internal/session"
 )
 
 func newUndoCommand(env Env) *cobra.Command {
@@ -73,36 +72,32 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	if err := u.confirm(yes); err != nil {
 		return err
 	}
-	if err := u.openState(); err != nil {
+	if err := u.OpenState(ctx); err != nil {
 		return err
 	}
-	if err := u.report.Begin(); err != nil {
+	if err := u.Report.Begin(); err != nil {
 		return err
 	}
-	if u.state != nil {
-		if err := u.reports().Use(u.session.run); err != nil {
+	if u.State != nil {
+		if err := u.Together().Use(u.Session.Run); err != nil {
 			return err
 		}
 	}
 	summary, err := u.rows(ctx)
-	summary, err = u.end(summary, err)
-	return result(ctx, summary.Status, u.all(), also(err, u.printUndone(summary)))
+	summary, err = u.End(summary, err)
+	return result(ctx, summary.Status, u.all(), session.Also(err, u.printUndone(summary)))
 }
 
 // open opens the report, and plans what is done about what it says was written.
-func (u *undoing) open() (err error) {
-	o := u.reportOptions(u.header.Mode, u.header.Sources)
-	o.Header.SourceCount, o.Header.SourcesDigest = u.header.SourceCount, u.header.SourcesDigest
-	u.report, err = journal.Open(u.path, o)
-	if err := u.keep(u.report, err); err != nil {
+func (u *undoing) open() error {
+	if err := u.OpenReport(); err != nil {
 		return err
 	}
-	u.pacer.Preload(u.report.Sent())
-	if err := eachOutcome(u.path, u.written.Record); err != nil {
+	if err := u.EachOutcome(u.Written.Record); err != nil {
 		return err
 	}
-	u.doubtful = int64(u.report.Keys().Count(contact.InDoubt) + u.report.Keys().Count(contact.Unknown))
-	for rows, err := range u.written.Rows() {
+	u.doubtful = int64(u.Report.Keys().Count(contact.InDoubt) + u.Report.Keys().Count(contact.Unknown))
+	for rows, err := range u.Written.Rows() {
 		if err != nil {
 			return err
 		}
@@ -114,33 +109,18 @@ func (u *undoing) open() (err error) {
 	return nil
 }
 
-// openState opens the state where there is one of this project, so that the next
-// sync knows what is gone. The report of a sync that cannot tell its state is
-// not undone.
-func (u *undoing) openState() (err error) {
-	if !u.hasState() {
-		return nil
-	}
-	u.state, err = state.Open(u.c.Sync.State, state.Options{BaseURL: u.header.BaseURL, ProjectID: u.header.ProjectID, Unnamed: !u.c.StateNamed})
-	if _, other := errors.AsType[*state.MismatchError](err); other && u.header.Mode == "create" {
-		u.state = nil
-		return nil
-	}
-	return u.keep(u.state, err)
-}
-
 func (u *undoing) rows(ctx context.Context) (contact.Summary, error) {
 	o := importer.Options{
-		API: u.client, Journal: reconcile.Journal{Journal: u.report, State: u.state, Apart: true}, Keys: u.report.Keys(), Pacer: u.pacer, Log: u.log, Progress: &u.progress,
-		Behaviour: u.behaviour(), Workers: u.c.Workers, Retries: u.c.Retries, Settle: u.c.InDoubt.Settle, GiveUpAfter: u.c.GiveUpAfter, GiveUpAtStart: u.c.GiveUpAtStart,
+		API: u.Client, Journal: reconcile.Journal{Journal: u.Report, State: u.State, Apart: true}, Keys: u.Report.Keys(), Pacer: u.Pacer, Log: u.Log, Progress: &u.Progress,
+		Gate: u.Gate(), Behaviour: u.Behaviour(), Workers: u.Config.Workers, Retries: u.Config.Retries, Settle: u.Config.InDoubt.Settle, GiveUpAfter: u.Config.GiveUpAfter, GiveUpAtStart: u.Config.GiveUpAtStart,
 	}
-	if u.state != nil {
-		o.State = u.state
+	if u.State != nil {
+		o.State = u.State
 	}
-	defer u.show(u.work, func() int64 { s := u.progress.Snapshot(); return s.Deleted + s.Updated })()
+	defer u.show(u.work, func() int64 { s := u.Progress.Snapshot(); return s.Deleted + s.Updated })()
 	var err error
-	u.undone, err = importer.UndoRows(ctx, u.written.Rows(), o, u.force)
-	s := u.progress.Snapshot()
+	u.undone, err = importer.UndoRows(ctx, u.Written.Rows(), o, u.force)
+	s := u.Progress.Snapshot()
 	summary := contact.Summary{Status: contact.Complete, Requests: s.Requests, Retries: s.Retries, Throttled: s.Throttled}
 	summary.Updated, summary.Deleted = s.Updated, s.Deleted
 	summary.Unknown = u.doubtful // the next import goes on with this report
@@ -166,16 +146,16 @@ func (u *undoing) confirm(yes bool) error {
 	if u.force {
 		but = "what was changed since as well"
 	}
-	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", contact.Printable(u.path), contact.Printable(u.header.ProjectID), contact.Printable(u.header.BaseURL), but) + tell([]tally{
+	text := fmt.Sprintf("Undo %s in project %s at %s, %s:\n", contact.Printable(u.Path), contact.Printable(u.Header.ProjectID), contact.Printable(u.Header.BaseURL), but) + tell([]tally{
 		{u.plan[change.UndoDelete], "  delete %d profiles"},
 		{u.plan[change.UndoRestore], "  bring back what %d updates took away" + u.mayStay()},
 		{u.plan[change.UndoActivate], "  activate %d profiles"},
 	}) + tell(u.notUndone())
-	in, ok := u.env.Stdin.(*os.File)
+	in, ok := u.Env.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return config.Errorf("%w", plain.Lines(text+"nothing was done, because there is no terminal to ask on: --yes does it without asking"))
 	}
-	return ask(in, u.env.Stderr, text)
+	return ask(in, u.Env.Stderr, text)
 }
 
 func ask(in io.Reader, out io.Writer, text string) error {
@@ -190,7 +170,7 @@ func ask(in io.Reader, out io.Writer, text string) error {
 
 // mayStay says what becomes of fields that updates added.
 func (u *undoing) mayStay() string {
-	switch u.behaviour().Patch {
+	switch u.Behaviour().Patch {
 	case contact.PatchMerges:
 		return "; a field that was not there before stays, because the API merges fields"
 	case contact.PatchReplaces:
@@ -222,7 +202,7 @@ func (u *undoing) printUndone(summary contact.Summary) error {
 	if u.work == 0 {
 		text = "There is nothing to undo.\n" + text
 	}
-	return u.print(u.all(), struct {
+	return printResult(u.Session, u.all(), struct {
 		Status contact.RunStatus `json:"status"`
 		Reason string            `json:"reason,omitempty"`
 		change.Undone
@@ -231,5 +211,5 @@ func (u *undoing) printUndone(summary contact.Summary) error {
 		InDoubt    int64  `json:"in_doubt"`
 		Requests   int64  `json:"requests"`
 		Report     string `json:"report"`
-	}{summary.Status, summary.Reason, u.undone, u.impossible(), u.plan[change.UndoNameless], u.doubtful, u.progress.Snapshot().Requests, u.path}, text)
+	}{summary.Status, summary.Reason, u.undone, u.impossible(), u.plan[change.UndoNameless], u.doubtful, u.Progress.Snapshot().Requests, u.Path}, text)
 }

@@ -10,6 +10,7 @@ import (
 	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/session"
 	"importer/internal/verify"
 	"importer/sink/journal"
 )
@@ -39,42 +40,42 @@ profile id is not known and no look-up finds it, or the report is in doubt itsel
 }
 
 func (b *lookBack) verify(ctx context.Context) error {
-	v := verify.New(verify.Options{Report: b.path, Written: b.written, Redact: b.c.Report.Redact})
-	b.onClose(v.Close)
+	v := verify.New(verify.Options{Report: b.Path, Written: b.Written, Redact: b.Config.Report.Redact})
+	b.OnClose(v.Close)
 	err := b.openVerification(v)
 	if err == nil {
 		err = b.readBack(ctx, v)
 	}
 	r := v.Result()
-	return result(ctx, contact.Complete, r.AllIn(), also(err, b.printVerdicts(r, v.Done() > 0, err)))
+	return result(ctx, contact.Complete, r.AllIn(), session.Also(err, b.printVerdicts(r, v.Done() > 0, err)))
 }
 
 // openVerification reads the report, what an interrupted verification found, and opens
 // the source.
 func (b *lookBack) openVerification(v *verify.Verification) error {
-	if err := eachOutcome(b.path, b.written.Record); err != nil {
+	if err := b.EachOutcome(b.Written.Record); err != nil {
 		return err
 	}
-	keys, err := journal.ReadKeys(b.path)
+	keys, err := journal.ReadKeys(b.Reports, b.Path)
 	if err != nil {
 		return err
 	}
 	if err := v.Open(keys.Doubtful()); err != nil {
 		return err
 	}
-	if err := b.openSource(); err != nil {
+	if err := b.OpenSource(); err != nil {
 		return fmt.Errorf("the source of the report: %w; name another with --source", err)
 	}
-	lineage, err := journal.ReadLineage(b.path)
+	lineage, err := journal.ReadLineage(b.Reports, b.Path)
 	b.keys = keys
-	b.knowBy(lineage.Before)
+	b.KnowBy(lineage.Before)
 	return err
 }
 
 // rows are those of the source, each with the key by which the report knows its contact.
 func (b *lookBack) rows() contact.Rows {
 	return func(yield func(contact.Row, error) bool) {
-		for row, err := range b.input.Rows() {
+		for row, err := range b.Input.Rows() {
 			if err == nil {
 				err = change.Recognize(&row, b.keys, nil)
 			}
@@ -88,19 +89,19 @@ func (b *lookBack) rows() contact.Rows {
 func (b *lookBack) readBack(ctx context.Context, v *verify.Verification) error {
 	defer b.show(v.Total(), v.Done)()
 	return v.Run(ctx, b.rows(), importer.Options{
-		API: b.client, Pacer: b.pacer, Log: b.log, Progress: &b.progress,
-		Workers: b.c.Workers, Retries: b.c.Retries, Settle: b.c.InDoubt.Settle, GiveUpAfter: b.c.GiveUpAfter, GiveUpAtStart: b.c.GiveUpAtStart,
+		API: b.Client, Pacer: b.Pacer, Log: b.Log, Progress: &b.Progress,
+		Workers: b.Config.Workers, Retries: b.Config.Retries, Settle: b.Config.InDoubt.Settle, GiveUpAfter: b.Config.GiveUpAfter, GiveUpAtStart: b.Config.GiveUpAtStart,
 	})
 }
 
 // printVerdicts says what was found by the time that the verification ended, with an
 // error or with none. Where that is nothing, the error is all there is to say.
 func (b *lookBack) printVerdicts(r verify.Result, found bool, ended error) error {
-	if ended != nil && !b.c.JSON && !found {
+	if ended != nil && !b.Config.JSON && !found {
 		return nil
 	}
-	status := stoppedBy(contact.Summary{Status: contact.Complete}, ended)
-	r.Requests = b.progress.Snapshot().Requests
+	status := session.StoppedBy(contact.Summary{Status: contact.Complete}, ended)
+	r.Requests = b.Progress.Snapshot().Requests
 	var text strings.Builder
 	for _, l := range r.Examples {
 		l.WriteText(&text)
@@ -117,7 +118,7 @@ func (b *lookBack) printVerdicts(r verify.Result, found bool, ended error) error
 		{r.Left, "%10d  not verified yet: the same command goes on with them"},
 	}))
 	fmt.Fprintf(&text, "%10d  requests; all verdicts are in %s\n", r.Requests, contact.Printable(r.Verdicts))
-	return b.print(ended == nil && r.AllIn(), struct {
+	return printResult(b.Session, ended == nil && r.AllIn(), struct {
 		Status contact.RunStatus `json:"status"`
 		Reason string            `json:"reason,omitempty"`
 		verify.Result

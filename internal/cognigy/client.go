@@ -135,10 +135,10 @@ func (c *Client) String() string { return "client of " + c.profiles.Host }
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.http.CloseIdleConnections() }
 
-// ClockSkew is how far the server's clock is ahead of this machine's, learned
-// from the Date headers of the answers so far; exact to a second, and mostly to
-// less. False where no answer carried one.
-func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
+// ClockSkew is how far the server's clock is ahead of this machine's, at least and at
+// most, learned from the Date headers of the answers so far: these are a second apart,
+// mostly less, and more where all answers took longer. False where no answer carried one.
+func (c *Client) ClockSkew() (least, most time.Duration, known bool) { return c.clock.bounds() }
 
 // do sends one request, and returns what the API answered to it: nothing where there
 // is an error, which is an *contact.APIError. An id that would change the path is

@@ -34,6 +34,9 @@ type Config struct {
 	Rate          string        `yaml:"rate"`       // as pace.ParseRate reads it; empty: DefaultRate, or unlimited with Sandbox
 	Duplicates    string        `yaml:"duplicates"` // as contact.ParseDuplicates reads it
 	RateShared    bool          `yaml:"rate_shared"`
+	RatePool      string        `yaml:"rate_pool"` // with Store: the address that requests leave from; empty: whichever it is
+	Store         Secret        `yaml:"store"`     // may hold a password; empty: files
+	Lease         time.Duration `yaml:"lease"`     // with Store
 	Workers       int           `yaml:"workers"`
 	Retries       int           `yaml:"retries"`
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
@@ -56,6 +59,10 @@ type Config struct {
 	Found bool   `yaml:"-"` // nobody named the file: it was in the folder
 	// StateNamed is that the file or a flag names the state, and not Default.
 	StateNamed bool `yaml:"-"`
+	// StoreGiven is that a flag names the store, where everybody on the machine sees it.
+	StoreGiven bool `yaml:"-"`
+	// StoreInFile is that the store is the one that the file names.
+	StoreInFile bool `yaml:"-"`
 	// SourceInFile is what the file alone says of the source.
 	SourceInFile Source `yaml:"-"`
 
@@ -195,6 +202,7 @@ func Default() Config {
 		API:         API{Timeout: 30 * time.Second},
 		Duplicates:  "first",
 		RateShared:  true,
+		Lease:       30 * time.Second,
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
@@ -251,6 +259,8 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
 	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
 	c.API.Key = keyIn(getenv("COGNIGY_API_KEY"))
+	c.StoreInFile = c.Store != "" && getenv("IMPORTER_STORE") == ""
+	c.Store = cmp.Or(Secret(getenv("IMPORTER_STORE")), c.Store)
 	return c, nil
 }
 
@@ -272,7 +282,7 @@ func decode(path string, text []byte, c *Config) error {
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
-		return Errorf("%s: %w", path, err)
+		return explain(path, text, err)
 	}
 	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
 		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
@@ -311,6 +321,14 @@ func keepDefaults(c, byDefault reflect.Value, written map[string]any) {
 // Every error is an *Error that names the flag, the key of the file or the
 // variable to set.
 func (c *Config) Validate() error {
+	err := c.validate()
+	if err != nil && c.Found {
+		return Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
+	}
+	return err
+}
+
+func (c *Config) validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
@@ -330,6 +348,7 @@ func (c *Config) Validate() error {
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
 		within("sync.guard.max", c.Sync.Guard.Max, 0, 1_000_000_000),
 		within("--timeout (api.timeout)", c.API.Timeout, 10*time.Millisecond, time.Hour),
+		within("--lease (lease)", c.Lease, time.Second, time.Hour),
 		within("--settle (in_doubt.settle)", c.InDoubt.Settle, 0, time.Hour),
 		within("sync.refresh_after", c.Sync.RefreshAfter, 0, 365*24*time.Hour),
 		within("give_up_after", c.GiveUpAfter, time.Second, 7*24*time.Hour),
@@ -359,6 +378,9 @@ func (c *Config) Validate() error {
 		if c.Sandbox {
 			c.Rate = "unlimited"
 		}
+	}
+	if p := c.RatePool; p != strings.TrimSpace(p) || p != plain.Line(p) || len(p) > maxPool {
+		return Errorf("rate_pool is %q; want a name of at most %d bytes for the address that requests leave from, such as office", plain.Line(p), maxPool)
 	}
 	if f := c.Stamp.Field; f != "" && !names.IsField(f) {
 		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
@@ -449,6 +471,9 @@ func unquoted(s string) string {
 	}
 	return s
 }
+
+// maxPool bounds the name of a pool, in bytes.
+const maxPool = 200
 
 // inAddress finds the id of a project in its address in the browser.
 var inAddress = regexp.MustCompile(`^https?://.*/project/([^/?#]+)`)

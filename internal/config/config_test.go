@@ -14,11 +14,16 @@ import (
 
 func load(t *testing.T, text string, env map[string]string) (Config, error) {
 	t.Helper()
+	return Load(writeConfig(t, text), func(name string) string { return env[name] })
+}
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Load(path, func(name string) string { return env[name] })
+	return path
 }
 
 func TestFileOverDefaultsAndEnvironmentOverFile(t *testing.T) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -34,6 +35,8 @@ func Flags(c *Config) *pflag.FlagSet {
 	flags.BoolVar(&c.Adopt, "adopt", c.Adopt, "go on with a report or state of another id rule: look everybody up by the new contact ids first")
 	flags.StringVar(&c.Mode, "mode", c.Mode, "create; update sends what changed and creates nobody; upsert does both; mirror also removes what the source no longer holds")
 	flags.StringVar(&c.Sync.State, "state", c.Sync.State, "`FILE` that update, upsert and mirror compare the source with")
+	flags.StringVar((*string)(&c.Store), "store", string(c.Store), "`URL` of a PostgreSQL that keeps report, state and quota in the place of files, for runs that outlive their machine ($IMPORTER_STORE); without a password")
+	flags.DurationVar(&c.Lease, "lease", c.Lease, "with --store: how long a run may go without contact to it; then it is dead, and another may go on")
 	flags.BoolVar(&c.AllowRemovals, "allow-removals", c.AllowRemovals, "mirror: let this run remove more than sync.guard allows, and although refused rows do not tell whose they are; never where the input had no rows")
 	flags.BoolVar(&c.CreateFields, "create-fields", c.CreateFields, "add custom fields that are missing from the project's schema")
 	flags.StringVar(&c.Existing, "existing", c.Existing, "how to learn who is in the project before anybody is created: auto, list, lookup or ignore")
@@ -60,10 +63,7 @@ func Settings(given *pflag.FlagSet, args []string, getenv func(string) string) (
 	if err != nil {
 		return Config{}, err
 	}
-	if err = c.Validate(); err != nil && c.Found {
-		err = Errorf("%w; %s, which was found in this folder, is part of the settings", err, c.File)
-	}
-	return c, err
+	return c, c.Validate()
 }
 
 // Unchecked is Settings before they are checked.
@@ -87,6 +87,12 @@ func Unchecked(given *pflag.FlagSet, args []string, getenv func(string) string) 
 		return Config{}, err
 	}
 	c.StateNamed = c.StateNamed || given.Changed("state")
+	c.Store = Secret(strings.TrimSpace(string(c.Store)))
+	c.StoreGiven = given.Changed("store")
+	c.StoreInFile = c.StoreInFile && !c.StoreGiven
+	if given.Changed("lease") && c.Store == "" {
+		return Config{}, Errorf("--lease is for a run with a store: name it with --store URL (store, $IMPORTER_STORE), or leave --lease out")
+	}
 	if len(args) > 0 {
 		if !given.Changed("source") {
 			c.Source.Paths = nil

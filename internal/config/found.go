@@ -55,16 +55,27 @@ func refuseFound(path, why, wayOut string) error {
 // KeyFileReaders says who else may read the file of the API key, and what to do; empty:
 // nobody, or it is not there, or it lies on a mount that cannot be written to, as the
 // secrets of a container do, where nobody else is.
-func KeyFileReaders(path string) string {
+func KeyFileReaders(path string) string { return readers(path, "the API key") }
+
+// StoreReaders says the same of a configuration with the address of a store, in which a
+// password stands; empty where the address is from elsewhere.
+func (c Config) StoreReaders() string {
+	if !c.StoreInFile {
+		return ""
+	}
+	return readers(c.File, "the password of the store")
+}
+
+func readers(path, what string) string {
 	info, err := os.Stat(path)
 	if path == "" || err != nil || files.ReadOnly(path) {
 		return ""
 	}
 	if owner := files.Stranger(info); owner != "" {
-		return fmt.Sprintf("%s is owned by %s, who can read the API key: chown it to yourself", path, owner)
+		return fmt.Sprintf("%s is owned by %s, who can read %s: chown it to yourself", path, owner, what)
 	}
 	if others := files.Others(info, 4); others != "" {
-		return fmt.Sprintf("%s may be read by %s (%v): chmod 600 it", path, others, info.Mode().Perm())
+		return fmt.Sprintf("%s may be read by %s (%v), and holds %s: chmod 600 it", path, others, info.Mode().Perm(), what)
 	}
 	return ""
 }

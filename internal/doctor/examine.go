@@ -28,7 +28,9 @@ type Subject struct {
 	Wrong     *cognigy.NotAPIError // the base URL names the user interface
 	Route     Route
 	Rate      pace.Rate
-	Share     func() (*ledger.Ledger, error) // the quota, with other runs on this machine; no ledger: nothing is shared
+	Share     func() (*ledger.Ledger, error) // the quota, with other runs; no ledger: nothing is shared; nil: it cannot be told
+	Sharers   string                         // where those are
+	Store     *Store                         // nil: none is named
 	Client    func() Client                  // called after Share
 	ProjectID string                         // as it was given; that of Config is well-formed
 	Fields    []customfields.Field           // custom fields that an import writes; nil: it is not known which
@@ -91,6 +93,9 @@ func (x *examination) run(ctx context.Context) (err error) {
 	default:
 		err = x.lookAtAPI(ctx, full)
 	}
+	if x.Store != nil && ctx.Err() == nil {
+		x.add(x.Store.check())
+	}
 	if x.Source != nil && ctx.Err() == nil {
 		x.add(x.Source.check())
 	}
@@ -104,10 +109,12 @@ func (x *examination) run(ctx context.Context) (err error) {
 // there is no room on the disk.
 func (x *examination) lookAtAPI(ctx context.Context, full bool) error {
 	left := 1
-	if !full { // else there is none for the ledger either
+	if !full && x.Share != nil { // else there is none for the ledger either
 		l, err := x.Share()
 		var c Check
-		c, left = Quota(x.Rate, l, err)
+		if c, left = Quota(x.Rate, l, x.Sharers, err); err != nil && x.Store != nil {
+			c.Status, c.Hint = Fail, "no run with the store begins until that is mended"
+		}
 		x.add(c)
 	}
 	if !x.add(x.Route.DNS(ctx)) || !x.add(x.Route.Connect(ctx)) {

@@ -19,11 +19,15 @@ var variables = []struct{ name, flag, sets string }{
 	{"COGNIGY_BASE_URL", "base-url", "the base URL"},
 	{"COGNIGY_PROJECT_ID", "project-id", "the project"},
 	{"COGNIGY_API_KEY", "", "the API key"},
+	{"IMPORTER_STORE", "store", "the store"},
 	{"HTTPS_PROXY", "", "the proxy"}, {"https_proxy", "", "the proxy"},
 	{"HTTP_PROXY", "", "the proxy of http://"}, {"http_proxy", "", "the proxy of http://"},
 	{"NO_PROXY", "", "what goes past the proxy"}, {"no_proxy", "", "what goes past the proxy"},
 	{"SSL_CERT_FILE", "", "whom TLS trusts"}, {"SSL_CERT_DIR", "", "whom TLS trusts"},
 }
+
+// ofStore are those that decide something where there is a store.
+var ofStore = []string{"PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGOPTIONS", "PGTARGETSESSIONATTRS"}
 
 // Settings says where the settings come from, and what of them is left to be desired.
 // given tells whether a flag was; err is why they cannot be used.
@@ -45,6 +49,11 @@ func Settings(c config.Config, getenv func(string) string, given func(flag strin
 			parts = append(parts, fmt.Sprintf("--%s over $%s", v.flag, v.name))
 		default:
 			parts = append(parts, fmt.Sprintf("$%s sets %s", v.name, v.sets))
+		}
+	}
+	for _, name := range ofStore {
+		if c.Store != "" && getenv(name) != "" {
+			parts = append(parts, fmt.Sprintf("$%s sets how the store is reached", name))
 		}
 	}
 	check := Check{Name: "settings", Status: OK}
@@ -85,10 +94,10 @@ func writers(path string) string {
 	return fmt.Sprintf("%s may be written by %s (%v), who can send the key elsewhere: chmod 600 it", path, others, info.Mode().Perm())
 }
 
-// Quota looks at the ledger in which the runs of this machine share the quota; nil:
+// Quota looks at the ledger in which runs share the quota, and says where those are; nil:
 // there is none, for the reason err or because nothing is shared. left is how many
 // requests may leave now.
-func Quota(rate pace.Rate, l *ledger.Ledger, err error) (c Check, left int) {
+func Quota(rate pace.Rate, l *ledger.Ledger, sharers string, err error) (c Check, left int) {
 	switch {
 	case err != nil:
 		return Check{"quota", Warn, oneLine(err.Error()), "a run paces its requests for itself alone until that is mended, and several at once exceed the quota"}, 1
@@ -100,7 +109,7 @@ func Quota(rate pace.Rate, l *ledger.Ledger, err error) (c Check, left int) {
 		return ok("quota", "%s, shared by %s", rate, words.Plural(l.Runs(), "run", "runs")), 1
 	}
 	left, others := l.Available(0), l.Runs()-1
-	c = ok("quota", "%s, of which %s were used lately on this machine; %s", rate, words.Comma(max(0, rate.Quota-left)), words.Plural(others, "other run is at work", "other runs are at work"))
+	c = ok("quota", "%s, of which %s were used lately %s; %s", rate, words.Comma(max(0, rate.Quota-left)), sharers, words.Plural(others, "other run is at work", "other runs are at work"))
 	if left == 0 {
 		c.Status, c.Hint = Warn, fmt.Sprintf("it is used up, and the API is not asked: wait up to %v, and run this again", rate.Window)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -123,16 +122,10 @@ func (d *Display) startBar(v View) (stop func()) {
 		}
 		return " "
 	}
-	pace := func() []part {
-		if trouble := v.trouble(); trouble != "" {
-			return []part{{"nothing works: " + trouble, red}}
-		}
-		return slices.Concat(v.waits(), v.speed(), v.quota())
-	}
 	bar := p.AddBar(barSteps,
 		mpb.BarRemoveOnComplete(),
 		mpb.BarWidth(60),
-		mpb.BarBtmExtender(d.lineOf(v.outcomes), d.lineOf(pace)),
+		mpb.BarBtmExtender(d.lineOf(v.outcomes), d.lineOf(v.pace)),
 		mpb.PrependDecorators(decor.Any(share)),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + v.done() })),
 	)

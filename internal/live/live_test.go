@@ -20,6 +20,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/pace"
 	"importer/internal/report"
+	"importer/sink/journal"
 )
 
 func TestNotify(t *testing.T) {
@@ -152,37 +153,40 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// shown is the plain line and the page of a run.
+func shown(t *testing.T, v View) (line, page string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "r.ndjson")
+	if err := os.WriteFile(path, []byte(`{"kind":"run","run":"01J","at":"2026-01-01T00:00:00.000Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"x","project_id":"y"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	live := report.NewLive(journal.Files{}, path, "t0ken", v.now)
+	defer live.Close()
+	w := httptest.NewRecorder()
+	live.ServeHTTP(w, httptest.NewRequest("GET", "/?token=t0ken", nil))
+	return v.line(), html.UnescapeString(w.Body.String())
+}
+
 // While nothing works the plain line and the page say why, and a source that is to be
 // kept out is.
 func TestTroubleIsShown(t *testing.T) {
 	var progress contact.Progress
 	v := View{Progress: &progress, Pacer: pace.NewPacer(pace.Rate{}, pace.PacerOptions{}), Input: noInput{}}
-	page := func() string {
-		path := filepath.Join(t.TempDir(), "r.ndjson")
-		if err := os.WriteFile(path, []byte(`{"kind":"run","run":"01J","at":"2026-01-01T00:00:00.000Z","version":"1","mode":"create","sources":["c.csv"],"base_url":"x","project_id":"y"}`+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		live := report.NewLive(path, "t0ken", v.now)
-		defer live.Close()
-		w := httptest.NewRecorder()
-		live.ServeHTTP(w, httptest.NewRequest("GET", "/?token=t0ken", nil))
-		return w.Body.String()
-	}
 	const said = `nobody listens for "ann@example.com"`
-	if text := v.line() + page(); strings.Contains(text, "othing works") {
-		t.Errorf("without trouble: %s", text)
+	if line, page := shown(t, v); strings.Contains(line+page, "othing works") {
+		t.Errorf("without trouble: %s\n%s", line, page)
 	}
 	progress.Fail(&contact.APIError{Failure: contact.Failure{Detail: said, Hint: "look"}})
-	if !strings.HasSuffix(v.line(), "; nothing works: "+said+"; look") || !strings.Contains(html.UnescapeString(page()), "<b>Nothing works:</b> "+said+"; look") {
-		t.Errorf("%s\n%s", v.line(), page())
+	if line, page := shown(t, v); !strings.HasSuffix(line, "; nothing works: "+said+"; look") || !strings.Contains(page, "<b>Nothing works:</b> "+said+"; look") {
+		t.Errorf("%s\n%s", line, page)
 	}
 	v.Redact = true
-	if text := v.line() + page(); strings.Contains(text, "ann@") || !strings.Contains(text, "nobody listens") {
-		t.Errorf("redacted: %s", text)
+	if line, page := shown(t, v); strings.Contains(line+page, "ann@") || !strings.Contains(line+page, "nobody listens") {
+		t.Errorf("redacted: %s\n%s", line, page)
 	}
 	progress.Work()
-	if text := v.line() + page(); strings.Contains(text, "othing works") {
-		t.Errorf("after the trouble: %s", text)
+	if line, page := shown(t, v); strings.Contains(line+page, "othing works") {
+		t.Errorf("after the trouble: %s\n%s", line, page)
 	}
 }
 

@@ -176,6 +176,30 @@ func (v View) trouble() string {
 	}
 }
 
+// pace is what the run waits for, or how fast it is.
+func (v View) pace() []part {
+	if away := v.away(); away != "" {
+		return []part{{"waiting for the store " + away, yellow}}
+	}
+	if trouble := v.trouble(); trouble != "" {
+		return []part{{"nothing works: " + trouble, red}}
+	}
+	return slices.Concat(v.waits(), v.speed(), v.quota())
+}
+
+// away is since when the run waits for its store, and why; empty: it does not.
+func (v View) away() string {
+	away := v.Progress.Snapshot().Away
+	if away == nil {
+		return ""
+	}
+	reason := away.Err.Error()
+	if v.Redact {
+		reason = contact.WithoutValues(reason)
+	}
+	return fmt.Sprintf("since %s (%s): %s", away.Since.Format(time.TimeOnly), duration(time.Since(away.Since)), reason)
+}
+
 // quota is how much of the window is used, such as "quota 812 of 1,000".
 func (v View) quota() []part {
 	s := v.Pacer.State()
@@ -187,7 +211,7 @@ func (v View) quota() []part {
 
 // now is how the run stands, for its page.
 func (v View) now() report.Now {
-	return report.Now{Share: v.share(), Counts: v.counts(), Pace: joined(v.speed(), v.waits()), Quota: joined(v.quota()), Trouble: v.trouble()}
+	return report.Now{Share: v.share(), Counts: v.counts(), Pace: joined(v.speed(), v.waits()), Quota: joined(v.quota()), Trouble: v.trouble(), Away: v.away()}
 }
 
 func (v View) line() string {
@@ -202,6 +226,9 @@ func (v View) line() string {
 	}
 	if trouble := v.trouble(); trouble != "" {
 		text += "; nothing works: " + trouble
+	}
+	if away := v.away(); away != "" {
+		text += "; waiting for the store " + away
 	}
 	return text
 }

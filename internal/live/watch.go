@@ -65,17 +65,17 @@ func (w *Watch) Answered(operation string, status int, took time.Duration) {
 }
 
 // Start shows the run that v is of, serves its page, and writes its requests to its
-// report, which is at path, and its metrics to their file, until stop. All of that is
-// written when stop returns, which may be called again. With an error nothing was
-// started.
-func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() error, err error) {
+// report, which a keeper has under a name, and its metrics to their file, until stop. All
+// of that is written when stop returns, which may be called again. With an error nothing
+// was started.
+func (w *Watch) Start(v View, to *journal.Journal, k journal.Keeper, name string) (stop func() error, err error) {
 	v.before = settledBefore(to.Keys())
 	if w.display.kind != "none" || w.c.Metrics.Listen != "" {
 		v.total = countRows(v.Input)
 	}
 	stopServing := func() error { return nil }
 	if addr := w.c.Metrics.Listen; addr != "" {
-		if stopServing, err = w.serve(addr, v, path); err != nil {
+		if stopServing, err = w.serve(addr, v, k, name); err != nil {
 			return nil, err
 		}
 	}
@@ -109,9 +109,9 @@ func (w *Watch) Start(v View, to *journal.Journal, path string) (stop func() err
 }
 
 // serve serves the page and the metrics of the run until stop.
-func (w *Watch) serve(addr string, v View, path string) (stop func() error, err error) {
+func (w *Watch) serve(addr string, v View, k journal.Keeper, name string) (stop func() error, err error) {
 	token := rand.Text()
-	page := report.NewLive(path, token, v.now)
+	page := report.NewLive(k, name, token, v.now)
 	stopListening, err := listen(addr, token, page, w.metrics.Handler(), w.log)
 	if err != nil {
 		return nil, err

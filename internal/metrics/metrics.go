@@ -84,6 +84,12 @@ func follow(register promauto.Factory, p *contact.Progress, pacer *pace.Pacer) {
 	gauge("importer_rows_in_doubt", "Rows that wait for a look-up or are being looked up.", p.InDoubt.Load)
 	gauge("importer_quota_window_used", "Requests that the window of the quota holds; no quota: 0.", func() int64 { return int64(pacer.State().Used) })
 	gauge("importer_quota_window_limit", "Requests that the window of the quota may hold at present; no quota: 0.", func() int64 { return int64(pacer.State().Quota) })
+	gauge("importer_store_away_seconds", "For how long nothing new has been sent because the store does not answer; 0: it does.", func() int64 {
+		if away := p.Snapshot().Away; away != nil {
+			return int64(time.Since(away.Since).Seconds())
+		}
+		return 0
+	})
 	gauge("importer_throttle_closed", "1 while nothing is sent because the API asked to wait.", func() int64 {
 		if pacer.State().Throttled {
 			return 1

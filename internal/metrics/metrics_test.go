@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -55,6 +56,25 @@ func TestOverHTTP(t *testing.T) {
 			t.Errorf("there is no %s in\n%s", want, w.Body)
 		}
 	}
+}
+
+// For how long the store has been away is counted up, and is 0 when it is back.
+func TestStoreAway(t *testing.T) {
+	var progress contact.Progress
+	m := New("1.2.3", &progress, pace.NewPacer(pace.Rate{}, pace.PacerOptions{}))
+	says := func(seconds string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		if want := "importer_store_away_seconds " + seconds + "\n"; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("there is no %s in\n%s", want, w.Body)
+		}
+	}
+	says("0")
+	progress.StoreAway(time.Now().Add(-42*time.Second), errors.New("no answer"))
+	says("42")
+	progress.StoreBack()
+	says("0")
 }
 
 // A run that fails must not make the last success forgotten, or no alert could

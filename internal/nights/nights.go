@@ -14,7 +14,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"importer/internal/files"
 	"importer/sink/journal"
 	"importer/sink/rejects"
 )
@@ -25,14 +24,17 @@ const maxPurged = 1000
 
 // Nights are the runs of an import, under the name of its report.
 type Nights struct {
-	Report string          // the path of the report that is written now, which stays as it is
-	Header journal.Header  // of its runs: the project
-	Before journal.Outline // what it held before this run
-	Began  time.Time       // when this run did
-	Keep   int             // how many runs keep their contact data, with this one; from 1
+	Reports journal.Keeper
+	Report  string          // the name of the report that is written now, which stays as it is
+	Header  journal.Header  // of its runs: the project
+	Before  journal.Outline // what it held before this run
+	Began   time.Time       // when this run did
+	Keep    int             // how many runs keep their contact data, with this one; from 1
 	// Verdicts is what the name of a report has behind it in that of the file with what
 	// was verified by it.
 	Verdicts string
+	// Drop removes the reject files that a store keeps with a report; nil: they are files.
+	Drop func(report string) error
 	// Rehearsal tells whether a base URL and a project are a sandbox, whose reports are
 	// purged as well. Those of other projects are not.
 	Rehearsal func(baseURL, projectID string) bool
@@ -71,17 +73,17 @@ func (n *Nights) Purge(ctx context.Context) {
 
 // look finds the old reports: those of no run that is kept.
 func (n *Nights) look() error {
-	aside, err := journal.Aside(n.Report)
+	aside, err := n.Reports.Aside(n.Report)
 	if err != nil {
 		return err
 	}
 	n.began = append(n.began[:0], n.Began)
 	n.count(n.Before)
 	for _, path := range slices.Backward(aside) {
-		if files.Foreign(path) != nil {
+		if n.Reports.Foreign(path) != nil {
 			continue
 		}
-		header, err := journal.ReadHeader(path)
+		header, err := journal.ReadHeader(n.Reports, path)
 		if err != nil || !n.owns(header) {
 			continue // it is no report, or of another import
 		}
@@ -91,7 +93,7 @@ func (n *Nights) look() error {
 		if len(n.began) > n.Keep {
 			continue
 		}
-		outline, err := journal.ReadOutline(path)
+		outline, err := journal.ReadOutline(n.Reports, path)
 		if err != nil { // which purge will say
 			outline = journal.Outline{Runs: []journal.Header{header}}
 		}
@@ -118,16 +120,21 @@ func (n *Nights) purge(path string, i int) error {
 	if err := n.remove(path + n.Verdicts); err != nil {
 		return err
 	}
-	purged, err := journal.IsPurged(path)
+	purged, err := journal.IsPurged(n.Reports, path)
 	switch {
 	case err != nil:
 		return err
 	case !purged:
-		if _, err = journal.Purge(path); err == nil {
+		if n.Drop != nil {
+			if err := n.Drop(path); err != nil {
+				return err
+			}
+		}
+		if _, err = journal.Purge(n.Reports, path); err == nil {
 			n.purged++
 		}
 	case i >= maxPurged:
-		if err = os.Remove(path); err == nil {
+		if err = journal.Remove(n.Reports, path); err == nil {
 			n.removed++
 		}
 	}

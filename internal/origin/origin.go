@@ -2,11 +2,9 @@
 package origin
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +16,9 @@ import (
 
 // A Search says what is looked for, and where.
 type Search struct {
-	Files []string // the reject files, as given; - is standard input
-	Runs  []string // that wrote the rows in them
+	Reports journal.Keeper
+	Files   []string // the reject files, as given; - is standard input
+	Runs    []string // that wrote the rows in them
 	// Named is the report that the command line names: no other is looked at. Configured is
 	// that of the configuration, one among others.
 	Named, Configured string
@@ -40,7 +39,7 @@ func Find(s Search) (Origin, error) {
 	var nearest string // the first report that was looked at
 	var lacks []string
 	for _, path := range s.candidates() {
-		o, err := open(path, s.Runs)
+		o, err := open(s.Reports, path, s.Runs)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && s.Named == "":
 			continue
@@ -84,23 +83,16 @@ func (s Search) candidates() (all []string) {
 	}
 	add(s.Configured)
 	for _, file := range s.Files {
-		if file == "-" {
-			continue
-		}
-		dir, _ := filepath.Split(file)
-		entries, _ := os.ReadDir(cmp.Or(dir, ".")) // one that cannot be read holds no report
-		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), ".report.ndjson") {
-				add(dir + e.Name())
-			}
+		for _, path := range s.Reports.Beside(file) {
+			add(path)
 		}
 	}
 	return all
 }
 
 // open reads which runs a report holds, and of what modes those were that refused the rows.
-func open(path string, refused []string) (Origin, error) {
-	outline, err := journal.ReadOutline(path)
+func open(k journal.Keeper, path string, refused []string) (Origin, error) {
+	outline, err := journal.ReadOutline(k, path)
 	if err != nil {
 		return Origin{}, err
 	}
@@ -112,12 +104,12 @@ func open(path string, refused []string) (Origin, error) {
 	first := headers[0]
 	if first.Mode != "create" { // each night sets the report of the one before aside
 		o.Modes = []string{first.Mode}
-		aside, err := journal.Aside(path)
+		aside, err := k.Aside(path)
 		if err != nil {
 			return Origin{}, err
 		}
 		for _, earlier := range aside {
-			outline, err := journal.ReadOutline(earlier)
+			outline, err := journal.ReadOutline(k, earlier)
 			more := outline.Runs
 			if err != nil || len(more) == 0 || more[0].BaseURL != first.BaseURL || more[0].ProjectID != first.ProjectID {
 				continue // of another import

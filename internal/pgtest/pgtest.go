@@ -48,7 +48,9 @@ type Option func(*Server)
 // Durable has the server flush to the disk what it commits, as PostgreSQL does by itself.
 // Without it, a server is as fast as possible and keeps nothing when the machine stops; what
 // it committed is there after Kill and Stop all the same.
-func Durable() Option { return Set("fsync", "on") }
+func Durable() Option {
+	return func(s *Server) { s.settings = append(s.settings, "fsync = on", "full_page_writes = on") }
+}
 
 // Set changes one of the server's settings, such as max_connections.
 func Set(name, value string) Option {

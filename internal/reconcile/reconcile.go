@@ -16,7 +16,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"importer/internal/files"
 	"importer/internal/state"
 	"importer/sink/journal"
 )
@@ -25,7 +24,8 @@ import (
 type Sync struct {
 	State     *state.State
 	StatePath string
-	Report    string // its path
+	Reports   journal.Keeper
+	Report    string // its name
 	Folder    string // in which this machine remembers runs; empty: it does not
 	// Knows tells of a report that was set aside whether its contacts go by the same ids as
 	// those of the run to come, or by ids that this knows as well. Nil: all do.
@@ -35,7 +35,7 @@ type Sync struct {
 
 // A RefusedError says why a state and a report do not go together.
 type RefusedError struct {
-	State, Report string // their paths
+	State, Report string // the path of the one, the name of the other
 	Why           string
 	// Stale says that there were runs which the state does not know, so that it cannot be
 	// relied on. Else it is the report that is another state's.
@@ -135,7 +135,7 @@ func (s *Sync) lookAt(now journal.Outline) (*comparison, error) {
 	if l.open, err = s.State.Unended(); err != nil {
 		return nil, err
 	}
-	aside, err := journal.Aside(s.Report)
+	aside, err := s.Reports.Aside(s.Report)
 	if err != nil {
 		return nil, err
 	}
@@ -146,11 +146,11 @@ func (s *Sync) lookAt(now journal.Outline) (*comparison, error) {
 		if n := len(l.nights); err != nil || !l.empty && n > 0 && l.nights[n-1].known {
 			break
 		}
-		if foreign := files.Foreign(path); foreign != nil {
+		if foreign := s.Reports.Foreign(path); foreign != nil {
 			s.Log.Warn().Err(foreign).Msg("what this report says is not taken into the state")
 			continue
 		}
-		if header, notOne := journal.ReadHeader(path); notOne == nil {
+		if header, notOne := journal.ReadHeader(s.Reports, path); notOne == nil {
 			err = l.add(path, header)
 		}
 	}
@@ -245,7 +245,7 @@ func (l *comparison) says(n night) bool {
 	if n.path == l.Report {
 		return l.now.Lines > int64(len(l.now.Runs))
 	}
-	o, err := journal.ReadOutline(n.path)
+	o, err := journal.ReadOutline(l.Reports, n.path)
 	return err != nil || o.Lines > int64(len(o.Runs))
 }
 

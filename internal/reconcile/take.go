@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"importer/importer/contact"
 	"importer/internal/state"
@@ -38,6 +39,7 @@ func (l *comparison) makeAnew(latest string, restart bool) (ended bool, err erro
 
 // take brings what the state does not hold into it.
 func (l *comparison) take() error {
+	var before []night // of the state, or taken
 	for _, n := range l.nights {
 		if !l.empty && !n.known && !l.isLater(n) {
 			continue
@@ -48,6 +50,12 @@ func (l *comparison) take() error {
 		}
 		if err == nil && known {
 			err = l.takeOne(n)
+		}
+		if err == nil && known && !n.known {
+			err = l.join(n, before)
+		}
+		if known {
+			before = append(before, n)
 		}
 		if err != nil && n.path != l.Report && l.empty { // of a report that is needed for nothing else
 			l.Log.Warn().Err(err).Msg("what this report says is not taken into the state")
@@ -61,6 +69,24 @@ func (l *comparison) take() error {
 	return l.State.Commit()
 }
 
+// join has a mirror keep everybody whom the state knows by then, where refused rows were
+// corrected and a report was begun anew with another id rule than those before it: somebody
+// may be known twice, and of whom a correction was made only the ids by one rule are known.
+func (l *comparison) join(n night, before []night) error {
+	apart := func(other night) bool {
+		was, err := journal.ReadLineage(l.Reports, other.path)
+		return err == nil && n.IDs.Known() && !n.IDs.Now.Holds(was.Now) && !n.IDs.Before.Holds(was.Now)
+	}
+	if !slices.ContainsFunc(before, apart) {
+		return nil
+	}
+	kept, err := l.State.Disown()
+	if kept > 0 {
+		l.Log.Warn().Int("contacts", kept).Str("report", n.path).Msg("this report was begun anew with another id rule than those before it, and refused rows were corrected: whom a correction is about may be known by both rules. Who is known so far counts as there before, and a mirror keeps them; sync.adopted: remove has it remove them as well")
+	}
+	return err
+}
+
 func (l *comparison) takeOne(n night) error {
 	from, err := l.heldLines(n)
 	if err != nil {
@@ -70,7 +96,7 @@ func (l *comparison) takeOne(n night) error {
 		return nil
 	}
 	lines := from
-	for line, err := range journal.LinesFrom(n.path, from, &lines) {
+	for line, err := range journal.LinesFrom(l.Reports, n.path, from, &lines) {
 		if err == nil {
 			err = l.record(line)
 		}
@@ -87,7 +113,7 @@ func (l *comparison) takeOne(n night) error {
 	}
 	outline := l.now
 	if n.path != l.Report {
-		if outline, err = journal.ReadOutline(n.path); err != nil && !l.empty {
+		if outline, err = journal.ReadOutline(l.Reports, n.path); err != nil && !l.empty {
 			return err
 		}
 	}
@@ -117,7 +143,7 @@ func (l *comparison) heldLines(n night) (int64, error) {
 	case !n.known:
 		return 0, nil
 	case n.held.Lines < 0:
-		return journal.LinesIn(n.path, n.held.Bytes)
+		return journal.LinesIn(l.Reports, n.path, n.held.Bytes)
 	}
 	return n.held.Lines, nil
 }

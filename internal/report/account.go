@@ -16,7 +16,7 @@ import (
 // An Account is what a report says, up to the line that was applied last. It has
 // one owner at a time.
 type Account struct {
-	Report string // path, for the titles
+	Report string // its name, for the titles
 	Runs   []Run
 	Lines  int
 
@@ -146,9 +146,9 @@ func (a *Account) Changed() (n int64, first []contact.Place) {
 const maxDoubts = 200
 
 // NewAccount returns the account of an empty report.
-func NewAccount(path string) *Account {
+func NewAccount(name string) *Account {
 	return &Account{
-		Report:   path,
+		Report:   name,
 		keys:     contact.NewKeys(),
 		count:    make(map[contact.Status]int64),
 		undone:   make(map[contact.Status]int64),
@@ -162,18 +162,18 @@ func NewAccount(path string) *Account {
 	}
 }
 
-// Read returns the account of the report at path.
-func Read(path string) (*Account, error) {
-	r, err := journal.OpenReader(path)
+// Read returns the account of the report that a keeper has under a name.
+func Read(k journal.Keeper, name string) (*Account, error) {
+	r, err := journal.OpenReader(k, name)
 	if err != nil {
 		return nil, err
 	}
-	a := NewAccount(path)
+	a := NewAccount(name)
 	if err := errors.Join(a.ReadFrom(r), r.Close()); err != nil {
 		return nil, err
 	}
 	if a.Lines == 0 {
-		return nil, fmt.Errorf("the report %s is empty", path)
+		return nil, fmt.Errorf("the report %s is empty", name)
 	}
 	return a, nil
 }

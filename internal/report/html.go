@@ -23,6 +23,8 @@ type Now struct {
 	Quota  string
 	// Trouble is why nothing works; empty: the API answers.
 	Trouble string
+	// Away is since when the run waits for its store, and why; empty: it does not.
+	Away string
 	// CountsOnly leaves out what may be about a person: who asks has not shown that they
 	// may see it.
 	CountsOnly bool
@@ -94,6 +96,9 @@ func (a *Account) WriteHTML(w io.Writer, now *Now, nonce string) error {
 		counts := *now
 		if v.Now = &counts; counts.Trouble != "" {
 			counts.Trouble = "the log of the run says why"
+		}
+		if counts.Away != "" {
+			counts.Away = "(the log of the run says why)"
 		}
 		v.Name, v.Last, v.Differing, v.Doubts, v.Failures = "import", nil, nil, nil, slices.Clone(v.Failures)
 		for i := range v.Failures {

@@ -22,20 +22,20 @@ type idRow struct {
 
 // WriteIDs writes what a CRM wants back as CSV, contactId,_id,status,line: one
 // line for each contact id of each contact that is in, or may be, in the order of the
-// report at path. Where the report does not know the profile, the _id is empty. Of a
+// report of that name. Where the report does not know the profile, the _id is empty. Of a
 // contact that several runs wrote the last line holds. Of a redacted report the contact
 // ids are empty. Contacts that were announced and have no outcome are left out: their
 // contact ids are not in the report.
 //
 // It reads the report twice.
-func WriteIDs(w io.Writer, path string) error {
+func WriteIDs(w io.Writer, k journal.Keeper, name string) error {
 	type holder struct {
 		line  uint32
 		hasID bool
 	}
 	holders := make(map[contact.Key]holder) // the line that holds, of each key
 	n := uint32(0)
-	for o, err := range journal.Outcomes(path) {
+	for o, err := range journal.Outcomes(k, name) {
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func WriteIDs(w io.Writer, path string) error {
 	}
 	var rows []idRow // of one profile
 	n = 0
-	for o, err := range journal.Outcomes(path) {
+	for o, err := range journal.Outcomes(k, name) {
 		if err != nil {
 			return err
 		}

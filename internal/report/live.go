@@ -15,19 +15,20 @@ import (
 // those who ask with ?token=, and its counts alone to all others, who may be other users
 // of this machine. It may serve several requests at once.
 type Live struct {
-	path  string
-	token string
-	now   func() Now
+	keeper journal.Keeper
+	name   string // of the report
+	token  string
+	now    func() Now
 
 	mu      sync.Mutex
 	reader  *journal.Reader
 	account *Account
 }
 
-// NewLive returns the page of the run that writes the report at path. now says
-// how the run stands; it is called for each request. The caller closes it.
-func NewLive(path, token string, now func() Now) *Live {
-	return &Live{path: path, token: token, now: now, account: NewAccount(path)}
+// NewLive returns the page of the run that writes the report that a keeper has under a
+// name. now says how the run stands; it is called for each request. The caller closes it.
+func NewLive(k journal.Keeper, name, token string, now func() Now) *Live {
+	return &Live{keeper: k, name: name, token: token, now: now, account: NewAccount(name)}
 }
 
 // Close closes the report.
@@ -65,7 +66,7 @@ func (l *Live) write(w http.ResponseWriter, nonce string, whole bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reader == nil {
-		reader, err := journal.OpenReader(l.path)
+		reader, err := journal.OpenReader(l.keeper, l.name)
 		if err != nil {
 			return err
 		}
@@ -74,7 +75,7 @@ func (l *Live) write(w http.ResponseWriter, nonce string, whole bool) error {
 	if err := l.account.ReadFrom(l.reader); err != nil {
 		// From the beginning next time: half of a line may have been applied.
 		err = errors.Join(err, l.reader.Close())
-		l.reader, l.account = nil, NewAccount(l.path)
+		l.reader, l.account = nil, NewAccount(l.name)
 		return err
 	}
 	now := l.now()

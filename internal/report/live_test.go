@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"importer/internal/report"
+	"importer/sink/journal"
 )
 
 // Who asks without the token, as another user of this machine may, sees how many rows
@@ -25,19 +26,21 @@ func TestTheLivePageShowsContactsWithItsTokenOnly(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	live := report.NewLive(path, "t0ken", func() report.Now { return report.Now{Counts: "3 rows", Trouble: "SECRET does not answer"} })
+	live := report.NewLive(journal.Files{}, path, "t0ken", func() report.Now {
+		return report.Now{Counts: "3 rows", Trouble: "SECRET does not answer", Away: "since SECRET"}
+	})
 	defer live.Close()
 	ask := func(query string) string {
 		w := httptest.NewRecorder()
 		live.ServeHTTP(w, httptest.NewRequest("GET", "/"+query, nil))
 		return w.Body.String()
 	}
-	if page := ask("?token=t0ken"); !strings.Contains(page, "SECRET@example.com") || !strings.Contains(page, "SECRET does not answer") || !strings.Contains(page, "SECRET@example.org") {
+	if page := ask("?token=t0ken"); !strings.Contains(page, "SECRET@example.com") || !strings.Contains(page, "SECRET does not answer") || !strings.Contains(page, "since SECRET") || !strings.Contains(page, "SECRET@example.org") {
 		t.Errorf("with the token: %s", page)
 	}
 	for _, query := range []string{"", "?token=", "?token=t0keN", "?token=t0ken2", "?token=t0ke", "?other=t0ken", "?token=x&token=t0ken", "?%zz"} {
 		page := ask(query)
-		for _, want := range []string{"3 rows", "rejected", "unknown", "with its token"} {
+		for _, want := range []string{"3 rows", "rejected", "unknown", "with its token", "Waiting for the store</b> (the log"} {
 			if !strings.Contains(page, want) {
 				t.Errorf("%q: the page does not say %q", query, want)
 			}
@@ -49,7 +52,7 @@ func TestTheLivePageShowsContactsWithItsTokenOnly(t *testing.T) {
 	if err := os.WriteFile(path, []byte("SECRET\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	broken := report.NewLive(path, "t0ken", func() report.Now { return report.Now{} })
+	broken := report.NewLive(journal.Files{}, path, "t0ken", func() report.Now { return report.Now{} })
 	defer broken.Close()
 	w := httptest.NewRecorder()
 	broken.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))

@@ -25,7 +25,7 @@ type writer struct {
 
 func begin(t *testing.T, path, run string) *writer {
 	t.Helper()
-	r, err := journal.Open(path, journal.Options{Header: journal.Header{
+	r, err := journal.Open(journal.Files{}, path, journal.Options{Header: journal.Header{
 		Run: run, Version: "1", Mode: "create", Sources: []string{hostile + ".csv"}, BaseURL: "https://api.example", ProjectID: "65f0000000000000000000aa",
 	}})
 	must(t, err)
@@ -103,7 +103,7 @@ func writeExample(t *testing.T) string {
 // The last line of a contact holds; what a later run settled counts as settled,
 // and rows that are no contacts count once, however often they were read.
 func TestAccount(t *testing.T) {
-	a, err := Read(writeExample(t))
+	a, err := Read(journal.Files{}, writeExample(t))
 	must(t, err)
 	for s, want := range map[contact.Status]int64{
 		contact.Created: 4, contact.Invalid: 1, contact.Rejected: 1, contact.Duplicate: 1,
@@ -147,7 +147,7 @@ func TestReportsOfEarlierVersions(t *testing.T) {
 		"redacted":    {map[contact.Status]int64{contact.Created: 7, contact.Invalid: 1, contact.Duplicate: 1}, 1, 8},
 	} {
 		path := filepath.Join("..", "..", "sink", "journal", "testdata", name+".ndjson")
-		a, err := Read(path)
+		a, err := Read(journal.Files{}, path)
 		must(t, err)
 		for _, s := range shown {
 			if got := a.Count(s.Status); got != want.counts[s.Status] {
@@ -158,7 +158,7 @@ func TestReportsOfEarlierVersions(t *testing.T) {
 			t.Errorf("%s: runs %+v, requests %v", name, a.Runs, a.Requests())
 		}
 		var b strings.Builder
-		must(t, WriteIDs(&b, path))
+		must(t, WriteIDs(&b, journal.Files{}, path))
 		if got := strings.Count(b.String(), "\n"); got != want.ids {
 			t.Errorf("%s: %d lines of ids, want %d:\n%s", name, got, want.ids, b.String())
 		}
@@ -166,7 +166,7 @@ func TestReportsOfEarlierVersions(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	a, err := Read(writeExample(t))
+	a, err := Read(journal.Files{}, writeExample(t))
 	must(t, err)
 	var b strings.Builder
 	must(t, a.WriteText(&b))
@@ -188,7 +188,7 @@ func TestTextOfAStoppedRun(t *testing.T) {
 {"kind":"traffic","from":"2026-01-02T03:04:05.678Z","at":"2026-01-02T03:04:07.678Z","requests":[{"op":"list","code":0,"n":3}],"latency_ms":[]}
 {"kind":"end","run":"01A","at":"2026-01-02T03:04:08.000Z","status":"stopped","summary":{"run":"01A","status":"stopped","reason":"no such host","read":0}}
 `), 0o600))
-	a, err := Read(path)
+	a, err := Read(journal.Files{}, path)
 	must(t, err)
 	var b strings.Builder
 	must(t, a.WriteText(&b))
@@ -213,7 +213,7 @@ func TestJSON(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "c.report.ndjson")
 		must(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-		a, err := Read(path)
+		a, err := Read(journal.Files{}, path)
 		must(t, err)
 		a.Report = "c.report.ndjson"
 		var b strings.Builder
@@ -246,7 +246,7 @@ func TestIDs(t *testing.T) {
 	w.row("two", contact.Created, func(o *contact.Outcome) { o.Row.Profile.ContactIDs = []string{"two@example.com", "zwei,\"x\""} })
 	w.end(contact.Summary{Status: contact.Complete})
 	var b strings.Builder
-	must(t, WriteIDs(&b, path))
+	must(t, WriteIDs(&b, journal.Files{}, path))
 	want := `contactId,_id,status,line
 '=cmd(),65f000000000000000000001,created,2
 +49 30 123,65f000000000000000000002,created,3
@@ -268,7 +268,7 @@ func TestIDsOfContactsWrittenTwice(t *testing.T) {
 	}
 	must(t, os.WriteFile(path, []byte(text), 0o600))
 	var b strings.Builder
-	must(t, WriteIDs(&b, path))
+	must(t, WriteIDs(&b, journal.Files{}, path))
 	if want := "contactId,_id,status,line\na,x,updated,4\n"; b.String() != want {
 		t.Errorf("got %s", b.String())
 	}
@@ -288,7 +288,7 @@ func TestIDsOfContactsInDoubt(t *testing.T) {
 	}
 	must(t, os.WriteFile(path, []byte(text), 0o600))
 	var b strings.Builder
-	must(t, WriteIDs(&b, path))
+	must(t, WriteIDs(&b, journal.Files{}, path))
 	if want := "contactId,_id,status,line\nb,,unknown,3\nc,,created,4\nd,x,created,5\ne,y,created,9\n"; b.String() != want {
 		t.Errorf("got %s", b.String())
 	}
@@ -308,7 +308,7 @@ func TestReportThatIsStillInDoubt(t *testing.T) {
 	must(t, w.report.Sending(killed))
 	must(t, w.report.Unsent(killed, contact.ToUpdate))
 	must(t, w.report.Close())
-	a, err := Read(path)
+	a, err := Read(journal.Files{}, path)
 	must(t, err)
 	var text, page strings.Builder
 	must(t, a.WriteText(&text))
@@ -331,12 +331,12 @@ func TestReaderFollows(t *testing.T) {
 	path := writeExample(t)
 	whole, err := os.ReadFile(path)
 	must(t, err)
-	want, err := Read(path)
+	want, err := Read(journal.Files{}, path)
 	must(t, err)
 
 	growing := filepath.Join(t.TempDir(), "g.report.ndjson")
 	must(t, os.WriteFile(growing, nil, 0o600))
-	r, err := journal.OpenReader(growing)
+	r, err := journal.OpenReader(journal.Files{}, growing)
 	must(t, err)
 	defer r.Close()
 	a := NewAccount(growing)
@@ -367,7 +367,7 @@ func TestFilesThatAreNoReports(t *testing.T) {
 	} {
 		path := filepath.Join(dir, name)
 		must(t, os.WriteFile(path, []byte(text), 0o600))
-		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := Read(journal.Files{}, path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

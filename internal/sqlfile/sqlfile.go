@@ -52,6 +52,11 @@ func Temporary(schema string) (*sqlite.Conn, error) {
 	return open("", "PRAGMA journal_mode = off; PRAGMA synchronous = off;"+schema+"BEGIN")
 }
 
+// Nameless opens a file without a name, which ends with the connection or with the process,
+// and runs the settings. Unlike Temporary it has transactions, which a process that is
+// killed need not survive. The caller closes the connection.
+func Nameless(settings string) (*sqlite.Conn, error) { return open("", settings) }
+
 func open(name, statements string) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(name, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {

@@ -32,6 +32,23 @@ func (s *State) correct(c contact.Correction, key contact.Key, in bool) error {
 	return s.exec("INSERT OR REPLACE INTO corrected VALUES (?, ?, ?, ?, ?)", c.Row[:], key[:], c.Digest[:], c.By, in)
 }
 
+// correctEarlier has the correction that an outcome is of be about those as well whom the
+// state knows apart by the ids that the row had by earlier rules: somebody may be there
+// twice. The outcome is recorded.
+func (s *State) correctEarlier(o *contact.Outcome) error {
+	c := o.Row.Corrects
+	if c == nil || !o.Status.In() {
+		return nil
+	}
+	for _, ids := range o.Row.Earlier {
+		key := contact.KeyOf(ids)
+		if err := s.exec("INSERT OR REPLACE INTO corrected SELECT ?, key, ?, ?, 1 FROM contact WHERE key = ?", c.Row[:], c.Digest[:], c.By, key[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Corrections passes what became of corrections to keys, as a report that holds them
 // does: one run after the other.
 func (s *State) Corrections(keys *contact.Keys) error {
@@ -47,4 +64,17 @@ func (s *State) Corrections(keys *contact.Keys) error {
 		keys.Correct(c, key, stmt.ColumnBool(4))
 		return nil
 	}))
+}
+
+// Disown has all contacts count as there before this program, where any refused row was
+// corrected, and returns how many did not. As with Identify, it is committed with what
+// Record takes next.
+func (s *State) Disown() (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = s.wrap(s.exec("UPDATE contact SET made = 0 WHERE made AND EXISTS (SELECT 1 FROM corrected)"))
+		n = s.conn.Changes()
+	}
+	return n, s.err
 }

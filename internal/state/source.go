@@ -186,5 +186,8 @@ func (s *State) SetAside(because string) error {
 	if err == nil && id != "" {
 		err = s.exec("INSERT OR IGNORE INTO meta VALUES ('id', ?)", id)
 	}
-	return s.wrap(err)
+	if err != nil && s.err == nil {
+		s.err = s.wrap(err)
+	}
+	return s.err
 }

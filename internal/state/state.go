@@ -4,6 +4,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,15 +45,18 @@ type Options struct {
 	Unnamed bool
 	// Stay leaves a state of another project where it is, whatever it holds.
 	Stay bool
+	// Shelf keeps the state, in the place of a file. Nil: it is a file.
+	Shelf Shelf
 }
 
 // A State is what the last sync left in the API: for each key its profile, the
 // digest that was sent last, and when it was touched last. It is a SQLite file,
-// readable by its owner alone, locked while it is open. It implements
+// readable by its owner alone, locked while it is open; or a copy of what a Shelf keeps,
+// which nobody else has meanwhile. It implements
 // change.State; its methods may be called from several goroutines.
 //
 // What is recorded is committed in batches, together with the place in the
-// report up to which it goes: what a crash kept out of the file is read from
+// report up to which it goes: what a crash kept out of the state is read from
 // there. After an error of Record or Commit nothing more is committed, because it
 // would be said to go up to a place that it does not; every later call returns that
 // error.
@@ -64,11 +68,12 @@ type State struct {
 	Replaced, Because string
 
 	path    string
-	lock    *flock.Flock
+	lock    *flock.Flock   // nil: it is no file
 	lineage idrule.Lineage // of the run to come
 
 	mu          sync.Mutex   // over what follows
 	conn        *sqlite.Conn // the only one; nil when it is closed
+	copy        *workingCopy // nil: nothing but conn keeps the state
 	n           int
 	uncommitted int
 	committed   time.Time
@@ -115,10 +120,13 @@ var migrations = []string{
 }
 
 // Open opens or creates the state at path, or at the end of the links that somebody
-// named. Its errors are a *LockedError where
+// named; path is but its name where it is on a Shelf. Its errors are a *LockedError where
 // another run holds it, a *MismatchError where it is of another project, or one
-// of the file. The caller closes it.
+// of the file or the Shelf. The caller closes it.
 func Open(path string, o Options) (_ *State, err error) {
+	if o.Shelf != nil {
+		return openShelf(path, o)
+	}
 	if !o.Unnamed {
 		path = files.Real(path)
 	} else if err := files.Refuse(path); err != nil {
@@ -139,14 +147,14 @@ func Open(path string, o Options) (_ *State, err error) {
 		return nil, &LockedError{State: path}
 	}
 	s := &State{path: path, Options: o, lock: lock, committed: time.Now()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.release())
-		}
-	}()
-	err = s.open()
+	return s.begin()
+}
+
+// begin opens the state, which is locked. With an error it is released.
+func (s *State) begin() (*State, error) {
+	err := s.open()
 	other, mismatch := errors.AsType[*MismatchError](err)
-	if mismatch && other.Spent != "" && !o.Stay {
+	if mismatch && other.Spent != "" && !s.Stay {
 		if err = s.replace(other.Spent); err == nil {
 			err = s.open()
 		}
@@ -154,18 +162,20 @@ func Open(path string, o Options) (_ *State, err error) {
 	}
 	_, noFile := errors.AsType[*fs.PathError](err)
 	if _, foreign := errors.AsType[*files.ForeignError](err); noFile || foreign {
-		return nil, fmt.Errorf("the state: %w; choose another file with --state", err)
-	}
-	if !mismatch {
+		err = fmt.Errorf("the state: %w; choose another file with --state", err)
+	} else if !mismatch {
 		err = s.wrap(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
 
 func (s *State) open() (err error) {
+	if s.Shelf != nil {
+		return s.openCopy()
+	}
 	if s.conn, err = sqlfile.Open(s.path, settings); err != nil {
 		return err
 	}
@@ -174,9 +184,13 @@ func (s *State) open() (err error) {
 
 // replace moves the state, which is open, to the next free one of <state>.1, <state>.2 ….
 func (s *State) replace(because string) error {
-	err := s.conn.Close() // which leaves nothing beside the file
-	s.conn = nil
+	err := s.closeConn() // which leaves nothing beside the file
 	if err != nil {
+		return err
+	}
+	if s.Shelf != nil {
+		s.Replaced, err = s.Shelf.SetAside()
+		s.Because = because
 		return err
 	}
 	aside, err := files.NextNumbered(s.path)
@@ -197,6 +211,7 @@ func Empty(o Options) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Shelf = nil
 	s := &State{path: "in memory", Options: o, conn: conn, committed: time.Now()}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -206,8 +221,11 @@ func Empty(o Options) (*State, error) {
 
 // wrap says what an error is about; nil stays nil.
 func (s *State) wrap(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case s.Shelf != nil:
+		return s.wrapCopy(err)
 	}
 	return fmt.Errorf("the state %s: %w; without it, the next run makes it anew from the reports and from what the project holds", s.path, err)
 }
@@ -226,14 +244,8 @@ func (s *State) prepare() error {
 	if tables > 0 && application != applicationID {
 		return errors.New("this is no state of the importer")
 	}
-	if version > len(migrations) {
-		return fmt.Errorf("it has version %d, and this program knows versions up to %d: use a newer one", version, len(migrations))
-	}
-	for ; version < len(migrations); version++ {
-		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
-		if err := sqlfile.RunAll(s.conn, step); err != nil {
-			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
-		}
+	if err := migrate(s.conn, version, len(migrations)); err != nil {
+		return err
 	}
 	if err := sqlfile.Run(s.conn, "SELECT count(*) FROM contact", func(stmt *sqlite.Stmt) error {
 		s.n = stmt.ColumnInt(0)
@@ -242,6 +254,21 @@ func (s *State) prepare() error {
 		return err
 	}
 	return s.belongs()
+}
+
+// migrate brings the schema from one version to another. A newer one than this program
+// knows is an error.
+func migrate(conn *sqlite.Conn, version, to int) error {
+	if newest := max(version, to); newest > len(migrations) {
+		return fmt.Errorf("it has version %d, and this program knows versions up to %d: use a newer one", newest, len(migrations))
+	}
+	for ; version < to; version++ {
+		step := fmt.Sprintf("BEGIN; %s PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", migrations[version], applicationID, version+1)
+		if err := sqlfile.RunAll(conn, step); err != nil {
+			return fmt.Errorf("bringing it to version %d: %w", version+1, err)
+		}
+	}
+	return nil
 }
 
 // belongs tells whether the state is of this project, which a new one becomes.
@@ -398,7 +425,11 @@ func (s *State) Record(outcomes ...*contact.Outcome) error {
 		return s.err
 	}
 	for _, o := range outcomes {
-		if err := s.record(o); err != nil {
+		err := s.record(o)
+		if err == nil {
+			err = s.correctEarlier(o)
+		}
+		if err != nil {
 			s.err = s.wrap(err)
 			return s.err
 		}
@@ -505,7 +536,8 @@ func (s *State) exec(query string, values ...any) error {
 	return sqlfile.Run(s.conn, query, nil, values...)
 }
 
-// Commit brings what was recorded into the file, on disk before it returns.
+// Commit brings what was recorded into the file or onto the Shelf, durably before it
+// returns.
 func (s *State) Commit() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -520,6 +552,9 @@ func (s *State) commit() error {
 	var err error
 	if s.extent != nil {
 		err = s.noteSource()
+	}
+	if err == nil && s.copy != nil {
+		err = s.copy.save()
 	}
 	if err == nil && !s.conn.AutocommitEnabled() {
 		err = sqlfile.Run(s.conn, "COMMIT", nil)
@@ -539,22 +574,36 @@ func (s *State) Close() error {
 }
 
 func (s *State) release() error {
-	var errs []error
-	if s.conn != nil {
-		errs = append(errs, s.conn.Close())
-		s.conn = nil
-	}
+	err := s.closeConn()
 	if s.lock != nil {
-		errs = append(errs, s.lock.Unlock())
+		err = errors.Join(err, s.lock.Unlock())
 	}
-	return errors.Join(errs...)
+	if s.Shelf != nil {
+		err = errors.Join(err, s.Shelf.Release())
+	}
+	return err
+}
+
+func (s *State) closeConn() error {
+	if s.copy != nil {
+		s.copy.unwatch()
+		s.copy = nil
+	}
+	conn := s.conn
+	if s.conn = nil; conn == nil {
+		return nil
+	}
+	return conn.Close()
 }
 
 // A LockedError says that another run holds the state.
-type LockedError struct{ State string }
+type LockedError struct {
+	State string
+	By    string // which process, and until when; empty where that is not known
+}
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the state %s is in use by another process; wait until that run has ended, or choose another state with --state", e.State)
+	return fmt.Sprintf("the state %s is in use by %s; wait until that run has ended, or choose another state with --state", e.State, cmp.Or(e.By, "another process"))
 }
 
 // A MismatchError says that a state belongs to another project.

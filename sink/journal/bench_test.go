@@ -21,7 +21,7 @@ func benchOutcome(i int) *contact.Outcome {
 func BenchmarkAppend(b *testing.B) {
 	for name, n := range map[string]int{"1": 1, "32": 32} {
 		b.Run(name, func(b *testing.B) {
-			r, err := Open(filepath.Join(b.TempDir(), "r.report.ndjson"), Options{Header: Header{Run: "x", Mode: "create"}})
+			r, err := Open(Files{}, filepath.Join(b.TempDir(), "r.report.ndjson"), Options{Header: Header{Run: "x", Mode: "create"}})
 			if err != nil {
 				b.Fatal(err)
 			}

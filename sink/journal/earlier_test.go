@@ -53,7 +53,7 @@ func copyEarlier(t *testing.T, name string) (path string, o Options) {
 	must(t, err)
 	path = filepath.Join(t.TempDir(), name+".report.ndjson")
 	must(t, os.WriteFile(path, b, 0o600))
-	h, err := ReadHeader(path)
+	h, err := ReadHeader(Files{}, path)
 	must(t, err)
 	return path, Options{Header: h}
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 
 	"importer/internal/words"
@@ -18,6 +19,22 @@ func (e *LockedError) Error() string {
 		holder = fmt.Sprintf("process %d", e.PID)
 	}
 	return fmt.Sprintf("the report %s is in use by %s; wait until that run has ended, or choose another report with --report", e.Report, holder)
+}
+
+// A KeeperError is what a Keeper that is no disk says of a report that cannot be written
+// to: it names the report and says what to do next, and nothing is added to it.
+type KeeperError struct{ Err error }
+
+func (e *KeeperError) Error() string { return e.Err.Error() }
+func (e *KeeperError) Unwrap() error { return e.Err }
+
+// diskError says by a format for the report and the error what to do about an error of a
+// disk.
+func diskError(err error, format, report string) error {
+	if _, complete := errors.AsType[*KeeperError](err); complete {
+		return err
+	}
+	return fmt.Errorf(format, report, err)
 }
 
 // A MismatchError says that a report belongs to another import.

@@ -5,10 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"iter"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -35,9 +32,8 @@ type Journal struct {
 	Replaced, Because string
 
 	options Options
-	lock    *lockFile
-	file    file
-	info    fs.FileInfo // of file
+	held    Held
+	file    Writing
 
 	mu     sync.Mutex // guards what follows
 	err    error      // the first one
@@ -52,14 +48,6 @@ type Journal struct {
 	kept   []byte // complete lines that could not be written
 
 	syncing sync.Mutex // held over an fsync; taken before mu
-}
-
-// file is an *os.File, or in tests one on a disk that fails.
-type file interface {
-	io.Writer
-	io.ReaderAt
-	Sync() error
-	Close() error
 }
 
 // ID names the journal for good: it is the id of its first run.
@@ -287,12 +275,12 @@ func (j *Journal) Close() error {
 	}
 	err = errors.Join(err, j.file.Close())
 	if j.size == 0 && err == nil {
-		err = os.Remove(j.lock.report)
+		err = j.held.Remove()
 	}
 	if j.err == nil {
 		j.err = fmt.Errorf("the report %s is closed", j.report)
 	}
-	return errors.Join(err, j.lock.unlock())
+	return errors.Join(err, j.held.Release())
 }
 
 // maxKept bounds the lines that are kept for a last attempt, in bytes. They are
@@ -310,7 +298,7 @@ func (j *Journal) write(line []byte, keep bool) {
 			j.arm()
 			return
 		}
-		j.err = fmt.Errorf("writing to the report %s: %w; make room or fix the disk, then run the same command again", j.report, err)
+		j.err = diskError(err, "writing to the report %s: %w; make room or fix the disk, then run the same command again", j.report)
 		j.full = true
 	}
 	if keep && j.full && !j.closed && len(j.kept)+len(line) <= maxKept {
@@ -322,15 +310,12 @@ func (j *Journal) write(line []byte, keep bool) {
 // of the line that failed. The lines before that have not met an fsync either.
 // That it fails for want of room is no news. The caller holds mu.
 func (j *Journal) rescue() error {
-	if _, err := j.named(); err != nil {
+	if err := j.held.Cut(j.size); err != nil {
 		return err
-	}
-	if err := cut(j.lock.report, j.size); err != nil {
-		return fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
 	}
 	_, _ = j.file.Write(j.kept)
 	if err := j.file.Sync(); err != nil {
-		return fmt.Errorf("bringing the report %s onto the disk: %w", j.report, err)
+		return diskError(err, "bringing the report %s onto the disk: %w", j.report)
 	}
 	return nil
 }
@@ -368,7 +353,7 @@ func (j *Journal) flush() error {
 	if err != nil {
 		j.full = false // no last attempt either
 		if j.err == nil {
-			j.err = fmt.Errorf("bringing the report %s onto the disk: %w; fix the disk, then run the same command again", j.report, err)
+			j.err = diskError(err, "bringing the report %s onto the disk: %w; fix the disk, then run the same command again", j.report)
 		}
 		return j.err
 	}
@@ -376,32 +361,14 @@ func (j *Journal) flush() error {
 	return j.err
 }
 
-// named tells whether the file still has its name, and how long it is. Keys announced
-// in a file that nobody finds again would be sent twice.
-func (j *Journal) named() (size int64, err error) {
-	info, err := os.Stat(j.report)
-	if err == nil && os.SameFile(info, j.info) {
-		return info.Size(), nil
-	}
-	if err == nil {
-		err = errors.New("another file has its name")
-	}
-	return 0, fmt.Errorf("the report %s was moved, removed or replaced during the run: %w; put it back before the next run, or rows will be sent twice", j.report, err)
-}
-
-// untouched tells whether the file has its name and nobody else has written to it
-// or cut it, as log rotation does and an editor that saves what it read before.
+// untouched tells whether the report is where the next run finds it, as it was written.
 func (j *Journal) untouched() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
-	size, err := j.named()
-	if err == nil && size != j.size {
-		err = fmt.Errorf("the report %s was changed during the run, by an editor, a copy or log rotation: it has %d bytes, and the run has written %d; restore it before the next run, or rows will be sent twice", j.report, size, j.size)
-	}
-	return err
+	return j.held.Untouched(j.size)
 }
 
 // fail breaks the journal, and returns the error that broke it first.

@@ -26,7 +26,7 @@ func options() Options {
 
 func open(t *testing.T, path string, o Options) *Journal {
 	t.Helper()
-	r, err := Open(path, o)
+	r, err := Open(Files{}, path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -551,7 +551,7 @@ func TestCloseTellsWhatWentWrong(t *testing.T) {
 		if err := r.Close(); !errors.Is(err, c.want) {
 			t.Errorf("%s: Close: %v, want %v", name, err, c.want)
 		}
-		if again, err := Open(path, options()); err != nil {
+		if again, err := Open(Files{}, path, options()); err != nil {
 			t.Errorf("%s: opened again: %v", name, err)
 		} else if err := again.Close(); err != nil {
 			t.Errorf("%s: closed again: %v", name, err)

@@ -2,11 +2,13 @@
 // resumes from. Users call it the report. Everything that reads or writes a line
 // does so by the table in this file.
 //
-//	Journal → Line → appendLine → file     what a run writes
-//	file → Reader → Line → replay          what the next run knows
-//	                  └→ Purge, Outcomes, internal/report
+//	Journal → Line → appendLine → Keeper     what a run writes
+//	Keeper → Reader → Line → replay          what the next run knows
+//	                    └→ Purge, Outcomes, internal/report
 //
-// The codec and the replay know no file: they give bytes and take an io.Reader.
+// A Keeper has the bytes: as files, or elsewhere. What is "on disk" here is what it keeps
+// through a loss of power. The codec and the replay know neither: they give bytes and take
+// an io.Reader.
 package journal
 
 import (

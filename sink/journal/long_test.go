@@ -42,7 +42,7 @@ func TestNoLineIsLongerThanAReaderTakes(t *testing.T) {
 			must(t, r.End(contact.Summary{Status: contact.Stopped, Reason: long}))
 			must(t, r.Close())
 			var last *contact.Outcome
-			for o, err := range Outcomes(path) {
+			for o, err := range Outcomes(Files{}, path) {
 				must(t, err)
 				last = o
 			}

@@ -3,16 +3,12 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"importer/importer/contact"
-	"importer/internal/files"
 )
 
-// Options are what Open has to know besides the path.
+// Options are what Open has to know besides the name.
 type Options struct {
 	// Header is that of the run to come. A report of another mode, base URL, project or
 	// id rule is refused, unless it holds no row that is in or may be in.
@@ -28,10 +24,10 @@ type Options struct {
 	// Successor allows a report of another mode whose last run went to its end: the
 	// caller is going to set it aside, or goes on with it to update what an import has in.
 	Successor bool
-	// Unnamed is that nobody chose the path, but it goes by the source: where it is a
-	// symbolic link, that is refused and not followed.
+	// Unnamed is that nobody chose the name, but it goes by the source: a file that is a
+	// symbolic link is refused and not followed.
 	Unnamed bool
-	// Restart moves the old report aside, to <report>.1 or the next free number.
+	// Restart sets the old report aside, under <report>.1 or the next free number.
 	Restart bool
 	// After is the report that Restart sets aside, where it was open just now: what
 	// it says of requests in the window need not be read again. May be nil.
@@ -42,48 +38,29 @@ type Options struct {
 	Window time.Duration
 }
 
-// Open opens or creates the journal at path, locks it, and replays it. Where path is
-// a symbolic link that somebody named, all this is about the file that it leads to. The
-// file is readable by its owner alone afterwards. Its errors are a
-// *LockedError where another run holds it, a *MismatchError where it belongs to
-// another import, a *CorruptError where it cannot be read, or one of the file system.
-// One of another import that nobody will miss is set aside instead, and Replaced says
-// so. The file is changed only when there is no error.
+// Open opens the journal that a keeper has under a name, or makes it, holds it, and
+// replays it. Its errors are a *LockedError where another run holds it, a *MismatchError
+// where it belongs to another import, a *CorruptError where it cannot be read, or one of
+// the keeper. One of another import that nobody will miss is set aside instead, and
+// Replaced says so. The report is changed only when there is no error.
 //
 // The caller owns the Journal and closes it.
-func Open(path string, o Options) (*Journal, error) {
-	if err := o.refuseLink(path); err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("opening the report: %w", err)
-	case info.IsDir():
-		return nil, fmt.Errorf("the report %s is a folder; name a file with --report", path)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("the report %s is no ordinary file, and a run could not be resumed from it; name another with --report", path)
-	}
-	real := path
-	if !o.Unnamed {
-		real = files.Real(path)
-	}
-	lock, err := takeLock(path, real)
+func Open(k Keeper, name string, o Options) (*Journal, error) {
+	held, err := k.Hold(name, o.Unnamed)
 	if err != nil {
 		return nil, err
 	}
-	j, err := openLocked(path, lock, o)
+	j, err := openHeld(k, name, held, o)
 	spent := isSpent(err)
 	if o.Header.Corrects {
 		spent = "" // its rows belong to this very report
 	}
 	if spent != "" {
 		o.Restart = true
-		j, err = openLocked(path, lock, o)
+		j, err = openHeld(k, name, held, o)
 	}
 	if err != nil {
-		return nil, errors.Join(err, lock.unlock())
+		return nil, errors.Join(err, held.Release())
 	}
 	if j.Because = spent; spent == "" {
 		j.Replaced = ""
@@ -91,18 +68,7 @@ func Open(path string, o Options) (*Journal, error) {
 	return j, nil
 }
 
-// refuseLink is an error where the path leads elsewhere, and nobody named it.
-func (o Options) refuseLink(path string) error {
-	if !o.Unnamed {
-		return nil
-	}
-	if err := files.Refuse(path); err != nil {
-		return fmt.Errorf("the report %w; or name it with --report, which follows it", err)
-	}
-	return nil
-}
-
-func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) {
+func openHeld(k Keeper, name string, held Held, o Options) (_ *Journal, err error) {
 	now := time.Now()
 	var earlier *contents
 	aside := ""
@@ -110,36 +76,27 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 		if o.After != nil {
 			earlier = o.After.contents
 		} else {
-			earlier = earlierContents(lock.report, o, now)
+			earlier = earlierContents(k, name, o, now)
 		}
-		if aside, err = setAside(lock.report); err != nil {
+		if aside, err = held.SetAside(); err != nil {
 			return nil, err
 		}
 	}
-	f, err := files.Open(lock.report, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	f, err := held.Open()
 	if err != nil {
-		return nil, fmt.Errorf("opening the report: %w", err)
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	if err := lock.lockReport(path); err != nil {
-		return nil, err
-	}
-	if err := files.SyncDir(filepath.Dir(lock.report)); err != nil {
-		return nil, fmt.Errorf("opening the report %s: %w", path, err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("opening the report: %w", err)
-	}
-	c, err := replay(path, f, o.Window, now)
+	c, err := replay(name, f, o.Window, now)
 	if err != nil {
 		return nil, err
 	}
-	if c.file = f; earlier != nil {
+	c.file, c.alive = f, held.Alive()
+	if earlier != nil {
 		c.rejects = earlier.rejects
 		if earlier.first != nil && earlier.first.BaseURL == o.Header.BaseURL && o.Window > 0 {
 			c.sent = earlier.sent
@@ -148,13 +105,13 @@ func openLocked(path string, lock *lockFile, o Options) (_ *Journal, err error) 
 	if err := c.matches(o); err != nil {
 		return nil, err
 	}
-	if info.Size() > c.bytes {
-		if err := cut(lock.report, c.bytes); err != nil {
-			return nil, fmt.Errorf("cutting off the unfinished last line of the report: %w", err)
+	if c.torn {
+		if err := held.Cut(c.bytes); err != nil {
+			return nil, err
 		}
 	}
 	o.Header.IDs = c.lineage
-	return &Journal{contents: c, Replaced: aside, options: o, lock: lock, file: f, info: info, size: c.bytes, count: c.lines, synced: c.bytes}, nil
+	return &Journal{contents: c, Replaced: aside, options: o, held: held, file: f, size: c.bytes, count: c.lines, synced: c.bytes}, nil
 }
 
 // matches tells whether the journal belongs to the run to come.
@@ -227,56 +184,15 @@ func isSpent(err error) string {
 // earlierContents is a journal that is about to be set aside: a restart does not give the
 // quota back, and its reject file is replaced as ever. It is nil of one that cannot be
 // read, and --restart is the way out of that.
-func earlierContents(path string, o Options, now time.Time) *contents {
-	f, err := files.OpenOrdinary(path)
+func earlierContents(k Keeper, name string, o Options, now time.Time) *contents {
+	r, err := k.Read(name, o.Unnamed)
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
-	c, err := replay(path, f, o.Window, now)
+	defer r.Close()
+	c, err := replay(name, r, o.Window, now)
 	if err != nil {
 		return nil
 	}
 	return c
-}
-
-// setAside renames the report to the next free one of <report>.1, <report>.2 …, and
-// returns that name; empty where there is no report. The caller holds its lock.
-func setAside(path string) (aside string, err error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	aside, err = files.NextNumbered(path)
-	if err == nil {
-		err = os.Rename(path, aside)
-	}
-	if err != nil {
-		return "", fmt.Errorf("moving the report aside: %w", err)
-	}
-	return aside, nil
-}
-
-// Aside lists the reports that were set aside under the name of path, the lowest
-// number first, which is the oldest. They lie beside the file itself, where path is a
-// symbolic link.
-func Aside(path string) ([]string, error) {
-	paths, err := files.Numbered(files.Real(path))
-	if err != nil {
-		return nil, fmt.Errorf("looking for reports that were set aside: %w", err)
-	}
-	return paths, nil
-}
-
-// cut shortens a file, on disk before it returns. It opens the file anew, because
-// Windows lets nobody shorten a file that is open for appending.
-func cut(path string, size int64) error {
-	f, err := files.Open(path, os.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	err = f.Truncate(size)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

@@ -32,7 +32,7 @@ func TestAnotherImport(t *testing.T) {
 	} {
 		o := options()
 		change(&o.Header)
-		_, err := Open(path, o)
+		_, err := Open(Files{}, path, o)
 		mismatch, ok := errors.AsType[*MismatchError](err)
 		if !ok || mismatch.What != what || !strings.Contains(err.Error(), "--restart") {
 			t.Errorf("%s: %v", what, err)
@@ -64,8 +64,8 @@ func TestAReportOfAnotherProjectThatHoldsNothing(t *testing.T) {
 		must(t, r.Close())
 		o := options()
 		o.Header.ProjectID = "65f0000000000000000000bb"
-		_, readErr := Read(path, o)
-		r, err := Open(path, o)
+		_, readErr := Read(Files{}, path, o)
+		r, err := Open(Files{}, path, o)
 		if c.aside != (err == nil) || c.aside != (readErr == nil) || c.aside && r.Replaced != path+".1" {
 			t.Errorf("%v: %v, %v", c.status, err, readErr)
 		}
@@ -75,7 +75,7 @@ func TestAReportOfAnotherProjectThatHoldsNothing(t *testing.T) {
 			must(t, open(t, path, o).Close())
 		}
 		o.Header.Mode = "upsert"
-		if r, err = Open(path, o); c.aside != (err == nil) {
+		if r, err = Open(Files{}, path, o); c.aside != (err == nil) {
 			t.Errorf("%v, in another mode: %v", c.status, err)
 		}
 		if err == nil {
@@ -106,7 +106,7 @@ func TestReportOfARehearsal(t *testing.T) {
 		must(t, r.Append(outcome("a", contact.Existing)))
 		must(t, r.Close())
 		o.Header.BaseURL, o.Header.Mode = c.now, c.mode
-		r, err := Open(path, o)
+		r, err := Open(Files{}, path, o)
 		if c.aside != (err == nil) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -152,7 +152,7 @@ func TestRestart(t *testing.T) {
 	}
 	// What cannot be read can be restarted.
 	must(t, os.WriteFile(path, []byte("no report\n"), 0o600))
-	if _, err := Open(path, options()); err == nil {
+	if _, err := Open(Files{}, path, options()); err == nil {
 		t.Error("garbage was opened")
 	}
 	must(t, open(t, path, o).Close())
@@ -181,7 +181,7 @@ func TestWhatIsNoReport(t *testing.T) {
 		if runtime.GOOS == "windows" && want == "not a directory" {
 			continue
 		}
-		_, err := Open(path, options())
+		_, err := Open(Files{}, path, options())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
@@ -202,7 +202,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		f.Close()
 		t.Skip("permissions do not bind this user")
 	}
-	_, err := Open(filepath.Join(dir, "r"), options())
+	_, err := Open(Files{}, filepath.Join(dir, "r"), options())
 	if !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "--report") {
 		t.Errorf("error %v", err)
 	}
@@ -234,7 +234,7 @@ func TestTmpfsFull(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	r.Close()
-	if r, err = Open(path, options()); err != nil {
+	if r, err = Open(Files{}, path, options()); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Keys().Count(contact.Created); got != written || written == 0 {
@@ -252,7 +252,7 @@ func TestLockOfTwoHandles(t *testing.T) {
 		names = append(names, link)
 	}
 	for _, name := range names {
-		_, err := Open(name, options())
+		_, err := Open(Files{}, name, options())
 		locked, ok := errors.AsType[*LockedError](err)
 		if !ok || locked.PID != os.Getpid() || locked.Report != name {
 			t.Errorf("%s: %v", name, err)
@@ -271,11 +271,11 @@ func TestLockOfAHardLink(t *testing.T) {
 		t.Skip(err)
 	}
 	r := open(t, path, options())
-	_, err := Open(link, options())
+	_, err := Open(Files{}, link, options())
 	if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != link {
 		t.Errorf("opened under another name: %v", err)
 	}
-	if _, err := Purge(link); err == nil {
+	if _, err := Purge(Files{}, link); err == nil {
 		t.Error("purged under another name")
 	}
 	must(t, r.Close())
@@ -315,7 +315,7 @@ func TestReportBehindLinks(t *testing.T) {
 	for _, first := range names {
 		r := begun(t, first, options())
 		for _, second := range names {
-			if other, err := Open(second, options()); err == nil {
+			if other, err := Open(Files{}, second, options()); err == nil {
 				t.Errorf("%s is open, and %s was opened too", first, second)
 				other.Close()
 			} else if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Report != second {
@@ -333,7 +333,7 @@ func TestReportBehindLinks(t *testing.T) {
 		o := options()
 		o.Restart = true
 		r = open(t, first, o)
-		if aside, err := Aside(first); err != nil || !slices.Equal(aside, []string{real + ".1"}) {
+		if aside, err := (Files{}).Aside(first); err != nil || !slices.Equal(aside, []string{real + ".1"}) {
 			t.Errorf("%s: set aside: %v, %v", first, aside, err)
 		}
 		must(t, r.Close()) // without a line
@@ -355,10 +355,10 @@ func TestAside(t *testing.T) {
 	for _, suffix := range []string{"", ".2", ".10", ".x", ".3.txt", ".rejects.csv", "1"} {
 		must(t, os.WriteFile(path+suffix, nil, 0o600))
 	}
-	if got, err := Aside(path); err != nil || !slices.Equal(got, []string{path + ".2", path + ".10"}) {
+	if got, err := (Files{}).Aside(path); err != nil || !slices.Equal(got, []string{path + ".2", path + ".10"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := Aside(filepath.Join(path+".none", "r")); err == nil {
+	if _, err := (Files{}).Aside(filepath.Join(path+".none", "r")); err == nil {
 		t.Error("a folder that is not there has none")
 	}
 }
@@ -411,7 +411,7 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	r, err := Open(path, options())
+	r, err := Open(Files{}, path, options())
 	if err == nil {
 		err = r.Begin()
 	}
@@ -438,7 +438,7 @@ func TestLockOfAnotherProcess(t *testing.T) {
 		t.Fatalf("the other process says %q", line)
 	}
 
-	_, err = Open(path, options())
+	_, err = Open(Files{}, path, options())
 	locked, ok := errors.AsType[*LockedError](err)
 	if !ok || locked.PID != cmd.Process.Pid || !strings.Contains(err.Error(), fmt.Sprint(cmd.Process.Pid)) {
 		t.Errorf("%v, want process %d", err, cmd.Process.Pid)

@@ -137,7 +137,7 @@ func TestAnnouncementsAreOnDiskBeforeRequestsArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	report, err := journal.Open(filepath.Join(t.TempDir(), "contacts.csv.report.ndjson"), journal.Options{Header: journal.Header{
+	report, err := journal.Open(journal.Files{}, filepath.Join(t.TempDir(), "contacts.csv.report.ndjson"), journal.Options{Header: journal.Header{
 		Run: "01JTEST", Version: "test", Mode: "create", Sources: []string{"contacts.csv"}, BaseURL: server.URL, ProjectID: box.ProjectID(),
 	}})
 	if err != nil {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
-
-	"importer/internal/files"
 )
 
 // Purge rewrites a report without what came from the source: contact ids, and
@@ -20,45 +17,33 @@ import (
 // nobody here knows whether it is about a person: such members are left out, and
 // such a line is an error.
 //
-// The new file takes the place of the old one at once, 0600. No run may hold the
-// report: a *LockedError says that one does.
-func Purge(path string) (rows int64, err error) {
-	lock, err := takeLock(path, files.Real(path))
+// What is left takes the place of the report at once. No run may hold that: a
+// *LockedError says that one does.
+func Purge(k Keeper, name string) (rows int64, err error) {
+	held, err := k.Hold(name, false)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, lock.unlock()) }()
-	in, err := files.OpenOrdinary(lock.report)
-	if err != nil {
-		return 0, fmt.Errorf("opening the report: %w", err)
-	}
-	defer in.Close()
-	if err := lock.lockReport(path); err != nil {
-		return 0, err
-	}
-	path = lock.report
+	defer func() { err = errors.Join(err, held.Release()) }()
 	at := time.Now().Truncate(time.Millisecond)
-	err = files.Replace(path, func(w io.Writer) error {
-		var err error
-		rows, err = purge(w, newReader(path, in), at)
+	err = held.Replace(at, func(w io.Writer, old io.Reader) (err error) {
+		rows, err = purge(w, newReader(name, old), at)
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("purging the report %s: %w", path, err)
+		return 0, err
 	}
-	_ = os.Chtimes(path, at, at) // for IsPurged, which else says no
 	return rows, nil
 }
 
-// IsPurged tells whether nothing was written to the report at path since Purge. It does
-// not read more than the first line.
-func IsPurged(path string) (bool, error) {
-	header, err := ReadHeader(path)
+// IsPurged tells whether nothing was written to the report of that name since Purge. It
+// does not read more than the first line.
+func IsPurged(k Keeper, name string) (bool, error) {
+	header, err := ReadHeader(k, name)
 	if err != nil || header.Purged.IsZero() {
 		return false, err
 	}
-	info, err := os.Stat(path)
-	return err == nil && !info.ModTime().After(header.Purged.Time), err
+	return k.Unchanged(name, header.Purged.Time)
 }
 
 func purge(w io.Writer, r *Reader, at time.Time) (rows int64, err error) {

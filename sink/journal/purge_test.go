@@ -25,25 +25,25 @@ func TestPurge(t *testing.T) {
 		return o
 	}
 	options := Options{Header: Header{Run: "01J", Mode: "create", Sources: []string{"c.csv"}, BaseURL: "u", ProjectID: "p"}}
-	r, err := Open(path, options)
+	r, err := Open(Files{}, path, options)
 	must(t, err)
 	must(t, r.Begin())
 	must(t, r.Sending([]contact.Key{key("secret@in"), key("secret@rejected"), key("secret@doubt")}))
 	must(t, r.Append(outcome("secret@in", contact.Created)))
 	must(t, r.Append(outcome("secret@rejected", contact.Rejected)))
 	must(t, r.Append(outcome("secret@invalid", contact.Invalid)))
-	if _, err := Purge(path); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Purge(Files{}, path); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("purging a report that a run holds: %v", err)
 	}
 	must(t, r.End(contact.Summary{Run: "01J", Status: contact.Stopped, Reason: "secret@reason", Requests: 2}))
 	must(t, r.Close())
 
-	if is, err := IsPurged(path); is || err != nil {
+	if is, err := IsPurged(Files{}, path); is || err != nil {
 		t.Errorf("purged before: %t, %v", is, err)
 	}
-	rows, err := Purge(path)
+	rows, err := Purge(Files{}, path)
 	must(t, err)
-	if is, err := IsPurged(path); !is || err != nil {
+	if is, err := IsPurged(Files{}, path); !is || err != nil {
 		t.Errorf("purged: %t, %v", is, err)
 	}
 	if rows != 3 {
@@ -62,11 +62,11 @@ func TestPurge(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if rows, err := Purge(path); err != nil || rows != 0 {
+	if rows, err := Purge(Files{}, path); err != nil || rows != 0 {
 		t.Errorf("purged again: %d rows, %v", rows, err)
 	}
 
-	r, err = Open(path, options)
+	r, err = Open(Files{}, path, options)
 	must(t, err)
 	defer r.Close()
 	for id, want := range map[string]contact.Status{"secret@in": contact.Created, "secret@rejected": contact.Rejected, "secret@doubt": contact.InDoubt} {
@@ -82,7 +82,7 @@ func TestPurge(t *testing.T) {
 	must(t, r.Begin())
 	must(t, r.Append(outcome("secret@again", contact.Invalid)))
 	must(t, r.End(contact.Summary{Run: "01K", Status: contact.Complete}))
-	if is, err := IsPurged(path); is || err != nil {
+	if is, err := IsPurged(Files{}, path); is || err != nil {
 		t.Errorf("purged: %t, %v", is, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestPurgeRefusesLinesOfLaterVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.report.ndjson")
 	text := `{"kind":"run","run":"1","at":"2026-01-01T00:00:00.000Z","mode":"create","base_url":"u","project_id":"p"}` + "\n" + `{"kind":"later","who":"ann@example.com"}` + "\n"
 	must(t, os.WriteFile(path, []byte(text), 0o600))
-	if _, err := Purge(path); err == nil || !strings.Contains(err.Error(), "line 2") {
+	if _, err := Purge(Files{}, path); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != text {
@@ -109,7 +109,7 @@ func TestPurgeOfEarlierVersions(t *testing.T) {
 	for name, want := range earlier {
 		path, o := copyEarlier(t, name)
 		before := readLines(t, path)
-		rows, err := Purge(path)
+		rows, err := Purge(Files{}, path)
 		must(t, err)
 		changed := int64(0)
 		for i, line := range readLines(t, path) {
@@ -145,7 +145,7 @@ func TestMembersOfLaterVersions(t *testing.T) {
 			t.Errorf("a is %v", got)
 		}
 		must(t, r.Close())
-		_, err := Purge(path)
+		_, err := Purge(Files{}, path)
 		must(t, err)
 		if b, err := os.ReadFile(path); err != nil || strings.Contains(string(b), "who") || strings.Contains(string(b), "ann") {
 			t.Errorf("%s, %v", b, err)

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"time"
 
 	"importer/importer/contact"
 	"importer/importer/idrule"
-	"importer/internal/files"
 )
 
 // maxLine bounds a line in bytes. The longest that is written names maxKeys keys,
@@ -23,7 +21,7 @@ const maxLine = 2 << 20
 // writing. It has one owner at a time.
 type Reader struct {
 	report string // its name
-	file   *os.File
+	file   Reading
 	lines  *bufio.Reader
 	part   []byte // of a line that is not complete, or longer than the buffer
 	number int    // of lines read
@@ -35,21 +33,19 @@ func newReader(report string, r io.Reader) *Reader {
 	return &Reader{report: report, lines: bufio.NewReaderSize(r, 64<<10)}
 }
 
-// OpenReader opens the report at path. The caller closes the Reader.
-func OpenReader(path string) (*Reader, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("the report %s is a folder; name the file that ends in .report.ndjson", path)
-	}
-	f, err := files.OpenOrdinary(path)
+// OpenReader opens the report that a keeper has under a name. The caller closes the
+// Reader.
+func OpenReader(k Keeper, name string) (*Reader, error) {
+	f, err := k.Read(name, false)
 	if err != nil {
-		return nil, fmt.Errorf("opening the report: %w", err)
+		return nil, err
 	}
-	r := newReader(path, f)
+	r := newReader(name, f)
 	r.file = f
 	return r, nil
 }
 
-// Close closes the file.
+// Close frees the report.
 func (r *Reader) Close() error { return r.file.Close() }
 
 // Lines ranges over the complete lines that were not read yet; what a run appends
@@ -115,19 +111,19 @@ func (r *Reader) corrupt(reason string) error {
 	return &CorruptError{Report: r.report, Line: r.number + 1, Reason: reason}
 }
 
-// ReadHeader returns the first line of the report at path.
-func ReadHeader(path string) (Header, error) {
-	r, err := OpenReader(path)
+// ReadHeader returns the first line of the report of that name.
+func ReadHeader(k Keeper, name string) (Header, error) {
+	r, err := OpenReader(k, name)
 	if err != nil {
 		return Header{}, err
 	}
 	defer r.Close()
 	l, err := r.next()
 	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
-		return Header{}, fmt.Errorf("%s is no report: its first line %s", path, corrupt.Reason)
+		return Header{}, fmt.Errorf("%s is no report: its first line %s", name, corrupt.Reason)
 	}
 	if err == io.EOF {
-		return Header{}, fmt.Errorf("%s is no report: it has no complete line", path)
+		return Header{}, fmt.Errorf("%s is no report: it has no complete line", name)
 	}
 	if err != nil {
 		return Header{}, err
@@ -149,9 +145,10 @@ func (o Outline) Last() string {
 	return o.Runs[len(o.Runs)-1].Run
 }
 
-// ReadOutline reads the outline of the report at path. Another run may be appending to it.
-func ReadOutline(path string) (o Outline, err error) {
-	r, err := OpenReader(path)
+// ReadOutline reads the outline of the report of that name. Another run may be appending to
+// it.
+func ReadOutline(k Keeper, name string) (o Outline, err error) {
+	r, err := OpenReader(k, name)
 	if err != nil {
 		return o, err
 	}
@@ -178,37 +175,37 @@ func ReadOutline(path string) (o Outline, err error) {
 	}
 }
 
-// ReadLineage returns where the contact ids of the last run of the report at path come
+// ReadLineage returns where the contact ids of the last run of the report of that name come
 // from, and of the runs before it.
-func ReadLineage(path string) (idrule.Lineage, error) {
-	o, err := ReadOutline(path)
+func ReadLineage(k Keeper, name string) (idrule.Lineage, error) {
+	o, err := ReadOutline(k, name)
 	if err != nil || len(o.Runs) == 0 {
 		return idrule.Lineage{}, err
 	}
 	return o.Runs[len(o.Runs)-1].IDs, nil
 }
 
-// ReadKeys returns what the runs of the report at path made of each key. Another run
+// ReadKeys returns what the runs of the report of that name made of each key. Another run
 // may be appending to it.
-func ReadKeys(path string) (*contact.Keys, error) {
-	r, err := OpenReader(path)
+func ReadKeys(k Keeper, name string) (*contact.Keys, error) {
+	r, err := OpenReader(k, name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	c, err := replay(path, r.file, 0, time.Now())
+	c, err := replay(name, r.file, 0, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	return c.keys, nil
 }
 
-// Outcomes ranges over the row lines of the report at path, in their order. Another run
-// may be appending to it. An error ends it.
-func Outcomes(path string) iter.Seq2[*contact.Outcome, error] {
+// Outcomes ranges over the row lines of the report of that name, in their order. Another
+// run may be appending to it. An error ends it.
+func Outcomes(k Keeper, name string) iter.Seq2[*contact.Outcome, error] {
 	return func(yield func(*contact.Outcome, error) bool) {
 		var lines int64
-		for l, err := range LinesFrom(path, 0, &lines) {
+		for l, err := range LinesFrom(k, name, 0, &lines) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -220,11 +217,11 @@ func Outcomes(path string) iter.Seq2[*contact.Outcome, error] {
 	}
 }
 
-// LinesFrom ranges over the lines of the report at path behind so many, and keeps in lines
-// how many it has passed. Another run may be appending to it. An error ends it.
-func LinesFrom(path string, from int64, lines *int64) iter.Seq2[Line, error] {
+// LinesFrom ranges over the lines of the report of that name behind so many, and keeps in
+// lines how many it has passed. Another run may be appending to it. An error ends it.
+func LinesFrom(k Keeper, name string, from int64, lines *int64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		r, err := OpenReader(path)
+		r, err := OpenReader(k, name)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -259,9 +256,9 @@ func (r *Reader) skip(lines int64) error {
 	return nil
 }
 
-// LinesIn is how many lines the first bytes of the report at path are.
-func LinesIn(path string, n int64) (lines int64, err error) {
-	r, err := OpenReader(path)
+// LinesIn is how many lines the first bytes of the report of that name are.
+func LinesIn(k Keeper, name string, n int64) (lines int64, err error) {
+	r, err := OpenReader(k, name)
 	if err != nil {
 		return 0, err
 	}

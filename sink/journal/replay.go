@@ -19,12 +19,14 @@ type contents struct {
 	file      io.ReaderAt   // for Before; nil where there is no report
 	keys      *contact.Keys // the last status of each key that is settled
 	unsettled map[contact.Key]unsettled
-	runs      []int64 // of each run the time of its last line, in Unix milliseconds
+	runs      []int64   // of each run the time of its last line, in Unix milliseconds
+	alive     time.Time // until when the last of them lived, where the keeper knows of more
 	headers   []Header
 	first     *Header // of the first run; nil in an empty report
 	last      *Header // of the last run
 	sent      sentWindow
 	bytes     int64 // length of the complete lines
+	torn      bool  // behind them there is more
 	lines     int64 // how many there are
 
 	lineage idrule.Lineage // of the run to come
@@ -71,6 +73,7 @@ func replay(report string, r io.Reader, window time.Duration, now time.Time) (*c
 	if c.bytes == 0 && !tornRunLine(lines.part) {
 		return nil, lines.corrupt("is no line of a report")
 	}
+	c.torn = len(lines.part) > 0
 	c.finish()
 	return c, nil
 }
@@ -227,13 +230,17 @@ func (c *contents) finish() {
 	}
 }
 
-// LastAlive is the time of the last line when the journal was opened, the last
-// sign of life of an earlier run; zero where there was none.
+// LastAlive is the time of the last line when the journal was opened, or a later one until
+// which an earlier run may have lived as far as the keeper knows; zero where there was none.
 func (c *contents) LastAlive() time.Time {
 	if len(c.runs) == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(c.runs[len(c.runs)-1])
+	last := time.UnixMilli(c.runs[len(c.runs)-1])
+	if c.alive.After(last) {
+		return c.alive
+	}
+	return last
 }
 
 // Outline is that of the journal when it was opened.

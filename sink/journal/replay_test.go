@@ -182,7 +182,7 @@ func TestEveryPrefix(t *testing.T) {
 			continue
 		}
 		must(t, os.WriteFile(path, prefix, 0o600))
-		r, err := Open(path, options())
+		r, err := Open(Files{}, path, options())
 		if err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}

@@ -20,7 +20,7 @@ func syncHeader(mode string) Header {
 func TestReportOfASync(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.report.ndjson")
 	o := Options{Header: syncHeader("mirror"), Window: time.Hour}
-	r, err := Open(path, o)
+	r, err := Open(Files{}, path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.Close())
 
 	i := 0
-	for o, err := range Outcomes(path) {
+	for o, err := range Outcomes(Files{}, path) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestReportOfASync(t *testing.T) {
 		t.Errorf("%d outcomes came back, want %d", i, len(all))
 	}
 
-	r, err = Open(path, o)
+	r, err = Open(Files{}, path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.Begin())
 	must(t, r.End(contact.Summary{Status: contact.Complete, Counts: contact.Counts{Unknown: 1}}))
 	must(t, r.Close())
-	past, err := Read(path, o)
+	past, err := Read(Files{}, path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +102,11 @@ func TestReportOfASync(t *testing.T) {
 	}
 	must(t, past.Close())
 	o.Successor, o.Header.Mode = true, "upsert"
-	if _, err := Open(path, o); err == nil {
+	if _, err := Open(Files{}, path, o); err == nil {
 		t.Error("a report of another mode that is not whole was taken")
 	}
 	o.Header.Mode = "mirror"
-	if r, err = Open(path, o); err != nil {
+	if r, err = Open(Files{}, path, o); err != nil {
 		t.Fatal(err)
 	}
 	created := outcome("gone", contact.Created)
@@ -115,7 +115,7 @@ func TestReportOfASync(t *testing.T) {
 	must(t, r.End(contact.Summary{Status: contact.Complete}))
 	must(t, r.Close())
 	o.Header.Mode = "upsert"
-	if r, err = Open(path, o); err != nil {
+	if r, err = Open(Files{}, path, o); err != nil {
 		t.Fatalf("a whole report of another mode, to be set aside: %v", err)
 	}
 	if !r.Whole() {
@@ -123,20 +123,20 @@ func TestReportOfASync(t *testing.T) {
 	}
 	must(t, r.Close())
 	o.Restart = true
-	if r, err = Open(path, o); err != nil {
+	if r, err = Open(Files{}, path, o); err != nil {
 		t.Fatal(err)
 	}
 	must(t, r.Begin())
 	must(t, r.Close())
-	if aside, err := Aside(path); err != nil || len(aside) != 1 {
+	if aside, err := (Files{}).Aside(path); err != nil || len(aside) != 1 {
 		t.Errorf("set aside: %v, %v", aside, err)
-	} else if h, err := ReadHeader(aside[0]); err != nil || h.Mode != "mirror" || h.Run != "run-mirror" {
+	} else if h, err := ReadHeader(Files{}, aside[0]); err != nil || h.Mode != "mirror" || h.Run != "run-mirror" {
 		t.Errorf("%+v, %v", h, err)
 	}
 	if err := os.WriteFile(path, []byte("something else\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadHeader(path); err == nil {
+	if _, err := ReadHeader(Files{}, path); err == nil {
 		t.Error("another file was taken for a report")
 	}
 }
@@ -157,20 +157,20 @@ func TestOutline(t *testing.T) {
 	if lines != int64(len(readLines(t, path))) {
 		t.Errorf("%d lines", lines)
 	}
-	if n, err := LinesIn(path, bytes); n != lines || err != nil {
+	if n, err := LinesIn(Files{}, path, bytes); n != lines || err != nil {
 		t.Errorf("%d lines in %d bytes, %v", n, bytes, err)
 	}
-	if n, err := LinesIn(path, bytes-1); n != lines-1 || err != nil {
+	if n, err := LinesIn(Files{}, path, bytes-1); n != lines-1 || err != nil {
 		t.Errorf("%d lines in %d bytes, %v", n, bytes-1, err)
 	}
 	for range 2 {
-		o, err := ReadOutline(path)
+		o, err := ReadOutline(Files{}, path)
 		if err != nil || o.Lines != lines || len(o.Runs) != 1 || o.Last() != r.ID() {
 			t.Errorf("%+v, %v; want %d lines", o, err, lines)
 		}
 		for from := range lines {
 			n, to := 0, from
-			for l, err := range LinesFrom(path, from, &to) {
+			for l, err := range LinesFrom(Files{}, path, from, &to) {
 				must(t, err)
 				if _, ok := l.(*Row); ok {
 					n++
@@ -180,11 +180,11 @@ func TestOutline(t *testing.T) {
 				t.Errorf("from line %d: %d outcomes to line %d, want %d", from, n, to, want)
 			}
 		}
-		_, err = Purge(path)
+		_, err = Purge(Files{}, path)
 		must(t, err)
 	}
 	must(t, os.WriteFile(path, []byte("{\"kind\":\"run\"\n"), 0o600))
-	if _, err := ReadOutline(path); err == nil {
+	if _, err := ReadOutline(Files{}, path); err == nil {
 		t.Error("a run line that is none")
 	}
 }

@@ -1,153 +1,238 @@
-// Package ledger shares the request quota of an API among the runs on one
-// machine.
+// Package ledger shares the request quota of an API among runs.
 //
 // The API counts requests by IP address, whichever process sends them. The runs
-// of one user against the same API therefore keep a ledger in the user's cache
-// directory: when requests were answered lately, and how many tokens each live
-// run holds on lease. A run takes tokens from the ledger by the block, so that
-// most requests cost no file access, and gives back what it does not use.
+// that leave from one address therefore keep a page together: when requests were
+// answered lately, and how many tokens each live run holds on lease. A run takes
+// tokens by the block, so that most requests cost no exchange of the page, and
+// gives back what it does not use.
 //
-//	importer/quota/<digest of the base URL>/
-//	    ledger.json      what was sent, and the leases; replaced as a whole
-//	    ledger.lock      held while ledger.json is read and replaced
-//	    run-<id>.lock    held by a run for as long as it lives
-//
-// The kernel drops the lock of a run that dies, however it dies. What such a run
-// held on lease counts as sent when that is noticed, because nobody knows; nothing
-// else of it remains.
+// The page is kept in a Book: a file of one machine, or a row in a store that many
+// machines reach. What a run that died held on lease counts as sent, because nobody
+// knows; nothing else of it remains.
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"importer/importer/pace"
-	"importer/internal/files"
 )
 
 const (
-	// flushAfter is how long the ledger may lag behind, and how long tokens may lie
+	// flushAfter is how long the page may lag behind, and how long tokens may lie
 	// unused before they are given back.
 	flushAfter = 250 * time.Millisecond
 	// leasedAgain is when to ask again while other runs hold tokens on lease: they
 	// may give some back.
 	leasedAgain = 50 * time.Millisecond
-	// lockedAgain is when to try again while another run holds the lock, which it
-	// mostly does for a tenth of a millisecond; twice that the next time, and so on.
-	lockedAgain    = 200 * time.Microsecond
-	lockedAgainMax = 50 * time.Millisecond
-	// lockPatience is how long to wait for the lock: then somebody sleeps on it.
-	lockPatience = 5 * time.Second
-	// blocks is into how many leases a quota is divided among several runs, and
-	// blocksAlone for one.
-	blocks      = 50
-	blocksAlone = 20
-	// grains is into how many moments a window is divided.
-	grains = 2000
+	// busyAgain is when to try again while another run has the page, which it mostly
+	// does for a tenth of a millisecond; twice that the next time, and so on.
+	busyAgain    = 200 * time.Microsecond
+	busyAgainMax = 50 * time.Millisecond
+	// patience is how long an exchange may take: then somebody sleeps on the page, or
+	// nobody answers.
+	patience = 5 * time.Second
+	// parting is how long Close takes where runs have leases: what cannot be given back
+	// counts as sent when the lease has ended.
+	parting = time.Second
+	// awayAgain is when to try again after an exchange that failed; twice that the next
+	// time, and so on.
+	awayAgain    = 20 * time.Millisecond
+	awayAgainMax = time.Second
+	// awayTold is how long exchanges fail before that is told.
+	awayTold = time.Second
 )
+
+// A Book keeps the page of a pool.
+type Book interface {
+	// Exchange calls turn, at most once, with the page as it stands, and keeps what turn
+	// returns. Nobody else reads or changes the page meanwhile, whatever becomes of this
+	// process. After an error the page may hold what turn returned, or what it did
+	// before. A *BusyError: somebody else has the page, and turn was not called.
+	Exchange(ctx context.Context, turn func(View) ([]byte, error)) error
+}
+
+// A BusyError says that somebody else has the page at the moment.
+type BusyError struct{ What string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%s has been locked by another process for %v", e.What, patience)
+}
+
+func isBusy(err error) bool {
+	_, busy := errors.AsType[*BusyError](err)
+	return busy
+}
+
+// A View is what an exchange finds.
+type View struct {
+	Page    []byte    // nil: there is none yet
+	Written time.Time // when it was written, by the clock of the book
+	Now     time.Time // that clock, read while nobody else had the page
+	// Asked is this machine's clock, with its monotonic reading, at the moment Now was
+	// read or before it. The more before, the longer requests count.
+	Asked time.Time
+	// Alive returns the ids of the other live runs. Nil: the terms of their leases tell.
+	Alive func() map[string]bool
+}
+
+// Options are how a ledger gets on with a book that other machines share.
+type Options struct {
+	// Lease is how long a run counts as alive after an exchange; then what it holds
+	// counts as sent, and it sends nothing of that any more. 0: the book tells who
+	// lives, its exchanges do not wait, and Take returns their errors.
+	//
+	// With a lease exchanges are made in the background and one that fails is made
+	// again, until Close: no token is had meanwhile. It should not be shorter than a
+	// request takes from its token to the network.
+	Lease time.Duration
+	// Away is called when exchanges have failed for a second, with the moment since when
+	// and the latest error, and with a zero time when they work again; may be nil. It
+	// must not call the ledger.
+	Away func(since time.Time, err error)
+}
 
 // A Ledger is one run's access to the shared quota. It implements
 // pace.Ledger. Its methods may be called from many goroutines.
 type Ledger struct {
-	rate  pace.Rate
-	dir   string
-	id    string
-	lock  *flock.Flock // ledger.lock
-	alive *flock.Flock // run-<id>.lock
+	rate    pace.Rate
+	book    Book
+	opt     Options
+	leave   func() error // called after the last exchange; may be nil
+	id      string
+	started time.Time // origin of this machine's times
 
 	mu     sync.Mutex
-	free   int     // leased and not taken
-	out    int     // taken and not done
-	done   []spent // since the last exchange with the file
-	used   bool    // a token was taken since the last flush
+	free   int        // leased and not taken
+	out    int        // taken and not done
+	done   []answered // since the last exchange
+	used   bool       // a token was taken since the last flush
 	flush  *time.Timer
+	beat   *time.Timer // with a lease: exchanges also while nothing is held
 	closed bool
 
-	locked   time.Duration // how long the last exchange was put off, because of the lock
-	lockedAt time.Time     // when the first one was
+	running chan struct{}      // closed at the end of the exchange in the background; nil: none
+	cut     context.CancelFunc // of that exchange
+	began   time.Duration      // of that exchange, or the last one
+	lasts   time.Duration      // how long the one before took
+	want    int                // tokens that it is to lease
+	offered *offer             // what it has put on the page
+	doubt   *offer             // of the last exchange, where nobody knows whether the page holds it
+	turns   uint64
 
-	spent  []spent   // as the file had it at the last exchange,
-	leased int       // and what the other runs held then
-	seenAt time.Time // zero: never
-	runs   int       // live runs, this one included,
-	runsAt time.Time // as of then
+	delay  time.Duration // how long the last exchange was put off, busy or failed; 0: it was not
+	put    time.Duration // when the first one was
+	told   bool          // Away knows
+	vain   int           // so many tokens were not to be had: 0: any
+	again  time.Duration // not before then
+	block  int           // tokens of the last lease
+	wide   int           // how often a block is doubled, because exchanges take long
+	usable time.Duration // with a lease: until when free may be taken
+
+	seen seen    // the page at the last exchange
+	had  []spent // what was leased within a window, by the clock of the book
 }
 
 var _ pace.Ledger = (*Ledger)(nil)
 
-const cannotShare = "the quota cannot be shared with other runs: %w; rate_shared: false does without"
+// Seen is what the last exchange showed.
+type seen struct {
+	spent  []spent
+	leased int       // held by the other runs
+	now    time.Time // by the clock of the book
+	at     time.Duration
+	runs   int           // live runs, this one included,
+	runsAt time.Duration // as of then
+}
 
-// Open joins the runs that share the quota of the API at baseURL, in the user's
-// cache directory. rate must have a limit. The caller closes the ledger.
-func Open(baseURL string, rate pace.Rate) (*Ledger, error) {
-	cache, err := os.UserCacheDir()
+// Answered are requests that were answered at one time of this machine.
+type answered struct {
+	at    time.Duration
+	count int
+}
+
+// Pool names the pool of the API at baseURL: its own, or that of an address which
+// requests leave from, where name names one.
+func Pool(baseURL, name string) string {
+	pool := strings.TrimRight(baseURL, "/")
+	if name != "" {
+		pool += " from " + name
+	}
+	return pool
+}
+
+// Join joins the runs that share a book. rate must have a limit, opt a lease. ctx bounds
+// the first exchange, which tells whether the book works. The caller closes the ledger.
+func Join(ctx context.Context, book Book, rate pace.Rate, opt Options) (*Ledger, error) {
+	l, err := open(ctx, book, nil, rand.Text(), rate, opt)
 	if err != nil {
-		return nil, fmt.Errorf(cannotShare, err)
+		return nil, fmt.Errorf("the quota cannot be shared with other runs: %w", err)
 	}
-	return OpenIn(filepath.Join(cache, "importer", "quota"), baseURL, rate)
+	return l, nil
 }
 
-// OpenIn is Open with another directory than the user's cache directory.
-func OpenIn(dir, baseURL string, rate pace.Rate) (_ *Ledger, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf(cannotShare, err)
-		}
-	}()
-	digest := sha256.Sum256([]byte(strings.TrimRight(baseURL, "/")))
-	dir = filepath.Join(dir, hex.EncodeToString(digest[:8]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	l := &Ledger{rate: rate, dir: dir, id: rand.Text(), runs: 1}
-	if l.lock, err = files.NewLock(filepath.Join(dir, "ledger.lock")); err != nil {
-		return nil, err
-	}
-	// Under the ledger's lock, so that nobody takes the new file for that of a dead run.
-	if err := l.lockFile(); err != nil {
-		return nil, err
-	}
-	defer l.lock.Unlock()
-	if l.alive, err = files.NewLock(l.runFile(l.id)); err != nil {
-		return nil, err
-	}
-	if _, err := l.alive.TryLock(); err != nil { // nobody else knows the id
-		return nil, err
-	}
+func open(ctx context.Context, book Book, leave func() error, id string, rate pace.Rate, opt Options) (*Ledger, error) {
+	l := &Ledger{rate: rate, book: book, leave: leave, opt: opt, id: id, started: time.Now()}
+	l.seen.runs = 1
 	// The others learn how long this run wants to look back.
-	_, err = l.update(time.Now(), 0)
-	return l, err
+	if err := l.insist(ctx); err != nil {
+		return nil, errors.Join(err, l.left())
+	}
+	if opt.Lease > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.beat = time.AfterFunc(opt.Lease/3, l.beatNow)
+	}
+	return l, nil
 }
+
+// clock is this machine's, however it is set meanwhile.
+func (l *Ledger) clock() time.Duration { return time.Since(l.started) }
 
 // Take takes n tokens, or none, and then returns how long to wait before asking again.
 // What lies unused meanwhile, because it is not enough, is given back like any other.
 func (l *Ledger) Take(n int) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := l.clock()
+	if l.opt.Lease > 0 && now >= l.usable {
+		l.free = 0 // counts as sent, or is given back
+	}
 	if l.free < n {
-		wait, err := l.exchange(time.Now(), n-l.free)
+		wait, err := l.lease(now, n-l.free)
 		if err != nil || l.free < n {
-			return max(wait, lockedAgain), err
+			return max(wait, busyAgain), err
 		}
 	}
 	l.free -= n
 	l.out += n
 	l.used = true
 	l.flushLater()
+	if l.wide > 0 && l.free < l.block/2 && now >= l.again {
+		_ = l.exchange(now, 1) // so that the next block is there when this one is used up
+	}
 	return 0, nil
+}
+
+// lease has an exchange lease so many tokens, unless it is known that there are none.
+// Where it got none, or is not over yet, it returns how long to wait.
+func (l *Ledger) lease(now time.Duration, n int) (time.Duration, error) {
+	if now >= l.again || n < l.vain {
+		if err := l.exchange(now, n); err != nil {
+			return 0, err
+		}
+	}
+	if l.running != nil {
+		l.want = max(l.want, n)
+		took := now - l.began
+		return min(max(busyAgain, l.lasts-took, took/8), busyAgainMax), nil
+	}
+	return l.again - now, nil
 }
 
 // Done ends the use of a token: its request was answered just now, or it was
@@ -157,11 +242,23 @@ func (l *Ledger) Done(sent bool) {
 	defer l.mu.Unlock()
 	l.out--
 	if sent {
-		l.done = l.add(l.done, time.Now(), 1)
+		l.answer(1)
 	} else {
 		l.free++
 	}
 	l.flushLater()
+}
+
+// answer notes n requests that were answered now. Times are rounded up to a part of
+// what the page is divided into.
+func (l *Ledger) answer(n int) {
+	part := max(1, l.grain()/4)
+	at := (l.clock() + part - 1) / part * part
+	if last := len(l.done) - 1; last >= 0 && l.done[last].at == at && (l.offered == nil || last >= l.offered.done) && (l.doubt == nil || last >= l.doubt.done) {
+		l.done[last].count += n
+		return
+	}
+	l.done = append(l.done, answered{at, n})
 }
 
 // Available returns how many tokens this run could take from now until within
@@ -169,15 +266,21 @@ func (l *Ledger) Done(sent bool) {
 func (l *Ledger) Available(within time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if now.Sub(l.seenAt) >= flushAfter {
+	now := l.clock()
+	if now-l.seen.at >= flushAfter {
 		// An error will come again from Take, which reports it.
-		_, _ = l.exchange(now, 0)
+		_ = l.exchange(now, 0)
 	}
-	held := l.free + l.out + l.leased
-	for _, s := range slices.Concat(l.spent, l.done) {
-		if l.leaves(s, now) > within {
+	held := l.free + l.out + l.seen.leased
+	at := l.seen.now.Add(now - l.seen.at)
+	for _, s := range l.seen.spent {
+		if l.leaves(s, at) > within {
 			held += s.count
+		}
+	}
+	for _, d := range l.done {
+		if d.at-now+l.hold() > within {
+			held += d.count
 		}
 	}
 	return max(0, l.rate.Quota-held) + l.free
@@ -187,64 +290,167 @@ func (l *Ledger) Available(within time.Duration) int {
 func (l *Ledger) Runs() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now(); now.Sub(l.runsAt) >= time.Second {
-		if locked, err := l.lock.TryLock(); err == nil && locked {
-			l.others(now)
-			l.lock.Unlock()
-		}
+	if now := l.clock(); now-l.seen.runsAt >= time.Second {
+		_ = l.exchange(now, 0) // an error will come again from Take, which reports it
 	}
-	return l.runs
+	return l.seen.runs
 }
 
 // Close gives back what this run did not use and leaves the others. A request
-// that is still under way counts as sent now.
+// that is still under way counts as sent now. It may take some seconds where the page
+// cannot be had, with a lease one, and what the run held counts as sent then.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.closed {
+		l.mu.Unlock()
 		return nil
 	}
 	l.closed = true
-	if l.flush != nil {
-		l.flush.Stop()
+	for _, t := range []*time.Timer{l.flush, l.beat} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	if l.out > 0 {
-		l.done = l.add(l.done, time.Now(), l.out)
+		l.answer(l.out)
 	}
 	l.free, l.out = 0, 0
-	err := l.lockFile()
-	if err == nil {
-		_, err = l.update(time.Now(), 0)
-		// While nobody else looks: a lock file without a lock is that of a dead run.
-		err = errors.Join(err, l.alive.Unlock(), os.Remove(l.runFile(l.id)), l.lock.Unlock())
+	running, cut := l.running, l.cut
+	l.mu.Unlock()
+	bound := patience
+	if l.opt.Lease > 0 {
+		bound = parting
 	}
-	if err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	if running != nil {
+		defer context.AfterFunc(ctx, cut)()
+		<-running
+	}
+	if err := errors.Join(l.insist(ctx), l.left()); err != nil {
 		return fmt.Errorf("shared quota: %w", err)
 	}
 	return nil
 }
 
-// lockFile waits for the lock of the file, but not for a process that sleeps on it.
-func (l *Ledger) lockFile() error {
-	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
-	defer cancel()
-	_, err := l.lock.TryLockContext(ctx, time.Millisecond)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return l.heldTooLong()
+func (l *Ledger) left() error {
+	if l.leave == nil {
+		return nil
 	}
-	return err
+	return l.leave()
 }
 
-func (l *Ledger) heldTooLong() error {
-	return fmt.Errorf("%s has been locked by another process for %v", l.lock.Path(), lockPatience)
+// insist makes an exchange and waits for it, but not for a process that sleeps on the
+// page. No other may run.
+func (l *Ledger) insist(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		l.mu.Lock()
+		l.want, l.began = 0, l.clock()
+		l.mu.Unlock()
+		err := l.book.Exchange(ctx, l.turnLocked)
+		l.mu.Lock()
+		_ = l.end(err) // which says the same
+		l.mu.Unlock()
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
-func (l *Ledger) runFile(id string) string { return filepath.Join(l.dir, "run-"+id+".lock") }
+// exchange tells the others what was done, and leases a block of tokens, where so many
+// are wanted and to be had. With a lease that happens in the background.
+func (l *Ledger) exchange(now time.Duration, want int) error {
+	switch {
+	case l.running != nil || l.closed:
+		return nil
+	case l.opt.Lease == 0:
+		l.want, l.began = want, now
+		return l.end(l.book.Exchange(context.Background(), l.turn))
+	case l.delay > 0 && now < l.again:
+		return nil // it has just failed
+	}
+	ctx, cut := context.WithTimeout(context.Background(), patience)
+	l.want, l.began, l.running, l.cut = want, now, make(chan struct{}), cut
+	go l.exchangeBehind(ctx, l.running, cut)
+	return nil
+}
 
-// flushLater sees to it that the file learns of what was done.
+// exchangeBehind is the exchange in the background. Close waits for it.
+func (l *Ledger) exchangeBehind(ctx context.Context, done chan struct{}, cut context.CancelFunc) {
+	defer close(done)
+	defer cut()
+	err := l.book.Exchange(ctx, l.turnLocked)
+	l.mu.Lock()
+	l.running, l.lasts = nil, l.clock()-l.began
+	l.wide = wide(l.lasts)
+	_ = l.end(err) // Away hears of it
+	if err != nil {
+		l.flushLater()
+	}
+	since, tell := l.away(err)
+	l.mu.Unlock()
+	if tell {
+		l.opt.Away(since, err)
+	}
+}
+
+// end takes in what became of an exchange.
+func (l *Ledger) end(err error) error {
+	now := l.clock()
+	o := l.offered
+	l.offered = nil
+	if err == nil {
+		l.delay, l.doubt = 0, nil
+		l.apply(o)
+		return nil
+	}
+	if o != nil {
+		l.doubt = o
+	}
+	if l.delay == 0 {
+		l.put = l.began
+	}
+	if isBusy(err) {
+		if now-l.put >= patience {
+			return fmt.Errorf("shared quota: %w", err)
+		}
+		l.delay = min(max(2*l.delay, busyAgain), busyAgainMax)
+		l.again, l.vain = now+l.delay, 0
+		return nil
+	}
+	l.delay = min(max(2*l.delay, awayAgain), awayAgainMax)
+	l.again, l.vain = now+l.delay, 0
+	return fmt.Errorf("shared quota: %w", err)
+}
+
+// away says whether an exchange that ended with err is to be told, and since when there
+// was none; zero: this one has worked.
+func (l *Ledger) away(err error) (since time.Time, tell bool) {
+	failed := err != nil && l.clock()-l.put >= awayTold
+	if l.opt.Away == nil || failed == l.told || err != nil && !failed {
+		return time.Time{}, false
+	}
+	if l.told = failed; failed {
+		since = l.started.Add(l.put)
+	}
+	return since, true
+}
+
+// flushLater sees to it that the others learn of what was done.
 func (l *Ledger) flushLater() {
 	if l.flush == nil && !l.closed {
-		l.flush = time.AfterFunc(cmp.Or(l.locked, flushAfter), l.flushNow)
+		d := flushAfter
+		if l.delay > 0 && l.running == nil {
+			d = max(busyAgain, l.again-l.clock())
+		}
+		l.flush = time.AfterFunc(d, l.flushNow)
 	}
 }
 
@@ -255,138 +461,29 @@ func (l *Ledger) flushNow() {
 		return
 	}
 	l.flush = nil
-	if l.locked == 0 { // else this is the same flush once more
+	if l.delay == 0 { // else this is the same flush once more
 		if !l.used {
 			l.free = 0
 		}
 		l.used = false
 	}
+	later := l.running != nil // and may have begun before what is to be told
 	// An error will come again from Take, which reports it.
-	_, _ = l.exchange(time.Now(), 0)
-	if l.locked > 0 || l.out > 0 || l.free > 0 {
+	_ = l.exchange(l.clock(), 0)
+	if later || l.delay > 0 || l.out > 0 || l.free > 0 {
 		l.flushLater()
 	}
 }
 
-// exchange tells the file what was done, and leases a block of tokens, where so many
-// are wanted and to be had. Where it gets none, it returns how long to wait before
-// asking again.
-func (l *Ledger) exchange(now time.Time, lease int) (time.Duration, error) {
-	locked, err := l.lock.TryLock()
-	if err != nil {
-		return 0, fmt.Errorf("shared quota: %w", err)
-	}
-	if !locked {
-		switch {
-		case l.locked == 0:
-			l.lockedAt = now
-		case now.Sub(l.lockedAt) >= lockPatience:
-			return 0, fmt.Errorf("shared quota: %w", l.heldTooLong())
-		}
-		l.locked = min(max(2*l.locked, lockedAgain), lockedAgainMax)
-		return l.locked, nil
-	}
-	l.locked = 0
-	wait, err := l.update(now, lease)
-	if err = errors.Join(err, l.lock.Unlock()); err != nil {
-		return 0, fmt.Errorf("shared quota: %w", err)
-	}
-	return wait, nil
-}
-
-// update is exchange, under the lock of the file.
-func (l *Ledger) update(now time.Time, lease int) (time.Duration, error) {
-	if l.rate.Quota == 0 {
-		return 0, nil // a pace is divided by the number of runs
-	}
-	p, err := readPage(l.file(), now, l.rate)
-	if err != nil {
-		return 0, err
-	}
-	delete(p.Leases, l.id) // the others are left
-	l.expire(&p, now)
-	p.Spent = append(p.Spent, l.done...)
-	p.prune(now, l.rate)
-
-	leased := p.leased()
-	held := l.free + l.out + leased
-	next := l.rate.Window
-	if leased > 0 {
-		next = leasedAgain
-	}
-	for _, s := range p.Spent {
-		if d := l.leaves(s, now); d > 0 {
-			held += s.count
-			next = min(next, d)
-		}
-	}
-	if room := l.rate.Quota - held; lease > 0 && room >= lease {
-		block := l.rate.Quota / blocks
-		if len(p.Leases) == 0 {
-			block = l.rate.Quota / blocksAlone
-		}
-		l.free += min(max(lease, block), room)
-	}
-	if !l.closed {
-		p.Leases[l.id] = l.free + l.out
-	}
-	if err := p.write(l.file()); err != nil {
-		return 0, err
-	}
-	l.done = l.done[:0]
-	l.spent, l.leased, l.seenAt = p.Spent, leased, now
-	return next, nil
-}
-
-func (l *Ledger) file() string { return filepath.Join(l.dir, "ledger.json") }
-
-// expire counts what dead runs held on lease as sent now.
-func (l *Ledger) expire(p *page, now time.Time) {
-	if p.leased() == 0 && now.Sub(l.runsAt) < time.Second {
+// beatNow keeps the lease of a run that holds nothing, so that it counts as alive.
+func (l *Ledger) beatNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return
 	}
-	alive := l.others(now)
-	for id, leased := range p.Leases {
-		if !alive[id] {
-			p.Spent = l.add(p.Spent, now, leased)
-			delete(p.Leases, id)
-		}
+	if now := l.clock(); now-l.seen.at >= l.opt.Lease/3 {
+		_ = l.exchange(now, 0)
 	}
-}
-
-// others returns the other live runs and counts them, and removes the files of the
-// dead. The lock of the file must be held.
-func (l *Ledger) others(now time.Time) map[string]bool {
-	alive := map[string]bool{}
-	all, _ := filepath.Glob(l.runFile("*")) // the pattern is well formed
-	for _, name := range all {
-		id := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(name), "run-"), ".lock")
-		if id == l.id {
-			continue
-		}
-		f, err := files.NewLock(name)
-		dead := false
-		if err == nil {
-			dead, err = f.TryLock()
-		}
-		if err != nil || !dead {
-			alive[id] = true // or not to be asked: then it is better to count it in
-			continue
-		}
-		f.Unlock()
-		os.Remove(name)
-	}
-	l.runs, l.runsAt = 1+len(alive), now
-	return alive
-}
-
-func (l *Ledger) leaves(s spent, now time.Time) time.Duration {
-	return s.at.Sub(now) + l.rate.Window + l.rate.Margin()
-}
-
-// add adds n requests that were answered at a time. Times are rounded up to a
-// small part of the window, so that the ledger stays small.
-func (l *Ledger) add(to []spent, at time.Time, n int) []spent {
-	grain := max(time.Microsecond, l.rate.Window/grains)
-	return join(to, spent{at.Add(grain - 1).Truncate(grain), n})
+	l.beat.Reset(l.opt.Lease / 3)
 }

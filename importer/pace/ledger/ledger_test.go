@@ -40,7 +40,17 @@ func die(l *Ledger) {
 	if l.flush != nil {
 		l.flush.Stop()
 	}
-	l.alive.Unlock()
+	l.book.(*file).alive.Unlock()
+}
+
+func folder(l *Ledger) string { return l.book.(*file).dir }
+
+func writePage(name string, p page) error {
+	b, err := p.encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, b, 0o600)
 }
 
 func take(t *testing.T, l *Ledger) time.Duration {
@@ -210,7 +220,7 @@ func TestDeadRun(t *testing.T) {
 		if n := takeAll(t, live); n != 200 {
 			t.Errorf("%d tokens one window later; want all 200", n)
 		}
-		if files, _ := filepath.Glob(filepath.Join(live.dir, "run-*")); len(files) != 1 {
+		if files, _ := filepath.Glob(filepath.Join(folder(live), "run-*")); len(files) != 1 {
 			t.Errorf("files of runs: %q; want that of the live one", files)
 		}
 	})
@@ -299,13 +309,13 @@ func TestLedgerFails(t *testing.T) {
 	l := openLedger(t, dir, rate)
 	var unshared error
 	p := pace.NewPacer(rate, pace.PacerOptions{Ledger: l, Unshared: func(err error) { unshared = err }})
-	if err := os.RemoveAll(l.dir); err != nil {
+	if err := os.RemoveAll(folder(l)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(l.dir, nil, 0o600); err != nil { // a file where the directory was
+	if err := os.WriteFile(folder(l), nil, 0o600); err != nil { // a file where the directory was
 		t.Fatal(err)
 	}
-	l.lock.Unlock()
+	l.book.(*file).lock.Unlock()
 	bought, err := p.Wait(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +330,7 @@ func TestLedgerFails(t *testing.T) {
 func TestMessages(t *testing.T) {
 	dir := t.TempDir()
 	gone := openLedger(t, dir, rate)
-	if err := os.RemoveAll(gone.dir); err != nil {
+	if err := os.RemoveAll(folder(gone)); err != nil {
 		t.Fatal(err)
 	}
 	if err := gone.Close(); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "another process") {
@@ -328,12 +338,12 @@ func TestMessages(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		l := openLedger(t, dir, rate)
-		other := flock.New(l.lock.Path())
+		other := flock.New(l.book.(*file).lock.Path())
 		if ok, err := other.TryLock(); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		defer other.Unlock()
-		if err := l.Close(); err == nil || !strings.Contains(err.Error(), l.lock.Path()+" has been locked by another process for 5s") {
+		if err := l.Close(); err == nil || !strings.Contains(err.Error(), l.book.(*file).lock.Path()+" has been locked by another process for 5s") {
 			t.Errorf("closing a ledger that is locked: %v", err)
 		}
 	})
@@ -345,7 +355,7 @@ func TestLockedForEver(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		l := openLedger(t, dir, rate)
-		stuck := flock.New(filepath.Join(l.dir, "ledger.lock"))
+		stuck := flock.New(filepath.Join(folder(l), "ledger.lock"))
 		if ok, err := stuck.TryLock(); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
@@ -359,7 +369,7 @@ func TestLockedForEver(t *testing.T) {
 				t.Errorf("Wait: %v", err)
 			}
 		}
-		if d := time.Since(began); d < lockPatience || d > lockPatience+time.Second {
+		if d := time.Since(began); d < patience || d > patience+time.Second {
 			t.Errorf("waited %v for the lock", d)
 		}
 		if len(told) != 1 || !strings.Contains(told[0].Error(), "locked by another process") {
@@ -381,10 +391,10 @@ func TestInvalidFile(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				l := openLedger(t, dir, rate)
-				if err := os.WriteFile(l.file(), []byte(content), 0o600); err != nil {
+				if err := os.WriteFile(l.book.(*file).page(), []byte(content), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.Chtimes(l.file(), time.Time{}, time.Now()); err != nil {
+				if err := os.Chtimes(l.book.(*file).page(), time.Time{}, time.Now()); err != nil {
 					t.Fatal(err)
 				}
 				if n := takeAll(t, l); n != 0 {
@@ -405,7 +415,7 @@ func TestTimesInTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := openLedger(t, dir, rate)
 		p := page{Spent: []spent{{time.Now().Add(24 * time.Hour), 150}}, Keep: 48 * time.Hour}
-		if err := p.write(l.file()); err != nil {
+		if err := writePage(l.book.(*file).page(), p); err != nil {
 			t.Fatal(err)
 		}
 		if n := takeAll(t, l); n != 50 {
@@ -433,14 +443,14 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if l.dir != same.dir || l.dir == other.dir {
-		t.Errorf("directories %s, %s (the same API), %s (another)", l.dir, same.dir, other.dir)
+	if folder(l) != folder(same) || folder(l) == folder(other) {
+		t.Errorf("directories %s, %s (the same API), %s (another)", folder(l), folder(same), folder(other))
 	}
-	if strings.Contains(l.dir, "example") {
-		t.Errorf("the directory %s names the API", l.dir)
+	if strings.Contains(folder(l), "example") {
+		t.Errorf("the directory %s names the API", folder(l))
 	}
 	take(t, l)
-	for name, want := range map[string]os.FileMode{dir: 0o700, l.dir: 0o700, l.file(): 0o600, l.lock.Path(): 0o600, l.alive.Path(): 0o600} {
+	for name, want := range map[string]os.FileMode{dir: 0o700, folder(l): 0o700, l.book.(*file).page(): 0o600, l.book.(*file).lock.Path(): 0o600, l.book.(*file).alive.Path(): 0o600} {
 		info, err := os.Stat(name)
 		if err != nil {
 			t.Fatal(err)
@@ -452,8 +462,8 @@ func TestFiles(t *testing.T) {
 	if err := errors.Join(l.Close(), l.Close()); err != nil {
 		t.Errorf("closing twice: %v", err)
 	}
-	if _, err := os.Stat(l.alive.Path()); !os.IsNotExist(err) {
-		t.Errorf("%s is still there after Close", l.alive.Path())
+	if _, err := os.Stat(l.book.(*file).alive.Path()); !os.IsNotExist(err) {
+		t.Errorf("%s is still there after Close", l.book.(*file).alive.Path())
 	}
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
@@ -478,7 +488,7 @@ func TestLedgerStaysSmall(t *testing.T) {
 			}
 			time.Sleep(70 * time.Millisecond)
 		}
-		info, err := os.Stat(l.file())
+		info, err := os.Stat(l.book.(*file).page())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -501,20 +511,26 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
-// Runs of other versions read the file.
+// Runs of other versions read the page.
 func TestPage(t *testing.T) {
-	p := page{Spent: []spent{{time.UnixMicro(1_700_000_000_123_456), 3}}, Leases: map[string]int{"b": 2, "a<": 1}, Keep: 5 * time.Minute}
-	name := filepath.Join(t.TempDir(), "ledger.json")
-	if err := p.write(name); err != nil {
-		t.Fatal(err)
-	}
-	const want = `{"spent":[[1700000000123456,3]],"leases":{"a\u003c":1,"b":2},"keep":300000000000}`
-	if b, err := os.ReadFile(name); err != nil || string(b) != want {
-		t.Errorf("got %s, %v", b, err)
-	}
 	now := time.UnixMicro(1_700_000_000_200_000)
-	if got, err := readPage(name, now, pace.Rate{}); err != nil || !reflect.DeepEqual(got, p) {
-		t.Errorf("read as %+v, %v", got, err)
+	p := page{Spent: []spent{{time.UnixMicro(1_700_000_000_123_456), 3}}, Leases: map[string]int{"b": 2, "a<": 1}, Keep: 5 * time.Minute}
+	of := p
+	of.Terms = map[string]term{"b": {Until: 1_700_000_030_200_000, Lasts: 30_000_000, Turn: 7}}
+	for _, test := range []struct {
+		page page
+		want string
+	}{
+		{p, `{"spent":[[1700000000123456,3]],"leases":{"a\u003c":1,"b":2},"keep":300000000000}`},
+		{of, `{"spent":[[1700000000123456,3]],"leases":{"a\u003c":1,"b":2},"keep":300000000000,"terms":{"b":{"until":1700000030200000,"lasts":30000000,"turn":7}}}`},
+	} {
+		b, err := test.page.encode()
+		if err != nil || string(b) != test.want {
+			t.Errorf("got %s, %v; want %s", b, err, test.want)
+		}
+		if got := parsePage(View{Page: b, Now: now}, pace.Rate{}); !reflect.DeepEqual(got, test.page) {
+			t.Errorf("read as %+v; want %+v", got, test.page)
+		}
 	}
 }
 

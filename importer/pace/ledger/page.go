@@ -3,9 +3,6 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -13,17 +10,29 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"importer/importer/pace"
-	"importer/internal/files"
 )
 
-// A page is what ledger.json holds.
+// A page is what the runs of a pool know together. Its times are those of the clock of
+// its book.
 type page struct {
-	Spent  []spent        `json:"spent"`  // requests that were answered lately
-	Leases map[string]int `json:"leases"` // tokens held by each live run, by its id
-	Keep   time.Duration  `json:"keep"`   // ns: the longest window of these runs
+	Spent  []spent         `json:"spent"`           // requests that were answered lately
+	Leases map[string]int  `json:"leases"`          // tokens held by each live run, by its id
+	Keep   time.Duration   `json:"keep"`            // ns: the longest window of these runs
+	Terms  map[string]term `json:"terms,omitempty"` // of the leases, where the book does not tell who lives
 }
 
-// asEver is JSON as encoding/json has it: runs of other versions share the file.
+// A term is until when a run counts as alive, and what else a run of another machine
+// tells the others.
+type term struct {
+	Until int64  `json:"until"`           // µs since 1970; then what it holds counts as sent
+	Lasts int64  `json:"lasts"`           // µs from the exchange on: what was left of it then
+	Turn  uint64 `json:"turn"`            // how many times the run has changed the page
+	Since int64  `json:"since,omitempty"` // µs since 1970: it has waited for tokens since; 0: it does not
+	Again int64  `json:"again,omitempty"` // µs since 1970: it has asked by then, or will
+	Had   int    `json:"had,omitempty"`   // tokens that it got within its last window
+}
+
+// asEver is JSON as encoding/json has it: runs of other versions share the page.
 var asEver = jsonv1.DefaultOptionsV1()
 
 // spent are requests that were answered at one time. In JSON it is the array
@@ -49,61 +58,29 @@ func (s *spent) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// readPage reads the file. A file that cannot be understood counts as a quota
-// that was used up when it was written: too much rather than too little.
-func readPage(name string, now time.Time, rate pace.Rate) (page, error) {
+// parsePage reads what the book holds. A page that cannot be understood counts as a
+// quota that was used up when it was written: too much rather than too little.
+func parsePage(v View, rate pace.Rate) page {
 	var p page
-	b, err := readFile(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return page{}, err
-	case json.Unmarshal(b, &p, asEver) != nil:
-		info, err := os.Stat(name)
-		if err != nil {
-			return page{}, err
-		}
-		p = page{Spent: []spent{{info.ModTime(), rate.Quota}}}
+	if v.Page != nil && json.Unmarshal(v.Page, &p, asEver) != nil {
+		p = page{Spent: []spent{{v.Written, rate.Quota}}}
 	}
 	if p.Leases == nil {
 		p.Leases = map[string]int{}
 	}
 	for i := range p.Spent {
-		if p.Spent[i].at.After(now) {
-			p.Spent[i].at = now // rounded up; or the clock was set back
+		if p.Spent[i].at.After(v.Now) {
+			p.Spent[i].at = v.Now // rounded up; or the clock was set back
 		}
 	}
-	return p, nil
+	for id, t := range p.Terms {
+		t.Until = min(t.Until, v.Now.UnixMicro()+t.Lasts)
+		p.Terms[id] = t
+	}
+	return p
 }
 
-func readFile(name string) ([]byte, error) {
-	f, err := files.Open(name, os.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // of a file that was read
-	return io.ReadAll(f)
-}
-
-func (p *page) write(name string) error {
-	b, err := json.Marshal(p, asEver)
-	if err != nil {
-		return err
-	}
-	// Under the ledger's lock there is one writer. Not synced: after a power cut the
-	// report tells what this run sent.
-	t, err := files.NewTemp(name)
-	if err != nil {
-		return err
-	}
-	if _, err = t.Write(b); err == nil {
-		err = t.MoveTo(name)
-	}
-	if err != nil {
-		return errors.Join(err, t.Discard())
-	}
-	return nil
-}
+func (p *page) encode() ([]byte, error) { return json.Marshal(p, asEver) }
 
 // prune forgets what counts for no live run, and sorts the rest.
 func (p *page) prune(now time.Time, rate pace.Rate) {

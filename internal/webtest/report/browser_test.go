@@ -21,6 +21,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/report"
+	"importer/sink/journal"
 )
 
 // chromium finds a browser, or installs one where that is possible without
@@ -200,7 +201,7 @@ func writeRows(t *testing.T, n int) string {
 func TestPagesInABrowser(t *testing.T) {
 	browser := newBrowser(t)
 	for _, n := range []int{0, 1, 100_000} {
-		a, err := report.Read(writeRows(t, n))
+		a, err := report.Read(journal.Files{}, writeRows(t, n))
 		must(t, err)
 		file := filepath.Join(t.TempDir(), "page.html")
 		f, err := os.Create(file)
@@ -236,7 +237,7 @@ func TestPagesInABrowser(t *testing.T) {
 func TestLivePageInABrowser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "live.report.ndjson")
 	appendLines(t, path, runLine())
-	live := report.NewLive(path, "t0ken", func() report.Now {
+	live := report.NewLive(journal.Files{}, path, "t0ken", func() report.Now {
 		return report.Now{Share: 0.5, Counts: hostile, Pace: "1 row/s", Quota: "quota 1 of 2"}
 	})
 	defer live.Close()

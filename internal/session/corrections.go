@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"os"
@@ -15,7 +15,7 @@ import (
 // openInput opens the sources. Reject files are written in a form of their own, whatever
 // the configuration says of the files that they came from: that does not count for them.
 // Flags do.
-func (s *session) openInput(o source.Options) (*source.Input, error) {
+func (s *Session) openInput(o source.Options) (*source.Input, error) {
 	own := o
 	for flag, forget := range map[string]func(){
 		"format":     func() { own.Format = source.Auto },
@@ -24,7 +24,7 @@ func (s *session) openInput(o source.Options) (*source.Input, error) {
 		"sheet":      func() { own.Sheet = "" },
 		"header-row": func() { own.HeaderRow = 0 },
 	} {
-		if !s.line.Given(flag) {
+		if !s.Line.Given(flag) {
 			forget()
 		}
 	}
@@ -55,31 +55,31 @@ func readOnce(path string) bool {
 
 // findOrigin finds the report that rows of reject files belong to, and has the run go on
 // with that, in its mode.
-func (s *session) findOrigin() error {
-	runs, other, err := s.input.Corrections()
+func (s *Session) findOrigin() error {
+	runs, other, err := s.Input.Corrections()
 	switch {
 	case err != nil:
 		return err
 	case len(runs) == 0:
-		if s.c.Mode == "mirror" && s.input.IsRejects() {
-			s.log.Warn().Msg("a reject file is not all of a source: this run removes nobody")
+		if s.Config.Mode == "mirror" && s.Input.IsRejects() {
+			s.Log.Warn().Msg("a reject file is not all of a source: this run removes nobody")
 		}
 		return nil
 	case other != "":
 		return config.Errorf("%s is no reject file, and another source is one: import the reject file by itself, because its rows belong to the report that they came from", other)
-	case s.c.Restart:
+	case s.Config.Restart:
 		return config.Errorf("--restart would set the report aside that the rows of the reject file belong to: leave it out")
 	}
-	search := origin.Search{Runs: runs, Configured: s.c.Report.Path}
-	for _, f := range s.input.Sources() {
+	search := origin.Search{Reports: s.Reports, Runs: runs, Configured: s.kept(s.Config.Report.Path)}
+	for _, f := range s.Input.Sources() {
 		file := f.Name
 		if isFar(file) { // its report may be in this folder
 			file = address.Base(file)
 		}
 		search.Files = append(search.Files, file)
 	}
-	if s.line.Given("report") {
-		search.Named = s.c.Report.Path
+	if s.Line.Given("report") {
+		search.Named = s.kept(s.Config.Report.Path)
 	}
 	found, err := origin.Find(search)
 	if err != nil {
@@ -88,33 +88,33 @@ func (s *session) findOrigin() error {
 	if err := s.takeMode(found); err != nil {
 		return err
 	}
-	s.corrects, s.origin, s.c.Report.Path = true, found.IDs, found.Report
-	s.input.Expect(found.Runs)
-	s.log.Info().Str("report", found.Report).Str("mode", s.c.Mode).Msg("these are rows that an import refused: this run goes on with its report, and removes nobody")
+	s.Corrects, s.origin, s.Config.Report.Path = true, found.IDs, s.kept(found.Report)
+	s.Input.Expect(found.Runs)
+	s.Log.Info().Str("report", found.Report).Str("mode", s.Config.Mode).Msg("these are rows that an import refused: this run goes on with its report, and removes nobody")
 	return nil
 }
 
 // takeMode takes the mode in which the rows were refused, where the command line does not
 // ask for another. That of a mirror is an upsert, because what is not in a reject file is
 // not missing.
-func (s *session) takeMode(o origin.Origin) error {
+func (s *Session) takeMode(o origin.Origin) error {
 	if len(o.Modes) > 1 {
 		return config.Errorf("the reject file holds rows that runs in the modes %s refused (%s): import those of each run by themselves, which _ref names first", strings.Join(o.Modes, " and "), o.Report)
 	}
 	mode := o.Modes[0]
-	asked := s.line.Given("mode")
+	asked := s.Line.Given("mode")
 	removes := func(mode string) bool { return mode == "upsert" || mode == "mirror" }
-	if s.c.Mode != mode && !(removes(s.c.Mode) && removes(mode)) && (asked || s.c.Mode != "create") {
-		return config.Errorf("the reject file is of an import in the mode %s (%s), and this run's is %s: leave out --mode (mode)", mode, o.Report, s.c.Mode)
+	if s.Config.Mode != mode && !(removes(s.Config.Mode) && removes(mode)) && (asked || s.Config.Mode != "create") {
+		return config.Errorf("the reject file is of an import in the mode %s (%s), and this run's is %s: leave out --mode (mode)", mode, o.Report, s.Config.Mode)
 	}
-	s.c.Mode = mode
+	s.Config.Mode = mode
 	return nil
 }
 
-// rawRows tell the rows of the input apart as they stand in it.
-func (s *session) rawRows() *contact.RawRows {
+// RawRows tell the rows of the input apart as they stand in it.
+func (s *Session) RawRows() *contact.RawRows {
 	raws := contact.NewRawRows()
-	for _, f := range s.input.Sources() {
+	for _, f := range s.Input.Sources() {
 		if f.Header != nil {
 			raws.Add(f.Name, f.Header)
 		}

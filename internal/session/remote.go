@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"slices"
@@ -9,12 +9,12 @@ import (
 	"importer/source/remote"
 )
 
-// reachSources has the sources that are on other machines read as the settings say.
-func reachSources(o *source.Options, c config.Config, env Env) error {
+// ReachSources has the sources that are on other machines read as the settings say.
+func ReachSources(o *source.Options, c config.Config, env Env) error {
 	if !slices.ContainsFunc(o.Paths, isFar) {
 		return nil
 	}
-	trusted, err := trust(c.API)
+	trusted, err := Trust(c.API)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func reachSources(o *source.Options, c config.Config, env Env) error {
 	}
 	o.Query = c.Source.Query
 	o.Remote = remote.Options{
-		Context: env.ctx, Timeout: c.API.Timeout, Roots: trusted.Roots, UserAgent: "importer/" + env.Version, InsecureHTTP: c.InsecureHTTP,
+		Context: env.Context, Timeout: c.API.Timeout, Roots: trusted.Roots, UserAgent: "importer/" + env.Version, InsecureHTTP: c.InsecureHTTP,
 		Header: c.Source.Headers, Getenv: env.Getenv, Endpoint: c.Source.S3.Endpoint, Region: c.Source.S3.Region,
 	}
 	return nil
@@ -31,9 +31,9 @@ func reachSources(o *source.Options, c config.Config, env Env) error {
 
 func isFar(path string) bool { return address.KindOf(path) != address.None }
 
-// unopened is the error of a source that could not be opened: one of the command line,
+// Unopened is the error of a source that could not be opened: one of the command line,
 // unless the same command may work later.
-func unopened(err error) error {
+func Unopened(err error) error {
 	if source.IsAway(err) {
 		return err
 	}

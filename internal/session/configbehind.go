@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"errors"
@@ -7,10 +7,10 @@ import (
 	"importer/source"
 )
 
-// blameConfig says which configuration may be why no row at all can be used.
-func (s *session) blameConfig(read, invalid int64) {
+// BlameConfig says which configuration may be why no row at all can be used.
+func (s *Session) BlameConfig(read, invalid int64) {
 	if s.behind != "" && read > 0 && invalid == read {
-		s.log.Warn().Msg("no row can be used; " + s.behind)
+		s.Log.Warn().Msg("no row can be used; " + s.behind)
 	}
 }
 

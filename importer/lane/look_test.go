@@ -1,4 +1,4 @@
-package importer
+package lane
 
 import (
 	"testing"
@@ -22,11 +22,11 @@ func TestNextLook(t *testing.T) {
 		{"the latest of two overdue", 0, 9 * time.Second, 8 * time.Second},
 		{"long ago: one look decides", 0, time.Hour, settle},
 	} {
-		if got := nextLook(since, settle, c.looks, since.Add(c.now)).Sub(since); got != c.want {
+		if got := NextLook(since, settle, c.looks, since.Add(c.now)).Sub(since); got != c.want {
 			t.Errorf("%s: next look %s after the doubt, want %s", c.name, got, c.want)
 		}
 	}
-	if got := nextLook(since, 0, 0, since); !got.Equal(since) {
+	if got := NextLook(since, 0, 0, since); !got.Equal(since) {
 		t.Errorf("without a settling time the next look is %s, want at once", got.Sub(since))
 	}
 }

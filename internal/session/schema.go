@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"context"
@@ -9,16 +9,16 @@ import (
 	"importer/source/mapping"
 )
 
-// customFields are those that the run will write.
-func (s *session) customFields() []customfields.Field {
-	fields := fieldsOf(s.input.CustomFields())
-	if stamp := s.c.Stamp.Field; stamp != "" {
+// CustomFields are those that the run will write.
+func (s *Session) CustomFields() []customfields.Field {
+	fields := FieldsOf(s.Input.CustomFields())
+	if stamp := s.Config.Stamp.Field; stamp != "" {
 		fields = append(fields, customfields.Field{Name: stamp, Type: "string"})
 	}
 	return fields
 }
 
-func fieldsOf(custom []mapping.CustomField) []customfields.Field {
+func FieldsOf(custom []mapping.CustomField) []customfields.Field {
 	fields := make([]customfields.Field, len(custom))
 	for i, f := range custom {
 		fields[i] = customfields.Field{Name: f.Name, Type: f.Type}
@@ -30,8 +30,8 @@ func fieldsOf(custom []mapping.CustomField) []customfields.Field {
 // missing or of another type, before anything is sent; with --create-fields it adds those
 // that are missing. A schema that cannot be read stops nothing: the key may have no
 // right to, and creates may work all the same.
-func (s *session) checkSchema(ctx context.Context) error {
-	fields := s.customFields()
+func (s *Session) checkSchema(ctx context.Context) error {
+	fields := s.CustomFields()
 	if len(fields) == 0 {
 		return nil
 	}
@@ -42,10 +42,10 @@ func (s *session) checkSchema(ctx context.Context) error {
 		return context.Cause(ctx)
 	case unreachable(err) != nil:
 		return unreachable(err)
-	case s.c.CreateFields:
+	case s.Config.CreateFields:
 		return fmt.Errorf("--create-fields: the project's schema cannot be read: %w", err)
 	default:
-		s.log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
+		s.Log.Warn().Err(err).Msg("the project's schema cannot be read, so it is not known whether it has the custom fields of the mapping")
 		return nil
 	}
 	missing, err := customfields.Missing(schema, fields)
@@ -54,22 +54,22 @@ func (s *session) checkSchema(ctx context.Context) error {
 		return err
 	case len(missing) == 0:
 		return nil
-	case !s.c.CreateFields:
+	case !s.Config.CreateFields:
 		return customfields.Lacks(schema, missing)
 	}
-	return customfields.Add(ctx, schemaAPI{s}, s.log, schema, missing)
+	return customfields.Add(ctx, schemaAPI{s}, s.Log, schema, missing)
 }
 
 // A schemaAPI asks for the schema as a session asks for all else.
-type schemaAPI struct{ *session }
+type schemaAPI struct{ *Session }
 
 // GetSchema implements customfields.API.
 func (s schemaAPI) GetSchema(ctx context.Context) (cognigy.Schema, error) {
-	return request(ctx, s.session, s.client.GetSchema)
+	return request(ctx, s.Session, s.Client.GetSchema)
 }
 
 // SetSchema implements customfields.API.
 func (s schemaAPI) SetSchema(ctx context.Context, schema cognigy.Schema, add []cognigy.SchemaField) error {
-	_, err := request(ctx, s.session, func(ctx context.Context) (any, error) { return nil, s.client.SetSchema(ctx, schema, add) })
+	_, err := request(ctx, s.Session, func(ctx context.Context) (any, error) { return nil, s.Client.SetSchema(ctx, schema, add) })
 	return err
 }
