@@ -56,7 +56,7 @@ chaos:
 
 # Processes that share a store: a thousand are killed and two hundred stopped, PostgreSQL
 # crashes a hundred times, the network between fails twenty times. It prints what was counted:
-# about 20 minutes.
+# about 25 minutes.
 chaos-store:
 	.ci/postgresql
 	CI=true CHAOS_STORE=full $(GO) test -v -count=1 -timeout 60m ./chaos/store

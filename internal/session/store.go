@@ -14,6 +14,7 @@ import (
 	"importer/internal/live"
 	"importer/internal/state"
 	"importer/internal/store"
+	"importer/internal/store/address"
 )
 
 // OpenStore opens the store that the settings name, if they name one: report, state and
@@ -22,7 +23,7 @@ func (s *Session) OpenStore(ctx context.Context) error {
 	if s.Config.Store == "" || s.store != nil {
 		return nil
 	}
-	if warning := s.Config.StoreReaders(); warning != "" && store.HasPassword(string(s.Config.Store)) {
+	if warning := s.Config.StoreReaders(); warning != "" && address.HasPassword(string(s.Config.Store)) {
 		s.Log.Warn().Msg(warning)
 	}
 	o := storeOptions(s.Config, s.Env, s.Log)
@@ -125,4 +126,17 @@ func (s *Session) joinLedger(ctx context.Context) (*ledger.Ledger, error) {
 	}
 	pool := s.store.Quota(ledger.Pool(s.Config.API.BaseURL, s.Config.RatePool))
 	return ledger.Join(ctx, pool, s.Rules.Rate, ledger.Options{Lease: s.Config.Lease, Away: live.StoreAway(&s.Progress, s.Log)})
+}
+
+// keepSettings keeps those of the run in the store, where there is one.
+func (s *Session) keepSettings(ctx context.Context) error {
+	if s.store == nil {
+		return nil
+	}
+	claim := s.store.Held(s.reportID(s.Path))
+	settings, err := s.Config.Effective()
+	if err != nil || claim == nil {
+		return err
+	}
+	return claim.SetConfig(ctx, settings)
 }

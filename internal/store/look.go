@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"importer/internal/store/address"
 	"importer/internal/store/tables"
 )
 
@@ -36,7 +37,7 @@ func Look(ctx context.Context, o Options) (seen Sight, err error) {
 	if _, err := o.newLease(); err != nil {
 		return seen, err
 	}
-	s := &Store{name: Masked(o.URL), log: o.Log, hurried: context.Background()}
+	s := &Store{name: address.Masked(o.URL), log: o.Log, hurried: context.Background()}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return seen, s.explain(err)
 	}

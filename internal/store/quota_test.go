@@ -19,6 +19,17 @@ import (
 
 const pool = "https://api.example.com"
 
+// What leaves the server as it is shares one.
+func TestQuota(t *testing.T) {
+	pg := pgtest.Start(t)
+	for name, test := range map[string]func(t *testing.T, pg db){"three": testQuotaOfThreeWorkers, "stopped": testQuotaOfAStoppedWorker, "hand": testQuotaPageByHand} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, schema(pg, name))
+		})
+	}
+}
+
 func join(t *testing.T, s *Store, rate pace.Rate) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Join(t.Context(), s.Quota(pool), rate, ledger.Options{Lease: 20 * time.Second})
@@ -104,9 +115,7 @@ func (c *counter) play(t *testing.T, ledgers []*ledger.Ledger, n int) time.Durat
 // With CHAOS=full, on a machine that nothing else keeps busy, at least 99 % of the quota is
 // used, and that takes 1 % more than one run takes that shares it with nobody, at most. In
 // virtual time that holds on any machine: see TestThreeAsFastAsOne of package ledger.
-func TestQuotaOfThreeWorkers(t *testing.T) {
-	t.Parallel()
-	pg := pgtest.Start(t)
+func testQuotaOfThreeWorkers(t *testing.T, pg db) {
 	rate := pace.Rate{Quota: 100, Window: time.Second}
 	windows, full := 2, os.Getenv("CHAOS") == "full"
 	if full {
@@ -183,9 +192,7 @@ var slow = pace.Rate{Quota: 100, Window: time.Hour}
 
 // A worker that stands still in the middle of an exchange keeps the others from the page for
 // two seconds.
-func TestQuotaOfAStoppedWorker(t *testing.T) {
-	t.Parallel()
-	pg := pgtest.Start(t)
+func testQuotaOfAStoppedWorker(t *testing.T, pg db) {
 	l := join(t, open(t, pg.URL()), slow)
 	stopped := open(t, pg.URL()).Quota(pool)
 	began, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
@@ -244,9 +251,7 @@ func TestQuotaOfAServerThatIsAway(t *testing.T) {
 
 // A page that nobody can read counts as a quota used up when it was written; one that was
 // removed is begun anew.
-func TestQuotaPageByHand(t *testing.T) {
-	t.Parallel()
-	pg := pgtest.Start(t)
+func testQuotaPageByHand(t *testing.T, pg db) {
 	s := open(t, pg.URL())
 	l := join(t, s, slow)
 	pg.Exec("update importer_quota set page = 'x', at = clock_timestamp()")

@@ -24,6 +24,7 @@ type Run struct {
 	// summary there. Status is empty of one that has not ended, and of a state.
 	Status           string
 	Summary          json.RawMessage
+	Config           json.RawMessage // the settings of its last run
 	Created, Changed time.Time
 	Size             int64 // of the journal, in bytes
 }
@@ -31,7 +32,7 @@ type Run struct {
 // Find lists what has the kind, name, base URL and project; an empty one is any.
 func (s *Store) Find(ctx context.Context, kind Kind, name, baseURL, projectID string) (runs []Run, err error) {
 	const find = `select id, kind, name, base_url, project_id, coalesce(owner, ''), lease_until, coalesce(lease_until > clock_timestamp(), false),
-		coalesce(status, ''), summary, created_at, changed_at,
+		coalesce(status, ''), summary, config, created_at, changed_at,
 		coalesce((select start + length(lines) from importer_journal where run = r.id order by seq desc limit 1), 0)
 		from importer_run r where ($1 = '' or kind = $1) and ($2 = '' or name = $2) and ($3 = '' or base_url = $3) and ($4 = '' or project_id = $4)
 		order by kind, name, base_url, project_id`
@@ -50,7 +51,7 @@ func scanRun(row pgx.CollectableRow) (r Run, err error) {
 	var owner string
 	var until *time.Time
 	var held bool
-	err = row.Scan(&r.Number, &r.Kind, &r.Name, &r.BaseURL, &r.ProjectID, &owner, &until, &held, &r.Status, &r.Summary, &r.Created, &r.Changed, &r.Size)
+	err = row.Scan(&r.Number, &r.Kind, &r.Name, &r.BaseURL, &r.ProjectID, &owner, &until, &held, &r.Status, &r.Summary, &r.Config, &r.Created, &r.Changed, &r.Size)
 	if err == nil && held {
 		r.Holder = heldError(r.ID, owner, *until)
 	}

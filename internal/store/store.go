@@ -28,6 +28,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 
+	"importer/internal/store/address"
 	"importer/internal/store/lease"
 	"importer/internal/store/tables"
 )
@@ -122,7 +123,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("the name of this machine, by which others find who holds a run: %w", err)
 	}
 	s := &Store{
-		name:   nameOf(config.ConnConfig),
+		name:   address.NameOf(config.ConnConfig),
 		lease:  l,
 		length: o.Lease,
 		owner:  owner{Host: host, PID: os.Getpid(), Process: o.Process, Version: o.Version},

@@ -3,14 +3,14 @@ package tables
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"importer/internal/store/fault"
 )
 
 // An UnfitError says that a store will not do, whenever it is asked: to be put right, or
@@ -40,6 +40,7 @@ create table importer_run (
 	changed_at  timestamptz not null default clock_timestamp(),
 	status      text,   -- how its last run ended; null: it has not
 	summary     jsonb,  -- of that run
+	config      jsonb,  -- the settings of its last run, without secrets
 	unique (kind, base_url, project_id, name)
 );
 create table importer_journal (
@@ -84,7 +85,7 @@ end $$;
 // tables are what this program uses of the newest version.
 var tables = map[string][]string{
 	"importer_version": {"version"},
-	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "lapsed", "changed", "created_at", "changed_at", "status", "summary"},
+	"importer_run":     {"id", "kind", "base_url", "project_id", "name", "epoch", "owner", "lease_until", "lapsed", "changed", "created_at", "changed_at", "status", "summary", "config"},
 	"importer_journal": {"run", "seq", "epoch", "start", "at", "lines"},
 	"importer_file":    {"run", "name", "part", "at", "last", "bytes"},
 	"importer_state":   {"run", "tab", "key", "row"},
@@ -151,7 +152,7 @@ func Version(ctx context.Context, q Querier) (version int, err error) {
 	}
 	versions, err := pgx.CollectRows(rows, pgx.RowTo[int])
 	switch {
-	case isServers(err):
+	case fault.State(err) != "":
 		return 0, err
 	case err != nil:
 		return 0, foreign("importer_version", "its column is no number")
@@ -161,12 +162,6 @@ func Version(ctx context.Context, q Querier) (version int, err error) {
 		return 0, Unfit("its tables are of version %d, which a later version of this program made, and this one knows %d: update this program", versions[0], Newest)
 	}
 	return versions[0], nil
-}
-
-// isServers tells whether the server refused a statement.
-func isServers(err error) bool {
-	_, is := errors.AsType[*pgconn.PgError](err)
-	return is
 }
 
 // foreign is the error of a table that has the name of one of ours.
