@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"importer/internal/address"
 	"importer/source/guess"
 	"importer/source/mapping"
 )
@@ -39,7 +40,7 @@ func Guess(o Options) (string, error) {
 	}
 	defer done()
 	s := &guess.Sample{
-		Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
+		Name: f.Name, Paths: address.AllShown(o.Paths), Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
 		Sheet: o.Sheet, HeaderRow: o.HeaderRow, NullValues: o.NullValues, JSON: f.Format == NDJSON, Columns: f.Header,
 	}
 	var rec mapping.Record

@@ -35,7 +35,8 @@ run again sends only what is not settled, so an interrupted import resumes. Rows
 that were refused come back in a reject file, with the reason.
 
 A source is CSV, a workbook (.xlsx), one JSON object a line, or a JSON array of
-objects, as it is or compressed with gzip, zstd, bzip2 or xz. The header, the
+objects, as it is or compressed with gzip, zstd, bzip2 or xz; here, at https://…
+or s3://bucket/key; or postgres://… with source.query. The header, the
 delimiter and the encoding are found, and what was guessed is told. Misplaced
 quotes refuse their row; source.lazy_quotes in the configuration takes them as
 text.`,

@@ -43,10 +43,13 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
+			if err := session.ReachSources(&o, c, env); err != nil {
+				return err
+			}
 			memory.Bound(env.Getenv)
 			text, err := source.Guess(o)
 			if err != nil {
-				return config.Errorf("%w", err)
+				return session.Unopened(err)
 			}
 			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
 		},

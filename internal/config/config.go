@@ -84,7 +84,7 @@ type Config struct {
 
 // Source says what is read, and how.
 type Source struct {
-	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, or "-" for standard input
+	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, addresses, or "-" for standard input
 	Format string          `yaml:"format"` // auto, csv, ndjson, xlsx
 	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
 	Delimiter string `yaml:"delimiter"`
@@ -96,6 +96,17 @@ type Source struct {
 	HeaderRow string `yaml:"header_row"`
 	// NullValues are cells that mean nothing, such as NULL.
 	NullValues yamlwords.Words `yaml:"null_values"`
+	// Headers are those of every request for https://. A value names the variable of the
+	// environment that holds it, as in "Bearer $TOKEN".
+	Headers map[string]string `yaml:"headers"`
+	Query   string            `yaml:"query"` // that postgres:// is asked: one SELECT
+	S3      S3                `yaml:"s3"`
+}
+
+// S3 says where the buckets of s3:// are. Credentials come from the usual places.
+type S3 struct {
+	Endpoint string `yaml:"endpoint"` // empty: $AWS_ENDPOINT_URL_S3, else AWS
+	Region   string `yaml:"region"`   // empty: $AWS_REGION
 }
 
 // Sync says what the modes update, upsert and mirror do.
@@ -321,13 +332,8 @@ func (c *Config) validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
-	for _, path := range c.Source.Paths {
-		// It is not shown: a password may stand in it.
-		if scheme := Scheme(path); scheme != "" {
-			return Errorf("--source (source.paths) is an address that begins with %s; what is read is a file, a glob, or - for standard input", plain.Line(scheme))
-		}
-	}
 	for _, err := range []error{
+		c.Source.validate(),
 		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
 		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
 		choice("sync.adopted", c.Sync.Adopted, "keep", "remove"),
@@ -465,11 +471,6 @@ func unquoted(s string) string {
 	}
 	return s
 }
-
-// Scheme is how an address begins, such as https://; empty: it is a path.
-func Scheme(path string) string { return address.FindString(path) }
-
-var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // maxPool bounds the name of a pool, in bytes.
 const maxPool = 200

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -183,6 +184,9 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	p.otherIDs = false // each object has its own members
 	return p, nil
 }
+
+// Members are the names by which the mapping calls members, of a plan for JSON objects.
+func (p *Plan) Members() []string { return slices.Sorted(maps.Keys(p.members)) }
 
 // nameMember returns the slot of a member that a mapping names, and how many others it
 // stands within, up to one more than may be.
