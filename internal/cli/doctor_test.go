@@ -262,7 +262,7 @@ func TestDoctor(t *testing.T) {
 		}, "schema", doctor.Fail, []string{"customer_tier", "--create-fields"}},
 		{"a field that is spelled another way", func(p *patient) {
 			p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n"))
-		}, "schema", doctor.Fail, []string{"no field firstName, but firstname", "correct the names"}},
+		}, "schema", doctor.Fail, []string{"no field firstName; did you mean firstname?", "correct the names"}},
 		{"no source of that name", func(p *patient) { p.add("--source", p.path("nothing.csv")) }, "source", doctor.Fail, []string{"nothing.csv"}},
 		{"a source that nothing identifies", func(p *patient) { p.add("--source", p.write("a.csv", "colour\nred\n")) }, "source", doctor.Fail, []string{"colour"}},
 		{"a source with a bad row", func(p *patient) {

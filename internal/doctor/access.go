@@ -205,7 +205,7 @@ func Schema(s *cognigy.Schema, err error, fields []customfields.Field) Check {
 		case there:
 			wrong = append(wrong, f.IsOther(typ))
 		case nearest != "":
-			wrong = append(wrong, fmt.Sprintf("there is no field %s, but %s", f.Name, nearest))
+			wrong = append(wrong, fmt.Sprintf("there is no field %s; did you mean %s?", f.Name, nearest))
 		default:
 			missing = true
 			wrong = append(wrong, fmt.Sprintf("there is no field %s (%s)", f.Name, f.Type))

@@ -51,7 +51,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	p.header = header
 	auto := make(map[int][]int)
 	former := noFormer
-	var names notes.Ignored
+	names := notes.Ignored{Like: columns.Like}
 	var unnamed []string
 	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
@@ -252,7 +252,7 @@ func missingColumn(err error, header []string) error {
 	if !ok {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, words.QuoteNames(header, 50))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s%s", missing.column, words.QuoteNames(header, 50), words.DidYouMean(missing.column, header))
 }
 
 var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
