@@ -252,7 +252,7 @@ func missingColumn(err error, header []string) error {
 	if !ok {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s%s", missing.column, words.QuoteNames(header, 50), words.DidYouMean(missing.column, header))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it%s); the columns are %s", missing.column, words.DidYouMean(missing.column, header), words.QuoteNames(header, 50))
 }
 
 var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
