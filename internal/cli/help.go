@@ -34,11 +34,11 @@ var flagGroups = []struct{ title, flags string }{
 	{"Rehearsals:", "fault seed"},
 }
 
-// An exitStatus is what one exit code means.
-type exitStatus struct{ code, meaning string }
+// An ExitStatus is what one exit code means.
+type ExitStatus struct{ Code, Meaning string }
 
 // exitStatuses are those of the import; other commands have some of them.
-var exitStatuses = []exitStatus{
+var exitStatuses = []ExitStatus{
 	{"0", "every row is in"},
 	{"1", "stopped by an error; the message says what to fix"},
 	{"2", "wrong flags or configuration; nothing was sent"},
@@ -47,17 +47,17 @@ var exitStatuses = []exitStatus{
 	{"130, 143", "interrupted; the same command goes on"},
 }
 
-// statusesOf are the exit codes of a command, in its own words.
-func statusesOf(cmd *cobra.Command) []exitStatus {
-	own := func(zero, three string, codes ...string) (list []exitStatus) {
+// ExitStatuses are the exit codes of a command, in its own words.
+func ExitStatuses(cmd *cobra.Command) []ExitStatus {
+	own := func(zero, three string, codes ...string) (list []ExitStatus) {
 		for _, s := range exitStatuses {
 			switch {
-			case s.code == "0":
-				s.meaning = zero
-			case s.code == "3":
-				s.meaning = three
+			case s.Code == "0":
+				s.Meaning = zero
+			case s.Code == "3":
+				s.Meaning = three
 			}
-			if slices.Contains(codes, s.code) || s.code == "0" || s.code == "2" {
+			if slices.Contains(codes, s.Code) || s.Code == "0" || s.Code == "2" {
 				list = append(list, s)
 			}
 		}
@@ -155,8 +155,8 @@ func usageOf(cmd *cobra.Command) string {
 	writeFlags(&b, cmd.Flags())
 	if !cmd.HasAvailableSubCommands() || cmd.Parent() == nil {
 		b.WriteString("\nExit codes:\n")
-		for _, s := range statusesOf(cmd) {
-			fmt.Fprintf(&b, "  %-9s %s\n", s.code, s.meaning)
+		for _, s := range ExitStatuses(cmd) {
+			fmt.Fprintf(&b, "  %-9s %s\n", s.Code, s.Meaning)
 		}
 	}
 	if cmd.HasAvailableSubCommands() {
