@@ -138,7 +138,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	case wayTarget:
 		m.set(target, x)
 	case wayCustom:
-		name := internalNameOf(x.name)
+		name := InternalName(x.name)
 		switch {
 		case x.empty():
 		case m.customNames[name], isDefault(name), m.plan.maps(name):

@@ -137,12 +137,14 @@ func Field(name string) (target int, ok bool) {
 
 // Like is the target whose name a column is almost called by; empty where there is none.
 func Like(column string) string {
-	if utf8.RuneCountInString(column) < 5 { // it would be like too many
+	if utf8.RuneCountInString(column) < 5 || IsRecordID(column) || IsFullName(column) { // it would be like too many, or is something else
 		return ""
 	}
 	var all []string
 	for _, t := range Targets {
-		all = append(all, t.Name)
+		if Plain(t.Name) != Plain(column) { // else it is known, and left out for a reason
+			all = append(all, t.Name)
+		}
 	}
 	return words.Nearest(column, all)
 }
