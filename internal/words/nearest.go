@@ -12,12 +12,12 @@ const maxDistance = 3
 var sameName = strings.NewReplacer("_", "", "-", "", " ", "", ".", "")
 
 // Nearest is the name that is most like a word: it differs by case, by punctuation, or by
-// a letter in three, three at most, or the word is how it alone begins. It is empty where
+// a letter in three or so, three at most, or the word is how it alone begins. It is empty where
 // none is like it.
 func Nearest(word string, names []string) string {
 	plain := func(s string) string { return sameName.Replace(strings.ToLower(s)) }
 	wanted := plain(word)
-	best, least := "", 1+min(len(wanted)/3, maxDistance)
+	best, least := "", 1+min((len(wanted)+1)/3, maxDistance)
 	begin := 0
 	var begins string
 	for _, name := range names {
