@@ -56,7 +56,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range []string{"docs/doctor.md", "docs/operations.md", "docs/sandbox.md", "docs/store.md", "docs/sync.md"} {
+	for _, document := range []string{"docs/doctor.md", "docs/faq.md", "docs/operations.md", "docs/sandbox.md", "docs/store.md", "docs/sync.md"} {
 		t.Run(document, func(t *testing.T) {
 			blocks := blocksOf(t, document)
 			if len(blocks) < 2 {
