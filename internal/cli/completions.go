@@ -40,7 +40,7 @@ var sourceEndings = []string{"csv", "tsv", "txt", "ndjson", "jsonl", "json", "xl
 func completionOf(cmd *cobra.Command, flag string) cobra.CompletionFunc {
 	switch {
 	case flag == "format" && cmd.Name() == "report":
-		return cobra.FixedCompletions([]string{"text", "json", "csv", "html"}, cobra.ShellCompDirectiveNoFileComp)
+		return cobra.FixedCompletions([]string{"text", "json", "csv", "html", "ndjson"}, cobra.ShellCompDirectiveNoFileComp)
 	case flag == "sheet":
 		return sheets
 	case flag == "report":

@@ -435,9 +435,9 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 		says  string
 	}{
 		{"all is well", func(p *patient) {}, exitOK, ""},
-		{"no base URL", func(p *patient) { delete(p.env, "COGNIGY_BASE_URL") }, exitOK, "no --base-url is set (api.base_url, $COGNIGY_BASE_URL): the file alone was looked at"},
-		{"no key", func(p *patient) { delete(p.env, "COGNIGY_API_KEY") }, exitOK, "the file alone was looked at: not set"},
-		{"a closed port", func(p *patient) { p.env["COGNIGY_BASE_URL"] = "http://127.0.0.1:1" }, exitOK, "the file alone was looked at, because the API cannot be reached"},
+		{"no base URL", func(p *patient) { delete(p.env, "COGNIGY_BASE_URL") }, exitOK, "no --base-url is set (api.base_url, $COGNIGY_BASE_URL): only the file was checked"},
+		{"no key", func(p *patient) { delete(p.env, "COGNIGY_API_KEY") }, exitOK, "only the file was checked: not set"},
+		{"a closed port", func(p *patient) { p.env["COGNIGY_BASE_URL"] = "http://127.0.0.1:1" }, exitOK, "only the file was checked, because the API cannot be reached"},
 		{"a wrong key", func(p *patient) { p.env["COGNIGY_API_KEY"] = "wrong" }, exitStopped, "an import would not work: key: "},
 		{"a foreign project", func(p *patient) { p.env["COGNIGY_PROJECT_ID"] = "65f0000000000000000000ab" }, exitStopped, "an import would not work: project: "},
 		{"a field that there is not", func(p *patient) { p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n")) }, exitUsage, "firstName is firstname"},
@@ -450,7 +450,7 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s", c.name, x.code, x.text)
 		}
 		if alone := strings.Contains(x.text, "the file alone"); alone != strings.Contains(c.says, "the file alone") {
-			t.Errorf("%s: that the file alone was looked at is said: %t\n%s", c.name, alone, x.text)
+			t.Errorf("%s: that only the file was checked is said: %t\n%s", c.name, alone, x.text)
 		}
 	}
 }

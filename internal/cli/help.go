@@ -185,7 +185,7 @@ func writeCommands(b *strings.Builder, cmd *cobra.Command) {
 }
 
 // fewFlags are those that need no groups.
-const fewFlags = 12
+const fewFlags = 14
 
 func writeFlags(b *strings.Builder, all *pflag.FlagSet) {
 	var rest []string

@@ -63,7 +63,7 @@ func (a *Access) Tell(ctx context.Context, w io.Writer) (looked bool, err error)
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case failed != nil && a.Unreached:
-		fmt.Fprintf(w, "importer: the file alone was looked at, because the API cannot be reached: %s; %s\n", failed.Detail, failed.Hint)
+		fmt.Fprintf(w, "importer: only the file was checked, because the API cannot be reached: %s; %s\n", failed.Detail, failed.Hint)
 		return false, nil
 	case failed != nil:
 		return false, fmt.Errorf("an import would not work: %s: %s; %s", failed.Name, failed.Detail, failed.Hint)
