@@ -449,7 +449,7 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 		if x.code != c.code || !strings.Contains(x.text, c.says) || !strings.Contains(x.text, "rows read") {
 			t.Errorf("%s: exit code %d\n%s", c.name, x.code, x.text)
 		}
-		if alone := strings.Contains(x.text, "the file alone"); alone != strings.Contains(c.says, "the file alone") {
+		if alone := strings.Contains(x.text, "only the file was checked"); alone != strings.Contains(c.says, "only the file was checked") {
 			t.Errorf("%s: that only the file was checked is said: %t\n%s", c.name, alone, x.text)
 		}
 	}
