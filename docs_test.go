@@ -175,4 +175,4 @@ func repositoryFiles(t *testing.T) []string {
 }
 
 // leftBehind are the names of what the program writes into the folder it runs in.
-var leftBehind = regexp.MustCompile(`\.report\.ndjson|\.rejects\.|\.check\.csv|\.state\.db|^config\.yaml$`)
+var leftBehind = regexp.MustCompile(`\.report\.ndjson|\.rejects\.|\.check\.csv|\.state\.db|^(config|migration)\.yaml$|^ids\.csv$|^rehearsal\.html$`)
