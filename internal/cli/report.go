@@ -49,7 +49,7 @@ func newReportCommand(env Env) *cobra.Command {
 		Long: `Show what the report of an import says. It can be read while a run writes it.
 
   text    outcomes, why rows are not in, requests
-  json    the same for programs
+  json    the same for programs, and of a store the settings of the last run
   csv     contactId,_id,status,line of each contact that is in or may be (unknown,
           without _id): what a CRM wants back
   html    one page that needs nothing else: timeline, latencies, failures, doubts
@@ -199,6 +199,7 @@ func writeReport(w, stderr io.Writer, k *session.Kept, format string) error {
 		}
 		return report.WriteIDs(w, k.Reports, k.Name)
 	case "json":
+		a.Settings = k.Settings()
 		return a.WriteJSON(w)
 	case "html":
 		return a.WriteHTML(w, nil, "")

@@ -185,6 +185,17 @@ func heldInStore(t *testing.T, s *pgtest.Server) {
 	if r := j.must(); r.Created != 1 {
 		t.Errorf("given back: %s", r)
 	}
+	if _, err := other.Claim(t.Context(), store.ID{Kind: store.KindReport, Name: "r", BaseURL: j.server.URL, ProjectID: j.server.ProjectID()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"undo", "--yes"}, {"report", "--purge"}, {"report", "--purge", "--contact", "c000000@example.com"}} {
+		if r, _ := j.onStore(command[0], command[1:]...); r.code != exitLocked || r.all() > 0 || !strings.Contains(r.stderr, host) {
+			t.Errorf("%v: %s", command, r)
+		}
+	}
+	if r, stdout := j.onStore("report"); r.code != exitOK || !strings.Contains(stdout, "created") {
+		t.Errorf("reading what is held: %s", r)
+	}
 	if err := other.Close(); err != nil {
 		t.Error(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,8 +17,9 @@ import (
 	"importer/internal/sandbox"
 )
 
-// refusing has the API refuse whoever is named so, in words that quote the profile.
-func (j *storeJob) refusing(name string) {
+// refusing has the API refuse whoever is named so with a status, in words that quote the
+// profile.
+func (j *job) refusing(name string, status int) {
 	j.t.Helper()
 	to, err := url.Parse(j.server.URL)
 	if err != nil {
@@ -28,8 +30,8 @@ func (j *storeJob) refusing(name string) {
 		body, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(body), name) {
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"type":"Bad Request","title":"Bad Request","status":400,"detail":"firstName `+name+` is not allowed","code":1005,"traceId":"t"}`)
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"type":"x","title":"x","status":`+strconv.Itoa(status)+`,"detail":"firstName `+name+` is not allowed","code":1005,"traceId":"t"}`)
 			return
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -43,7 +45,7 @@ func (j *storeJob) refusing(name string) {
 // store, but for the reject file, which is made of them. No password is anywhere.
 func redactedInStore(t *testing.T, s *pgtest.Server) {
 	j := inStore(t, s, "redacted", "create", sandbox.Options{})
-	j.refusing("Xaver")
+	j.refusing("Xaver", http.StatusBadRequest)
 	var posted string
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
@@ -104,5 +106,26 @@ func redactedInStore(t *testing.T, s *pgtest.Server) {
 		if text, err := os.ReadFile(name); err != nil || !strings.HasSuffix(name, ".csv") {
 			look(name, string(text))
 		}
+	}
+}
+
+// Why a run was stopped, or nothing works, quotes no value either.
+func TestRedactedReason(t *testing.T) {
+	for status, want := range map[int]int{http.StatusUnauthorized: exitStopped, http.StatusForbidden: exitStopped, http.StatusInternalServerError: exitNotAllIn, http.StatusTooManyRequests: exitStopped, http.StatusNotFound: exitNotAllIn} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			j := newJob(t, "create", sandbox.Options{})
+			j.refusing("Xaver", status)
+			j.file("c.yaml", "report: {redact: true}\ngive_up_after: 1s\ngive_up_at_start: 1s\n")
+			j.contacts(1)
+			j.rows = append(j.rows, contactRow(3, "Xaver"))
+			j.write()
+			for _, args := range [][]string{j.args, slices.DeleteFunc(slices.Clone(j.args), func(arg string) bool { return arg == "--json" })} {
+				r, stdout := j.command(append(slices.Clone(args), "--config", j.path("c.yaml"), "--retries", "1", "--log-level", "trace", "--progress", "plain")...)
+				text := stdout + r.stderr + j.text("r.report.ndjson")
+				if r.code != want || strings.Contains(text, "Xaver") || strings.Contains(text, "c000003@") {
+					t.Errorf("exit code %d: %s", r.code, text)
+				}
+			}
+		})
 	}
 }

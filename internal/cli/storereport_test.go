@@ -42,6 +42,9 @@ func reportsOfStore(t *testing.T, s *pgtest.Server) {
 	if byJSON.code != exitOK || byFormat.code != exitOK || one != other || !strings.Contains(one, `"created": 5`) {
 		t.Errorf("%s%s%s", byJSON, one, other)
 	}
+	if !strings.Contains(one, `"settings": {`) || !strings.Contains(one, `"lease": "5s"`) {
+		t.Errorf("without the settings: %s", one)
+	}
 	if r, _ := j.onStore("report", "--json", "--format", "csv"); r.code != exitUsage {
 		t.Error(r)
 	}
@@ -74,6 +77,17 @@ func reportsOfStore(t *testing.T, s *pgtest.Server) {
 	}
 	if r, _ := j.onStore("report", "--project-id", strings.Repeat("c", 24)); r.code != exitOK || !strings.Contains(r.stderr, "settings name") {
 		t.Errorf("of another project: %s", r)
+	}
+	// A run that was killed is gone on with in its mode and by its contact ids alone.
+	s.ExecIn("reports", "delete from importer_journal where position('\"kind\":\"end\"'::bytea in lines) > 0")
+	columns := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(columns, []byte("mapping: {contact_ids: [age]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range [][]string{{"--mode", "mirror"}, {"--config", columns}} {
+		if r := j.run(more...); r.code != exitUsage || r.writes() > 0 || r.Created > 0 {
+			t.Errorf("%v: %s", more, r)
+		}
 	}
 }
 

@@ -58,7 +58,10 @@ type Options struct {
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
-	Trust        Trust
+	// Redact keeps the words of the API, which may quote a contact, out of the texts of
+	// errors. They are in the Detail.
+	Redact bool
+	Trust  Trust
 	// OnAnswer, where set, is told of every request that was made, before its call
 	// returns and in the caller's goroutine: it must not block.
 	OnAnswer func(Answer)
@@ -80,6 +83,7 @@ type Client struct {
 	profiles  *url.URL // of create and list; all others begin with it
 	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
+	redact    bool
 	clock     skew
 }
 
@@ -126,6 +130,7 @@ func New(o Options) (*Client, error) {
 		profiles:  u,
 		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment, u.Scheme == "http" && !o.InsecureHTTP),
 		onAnswer:  o.OnAnswer,
+		redact:    o.Redact,
 	}, nil
 }
 
@@ -189,7 +194,9 @@ func (c *Client) send(ctx context.Context, op operation, id string, query url.Va
 	if author, got := authorOf(x); author == contact.API && x.status/100 == 2 {
 		return got, nil
 	}
-	return content{}, classify(x)
+	problem := classify(x)
+	problem.Private = c.redact && problem.Author == contact.API
+	return content{}, problem
 }
 
 // take reads an answer, its body into buf, and closes it.

@@ -35,6 +35,14 @@ func (k *Kept) Close() error {
 	return k.session.Close()
 }
 
+// Settings are those of its last run, as JSON; nil where they were not kept.
+func (k *Kept) Settings() []byte {
+	if k.run == nil {
+		return nil
+	}
+	return k.run.Config
+}
+
 // OpenKept says where a report is kept that is read by its name alone: in the store that
 // flags, environment or configuration name, else it is a file. A store may hold several
 // of a name; which is meant, say the base URL and the project, where they are set. With

@@ -126,3 +126,16 @@ func (s *Session) joinLedger(ctx context.Context) (*ledger.Ledger, error) {
 	pool := s.store.Quota(ledger.Pool(s.Config.API.BaseURL, s.Config.RatePool))
 	return ledger.Join(ctx, pool, s.Rules.Rate, ledger.Options{Lease: s.Config.Lease, Away: live.StoreAway(&s.Progress, s.Log)})
 }
+
+// keepSettings keeps those of the run in the store, where there is one.
+func (s *Session) keepSettings(ctx context.Context) error {
+	if s.store == nil {
+		return nil
+	}
+	claim := s.store.Held(s.reportID(s.Path))
+	settings, err := s.Config.Effective()
+	if err != nil || claim == nil {
+		return err
+	}
+	return claim.SetConfig(ctx, settings)
+}

@@ -15,6 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"importer/internal/store/fault"
+	"importer/internal/store/tables"
 )
 
 const (
@@ -29,6 +32,9 @@ const (
 	// and a reader have one each. A connection whose server is silent is given up a while
 	// before it is closed.
 	maxConns = 12
+	// idleBound is how long a connection stays that nothing uses: a run that waits for its
+	// quota keeps one, so that a small server has room for many runs.
+	idleBound = 20 * time.Second
 )
 
 // minServer is the first version of PostgreSQL that will do, as server_version_num.
@@ -175,7 +181,8 @@ func (o Options) adjust(config *pgxpool.Config) {
 	config.MaxConns = maxConns
 	config.MinConns = 0
 	config.MinIdleConns = 0
-	config.MaxConnIdleTime = time.Minute
+	config.MaxConnIdleTime = idleBound
+	config.HealthCheckPeriod = idleBound / 2
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return settings(ctx, conn, o.Lease) }
 }
 
@@ -223,7 +230,7 @@ func settings(ctx context.Context, conn *pgx.Conn, lease time.Duration) error {
 		"tcp_keepalives_count":    "3",
 		"tcp_user_timeout":        millis(lease),
 	} {
-		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && sqlState(err) == "" {
+		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && fault.State(err) == "" {
 			return err
 		}
 	}
@@ -239,7 +246,7 @@ func (s *Store) inspect(ctx context.Context) error {
 		return err
 	}
 	if number < minServer {
-		return unfit("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
+		return tables.Unfit("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
 	}
 	var standby, readOnly, fsync, fullPages bool
 	var encoding string
@@ -253,7 +260,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	case readOnly:
 		return errors.New("it is read-only (default_transaction_read_only is on, for the server, this database or this user): switch that off, or use another")
 	case encoding != "UTF8":
-		return unfit("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
+		return tables.Unfit("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
 	}
 	for setting, on := range map[string]bool{"fsync": fsync, "full_page_writes": fullPages} {
 		if !on {
@@ -267,7 +274,7 @@ func (s *Store) inspect(ctx context.Context) error {
 // pgbouncer in transaction mode: what is set for a session holds for somebody else's then,
 // and not for ours.
 func (s *Store) ownSessions(ctx context.Context) error {
-	shared := unfit("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
+	shared := tables.Unfit("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
 	var pids [2]int32
 	var conns [2]*pgxpool.Conn
 	for i := range conns {

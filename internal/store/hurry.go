@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"importer/internal/store/fault"
 )
 
 // hurryBound is how long a database may be away once this process was told to end.
@@ -71,7 +73,7 @@ func (s *Store) cutShort(err error) error {
 	}
 	s.mu.Unlock()
 	return &CutShortError{
-		text: fmt.Sprintf("the store %s has been away since %s, and this process was told to end: what is not recorded there is looked up by the next run: %s", s.name, since.Format(time.RFC3339), describe(err)),
+		text: fmt.Sprintf("the store %s has been away since %s, and this process was told to end: what is not recorded there is looked up by the next run: %s", s.name, since.Format(time.RFC3339), fault.Describe(err)),
 		err:  errors.Join(context.Cause(s.hurried), err),
 	}
 }

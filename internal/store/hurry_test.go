@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"importer/internal/pgtest"
+	"importer/internal/store/fault"
 )
 
 var errTold = errors.New("told to end")
@@ -114,7 +115,7 @@ func TestPlainErrors(t *testing.T) {
 		errors.New("h:1 (10.0.0.1): server refused TLS connection"):                                                                                                 "h:1: server refused TLS connection",
 		&pgconn.PgError{Severity: "ERROR", Code: "53100", Message: "could not extend file"}:                                                                         "could not extend file",
 	} {
-		if got := plainText(err); got != want {
+		if got := fault.Plain(err); got != want {
 			t.Errorf("%q becomes %q, want %q", err, got, want)
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"importer/internal/store/fault"
 	"importer/internal/store/lease"
 )
 
@@ -24,8 +24,6 @@ func (s *Store) lastBound() time.Duration {
 	}
 	return min(s.length/2, 5*time.Second)
 }
-
-func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // An attempt is one try at something in the database. It may be made again after it
 // reached the database and its answer was lost.
@@ -62,7 +60,7 @@ func (s *Store) persist(ctx context.Context, bound time.Duration, try attempt) (
 			return ctx.Err()
 		case isFinal(err):
 			return errors.Unwrap(err)
-		case !isAway(err) && !errors.Is(err, lease.ErrEnded):
+		case !fault.IsAway(err) && !errors.Is(err, lease.ErrEnded):
 			return s.explain(err)
 		case left <= 0:
 			return s.ended(reason)
@@ -117,7 +115,7 @@ func (s *Store) ended(err error) error {
 		return cause
 	}
 	text := fmt.Sprintf("the store %s has been away since %s, longer than this process may hold what it holds there (%s): %s; run the same command again when the store is back",
-		s.name, s.awaySince().Format(time.RFC3339), s.length, describe(err))
+		s.name, s.awaySince().Format(time.RFC3339), s.length, fault.Describe(err))
 	return &storeError{text: text, err: errors.Join(lease.ErrEnded, err)}
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"importer/internal/pgtest"
+	"importer/internal/store/fault"
+	"importer/internal/store/tables"
 )
 
 const secret = "s3cr3t/p@ss"
@@ -187,7 +189,7 @@ func TestErrorsOfTheServer(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, c.want) || !strings.Contains(text, "what it says") || !strings.HasPrefix(text, "the store postgres://h/db: ") {
 			t.Errorf("%s: %s", code, text)
 		}
-		if isAway(err) != c.away {
+		if fault.IsAway(err) != c.away {
 			t.Errorf("%s: waiting for it to pass is %t", code, !c.away)
 		}
 		if s.explain(err) != err {
@@ -288,7 +290,7 @@ func testMigrationsAtOnce(t *testing.T, pg db) {
 		})
 	}
 	all.Wait()
-	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(newest) {
+	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(tables.Newest) {
 		t.Errorf("the version is %q", got)
 	}
 	if got := pg.Exec("select string_agg(attcompression::text, '') from pg_attribute where attrelid = 'importer_journal'::regclass and attname = 'lines'"); got != "l" && got != "" {

@@ -29,6 +29,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"importer/internal/store/lease"
+	"importer/internal/store/tables"
 )
 
 // The bounds of Options.Lease. A lease that nothing enforces on a stopped process has to
@@ -169,7 +170,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
 	}
-	return s.migrate(ctx)
+	return tables.Make(ctx, s.pool)
 }
 
 // Lease is that of this process, whose gate stands before each request.

@@ -267,7 +267,7 @@ func (l *Ledger) Available(within time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock()
-	if now-l.seen.at >= flushAfter {
+	if now-l.seen.at >= l.stale() {
 		// An error will come again from Take, which reports it.
 		_ = l.exchange(now, 0)
 	}
@@ -284,6 +284,15 @@ func (l *Ledger) Available(within time.Duration) int {
 		}
 	}
 	return max(0, l.rate.Quota-held) + l.free
+}
+
+// stale is how old what was seen of the page may be for who only waits: what leaves the
+// window meanwhile is known, and an exchange with a store is a commit there.
+func (l *Ledger) stale() time.Duration {
+	if l.opt.Lease == 0 {
+		return flushAfter
+	}
+	return min(max(flushAfter, l.rate.Window/300), time.Second)
 }
 
 // Runs returns how many runs share the quota, this one included.
