@@ -114,7 +114,7 @@ func runReadme(t *testing.T) (steps []step, again string) {
 	}
 	var script strings.Builder
 	script.WriteString("cd " + origin + " && git init -q && git add -A && git -c user.name=a -c user.email=a@example.com commit -qm a && cd " + dir + "\n")
-	script.WriteString(strings.Replace(clone[1], clone[2], origin+" importer", 1) + "\n")
+	script.WriteString(strings.NewReplacer("git clone", "git clone -q", clone[2], origin+" importer").Replace(clone[1]) + "\n")
 	var commands []string
 	for _, b := range blocksOf(t, "README.md") {
 		for command := range strings.Lines(b.text) {
