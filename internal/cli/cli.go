@@ -56,6 +56,8 @@ func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	addHelp(root)
+	addCompletions(root)
 	return root
 }
 

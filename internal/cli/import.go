@@ -12,7 +12,6 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
-	"importer/internal/config"
 	"importer/internal/live"
 	"importer/internal/nights"
 	"importer/internal/reconcile"
@@ -42,7 +41,7 @@ quotes refuse their row; source.lazy_quotes in the configuration takes them as
 text.`,
 		Example: `  importer --source contacts.csv --sandbox
   importer --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…`,
-		Args:          cobra.ArbitraryArgs, // more sources
+		Args:          func(cmd *cobra.Command, args []string) error { return wrongCommand(cmd, args) }, // else more sources
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,9 +53,7 @@ text.`,
 			})
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
-		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
-	})
+	cmd.SetFlagErrorFunc(wrongFlag) // of the other commands as well
 	addFlags(cmd)
 	return cmd
 }

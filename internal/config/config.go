@@ -19,7 +19,6 @@ import (
 
 	"importer/internal/names"
 	"importer/internal/plain"
-	"importer/internal/words"
 	"importer/internal/yamlwords"
 )
 
@@ -284,6 +283,9 @@ func decode(path string, text []byte, c *Config) error {
 	if err := yaml.Unmarshal(text, &written); err != nil {
 		return explain(path, text, err)
 	}
+	if err := wrongWhole(path, text); err != nil {
+		return err
+	}
 	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
 		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
 	}
@@ -332,17 +334,11 @@ func (c *Config) validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
+	if err := c.checkChoices(); err != nil {
+		return err
+	}
 	for _, err := range []error{
 		c.Source.validate(),
-		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
-		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
-		choice("sync.adopted", c.Sync.Adopted, "keep", "remove"),
-		choice("sync.patch", c.Sync.Patch, "auto", "merge", "replace"),
-		choice("--existing (existing)", c.Existing, "auto", "list", "lookup", "ignore"),
-		choice("on_conflict", c.OnConflict, "report", "first", "merge"),
-		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
-		choice("--log-level (log.level)", c.Log.Level, "trace", "debug", "info", "warn", "error"),
-		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
 		within("--workers (workers)", c.Workers, 1, 1024),
 		within("--retries (retries)", c.Retries, 0, 100),
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
@@ -387,13 +383,6 @@ func (c *Config) validate() error {
 	}
 	if !c.Sandbox && (len(c.Faults) > 0 || c.Seed != 0) {
 		return Errorf("--fault and --seed are for the sandbox: add --sandbox, or give them to importer sandbox")
-	}
-	return nil
-}
-
-func choice(name, value string, of ...string) error {
-	if _, err := words.Choice(value, of...); err != nil {
-		return Errorf("%s %w", name, err)
 	}
 	return nil
 }

@@ -59,8 +59,10 @@ func explain(path string, text []byte, err error) error {
 		}
 		err = covered
 	}
-	if lines, ok := yamlwords.Explain(err, plain.Line); ok {
+	if lines, ok := yamlwords.Explain(err, plain.Line, nearestKey(text)); ok {
 		err = plain.Lines(lines)
+	} else if wrong := wrongTime(path, text, shown); wrong != nil {
+		return wrong
 	}
 	return Errorf("%s: %w", path, err)
 }

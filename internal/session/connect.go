@@ -168,7 +168,7 @@ func request[T any](ctx context.Context, s *Session, ask func(context.Context) (
 			problem := contact.AsAPIError(err)
 			if news := s.Progress.Fail(problem); problem.Unreached() || problem.Class == contact.Throttled {
 				if news {
-					s.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
+					s.Log.Warn().Err(problem).Msg("a request failed; each reason is logged once")
 				}
 				return err
 			}

@@ -42,7 +42,7 @@ func (s *Session) OpenSource() error {
 		return err
 	}
 	if o.Mapping, err = decodeMapping(s.Config.Text); err != nil {
-		return config.Errorf("mapping: %w", err)
+		return config.Errorf("%s: mapping: %w", s.Config.File, err)
 	}
 	s.behind = s.Config.Behind(o.Mapping != nil)
 	memory.Bound(s.Env.Getenv)
