@@ -162,7 +162,7 @@ func mappingSchema(t *testing.T) object {
 
 var (
 	tableRow = regexp.MustCompile("(?m)^\\| (`[^|]*) \\|(.*)\\|$")
-	quoted   = regexp.MustCompile("`([a-z_]+)`")
+	quoted   = regexp.MustCompile("`([a-z_0-9]+)`")
 	oneOf    = regexp.MustCompile("^(`[a-z]+`(, `[a-z]+`)+)(;|$)")
 )
 
@@ -208,7 +208,7 @@ func commentsOf(t *testing.T) map[string]string {
 	}
 	comments := map[string]string{}
 	var path, lines []string
-	key := regexp.MustCompile(`^( *)([a-z_]+):`)
+	key := regexp.MustCompile(`^( *)([a-z_0-9]+):`)
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\n")
 		trimmed := strings.TrimSpace(line)
