@@ -43,6 +43,10 @@ type Env struct {
 	Program string // as it was called, for the commands that the summary names; empty: importer
 
 	Printed *bool // the object of --json was
+
+	// Store is one that is open already, for all runs of a process; nil: each opens the one
+	// that its settings name. Whoever opened it closes it.
+	Store *store.Store
 }
 
 // A Session is what one run of a command works with. A command opens the parts that
