@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"importer/internal/pgtest"
 	"importer/internal/sandbox"
 )
 
@@ -54,7 +56,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range []string{"README.md", "docs/doctor.md", "docs/operations.md", "docs/sandbox.md", "docs/sync.md"} {
+	for _, document := range []string{"README.md", "docs/doctor.md", "docs/operations.md", "docs/sandbox.md", "docs/store.md", "docs/sync.md"} {
 		t.Run(document, func(t *testing.T) {
 			blocks := blocksOf(t, document)
 			if len(blocks) < 2 {
@@ -67,6 +69,9 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer server.Close()
+			if document == "docs/store.md" {
+				withPostgreSQL(t)
+			}
 			path := filepath.Join(t.TempDir(), "bin")
 			if err := os.Mkdir(path, 0o755); err != nil {
 				t.Fatal(err)
@@ -98,6 +103,18 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// withPostgreSQL has psql and the like, and the program, find a server.
+func withPostgreSQL(t *testing.T) {
+	t.Helper()
+	u, err := url.Parse(pgtest.Start(t, pgtest.Durable()).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"PGHOST": u.Hostname(), "PGPORT": u.Port(), "PGUSER": "postgres", "PGSSLMODE": "disable"} {
+		t.Setenv(name, value)
 	}
 }
 

@@ -29,8 +29,8 @@ type API interface {
 	// Merge merges the profile that holds a contact id into another, and returns the
 	// id of the one that is left; empty where the answer did not tell.
 	Merge(ctx context.Context, id, contactID string) (string, error)
-	// ClockSkew is how far the server's clock is ahead of ours, to within a
-	// second, as its answers tell; false before the first answer that does. It
+	// ClockSkew is how far the server's clock is ahead of ours, at least and at
+	// most, as its answers tell; false before the first answer that does. It
 	// sends nothing.
-	ClockSkew() (time.Duration, bool)
+	ClockSkew() (least, most time.Duration, known bool)
 }

@@ -224,7 +224,7 @@ func (f *fakeAPI) Merge(_ context.Context, id, contactID string) (string, error)
 	})
 }
 
-func (f *fakeAPI) ClockSkew() (time.Duration, bool) { return 0, true }
+func (f *fakeAPI) ClockSkew() (least, most time.Duration, known bool) { return 0, 0, true }
 
 // count is how many profiles hold a contact id.
 func (f *fakeAPI) count(contactID string) int {

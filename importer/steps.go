@@ -19,7 +19,7 @@ func (e *engine) create(t *task) answer {
 	looked := t.doubt
 	lastWord := func(now time.Time) error { return e.stillAlive(t.Row.Key, now) }
 	var created contact.CreateResult
-	sent := time.Now()
+	sent, answered := time.Now(), time.Time{}
 	got := e.judge(t, e.call(pace.Create, lastWord, func(ctx context.Context) (err error) {
 		t.Attempts++
 		if t.Attempts > 1 {
@@ -27,11 +27,12 @@ func (e *engine) create(t *task) answer {
 		}
 		sent = time.Now()
 		created, err = e.API.Create(ctx, t.Row.Profile)
+		answered = time.Now()
 		return err
 	}), false)
 	switch got {
 	case ok:
-		got = e.believe(t, created, sent)
+		got = e.believe(t, created, sent, answered)
 	case conflict:
 		switch {
 		case looked&(conflicted|overtaken) != 0:
@@ -58,7 +59,7 @@ func (e *engine) create(t *task) answer {
 
 // believe holds the answer to a create against what was sent. A profile that was
 // there before, or that is another row's, was not created by this request.
-func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) answer {
+func (e *engine) believe(t *task, created contact.CreateResult, sent, answered time.Time) answer {
 	t.ID = created.ID
 	e.learnSpelling(t.Row.Profile.ContactIDs, created.ContactIDs)
 	switch {
@@ -77,7 +78,7 @@ func (e *engine) believe(t *task, created contact.CreateResult, sent time.Time) 
 		t.Found, t.touched = true, created.CreatedAt
 		return somebody
 	}
-	e.clocks.Learn(created.CreatedAt, sent)
+	e.clocks.Learn(created.CreatedAt, sent, answered)
 	return ok
 }
 

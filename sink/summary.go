@@ -104,6 +104,8 @@ func headline(s contact.Summary) string {
 	}
 	took = took.Round(time.Millisecond)
 	switch {
+	case s.Status == contact.Interrupted && s.Reason == contact.UnrecordedReason:
+		return fmt.Sprintf("Interrupted after %v, while the store was away. What became of the last requests is not recorded: the next run looks it up.", took)
 	case s.Status == contact.Interrupted:
 		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
 	case s.Status == contact.Stopped:

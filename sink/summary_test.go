@@ -92,6 +92,8 @@ What to do next:
 		{contact.Summary{Status: contact.Complete, Counts: contact.Counts{Read: 1, Failed: 1}}, "Complete after 0s: 1 row is not in.", true},
 		{contact.Summary{Status: contact.Interrupted, Counts: contact.Counts{Read: 2, Pending: 2}, Duration: contact.Seconds(90 * time.Second)},
 			"Interrupted after 1m30s. What was sent is recorded.", true},
+		{contact.Summary{Status: contact.Interrupted, Reason: contact.UnrecordedReason},
+			"Interrupted after 0s, while the store was away. What became of the last requests is not recorded: the next run looks it up.", true},
 		{contact.Summary{Status: contact.Stopped, Reason: "HTTP 401"}, "Stopped by an error after 0s.", true},
 	} {
 		got := SummaryText(c.s, Details{})

@@ -90,6 +90,8 @@ type APIError struct {
 	NoConnection bool
 	// RetryAfter is how long the server asked to wait; 0 where it did not say.
 	RetryAfter time.Duration
+	// Private: the Detail may quote a contact, and Error leaves it out.
+	Private bool
 	// Err is the error of the transport, where there was no answer.
 	Err error
 }
@@ -97,10 +99,14 @@ type APIError struct {
 // Error is what happened and what to do about it: whoever passes the error on
 // passes the hint on, too.
 func (e *APIError) Error() string {
-	if e.Hint == "" {
-		return e.Reason()
+	f := e.Failure
+	if e.Private {
+		f.Detail = "its words are left out (report.redact)"
 	}
-	return e.Reason() + "; " + e.Hint
+	if e.Hint == "" {
+		return f.Reason()
+	}
+	return f.Reason() + "; " + e.Hint
 }
 
 // Unreached tells whether the request did not get as far as the API: nobody answered,

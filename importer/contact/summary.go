@@ -83,6 +83,9 @@ func (c Counts) Check() error {
 	return nil
 }
 
+// UnrecordedReason is the reason of a run that was interrupted while its store was away.
+const UnrecordedReason = "interrupted while the store was away: what became of the last requests is not recorded, and the next run looks it up"
+
 // A Summary is what a run did: the object of --json, and of the end line in the
 // report.
 type Summary struct {

@@ -125,6 +125,7 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 		i.SetAside = append(i.SetAside, sink.SetAside{Path: aside.Path, Why: aside.Why})
 		i.Log.Warn().Str("moved_to", aside.Path).Msg("a reject file was set aside: " + aside.Why)
 	}
+	rejectsErr = session.Also(rejectsErr, i.KeepRejects(ctx, written, err == nil && summary.Status == contact.Complete))
 	summary.Rejects, summary.LeftOut = strings.Join(written.Paths, ", "), i.Input.Skipped()
 	if err = session.Also(err, rejectsErr); err == nil && summary.Status == contact.Complete {
 		if i.State != nil && summary.Failed+summary.Unknown == 0 && !i.Corrects {
@@ -158,6 +159,7 @@ func (i importing) purgeNights(ctx context.Context) {
 	n := nights.Nights{
 		Reports: i.Reports, Report: i.Path, Header: journal.Header{BaseURL: i.BaseURL, ProjectID: i.Config.API.ProjectID}, Before: i.Report.Outline(),
 		Began: i.Began, Keep: i.Config.Report.KeepNights, Verdicts: verify.Suffix, Rehearsal: session.IsSandbox, Log: i.Log,
+		Drop: i.Dropper(ctx),
 	}
 	n.Purge(ctx)
 }

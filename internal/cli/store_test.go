@@ -75,6 +75,7 @@ func TestStore(t *testing.T) {
 	for name, try := range map[string]func(*testing.T, *pgtest.Server){
 		"an import": importInStore, "a sync": syncInStore, "held": heldInStore, "two tenants": twoTenantsInStore, "the password": passwordOfStore,
 		"refused": refusedStores, "doctor": doctorOfStore, "rejects": rejectsOfStore, "the quota": quotaInStore, "without tables": storeWithoutTables,
+		"reports": reportsOfStore, "rejects kept": rejectsKept, "to the store": toStore, "purged": purgedInStore, "erased": erasedInStore, "redacted": redactedInStore,
 	} {
 		t.Run(name, func(t *testing.T) { try(t, server) })
 	}
@@ -184,6 +185,17 @@ func heldInStore(t *testing.T, s *pgtest.Server) {
 	if r := j.must(); r.Created != 1 {
 		t.Errorf("given back: %s", r)
 	}
+	if _, err := other.Claim(t.Context(), store.ID{Kind: store.KindReport, Name: "r", BaseURL: j.server.URL, ProjectID: j.server.ProjectID()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"undo", "--yes"}, {"report", "--purge"}, {"report", "--purge", "--contact", "c000000@example.com"}} {
+		if r, _ := j.onStore(command[0], command[1:]...); r.code != exitLocked || r.all() > 0 || !strings.Contains(r.stderr, host) {
+			t.Errorf("%v: %s", command, r)
+		}
+	}
+	if r, stdout := j.onStore("report"); r.code != exitOK || !strings.Contains(stdout, "created") {
+		t.Errorf("reading what is held: %s", r)
+	}
 	if err := other.Close(); err != nil {
 		t.Error(err)
 	}
@@ -292,7 +304,7 @@ func refusedStores(t *testing.T, s *pgtest.Server) {
 		{"mysql://db/x", exitUsage, "postgres://"},
 		{"nonsense", exitUsage, "postgres://"},
 		{"postgres://importer@127.0.0.1:1/x?sslmode=disable", exitStopped, "refused"},
-		{strings.Replace(j.address, "/refused", "/absent", 1), exitStopped, "createdb"},
+		{strings.Replace(j.address, "/refused", "/absent", 1), exitUsage, "createdb"},
 		{strings.Replace(j.address, "importer@", "nobody@", 1), exitStopped, "password"},
 	} {
 		r := j.run("--store", tt.store)

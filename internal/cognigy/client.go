@@ -58,7 +58,10 @@ type Options struct {
 	// InsecureHTTP allows http:// to a host that is not this machine. The key and
 	// the contacts then cross the network readable.
 	InsecureHTTP bool
-	Trust        Trust
+	// Redact keeps the words of the API, which may quote a contact, out of the texts of
+	// errors. They are in the Detail.
+	Redact bool
+	Trust  Trust
 	// OnAnswer, where set, is told of every request that was made, before its call
 	// returns and in the caller's goroutine: it must not block.
 	OnAnswer func(Answer)
@@ -80,6 +83,7 @@ type Client struct {
 	profiles  *url.URL // of create and list; all others begin with it
 	transport *transport
 	onAnswer  func(Answer) // nil: nobody asks
+	redact    bool
 	clock     skew
 }
 
@@ -126,6 +130,7 @@ func New(o Options) (*Client, error) {
 		profiles:  u,
 		transport: newTransport(header, o.Trust, cmp.Or(o.MaxConns, defaultMaxConns), proxyFromEnvironment, u.Scheme == "http" && !o.InsecureHTTP),
 		onAnswer:  o.OnAnswer,
+		redact:    o.Redact,
 	}, nil
 }
 
@@ -135,10 +140,10 @@ func (c *Client) String() string { return "client of " + c.profiles.Host }
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.http.CloseIdleConnections() }
 
-// ClockSkew is how far the server's clock is ahead of this machine's, learned
-// from the Date headers of the answers so far; exact to a second, and mostly to
-// less. False where no answer carried one.
-func (c *Client) ClockSkew() (time.Duration, bool) { return c.clock.estimate() }
+// ClockSkew is how far the server's clock is ahead of this machine's, at least and at
+// most, learned from the Date headers of the answers so far: these are a second apart,
+// mostly less, and more where all answers took longer. False where no answer carried one.
+func (c *Client) ClockSkew() (least, most time.Duration, known bool) { return c.clock.bounds() }
 
 // do sends one request, and returns what the API answered to it: nothing where there
 // is an error, which is an *contact.APIError. An id that would change the path is
@@ -189,7 +194,9 @@ func (c *Client) send(ctx context.Context, op operation, id string, query url.Va
 	if author, got := authorOf(x); author == contact.API && x.status/100 == 2 {
 		return got, nil
 	}
-	return content{}, classify(x)
+	problem := classify(x)
+	problem.Private = c.redact && problem.Author == contact.API
+	return content{}, problem
 }
 
 // take reads an answer, its body into buf, and closes it.

@@ -45,10 +45,10 @@ func (s *skew) learn(date string, began, ended time.Time) {
 	s.sampled, s.lo, s.hi = ended, lo, hi
 }
 
-func (s *skew) estimate() (time.Duration, bool) {
+func (s *skew) bounds() (lo, hi time.Duration, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return (s.lo + s.hi) / 2, !s.sampled.IsZero()
+	return s.lo, s.hi, !s.sampled.IsZero()
 }
 
 // parseRetryAfter reads a Retry-After header: seconds, or a time, which counts from

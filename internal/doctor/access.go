@@ -23,8 +23,9 @@ import (
 type API interface {
 	Ask(context.Context, cognigy.Ask) (cognigy.Raw, error)
 	GetSchema(context.Context) (cognigy.Schema, error)
-	// ClockSkew is how far the API's clock is ahead; false where no answer told.
-	ClockSkew() (time.Duration, bool)
+	// ClockSkew is how far the API's clock is ahead, at least and at most; false where no
+	// answer told.
+	ClockSkew() (least, most time.Duration, known bool)
 }
 
 // An Access is what was learned of the API, the key and the project.
@@ -83,8 +84,8 @@ func LookAt(ctx context.Context, api API, host, projectID string) Access {
 	if !a.answered(host, problem, err) {
 		return a
 	}
-	if skew, told := api.ClockSkew(); told {
-		a.add(clock(skew))
+	if least, most, told := api.ClockSkew(); told {
+		a.add(clock((least + most) / 2))
 	}
 	switch {
 	case failed && (problem.HTTP == http.StatusUnauthorized || problem.HTTP == http.StatusPaymentRequired):

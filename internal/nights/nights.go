@@ -33,6 +33,8 @@ type Nights struct {
 	// Verdicts is what the name of a report has behind it in that of the file with what
 	// was verified by it.
 	Verdicts string
+	// Drop removes the reject files that a store keeps with a report; nil: they are files.
+	Drop func(report string) error
 	// Rehearsal tells whether a base URL and a project are a sandbox, whose reports are
 	// purged as well. Those of other projects are not.
 	Rehearsal func(baseURL, projectID string) bool
@@ -123,6 +125,11 @@ func (n *Nights) purge(path string, i int) error {
 	case err != nil:
 		return err
 	case !purged:
+		if n.Drop != nil {
+			if err := n.Drop(path); err != nil {
+				return err
+			}
+		}
 		if _, err = journal.Purge(n.Reports, path); err == nil {
 			n.purged++
 		}

@@ -13,14 +13,22 @@ import (
 )
 
 // PurgeReport removes contact data from a report, and says on w where there is more;
-// verdicts is as in Nights.
-func PurgeReport(w io.Writer, k journal.Keeper, path, verdicts string) error {
+// verdicts is as in Nights. Drop removes the reject files that a store keeps with it, and
+// returns their names.
+func PurgeReport(w io.Writer, k journal.Keeper, path, verdicts string, drop func() ([]string, error)) error {
 	r, err := journal.OpenReader(k, path) // before a lock is left beside nothing
 	if err == nil {
 		err = r.Close()
 	}
 	if err != nil {
 		return err
+	}
+	dropped, err := drop()
+	if err != nil {
+		return err
+	}
+	for _, name := range dropped {
+		fmt.Fprintf(w, "%s was removed from the store.\n", plain.Line(name))
 	}
 	rows, err := journal.Purge(k, path)
 	if err != nil {

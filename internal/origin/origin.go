@@ -83,9 +83,6 @@ func (s Search) candidates() (all []string) {
 	}
 	add(s.Configured)
 	for _, file := range s.Files {
-		if file == "-" {
-			continue
-		}
 		for _, path := range s.Reports.Beside(file) {
 			add(path)
 		}

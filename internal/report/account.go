@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"importer/importer/contact"
 	"importer/internal/words"
 	"importer/sink/journal"
@@ -19,6 +21,8 @@ type Account struct {
 	Report string // its name, for the titles
 	Runs   []Run
 	Lines  int
+	// Settings are those of the last run, as JSON; nil where they are not known.
+	Settings jsontext.Value
 
 	// Of the keys, which is to say of the contacts: the last line of a key holds.
 	keys    *contact.Keys

@@ -171,9 +171,10 @@ func (a *Account) WriteJSON(w io.Writer) error {
 		Requests []contact.RequestCount `json:"requests"`
 		Latency  []latencyMS            `json:"latency_ms"`
 		Runs     []Run                  `json:"runs"`
+		Settings jsontext.Value         `json:"settings,omitempty"`
 	}{
 		Report: a.Report, State: a.State(), Outcomes: map[string]int64{}, Failures: []failure{}, Doubts: a.Endings(),
-		Requests: a.Requests(), Runs: a.Runs,
+		Requests: a.Requests(), Runs: a.Runs, Settings: a.Settings,
 	}
 	out.Differ, out.Differs = a.Differing()
 	out.Changed, out.Places = a.Changed()

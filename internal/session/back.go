@@ -50,7 +50,7 @@ func OpenBack(cmd *cobra.Command, path string, env Env) (_ *Back, err error) {
 	}
 	s.Path = s.kept(path)
 	if s.store != nil {
-		if err := s.mustPick(cmd.Context(), s.Path); err != nil {
+		if _, err := s.mustPick(cmd.Context(), path); err != nil {
 			return nil, err
 		}
 	}

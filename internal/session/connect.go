@@ -58,7 +58,7 @@ func (s *Session) OpenClient() error {
 	if s.Client, err = cognigy.New(cognigy.Options{
 		Trust:   trusted,
 		BaseURL: api.BaseURL, APIKey: string(api.Key), ProjectID: api.ProjectID, Timeout: api.Timeout,
-		UserAgent: "importer/" + s.Env.Version, MaxConns: s.Config.Workers, InsecureHTTP: s.Config.InsecureHTTP,
+		UserAgent: "importer/" + s.Env.Version, MaxConns: s.Config.Workers, InsecureHTTP: s.Config.InsecureHTTP, Redact: s.Config.Report.Redact,
 		OnAnswer: func(a cognigy.Answer) {
 			if s.Watch != nil {
 				s.Watch.Answered(a.Operation, a.Status, a.Duration)

@@ -38,6 +38,9 @@ func (s *Session) OpenImport(ctx context.Context) (err error) {
 	if err := s.Report.Begin(); err != nil {
 		return err
 	}
+	if err := s.keepSettings(ctx); err != nil {
+		return err
+	}
 	return s.beginSync()
 }
 

@@ -191,12 +191,14 @@ func (s *Session) Close() (failed error) {
 // where anything of that failed, and returns what went wrong, err included.
 func (s *Session) End(summary contact.Summary, err error) (contact.Summary, error) {
 	summary.Run, summary.Report = s.Run, s.Path
+	also := func(next error) { err = Also(err, s.cutShort(&summary, next)) }
 	if s.State != nil {
-		err = Also(err, s.State.Commit())
+		also(s.State.Commit())
 	}
 	summary = StoppedBy(summary, err)
 	summary.Duration = contact.Seconds(time.Since(s.Began))
-	err = Also(Also(err, s.Report.End(summary)), s.Close())
+	also(s.Report.End(summary))
+	also(s.Close())
 	return StoppedBy(summary, err), err
 }
 
@@ -211,8 +213,8 @@ func StoppedBy(s contact.Summary, err error) contact.Summary {
 	return s
 }
 
-// Also joins the errors of next to err, but for those that err holds already: a
-// report that failed says so to everybody who asks it.
+// Also joins the errors of next to err, but for those that err holds already, or that hold
+// err: a report that failed says so to everybody who asks it.
 func Also(err, next error) error {
 	if joined, ok := next.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
@@ -222,6 +224,9 @@ func Also(err, next error) error {
 	}
 	if next == nil || errors.Is(err, next) {
 		return err
+	}
+	if err != nil && errors.Is(next, err) { // it says more
+		return next
 	}
 	return errors.Join(err, next)
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/rs/zerolog"
-	"github.com/spf13/pflag"
 
 	"importer/importer/contact"
 	"importer/importer/pace"
@@ -17,7 +14,7 @@ import (
 	"importer/internal/live"
 	"importer/internal/state"
 	"importer/internal/store"
-	"importer/sink/journal"
+	"importer/internal/store/address"
 )
 
 // OpenStore opens the store that the settings name, if they name one: report, state and
@@ -30,11 +27,11 @@ func (s *Session) OpenStore(ctx context.Context) error {
 		s.store, s.Reports = s.Env.Store, s.Env.Store.Reports(s.BaseURL, s.Config.API.ProjectID)
 		return nil
 	}
-	if warning := s.Config.StoreReaders(); warning != "" && store.HasPassword(string(s.Config.Store)) {
+	if warning := s.Config.StoreReaders(); warning != "" && address.HasPassword(string(s.Config.Store)) {
 		s.Log.Warn().Msg(warning)
 	}
 	o := storeOptions(s.Config, s.Env, s.Log)
-	o.Away = live.StoreAway(&s.Progress, zerolog.Nop()) // the store logs it
+	o.Away = live.StoreAway(&s.Progress, s.Log)
 	opened, err := store.Open(ctx, o)
 	if err != nil {
 		return asUsage(err)
@@ -64,6 +61,20 @@ func asUsage(err error) error {
 		return usage(wrong)
 	}
 	return err
+}
+
+// cutShort takes out of what went wrong with a run that was interrupted that its store was
+// not waited for. The summary and the log say so: the next run looks up what is not recorded.
+func (s *Session) cutShort(summary *contact.Summary, err error) error {
+	short, ok := errors.AsType[*store.CutShortError](err)
+	if !ok || summary.Status != contact.Interrupted {
+		return err
+	}
+	if summary.Reason != contact.UnrecordedReason {
+		s.Log.Warn().Msg(short.Error())
+	}
+	summary.Reason = contact.UnrecordedReason
+	return nil
 }
 
 // Gate lets the requests pass of a run that holds its report in a store; nil: nothing is
@@ -121,88 +132,15 @@ func (s *Session) joinLedger(ctx context.Context) (*ledger.Ledger, error) {
 	return ledger.Join(ctx, pool, s.Rules.Rate, ledger.Options{Lease: s.Config.Lease, Away: live.StoreAway(&s.Progress, s.Log)})
 }
 
-// Kept is a report that is there, and where it is kept.
-type Kept struct {
-	Reports journal.Keeper
-	Name    string
-
-	close func() error
-}
-
-// Close frees what it takes to read the report.
-func (k *Kept) Close() error {
-	if k.close == nil {
+// keepSettings keeps those of the run in the store, where there is one.
+func (s *Session) keepSettings(ctx context.Context) error {
+	if s.store == nil {
 		return nil
 	}
-	return k.close()
-}
-
-// OpenKept says where a report is kept that is read by its name alone: in the store that
-// flags, environment or configuration name, else it is a file. A store may hold several
-// of a name; which is meant, say the base URL and the project, where they are set.
-func OpenKept(ctx context.Context, flags *pflag.FlagSet, name string, env Env) (*Kept, error) {
-	c, err := config.Unchecked(flags, nil, env.Getenv)
-	if err != nil {
-		return nil, err
+	claim := s.store.Held(s.reportID(s.Path))
+	settings, err := s.Config.Effective()
+	if err != nil || claim == nil {
+		return err
 	}
-	if c.Store == "" {
-		return &Kept{Reports: journal.Files{}, Name: name}, nil
-	}
-	c.Source.Paths, c.Progress, c.Log.Level = []string{"-"}, "none", "warn" // no source is read
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	s, err := New(c, env)
-	if err == nil {
-		err = s.OpenStore(ctx)
-	}
-	if err == nil {
-		name = s.kept(name)
-		err = s.mustPick(ctx, name)
-	}
-	if err != nil {
-		if s != nil {
-			err = Also(err, s.Close())
-		}
-		return nil, err
-	}
-	return &Kept{Reports: s.Reports, Name: name, close: s.Close}, nil
-}
-
-// mustPick is pickReport of a report that has to be there.
-func (s *Session) mustPick(ctx context.Context, name string) error {
-	there, err := s.pickReport(ctx, name)
-	if err == nil && !there {
-		err = config.Errorf("the store %s has no report %s", s.store.Name(), contact.Printable(name))
-	}
-	return err
-}
-
-// pickReport has the session read the report of that name that there is in the store,
-// whatever project it is of, where the settings do not say which. It is false where there
-// is none.
-func (s *Session) pickReport(ctx context.Context, name string) (bool, error) {
-	all, err := s.store.Find(ctx, store.KindReport, name, "", "")
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(all, func(r store.Run) bool { return r.BaseURL == s.BaseURL && r.ProjectID == s.Config.API.ProjectID }) {
-		return true, nil
-	}
-	all = slices.DeleteFunc(all, func(r store.Run) bool {
-		return len(all) > 1 && (s.BaseURL != "" && r.BaseURL != s.BaseURL || s.Config.API.ProjectID != "" && r.ProjectID != s.Config.API.ProjectID)
-	})
-	switch len(all) {
-	case 0:
-		return false, nil
-	case 1:
-		s.Reports = s.store.Reports(all[0].BaseURL, all[0].ProjectID)
-		return true, nil
-	}
-	var of []string
-	for _, r := range all {
-		of = append(of, projectAt(r.ProjectID, r.BaseURL))
-	}
-	return false, config.Errorf("the store holds %d reports %s, of %s: say which with $COGNIGY_BASE_URL and $COGNIGY_PROJECT_ID, or --base-url and --project-id",
-		len(all), contact.Printable(name), strings.Join(of, ", "))
+	return claim.SetConfig(ctx, settings)
 }

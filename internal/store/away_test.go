@@ -245,6 +245,25 @@ func testTakeOver(t *testing.T, pg db) {
 	}
 }
 
+// A process that has lost what it held ends soon, though the server says nothing.
+func testSilentEnd(t *testing.T, pg db) {
+	proxy := pgtest.NewProxy(t, pg.Addr())
+	s := open(t, pg.through(proxy.Addr()), lasting(time.Minute))
+	c := claim(t, s, report("contacts.csv"))
+	if err := c.Append(t.Context(), []byte("line 0\n")); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Hold(pgtest.Both)
+	s.Lease().Lost(errors.New("it was taken over"))
+	began := time.Now()
+	if err := errors.Join(c.Release(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+}
+
 // While a claim is held, somebody changes its epoch: everything that needs it is refused, and
 // the gate is closed.
 func testFenced(t *testing.T, pg db) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"importer/internal/store/fault"
 	"importer/internal/store/lease"
 )
 
@@ -143,7 +144,7 @@ func (c *Claim) take(ctx context.Context) error {
 		c.Former = heldError(c.id, *was, *until)
 	}
 	c.lapsed(ago)
-	locked := sqlState(err) == "55P03"
+	locked := fault.State(err) == "55P03"
 	if !errors.Is(err, pgx.ErrNoRows) && !locked {
 		return err
 	}
@@ -313,6 +314,14 @@ func (c *Claim) Do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 	return c.do(ctx, f, c.renewing(0))
 }
 
+// SetConfig keeps the settings of a run, which are JSON, for who looks at it.
+func (c *Claim) SetConfig(ctx context.Context, settings []byte) error {
+	return c.Do(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update importer_run set config = $2 where id = $1", c.current().run, string(settings))
+		return err
+	})
+}
+
 // do is Do for who holds busy.
 func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error, last seal) error {
 	unknown := false // whether an attempt was committed
@@ -329,7 +338,7 @@ func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 		}
 		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // of one that was committed it does nothing
 		if err := f(ctx, tx); err != nil {
-			if sqlState(err) == "" && !tx.Conn().IsClosed() {
+			if fault.State(err) == "" && !tx.Conn().IsClosed() {
 				return &finalError{err}
 			}
 			return err
@@ -345,7 +354,7 @@ func (c *Claim) do(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) e
 			return err
 		}
 		if err := tx.Commit(ctx); err != nil {
-			unknown = sqlState(err) == ""
+			unknown = fault.State(err) == ""
 			return err
 		}
 		c.become(now, changed)
@@ -446,7 +455,7 @@ func (c *Claim) Release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.s.lastBound())
 	defer cancel()
 	err := c.giveBack(ctx)
-	for ended := c.s.lease.Context().Err() != nil; !ended && isAway(err) && ctx.Err() == nil; {
+	for ended := c.s.lease.Context().Err() != nil; !ended && fault.IsAway(err) && ctx.Err() == nil; {
 		time.Sleep(50 * time.Millisecond)
 		err = c.giveBack(ctx)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"importer/internal/store/address"
+	"importer/internal/store/fault"
+	"importer/internal/store/tables"
 )
 
 const (
@@ -29,128 +31,38 @@ const (
 	// and a reader have one each. A connection whose server is silent is given up a while
 	// before it is closed.
 	maxConns = 12
+	// idleBound is how long a connection stays that nothing uses: a run that waits for its
+	// quota keeps one, so that a small server has room for many runs.
+	idleBound = 20 * time.Second
 )
 
 // minServer is the first version of PostgreSQL that will do, as server_version_num.
 const minServer = 140000
 
-var (
-	userinfo    = regexp.MustCompile(`^(postgres(?:ql)?://[^/?#:@]*):[^@]*@`)
-	anyUserinfo = regexp.MustCompile(`^(postgres(?:ql)?://).*@`)
-	secretKey   = regexp.MustCompile(`(?i)(^|[?&\s])((?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:[^\s&\\]|\\.)*)`)
-	scheme      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
-)
-
-func isURL(address string) bool {
-	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
-}
-
-// HasPassword tells whether a password stands in the address of a store.
-func HasPassword(address string) bool {
-	address = strings.TrimSpace(address)
-	if m := secretKey.FindStringSubmatch(address); m != nil && strings.Trim(m[3], "'") != "" {
-		return true
-	}
-	return userinfo.MatchString(address)
-}
-
-// Masked is the address of a store as it may be shown: without a password, whatever else
-// is wrong with it.
-func Masked(address string) string {
-	address = strings.TrimSpace(address)
-	address = secretKey.ReplaceAllString(address, "${1}${2}xxxxx")
-	if !isURL(address) {
-		if scheme.MatchString(address) { // of something else, which may have one anywhere
-			return scheme.FindString(address) + "…"
-		}
-		return address
-	}
-	if u, err := url.Parse(address); err == nil && !strings.Contains(u.Path+u.Fragment, "@") {
-		if _, has := u.User.Password(); !has {
-			return address
-		}
-		return userinfo.ReplaceAllString(address, "$1:xxxxx@")
-	}
-	return anyUserinfo.ReplaceAllString(address, "${1}xxxxx@")
-}
-
 // config is what pgx has to know, or a *UsageError.
 func (o Options) config() (*pgxpool.Config, error) {
-	address := strings.TrimSpace(o.URL)
-	if !isURL(address) && scheme.MatchString(address) || !isURL(address) && !strings.Contains(address, "=") {
-		return nil, &UsageError{fmt.Sprintf("the address of the store, %q, is none of PostgreSQL: it is of the form postgres://user@host:5432/database?sslmode=verify-full, or host=… dbname=… user=…", Masked(address))}
+	given := strings.TrimSpace(o.URL)
+	if !address.IsPostgreSQL(given) {
+		return nil, &UsageError{fmt.Sprintf("the address of the store, %q, is none of PostgreSQL: it is of the form postgres://user@host:5432/database?sslmode=verify-full, or host=… dbname=… user=…", address.Masked(given))}
 	}
-	if HasPassword(address) && !o.PasswordAllowed {
-		return nil, &UsageError{fmt.Sprintf("a password must not stand in --store, where everybody on this machine sees it: use $PGPASSWORD, ~/.pgpass or $IMPORTER_STORE instead, and give --store %s", withoutPassword(address))}
+	if address.HasPassword(given) && !o.PasswordAllowed {
+		return nil, &UsageError{fmt.Sprintf("a password must not stand in --store, where everybody on this machine sees it: use $PGPASSWORD, ~/.pgpass or $IMPORTER_STORE instead, and give --store %s", address.WithoutPassword(given))}
 	}
-	if isURL(address) {
-		u, err := url.Parse(address)
+	if address.IsURL(given) {
+		u, err := url.Parse(given)
 		if err != nil || strings.Contains(u.EscapedPath()+u.EscapedFragment(), "@") || u.Fragment != "" {
-			return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be read: in a password, a user or a database each of @ : / ? # %% has to be written as %%40 %%3A %%2F %%3F %%23 %%25", Masked(address))}
+			return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be read: in a password, a user or a database each of @ : / ? # %% has to be written as %%40 %%3A %%2F %%3F %%23 %%25", address.Masked(given))}
 		}
 	}
-	config, err := pgxpool.ParseConfig(address)
+	config, err := pgxpool.ParseConfig(given)
 	if err != nil {
-		return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be used: %s", Masked(address), parseReason(err))}
+		return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be used: %s", address.Masked(given), address.Reason(err))}
 	}
-	if err := ofLibpq(config.ConnConfig.RuntimeParams); err != nil {
-		return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be used: %v", Masked(address), err)}
+	if err := address.OfLibpq(config.ConnConfig.RuntimeParams); err != nil {
+		return nil, &UsageError{fmt.Sprintf("the address of the store, %s, cannot be used: %v", address.Masked(given), err)}
 	}
 	o.adjust(config)
 	return config, nil
-}
-
-// withoutPassword is the address as it can be given in a flag.
-func withoutPassword(address string) string {
-	address = strings.TrimRight(secretKey.ReplaceAllString(address, "$1"), "?& ")
-	return strings.ReplaceAll(userinfo.ReplaceAllString(address, "$1@"), "?&", "?")
-}
-
-// parseReason says why pgx refuses an address. Its own text quotes the address, and an
-// error of url.Parse quotes parts of it.
-func parseReason(err error) string {
-	parse, ok := errors.AsType[*pgconn.ParseConfigError](err)
-	if !ok {
-		return "one of the keys pool_… has no valid value"
-	}
-	inner := errors.Unwrap(parse)
-	text := parse.Error()
-	if i := strings.LastIndex(text, "`: "); i >= 0 {
-		text = text[i+len("`: "):]
-	}
-	if inner == nil {
-		return text
-	}
-	if _, isURL := errors.AsType[*url.Error](inner); isURL || strings.Contains(text, "failed to parse as") {
-		return "it is not of the form postgres://user@host:5432/database?sslmode=verify-full, nor key=value with a space between the pairs"
-	}
-	return text
-}
-
-// tuning are parameters of libpq that pgx would hand to the server, and that change nothing
-// about who is spoken to or who can listen: connections here have bounds of their own.
-var tuning = []string{"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "sslcompression", "fallback_application_name", "load_balance_hosts"}
-
-// unknown are parameters of libpq that pgx does not know, and that must not be passed over.
-var unknown = []string{"sslcrl", "sslcrldir", "requirepeer", "hostaddr", "gsslib", "gssdelegation", "ssl_min_protocol_version", "ssl_max_protocol_version", "replication"}
-
-// ofLibpq takes the parameters out that are for libpq and not for the server.
-func ofLibpq(params map[string]string) error {
-	for _, key := range tuning {
-		delete(params, key)
-	}
-	for _, key := range unknown {
-		if _, has := params[key]; has {
-			return fmt.Errorf("this program cannot do what %s asks for; leave it out if the connection is safe without", key)
-		}
-	}
-	switch mode := params["gssencmode"]; mode {
-	case "", "disable", "prefer":
-		delete(params, "gssencmode")
-	default:
-		return fmt.Errorf("this program has no encryption by GSSAPI, and gssencmode=%s asks for it: use sslmode", mode)
-	}
-	return nil
 }
 
 // adjust sets what is this program's to decide. No statement has a name on the server: names
@@ -167,7 +79,7 @@ func (o Options) adjust(config *pgxpool.Config) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "importer"
 	}
-	if len(hosts(c)) > 1 && c.ValidateConnect == nil {
+	if len(address.Hosts(c)) > 1 && c.ValidateConnect == nil {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: seconds(o.Lease / 3), Interval: seconds(o.Lease / 9), Count: 3}}
@@ -175,31 +87,13 @@ func (o Options) adjust(config *pgxpool.Config) {
 	config.MaxConns = o.connections()
 	config.MinConns = 0
 	config.MinIdleConns = 0
-	config.MaxConnIdleTime = time.Minute
+	config.MaxConnIdleTime = idleBound
+	config.HealthCheckPeriod = idleBound / 2
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return settings(ctx, conn, o.Lease) }
 }
 
 // seconds is d in whole seconds, at least one.
 func seconds(d time.Duration) time.Duration { return max(time.Second, d.Round(time.Second)) }
-
-// hosts are those of a configuration, each once.
-func hosts(c *pgx.ConnConfig) []string {
-	all := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
-	for _, f := range c.Fallbacks {
-		all = append(all, net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// nameOf is where a configuration leads, as it may be shown.
-func nameOf(c *pgx.ConnConfig) string {
-	u := url.URL{Scheme: "postgres", User: url.User(c.User), Host: strings.Join(hosts(c), ","), Path: c.Database}
-	if strings.HasPrefix(c.Host, "/") || strings.HasPrefix(c.Host, "@") {
-		u.Host, u.RawQuery = "", url.Values{"host": {c.Host}, "port": {strconv.Itoa(int(c.Port))}}.Encode()
-	}
-	return u.String()
-}
 
 // settings sets up a session. They are statements and not parameters of the start, which a
 // pgbouncer refuses. What a client that is gone holds is free soon after its lease.
@@ -223,7 +117,7 @@ func settings(ctx context.Context, conn *pgx.Conn, lease time.Duration) error {
 		"tcp_keepalives_count":    "3",
 		"tcp_user_timeout":        millis(lease),
 	} {
-		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && sqlState(err) == "" {
+		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", key, value); err != nil && fault.State(err) == "" {
 			return err
 		}
 	}
@@ -239,7 +133,7 @@ func (s *Store) inspect(ctx context.Context) error {
 		return err
 	}
 	if number < minServer {
-		return fmt.Errorf("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
+		return tables.Unfit("it is PostgreSQL %d.%d, and this program needs %d or later: update the server, or use another", number/10000, number%10000, minServer/10000)
 	}
 	var standby, readOnly, fsync, fullPages bool
 	var encoding string
@@ -253,7 +147,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	case readOnly:
 		return errors.New("it is read-only (default_transaction_read_only is on, for the server, this database or this user): switch that off, or use another")
 	case encoding != "UTF8":
-		return fmt.Errorf("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
+		return tables.Unfit("its encoding is %s, which cannot hold every name: make a database with createdb --encoding UTF8 --template template0", encoding)
 	}
 	for setting, on := range map[string]bool{"fsync": fsync, "full_page_writes": fullPages} {
 		if !on {
@@ -267,7 +161,7 @@ func (s *Store) inspect(ctx context.Context) error {
 // pgbouncer in transaction mode: what is set for a session holds for somebody else's then,
 // and not for ours.
 func (s *Store) ownSessions(ctx context.Context) error {
-	shared := errors.New("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
+	shared := tables.Unfit("connections to it share sessions, as pgbouncer does with pool_mode=transaction or statement: settings such as synchronous_commit do not hold then; connect to a pool with pool_mode=session, or to the server itself")
 	var pids [2]int32
 	var conns [2]*pgxpool.Conn
 	for i := range conns {

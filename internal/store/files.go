@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,39 +15,74 @@ import (
 // filePart is how many bytes of a file go into one row.
 const filePart = 1 << 20
 
-// PutFile keeps a file beside a run, in place of one of that name. Source opens it, and is
-// called again where the database was away in between. It is kept wholly or not at all.
-func (c *Claim) PutFile(ctx context.Context, name string, source func() (io.ReadCloser, error)) error {
-	return c.Do(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		in, err := source()
+// A Source opens a file that is to be kept. It is called again where the database was away
+// in between.
+type Source func() (io.ReadCloser, error)
+
+// PutFiles keeps files beside a run, each in place of one of its name, and with whole
+// nothing else: all of that or nothing.
+func (c *Claim) PutFiles(ctx context.Context, whole bool, files map[string]Source) error {
+	return c.Do(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if whole {
+			if _, err := tx.Exec(ctx, "delete from importer_file where run = $1", c.current().run); err != nil {
+				return err
+			}
+		}
+		return c.putFiles(ctx, tx, files)
+	})
+}
+
+func (c *Claim) putFiles(ctx context.Context, tx pgx.Tx, files map[string]Source) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := c.putFile(ctx, tx, name, files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Claim) putFile(ctx context.Context, tx pgx.Tx, name string, source Source) (err error) {
+	in, err := source()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	run := c.current().run
+	if _, err := tx.Exec(ctx, "delete from importer_file where run = $1 and name = $2", run, name); err != nil {
+		return err
+	}
+	part, next := make([]byte, filePart), make([]byte, filePart)
+	n, err := fill(in, part)
+	for i := 0; ; i++ {
+		m := 0
+		if err == nil {
+			m, err = fill(in, next)
+		}
+		if err != nil && err != io.EOF {
+			return fmt.Errorf("reading %s to keep it in the store: %w", name, err)
+		}
+		last := m == 0 && err == io.EOF
+		if _, err := tx.Exec(ctx, "insert into importer_file (run, name, part, last, bytes) values ($1, $2, $3, $4, $5)", run, name, i, last, part[:n]); err != nil {
+			return err
+		}
+		if last {
+			return nil
+		}
+		part, next, n = next, part, m
+	}
+}
+
+// Files are the names of what is kept beside a run, sorted.
+func (s *Store) Files(ctx context.Context, run int64) (names []string, err error) {
+	err = s.persist(ctx, 0, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, "select name from importer_file where run = $1 and part = 0 order by name", run)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, in.Close()) }()
-		run := c.current().run
-		if _, err := tx.Exec(ctx, "delete from importer_file where run = $1 and name = $2", run, name); err != nil {
-			return err
-		}
-		part, next := make([]byte, filePart), make([]byte, filePart)
-		n, err := fill(in, part)
-		for i := 0; ; i++ {
-			m := 0
-			if err == nil {
-				m, err = fill(in, next)
-			}
-			if err != nil && err != io.EOF {
-				return fmt.Errorf("reading %s to keep it in the store: %w", name, err)
-			}
-			last := m == 0 && err == io.EOF
-			if _, err := tx.Exec(ctx, "insert into importer_file (run, name, part, last, bytes) values ($1, $2, $3, $4, $5)", run, name, i, last, part[:n]); err != nil {
-				return err
-			}
-			if last {
-				return nil
-			}
-			part, next, n = next, part, m
-		}
+		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
 	})
+	return names, err
 }
 
 // fill reads until b is full or the input ends. The error is then io.EOF, and not that of an

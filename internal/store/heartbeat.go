@@ -19,7 +19,6 @@ const stillMine = `select id from importer_run where owner = any ($1)`
 
 // heartbeat renews all claims of this process every third of the lease, until ctx is done.
 func (s *Store) heartbeat(ctx context.Context) {
-	defer close(s.done)
 	every := time.NewTicker(s.length / 3)
 	defer every.Stop()
 	for {

@@ -7,6 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"importer/internal/store/address"
+	"importer/internal/store/tables"
 )
 
 // A Sight is what Look sees of a store.
@@ -34,13 +37,13 @@ func Look(ctx context.Context, o Options) (seen Sight, err error) {
 	if _, err := o.newLease(); err != nil {
 		return seen, err
 	}
-	s := &Store{name: Masked(o.URL), log: o.Log}
+	s := &Store{name: address.Masked(o.URL), log: o.Log, hurried: context.Background()}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return seen, s.explain(err)
 	}
 	defer s.pool.Close()
 	seen.Name = s.name
-	return seen, s.explain(s.look(ctx, &seen))
+	return seen, asUsage(s.explain(s.look(ctx, &seen)))
 }
 
 func (s *Store) look(ctx context.Context, seen *Sight) error {
@@ -60,20 +63,20 @@ func (s *Store) look(ctx context.Context, seen *Sight) error {
 	if err != nil {
 		return err
 	}
-	if seen.Tables, err = s.version(ctx, s.pool); err != nil {
+	if seen.Tables, err = tables.Version(ctx, s.pool); err != nil {
 		return err
 	}
-	if seen.Ready = seen.Tables == newest; !seen.Ready {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return mayCreate(ctx, tx) })
+	if seen.Ready = seen.Tables == tables.Newest; !seen.Ready {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return tables.MayCreate(ctx, tx) })
 	}
-	if err := s.usable(ctx); err != nil {
+	if err := tables.Usable(ctx, s.pool); err != nil {
 		return err
 	}
 	err = s.pool.QueryRow(ctx, "select count(*), count(*) filter (where lease_until >= clock_timestamp()) from importer_run").Scan(&seen.Runs, &seen.Held)
 	if err != nil {
 		return err
 	}
-	for table := range tables {
+	for _, table := range tables.Names() {
 		var size int64
 		if err := s.pool.QueryRow(ctx, "select pg_total_relation_size(to_regclass($1))", table).Scan(&size); err != nil {
 			return fmt.Errorf("the size of the table %s: %w", table, err)

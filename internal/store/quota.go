@@ -40,6 +40,9 @@ const (
 
 // Exchange implements ledger.Book, by two round trips in one short transaction.
 func (q *Quota) Exchange(ctx context.Context, turn func(ledger.View) ([]byte, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(q.s.hurried, cancel)()
 	select {
 	case <-q.turn:
 	case <-ctx.Done():

@@ -134,9 +134,6 @@ type heldReport struct {
 	open *writing // what Open returned last
 }
 
-// Claim is what keeps it.
-func (h *heldReport) Claim() *Claim { return h.c }
-
 // Alive implements journal.Held.
 func (h *heldReport) Alive() time.Time { return h.c.Lapsed }
 
@@ -221,10 +218,18 @@ func (c *Claim) setEnding(ctx context.Context, tx pgx.Tx) error {
 // everybody reads the old one. Every chunk gets the time at. Write may be called again, where
 // the database was away in between. It is also how a journal comes into an empty run.
 func (c *Claim) Replace(ctx context.Context, at time.Time, write func(w io.Writer, old io.Reader) error) error {
+	return c.ReplaceAll(ctx, at, write, nil)
+}
+
+// ReplaceAll is Replace, and PutFiles in the same transaction.
+func (c *Claim) ReplaceAll(ctx context.Context, at time.Time, write func(w io.Writer, old io.Reader) error, files map[string]Source) error {
 	c.busy.Lock()
 	defer c.busy.Unlock()
 	err := c.do(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		run := c.current().run
+		if err := c.putFiles(ctx, tx, files); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "delete from importer_journal where run = $1", run); err != nil {
 			return err
 		}

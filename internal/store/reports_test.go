@@ -231,7 +231,7 @@ func testFiles(t *testing.T, pg db) {
 	for _, size := range []int{0, 1, filePart - 1, filePart, filePart + 1, 2*filePart + 5} {
 		want := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 		put := func(r io.Reader) error {
-			return c.PutFile(t.Context(), "rejects.csv", func() (io.ReadCloser, error) { return io.NopCloser(r), nil })
+			return c.PutFiles(t.Context(), false, map[string]Source{"rejects.csv": func() (io.ReadCloser, error) { return io.NopCloser(r), nil }})
 		}
 		must(t, put(bytes.NewReader(want)))
 		if err := put(io.MultiReader(strings.NewReader("x"), errReader{})); !errors.Is(err, errRead) {
@@ -246,7 +246,7 @@ func testFiles(t *testing.T, pg db) {
 	}
 	f, err := s.File(t.Context(), c.Run(), "rejects.csv")
 	must(t, err)
-	must(t, c.PutFile(t.Context(), "rejects.csv", func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("other")), nil }))
+	must(t, c.PutFiles(t.Context(), false, map[string]Source{"rejects.csv": func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("other")), nil }}))
 	if _, err := io.ReadAll(f); err == nil || !strings.Contains(err.Error(), "replaced") {
 		t.Errorf("reading on in a file that was replaced: %v", err)
 	}
@@ -276,7 +276,7 @@ func testRemove(t *testing.T, pg db) {
 	}
 	c = claim(t, s, id)
 	must(t, c.Append(t.Context(), []byte(`{"kind":"end","status":"complete","summary":{"read":1}}`+"\n")))
-	must(t, c.PutFile(t.Context(), "rejects.csv", func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }))
+	must(t, c.PutFiles(t.Context(), false, map[string]Source{"rejects.csv": func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil }}))
 	must(t, c.Release())
 	must(t, s.Remove(t.Context(), id, false))
 	if n := pg.Exec("select (select count(*) from importer_run) + (select count(*) from importer_journal) + (select count(*) from importer_file)"); n != "0" {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"importer/internal/store/tables"
 )
 
 // A Run is a run or a state as the store knows it.
@@ -22,6 +24,7 @@ type Run struct {
 	// summary there. Status is empty of one that has not ended, and of a state.
 	Status           string
 	Summary          json.RawMessage
+	Config           json.RawMessage // the settings of its last run
 	Created, Changed time.Time
 	Size             int64 // of the journal, in bytes
 }
@@ -29,7 +32,7 @@ type Run struct {
 // Find lists what has the kind, name, base URL and project; an empty one is any.
 func (s *Store) Find(ctx context.Context, kind Kind, name, baseURL, projectID string) (runs []Run, err error) {
 	const find = `select id, kind, name, base_url, project_id, coalesce(owner, ''), lease_until, coalesce(lease_until > clock_timestamp(), false),
-		coalesce(status, ''), summary, created_at, changed_at,
+		coalesce(status, ''), summary, config, created_at, changed_at,
 		coalesce((select start + length(lines) from importer_journal where run = r.id order by seq desc limit 1), 0)
 		from importer_run r where ($1 = '' or kind = $1) and ($2 = '' or name = $2) and ($3 = '' or base_url = $3) and ($4 = '' or project_id = $4)
 		order by kind, name, base_url, project_id`
@@ -48,7 +51,7 @@ func scanRun(row pgx.CollectableRow) (r Run, err error) {
 	var owner string
 	var until *time.Time
 	var held bool
-	err = row.Scan(&r.Number, &r.Kind, &r.Name, &r.BaseURL, &r.ProjectID, &owner, &until, &held, &r.Status, &r.Summary, &r.Created, &r.Changed, &r.Size)
+	err = row.Scan(&r.Number, &r.Kind, &r.Name, &r.BaseURL, &r.ProjectID, &owner, &until, &held, &r.Status, &r.Summary, &r.Config, &r.Created, &r.Changed, &r.Size)
 	if err == nil && held {
 		r.Holder = heldError(r.ID, owner, *until)
 	}
@@ -122,7 +125,7 @@ type aside struct {
 }
 
 // numbered are the names set aside under one, the lowest number first, which is the oldest.
-func numbered(ctx context.Context, q querier, id ID) (all []aside, err error) {
+func numbered(ctx context.Context, q tables.Querier, id ID) (all []aside, err error) {
 	rows, err := q.Query(ctx, "select name from importer_run where kind = $1 and base_url = $2 and project_id = $3 and starts_with(name, $4 || '.')",
 		id.Kind, id.BaseURL, id.ProjectID, id.Name)
 	if err != nil {

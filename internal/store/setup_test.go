@@ -17,6 +17,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"importer/internal/pgtest"
+	addr "importer/internal/store/address"
+	"importer/internal/store/fault"
+	"importer/internal/store/tables"
 )
 
 const secret = "s3cr3t/p@ss"
@@ -28,7 +31,7 @@ func refused(t *testing.T, o Options, want ...string) error {
 	s, err := Open(t.Context(), o)
 	if err == nil {
 		s.Close()
-		t.Fatalf("%s is opened", Masked(o.URL))
+		t.Fatalf("%s is opened", addr.Masked(o.URL))
 	}
 	for _, w := range want {
 		if !strings.Contains(err.Error(), w) {
@@ -85,10 +88,10 @@ func TestAddresses(t *testing.T) {
 				t.Errorf("%s: %v is no UsageError", address, err)
 			}
 		}
-		if strings.Contains(Masked(address), "s3cr3t") {
-			t.Errorf("%s is shown as %s", address, Masked(address))
+		if strings.Contains(addr.Masked(address), "s3cr3t") {
+			t.Errorf("%s is shown as %s", address, addr.Masked(address))
 		}
-		if strings.Contains(address, "s3cr3t") && !HasPassword(address) && strings.HasPrefix(address, "postgres") {
+		if strings.Contains(address, "s3cr3t") && !addr.HasPassword(address) && strings.HasPrefix(address, "postgres") {
 			t.Errorf("%s is said to have no password", address)
 		}
 	}
@@ -103,7 +106,7 @@ func TestMaskedLeavesTheRest(t *testing.T) {
 		"host=h user=u password='a b' dbname=d":  "host=h user=u password=xxxxx dbname=d",
 		"host=h passfile=/x":                     "host=h passfile=/x",
 	} {
-		if got := Masked(address); got != want {
+		if got := addr.Masked(address); got != want {
 			t.Errorf("%s is shown as %s, want %s", address, got, want)
 		}
 	}
@@ -187,7 +190,7 @@ func TestErrorsOfTheServer(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, c.want) || !strings.Contains(text, "what it says") || !strings.HasPrefix(text, "the store postgres://h/db: ") {
 			t.Errorf("%s: %s", code, text)
 		}
-		if isAway(err) != c.away {
+		if fault.IsAway(err) != c.away {
 			t.Errorf("%s: waiting for it to pass is %t", code, !c.away)
 		}
 		if s.explain(err) != err {
@@ -288,7 +291,7 @@ func testMigrationsAtOnce(t *testing.T, pg db) {
 		})
 	}
 	all.Wait()
-	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(newest) {
+	if got := pg.Exec("select version from importer_version"); got != fmt.Sprint(tables.Newest) {
 		t.Errorf("the version is %q", got)
 	}
 	if got := pg.Exec("select string_agg(attcompression::text, '') from pg_attribute where attrelid = 'importer_journal'::regclass and attname = 'lines'"); got != "l" && got != "" {

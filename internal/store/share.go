@@ -5,6 +5,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"importer/internal/store/tables"
 )
 
 // KindWorker is a process that carries out jobs: its claim says until when it lives, and
@@ -32,7 +34,7 @@ func (s *Store) Retry(ctx context.Context, try func(context.Context) error) erro
 // migrations take: of two programs at once, one waits.
 func (s *Store) Lead(ctx context.Context, step func(context.Context, pgx.Tx) error) error {
 	return s.explain(pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(tables.Lock)); err != nil {
 			return err
 		}
 		return step(ctx, tx)

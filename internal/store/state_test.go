@@ -78,8 +78,12 @@ func stateRowsOf(db database) string {
 	return db.exec("select r.name, s.tab, encode(s.key, 'hex'), convert_from(s.row, 'UTF8') from importer_state s join importer_run r on r.id = s.run where s.tab <> 'meta' and r.project_id = '" + stateProject + "' order by 1, 2, 3")
 }
 
-// expire has every lease end.
-func expire(db database) {
+// expire has every lease end, of stores whose processes do not renew it any more.
+func expire(db database, dead ...*Store) {
+	for _, s := range dead {
+		s.stop()
+		s.beating.Wait()
+	}
 	db.exec("update importer_run set lease_until = clock_timestamp() - interval '1 second' where lease_until is not null")
 }
 
@@ -131,14 +135,15 @@ func testStateIsKept(t *testing.T, db database) {
 // Who was away for longer than its lease writes nothing more, and whoever goes on has what
 // was committed.
 func testStateIsFenced(t *testing.T, db database) {
-	first := mustState(t, open(t, db.url))
+	dead := open(t, db.url)
+	first := mustState(t, dead)
 	if err := commit(first, created(1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.Record(created(2)); err != nil {
 		t.Fatal(err)
 	}
-	expire(db)
+	expire(db, dead)
 	next := mustState(t, open(t, db.url))
 	if next.Len() != 1 {
 		t.Errorf("it holds %d contacts of 1 that was committed", next.Len())

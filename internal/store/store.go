@@ -28,7 +28,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 
+	"importer/internal/store/address"
 	"importer/internal/store/lease"
+	"importer/internal/store/tables"
 )
 
 // The bounds of Options.Lease. A lease that nothing enforces on a stopped process has to
@@ -68,12 +70,19 @@ type Store struct {
 	log    zerolog.Logger
 	away   func(since time.Time, err error)
 
-	stop context.CancelFunc // ends the heartbeat
-	done chan struct{}      // closed when it has ended
+	stop    context.CancelFunc // ends what follows
+	beating sync.WaitGroup     // the heartbeat, and hurry
 
-	mu     sync.Mutex
-	claims map[*Claim]struct{}
-	since  time.Time // when the database went away; zero: it is there
+	// hurried is done when this process was told to end and the database is away: nobody
+	// waits for it any more. Its cause is why.
+	hurried context.Context
+	giveUp  context.CancelCauseFunc
+
+	mu      sync.Mutex
+	claims  map[*Claim]struct{}
+	since   time.Time // when the database went away; zero: it is there
+	why     error     // of that
+	waiters int       // how many wait for it
 }
 
 // An owner is who holds a run, as it stands in importer_run.owner.
@@ -98,7 +107,9 @@ func (o owner) named() owner {
 
 // Open connects to the store, looks whether it can do what a run needs, and makes or
 // updates its tables. Nothing is waited for: a store that is away is an error. A
-// *UsageError is of the settings. The caller closes the Store.
+// *UsageError is of the settings. When ctx is done this process is about to end: who waits
+// for a database that is away gives up soon then, with a *CutShortError. The caller closes the
+// Store.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	config, err := o.config()
 	if err != nil {
@@ -113,25 +124,26 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("the name of this machine, by which others find who holds a run: %w", err)
 	}
 	s := &Store{
-		name:   nameOf(config.ConnConfig),
+		name:   address.NameOf(config.ConnConfig),
 		lease:  l,
 		length: o.Lease,
 		owner:  owner{Host: host, PID: os.Getpid(), Process: o.Process, Version: o.Version},
 		log:    o.Log,
 		away:   o.Away,
-		done:   make(chan struct{}),
 		claims: map[*Claim]struct{}{},
 	}
+	s.hurried, s.giveUp = context.WithCancelCause(context.Background())
 	if s.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), config); err != nil {
 		return nil, s.explain(err)
 	}
 	if err := s.prepare(ctx); err != nil {
 		s.pool.Close()
-		return nil, s.explain(err)
+		return nil, asUsage(s.explain(err))
 	}
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	go s.heartbeat(beating)
+	s.beating.Go(func() { s.heartbeat(beating) })
+	s.beating.Go(func() { s.hurry(ctx, beating) })
 	return s, nil
 }
 
@@ -160,11 +172,23 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.inspect(ctx); err != nil {
 		return err
 	}
-	return s.migrate(ctx)
+	return tables.Make(ctx, s.pool)
 }
 
 // Lease is that of this process, whose gate stands before each request.
 func (s *Store) Lease() *lease.Lease { return s.lease }
+
+// Held is this process's claim of a run or state; nil where it has none.
+func (s *Store) Held(id ID) *Claim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.claims {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
 
 // Name is the address of the store as it may be shown.
 func (s *Store) Name() string { return s.name }
@@ -190,7 +214,8 @@ func (s *Store) Close() error {
 		err = errors.Join(err, c.Release())
 	}
 	s.stop()
-	<-s.done
+	s.beating.Wait()
+	s.giveUp(nil)
 	closed := make(chan struct{})
 	go func() {
 		s.pool.Close()

@@ -41,6 +41,7 @@ func TestStore(t *testing.T) {
 	for name, test := range map[string]func(t *testing.T, pg db){
 		"LostAnswers":      testLostAnswers,
 		"TakeOver":         testTakeOver,
+		"SilentEnd":        testSilentEnd,
 		"Fenced":           testFenced,
 		"Heartbeat":        testHeartbeat,
 		"MigrationsAtOnce": testMigrationsAtOnce,
@@ -54,6 +55,9 @@ func TestStore(t *testing.T) {
 		"RefusedSetUps":    testRefusedSetUps,
 		"Bouncer":          testBouncer,
 		"SilentServer":     testSilentServer,
+		"ToldToEnd":        testToldToEnd,
+		"ToldAndThere":     testToldToEndAndThere,
+		"FullForALease":    testFullForALease,
 		"ClaimAndAppend":   testClaimAndAppend,
 		"Do":               testDo,
 	} {

@@ -26,6 +26,11 @@ func beginSync(s *Store, id string) (r *syncRun, err error) {
 		return nil, err
 	}
 	keeper := s.Reports(stateURL, stateProject)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.state.Close())
+		}
+	}()
 	if r.journal, err = journal.Open(keeper, name, journal.Options{Header: journal.Header{Run: id, Mode: "mirror", Sources: []string{name}, BaseURL: stateURL, ProjectID: stateProject}}); err != nil {
 		return r, err
 	}
@@ -104,7 +109,8 @@ func testSyncsThatAreKilled(t *testing.T, db database) {
 			}
 			want = contactsIn(db)
 		}
-		expire(db)
+		expire(db, first)
+		db.exec("update importer_run set epoch = epoch + 1") // its journal is flushed, and would renew
 		next, err := beginSync(open(t, db.url), "01B")
 		for _, step := range syncSteps {
 			if err == nil {

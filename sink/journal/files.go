@@ -81,8 +81,11 @@ func (Files) Aside(path string) ([]string, error) {
 }
 
 // Beside implements Keeper: it lists what is named like a report in the folder of the
-// file. A folder that cannot be read holds none.
+// file. A folder that cannot be read holds none, and nothing lies beside standard input.
 func (Files) Beside(file string) (paths []string) {
+	if file == "-" {
+		return nil
+	}
 	dir, _ := filepath.Split(file)
 	entries, _ := os.ReadDir(cmp.Or(dir, "."))
 	for _, e := range entries {

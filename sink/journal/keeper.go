@@ -20,7 +20,7 @@ type Keeper interface {
 	// first.
 	Aside(name string) ([]string, error)
 	// Beside lists the reports that are kept where a file of the name lies, as far as they
-	// are known by their names.
+	// are known by their names; - is standard input.
 	Beside(file string) []string
 	// Foreign is an error where what has the name of a report was left there by somebody
 	// else, as far as one can tell.

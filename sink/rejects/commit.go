@@ -131,7 +131,7 @@ func (r *Rejects) makeRoom(path string, complete bool, c *Committed) error {
 		return err
 	}
 	written := r.Journal != nil && r.Journal.HasWritten(digest)
-	if written && (!r.Partly || complete && r.reads(path)) {
+	if written && (!r.Partly || complete && r.Reads(path)) {
 		return nil
 	}
 	why := "it was edited"
@@ -145,8 +145,8 @@ func (r *Rejects) makeRoom(path string, complete bool, c *Committed) error {
 	return err
 }
 
-// reads tells whether a file is a source of the run.
-func (r *Rejects) reads(path string) bool {
+// Reads tells whether a file is a source of the run.
+func (r *Rejects) Reads(path string) bool {
 	return slices.ContainsFunc(r.Sources, func(s RejectSource) bool { return files.SameFile(s.Name, path) })
 }
 
@@ -170,12 +170,21 @@ func setAside(path string) (string, error) {
 	return aside, os.Rename(path, aside)
 }
 
+// Beside lists the reject files of a report, but for those that were set aside.
+func Beside(report string) (paths []string, err error) {
+	return beside(report, func(path string) bool { return rejectfile.IsNamed(path) && !rejectfile.IsSetAside(path) })
+}
+
 // SetAside lists the reject files of a report that were set aside.
 func SetAside(report string) (paths []string, err error) {
+	return beside(report, rejectfile.IsSetAside)
+}
+
+func beside(report string, is func(path string) bool) (paths []string, err error) {
 	dir, name := filepath.Split(Base(report) + ".rejects")
 	entries, err := os.ReadDir(cmp.Or(dir, "."))
 	for _, e := range entries {
-		if path := dir + e.Name(); strings.HasPrefix(e.Name(), name) && rejectfile.IsSetAside(path) {
+		if path := dir + e.Name(); strings.HasPrefix(e.Name(), name+".") && is(path) {
 			paths = append(paths, path)
 		}
 	}

@@ -37,6 +37,9 @@ const (
 	// patience is how long an exchange may take: then somebody sleeps on the page, or
 	// nobody answers.
 	patience = 5 * time.Second
+	// parting is how long Close takes where runs have leases: what cannot be given back
+	// counts as sent when the lease has ended.
+	parting = time.Second
 	// awayAgain is when to try again after an exchange that failed; twice that the next
 	// time, and so on.
 	awayAgain    = 20 * time.Millisecond
@@ -113,12 +116,13 @@ type Ledger struct {
 	beat   *time.Timer // with a lease: exchanges also while nothing is held
 	closed bool
 
-	running chan struct{} // closed at the end of the exchange in the background; nil: none
-	began   time.Duration // of that exchange, or the last one
-	lasts   time.Duration // how long the one before took
-	want    int           // tokens that it is to lease
-	offered *offer        // what it has put on the page
-	doubt   *offer        // of the last exchange, where nobody knows whether the page holds it
+	running chan struct{}      // closed at the end of the exchange in the background; nil: none
+	cut     context.CancelFunc // of that exchange
+	began   time.Duration      // of that exchange, or the last one
+	lasts   time.Duration      // how long the one before took
+	want    int                // tokens that it is to lease
+	offered *offer             // what it has put on the page
+	doubt   *offer             // of the last exchange, where nobody knows whether the page holds it
 	turns   uint64
 
 	delay  time.Duration // how long the last exchange was put off, busy or failed; 0: it was not
@@ -130,7 +134,8 @@ type Ledger struct {
 	wide   int           // how often a block is doubled, because exchanges take long
 	usable time.Duration // with a lease: until when free may be taken
 
-	seen seen // the page at the last exchange
+	seen seen    // the page at the last exchange
+	had  []spent // what was leased within a window, by the clock of the book
 }
 
 var _ pace.Ledger = (*Ledger)(nil)
@@ -262,7 +267,7 @@ func (l *Ledger) Available(within time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.clock()
-	if now-l.seen.at >= flushAfter {
+	if now-l.seen.at >= l.stale() {
 		// An error will come again from Take, which reports it.
 		_ = l.exchange(now, 0)
 	}
@@ -281,6 +286,15 @@ func (l *Ledger) Available(within time.Duration) int {
 	return max(0, l.rate.Quota-held) + l.free
 }
 
+// stale is how old what was seen of the page may be for who only waits: what leaves the
+// window meanwhile is known, and an exchange with a store is a commit there.
+func (l *Ledger) stale() time.Duration {
+	if l.opt.Lease == 0 {
+		return flushAfter
+	}
+	return min(max(flushAfter, l.rate.Window/300), time.Second)
+}
+
 // Runs returns how many runs share the quota, this one included.
 func (l *Ledger) Runs() int {
 	l.mu.Lock()
@@ -293,7 +307,7 @@ func (l *Ledger) Runs() int {
 
 // Close gives back what this run did not use and leaves the others. A request
 // that is still under way counts as sent now. It may take some seconds where the page
-// cannot be had, and what the run held counts as sent then.
+// cannot be had, with a lease one, and what the run held counts as sent then.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -310,12 +324,19 @@ func (l *Ledger) Close() error {
 		l.answer(l.out)
 	}
 	l.free, l.out = 0, 0
-	running := l.running
+	running, cut := l.running, l.cut
 	l.mu.Unlock()
+	bound := patience
+	if l.opt.Lease > 0 {
+		bound = parting
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
 	if running != nil {
+		defer context.AfterFunc(ctx, cut)()
 		<-running
 	}
-	if err := errors.Join(l.insist(context.Background()), l.left()); err != nil {
+	if err := errors.Join(l.insist(ctx), l.left()); err != nil {
 		return fmt.Errorf("shared quota: %w", err)
 	}
 	return nil
@@ -364,16 +385,16 @@ func (l *Ledger) exchange(now time.Duration, want int) error {
 	case l.delay > 0 && now < l.again:
 		return nil // it has just failed
 	}
-	l.want, l.began, l.running = want, now, make(chan struct{})
-	go l.exchangeBehind(l.running)
+	ctx, cut := context.WithTimeout(context.Background(), patience)
+	l.want, l.began, l.running, l.cut = want, now, make(chan struct{}), cut
+	go l.exchangeBehind(ctx, l.running, cut)
 	return nil
 }
 
 // exchangeBehind is the exchange in the background. Close waits for it.
-func (l *Ledger) exchangeBehind(done chan struct{}) {
+func (l *Ledger) exchangeBehind(ctx context.Context, done chan struct{}, cut context.CancelFunc) {
 	defer close(done)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	defer cut()
 	err := l.book.Exchange(ctx, l.turnLocked)
 	l.mu.Lock()
 	l.running, l.lasts = nil, l.clock()-l.began

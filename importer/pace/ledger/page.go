@@ -28,7 +28,8 @@ type term struct {
 	Lasts int64  `json:"lasts"`           // µs from the exchange on: what was left of it then
 	Turn  uint64 `json:"turn"`            // how many times the run has changed the page
 	Since int64  `json:"since,omitempty"` // µs since 1970: it has waited for tokens since; 0: it does not
-	Again int64  `json:"again,omitempty"` // µs since 1970: it will have asked again by then
+	Again int64  `json:"again,omitempty"` // µs since 1970: it has asked by then, or will
+	Had   int    `json:"had,omitempty"`   // tokens that it got within its last window
 }
 
 // asEver is JSON as encoding/json has it: runs of other versions share the page.

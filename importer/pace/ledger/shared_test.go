@@ -336,6 +336,30 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
+// A run that ends waits a moment for a store that says nothing, whatever is under way there.
+func TestCloseWhileTheStoreIsAway(t *testing.T) {
+	for _, underWay := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newShelf()
+			l := joined(t, &desk{shelf: s, way: time.Millisecond}, rate, Options{})
+			if n := takeNow(t, l); n == 0 {
+				t.Fatal("no tokens")
+			}
+			<-s.turn // for good
+			if underWay {
+				time.Sleep(2 * flushAfter)
+			}
+			began := time.Now()
+			if err := l.Close(); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+				t.Errorf("closed: %v", err)
+			}
+			if d := time.Since(began); d < parting || d > parting+10*time.Millisecond {
+				t.Errorf("under way %t: closed after %s", underWay, d)
+			}
+		})
+	}
+}
+
 // While the store is away nobody is kept waiting inside of the ledger, nothing is shared
 // unseen, and what is held may be sent for nine tenths of the lease.
 func TestStoreAway(t *testing.T) {

@@ -134,7 +134,7 @@ func (l *Ledger) grant(p *page, now time.Time, mine term, o *offer) {
 	}
 	room := l.rate.Quota - held
 	if room > 0 {
-		kept, until := l.kept(p, now, mine, block)
+		kept, until := l.kept(p, now, mine, block, o.runs)
 		if room -= kept; kept > 0 {
 			o.next = min(o.next, until)
 		}
@@ -145,20 +145,39 @@ func (l *Ledger) grant(p *page, now time.Time, mine term, o *offer) {
 }
 
 // kept is how many tokens are left to runs that have waited for longer than this one,
-// which is nearer to the store or asks more often, and how long at most.
-func (l *Ledger) kept(p *page, now time.Time, mine term, block int) (n int, until time.Duration) {
+// which is nearer to the store or asks more often, and how long at most. A run that has had
+// its part of the quota lately leaves theirs to those that ask.
+func (l *Ledger) kept(p *page, now time.Time, mine term, block, runs int) (n int, until time.Duration) {
 	since := now.UnixMicro()
 	if mine.waits(now) {
 		since = mine.Since
 	}
+	part := l.rate.Quota / runs
+	sated := l.hadLately(now) >= part
 	until = l.rate.Window
 	for _, t := range p.Terms {
-		if t.waits(now) && t.Since < since {
-			n += max(1, block)
+		left := 0
+		switch {
+		case sated && t.Had < part && t.asks(now):
+			left = part - t.Had
+		case sated == (t.Had >= part) && t.waits(now) && t.Since < since:
+			left = max(1, block)
+		}
+		if left > 0 {
+			n += left
 			until = min(until, time.UnixMicro(t.Again).Add(lateAgain).Sub(now))
 		}
 	}
 	return n, until
+}
+
+// hadLately is how many tokens this run got within a window, whether it used them or not.
+func (l *Ledger) hadLately(now time.Time) (n int) {
+	l.had = slices.DeleteFunc(l.had, func(s spent) bool { return l.leaves(s, now) <= 0 })
+	for _, s := range l.had {
+		n += s.count
+	}
+	return n
 }
 
 // waits tells whether a run has asked for tokens in vain, and not failed to ask again.
@@ -166,18 +185,23 @@ func (t term) waits(now time.Time) bool {
 	return t.Since > 0 && !now.After(time.UnixMicro(t.Again).Add(lateAgain))
 }
 
+// asks tells whether a run wants tokens, whether it got some lately or not.
+func (t term) asks(now time.Time) bool {
+	return t.Again > 0 && !now.After(time.UnixMicro(t.Again).Add(lateAgain))
+}
+
 // sign renews the term of the lease, where there are terms.
 func (l *Ledger) sign(p *page, now time.Time, mine term, o *offer) {
 	if l.opt.Lease == 0 {
 		return
 	}
-	t := term{Until: now.Add(l.opt.Lease).UnixMicro(), Lasts: l.opt.Lease.Microseconds(), Turn: o.turn}
+	t := term{Until: now.Add(l.opt.Lease).UnixMicro(), Lasts: l.opt.Lease.Microseconds(), Turn: o.turn, Had: l.hadLately(now) + o.got, Again: mine.Again}
 	if mine.waits(now) {
-		t.Since, t.Again = mine.Since, mine.Again
+		t.Since = mine.Since
 	}
 	switch {
 	case o.got > 0:
-		t.Since, t.Again = 0, 0
+		t.Since, t.Again = 0, now.UnixMicro()
 	case o.want > 0:
 		if t.Since == 0 {
 			t.Since = now.UnixMicro()
@@ -194,6 +218,9 @@ func (l *Ledger) sign(p *page, now time.Time, mine term, o *offer) {
 func (l *Ledger) apply(o *offer) {
 	l.done = slices.Delete(l.done, 0, o.done)
 	l.free += o.got
+	if o.got > 0 {
+		l.had = l.add(l.had, o.now, o.got)
+	}
 	l.seen = o.seen
 	l.usable = o.asked + l.opt.Lease*9/10
 	switch {

@@ -2,7 +2,9 @@
 // may send requests, and the gate that each of them passes.
 //
 //	sent at     +0   the statement that renews leaves; its answer comes later
-//	nine tenths      nothing new passes the gate; what is in flight is awaited
+//	nine tenths      nothing new passes the gate; what is in flight is awaited, and when
+//	                 nothing is, the kernel's timer is off, until a renewal arms it and opens
+//	                 the gate
 //	95%              what is in flight is cut, the gate is closed for good, and the
 //	                 process ends by itself, with an error
 //	deadline         the kernel kills the process, unless nothing was behind the gate
@@ -67,7 +69,7 @@ type Lease struct {
 	armed   bool          // the kernel's timer is
 	told    bool          // that requests wait
 	changed chan struct{} // closed, and made anew, when who waits at the gate should look again
-	watch   *time.Timer   // looks at the clock when what is in flight is to be cut
+	watch   *time.Timer   // looks at the clock when the gate shuts, and when what is in flight is to be cut
 	quiet   chan struct{} // closed when the gate is closed for good and nobody is behind it
 }
 
@@ -244,7 +246,7 @@ func (l *Lease) update() {
 			return
 		}
 		l.shut.Store(int64(l.shutAt(deadline)))
-		l.watchUntil(l.cutAt(deadline))
+		l.watchUntil(l.shutAt(deadline))
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
@@ -265,21 +267,28 @@ func (l *Lease) watchUntil(at time.Duration) {
 	l.watch.Reset(left)
 }
 
-// look closes the gate for good if it is time.
+// look shuts the gate, or closes it for good, if it is time.
 func (l *Lease) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.check()
 }
 
-// check closes the gate for good if it is time, and returns why it is closed. The caller
-// holds the mutex.
+// check shuts the gate or closes it for good if it is time, and returns why it is closed.
+// A gate that was shut opens with a renewal, and not because the clock is looked at: a
+// process that is stopped then and wakes up late sends nothing, also without the kernel's
+// timer. The caller holds the mutex.
 func (l *Lease) check() error {
 	if deadline, held := l.deadline(); held && l.ctx.Err() == nil {
-		if at := l.cutAt(deadline); l.clock() >= at {
+		switch now := l.clock(); {
+		case now >= l.cutAt(deadline):
 			l.close(ErrEnded)
-		} else {
-			l.watchUntil(at)
+		case now >= l.shutAt(deadline):
+			l.shut.Store(0)
+			l.settle()
+			l.watchUntil(l.cutAt(deadline))
+		default:
+			l.watchUntil(l.shutAt(deadline))
 		}
 	}
 	return context.Cause(l.ctx)

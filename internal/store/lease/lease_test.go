@@ -12,11 +12,14 @@ import (
 
 // A testKiller remembers to when it is armed; 0: it is not.
 type testKiller struct {
+	mu  sync.Mutex
 	at  time.Duration
 	err error
 }
 
 func (k *testKiller) arm(at time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.err != nil {
 		return k.err
 	}
@@ -24,8 +27,28 @@ func (k *testKiller) arm(at time.Duration) error {
 	return nil
 }
 
-func (k *testKiller) disarm() error { k.at = 0; return k.err }
+func (k *testKiller) disarm() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.at = 0
+	return k.err
+}
+
 func (k *testKiller) remove() error { return k.disarm() }
+
+// armed is when it ends the process; 0: it does not.
+func (k *testKiller) armed() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.at
+}
+
+// fail has it refuse to be armed.
+func (k *testKiller) fail(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+}
 
 const length = 100 * time.Second
 
@@ -63,8 +86,8 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 		if _, err := l.Claim(sentAt); err != nil {
 			t.Fatal(err)
 		}
-		if k.at != sentAt+length || l.Left() != 90*time.Second {
-			t.Fatalf("armed to %s, %s left", k.at, l.Left())
+		if k.armed() != sentAt+length || l.Left() != 90*time.Second {
+			t.Fatalf("armed to %s, %s left", k.armed(), l.Left())
 		}
 		time.Sleep(80*time.Second - time.Millisecond)
 		pass(t, l)
@@ -79,11 +102,11 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 		if cause := context.Cause(l.Context()); !errors.Is(cause, ErrEnded) {
 			t.Errorf("what was in flight was cut because of %v", cause)
 		}
-		if k.at != sentAt+length {
-			t.Errorf("with one behind the gate the timer is armed to %s", k.at)
+		if k.armed() != sentAt+length {
+			t.Errorf("with one behind the gate the timer is armed to %s", k.armed())
 		}
 		l.Done()
-		if k.at != 0 {
+		if k.armed() != 0 {
 			t.Error("with nobody behind the gate the timer is armed")
 		}
 		if err := l.Close(t.Context()); err != nil || !errors.Is(context.Cause(l.Context()), ErrEnded) {
@@ -93,6 +116,41 @@ func TestALeaseThatIsNotRenewed(t *testing.T) {
 }
 
 // A renewal lets those pass who wait, and what is in flight goes on.
+// Where nobody is behind the gate when it shuts, the kernel ends nobody: a process that comes
+// too late to end by itself still can. A renewal arms the timer before it opens the gate.
+func TestNobodyBehindTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, k := newTestLease()
+		c := mustClaim(t, l)
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if k.armed() != 0 || l.Pass() {
+			t.Errorf("with nobody behind the gate the timer is armed to %s", k.armed())
+		}
+		time.Sleep(time.Second)
+		sentAt := l.Now()
+		c.Renewed(sentAt)
+		if k.armed() != sentAt+length {
+			t.Errorf("renewed, and armed to %s", k.armed())
+		}
+		pass(t, l)
+		time.Sleep(91 * time.Second)
+		synctest.Wait()
+		if k.armed() != sentAt+length {
+			t.Errorf("with one behind the gate the timer is armed to %s", k.armed())
+		}
+		l.Done()
+		if k.armed() != 0 || context.Cause(l.Context()) != nil {
+			t.Errorf("the last one is back, and the timer is armed to %s; closed because of %v", k.armed(), context.Cause(l.Context()))
+		}
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if cause := context.Cause(l.Context()); !errors.Is(cause, ErrEnded) || k.armed() != 0 {
+			t.Errorf("at 95%%: closed because of %v, armed to %s", cause, k.armed())
+		}
+	})
+}
+
 func TestARenewalOpensTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
@@ -129,12 +187,12 @@ func TestARenewalOpensTheGate(t *testing.T) {
 		if err := l.Wait(t.Context()); err != nil {
 			t.Errorf("at an open gate: %v", err)
 		}
-		if k.at != sentAt+length {
-			t.Errorf("armed to %s", k.at)
+		if k.armed() != sentAt+length {
+			t.Errorf("armed to %s", k.armed())
 		}
 		c.Renewed(sentAt - time.Second) // an answer that was overtaken
-		if k.at != sentAt+length {
-			t.Errorf("armed to %s by an older answer", k.at)
+		if k.armed() != sentAt+length {
+			t.Errorf("armed to %s by an older answer", k.armed())
 		}
 		time.Sleep(sentAt + 89*time.Second - l.Now())
 		pass(t, l)
@@ -153,11 +211,11 @@ func TestSeveralClaims(t *testing.T) {
 			t.Errorf("without a claim: %v", err)
 		}
 		a := mustClaim(t, l)
-		first := k.at
+		first := k.armed()
 		time.Sleep(60 * time.Second)
 		b := mustClaim(t, l)
-		if k.at != first {
-			t.Errorf("armed to %s, and the first claim ends at %s", k.at, first)
+		if k.armed() != first {
+			t.Errorf("armed to %s, and the first claim ends at %s", k.armed(), first)
 		}
 		time.Sleep(31 * time.Second)
 		if l.Pass() {
@@ -166,23 +224,23 @@ func TestSeveralClaims(t *testing.T) {
 		a.Release()
 		a.Release()
 		a.Renewed(l.Now())
-		if k.at != first+60*time.Second {
-			t.Errorf("armed to %s", k.at)
+		if k.armed() != first+60*time.Second {
+			t.Errorf("armed to %s", k.armed())
 		}
 		pass(t, l)
 		b.Release()
-		if k.at == 0 {
+		if k.armed() == 0 {
 			t.Error("the timer is disarmed with one behind the gate")
 		}
 		l.Done()
-		if k.at != 0 {
+		if k.armed() != 0 {
 			t.Error("the timer is armed with no claim and nobody behind the gate")
 		}
 		mustClaim(t, l)
 		pass(t, l)
 		l.Done()
-		if k.at != l.Now()+length {
-			t.Errorf("a claim after the last was given back: armed to %s", k.at)
+		if k.armed() != l.Now()+length {
+			t.Errorf("a claim after the last was given back: armed to %s", k.armed())
 		}
 	})
 }
@@ -192,18 +250,19 @@ func TestSeveralClaims(t *testing.T) {
 func TestWhatIsNoClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, k := newTestLease()
-		if _, err := l.Claim(l.Now() - 95*time.Second); !errors.Is(err, ErrEnded) || k.at != 0 {
-			t.Errorf("an answer at 95%%: %v, armed to %s", err, k.at)
+		if _, err := l.Claim(l.Now() - 95*time.Second); !errors.Is(err, ErrEnded) || k.armed() != 0 {
+			t.Errorf("an answer at 95%%: %v, armed to %s", err, k.armed())
 		}
 		c := mustClaim(t, l)
 		pass(t, l)
-		k.err = errors.New("no timer")
+		noTimer := errors.New("no timer")
+		k.fail(noTimer)
 		time.Sleep(time.Second)
 		c.Renewed(l.Now())
-		if err := l.Wait(t.Context()); !errors.Is(err, k.err) {
+		if err := l.Wait(t.Context()); !errors.Is(err, noTimer) {
 			t.Errorf("a timer that is not armed: %v", err)
 		}
-		if _, err := l.Claim(l.Now()); !errors.Is(err, k.err) {
+		if _, err := l.Claim(l.Now()); !errors.Is(err, noTimer) {
 			t.Errorf("a claim after that: %v", err)
 		}
 		l.Done()
@@ -243,7 +302,7 @@ func TestLostAndClosed(t *testing.T) {
 			synctest.Wait()
 			l.Done()
 			closing.Wait()
-			if k.at != 0 {
+			if k.armed() != 0 {
 				t.Error("the timer is armed")
 			}
 		}
