@@ -55,7 +55,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
-		NewSandboxCommand(env.Stdout), newVersionCommand(env))
+		newSubmitCommand(env), newWorkCommand(env), newJobsCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	addHelp(root)
 	addCompletions(root)
 	return root
@@ -90,6 +90,7 @@ func ExitCode(err error) (code int, print bool) {
 	var locked *journal.LockedError
 	var stateLocked *state.LockedError
 	var held *store.HeldError
+	var job heldJob
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -102,7 +103,7 @@ func ExitCode(err error) (code int, print bool) {
 		return exitNotAllIn, false
 	case errors.Is(err, errNotWell):
 		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held):
+	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held), errors.As(err, &job):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true

@@ -17,6 +17,7 @@ import (
 	"importer/internal/reconcile"
 	"importer/internal/session"
 	"importer/internal/verify"
+	"importer/internal/work"
 	"importer/sink"
 	"importer/sink/journal"
 	"importer/sink/rejects"
@@ -77,6 +78,9 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 	told := make(chan struct{}) // closed by the hook
 	unhook := context.AfterFunc(ctx, func() {
 		defer close(told)
+		if i.Env.Store != nil { // a worker says it for all of them
+			return
+		}
 		fmt.Fprintln(i.Display, "importer: stopping; waiting for the requests in flight. A second signal, a second or more after the first, exits at once.")
 	})
 	defer func() {
@@ -138,7 +142,9 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
 		err = session.Also(err, printed)
 	}
-	i.Watch.Ended(ctx, summary, err == nil)
+	if !errors.Is(context.Cause(ctx), work.ErrHandedBack) || summary.Status != contact.Interrupted {
+		i.Watch.Ended(ctx, summary, err == nil)
+	}
 	return result(ctx, summary.Status, allIn, err)
 }
 

@@ -50,6 +50,7 @@ type Config struct {
 	Metrics       Metrics       `yaml:"metrics"`
 	Notify        Notify        `yaml:"notify"`
 	Log           Log           `yaml:"log"`
+	Job           Job           `yaml:"job"` // of a file that is handed to a store; else without a meaning
 
 	// File is where the settings were read from, and Text what stands there; empty where
 	// there is no file.
@@ -129,14 +130,16 @@ type API struct {
 	BaseURL    string        `yaml:"base_url"`
 	ProjectID  string        `yaml:"project_id"`
 	APIKeyFile string        `yaml:"api_key_file"`
-	Timeout    time.Duration `yaml:"timeout"` // of one request
+	APIKeyEnv  string        `yaml:"api_key_env"` // the variable that holds the key; empty: DefaultKeyEnv
+	Timeout    time.Duration `yaml:"timeout"`     // of one request
 
 	// PEM files; empty: the system's authorities, and no certificate of our own.
 	CAFile         string `yaml:"ca_file"`
 	ClientCertFile string `yaml:"client_cert_file"`
 	ClientKeyFile  string `yaml:"client_key_file"`
 
-	// Key comes from $COGNIGY_API_KEY or APIKeyFile, never from the file itself.
+	// Key comes from the variable that APIKeyEnv names or from APIKeyFile, never from the
+	// configuration itself.
 	Key Secret `yaml:"-"`
 	// KeyWarning says who else may read APIKeyFile, where Validate took the key from it.
 	KeyWarning string `yaml:"-"`
@@ -257,7 +260,9 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	}
 	c.API.BaseURL = cmp.Or(getenv("COGNIGY_BASE_URL"), c.API.BaseURL)
 	c.API.ProjectID = cmp.Or(getenv("COGNIGY_PROJECT_ID"), c.API.ProjectID)
-	c.API.Key = keyIn(getenv("COGNIGY_API_KEY"))
+	if err := c.API.ReadKey(getenv); err != nil {
+		return Config{}, err
+	}
 	c.StoreInFile = c.Store != "" && getenv("IMPORTER_STORE") == ""
 	c.Store = cmp.Or(Secret(getenv("IMPORTER_STORE")), c.Store)
 	return c, nil
@@ -378,6 +383,14 @@ func (c *Config) validate() error {
 	if p := c.RatePool; p != strings.TrimSpace(p) || p != plain.Line(p) || len(p) > maxPool {
 		return Errorf("rate_pool is %q; want a name of at most %d bytes for the address that requests leave from, such as office", plain.Line(p), maxPool)
 	}
+	if err := c.API.checkKeyEnv(); err != nil {
+		return err
+	}
+	if !c.Job.isZero() {
+		if err := c.Job.validate(); err != nil {
+			return err
+		}
+	}
 	if f := c.Stamp.Field; f != "" && !names.IsField(f) {
 		return Errorf("stamp.field is %q; want the internal name of a profile field: letters, digits and underscores", f)
 	}
@@ -392,6 +405,36 @@ func within[N int | float64 | time.Duration](name string, value, least, most N) 
 		return nil
 	}
 	return Errorf("%s is %v; want %v to %v", name, value, least, most)
+}
+
+// DefaultKeyEnv is the variable that holds the API key where no other is named.
+const DefaultKeyEnv = "COGNIGY_API_KEY"
+
+// variable is what the name of one may look like.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,199}$`)
+
+// ReadKey reads the API key from the variable that the settings name, or from
+// DefaultKeyEnv. Its error is an *Error.
+func (a *API) ReadKey(getenv func(string) string) error {
+	if err := a.checkKeyEnv(); err != nil {
+		return err
+	}
+	a.Key = keyIn(getenv(cmp.Or(a.APIKeyEnv, DefaultKeyEnv)))
+	return nil
+}
+
+// checkKeyEnv refuses what is no name of a variable. It is not shown: the key itself may
+// stand there.
+func (a *API) checkKeyEnv() error {
+	switch {
+	case a.APIKeyEnv == "":
+		return nil
+	case !variable.MatchString(a.APIKeyEnv):
+		return Errorf("api.api_key_env is no name of a variable, such as COGNIGY_API_KEY_ACME")
+	case a.APIKeyFile != "":
+		return Errorf("api.api_key_env and api.api_key_file both say where the API key is: leave one of them out")
+	}
+	return nil
 }
 
 // Validate checks where profiles go, and reads the API key from its file. A
@@ -410,7 +453,7 @@ func (a *API) Validate() error {
 		a.KeyWarning = KeyFileReaders(a.APIKeyFile)
 	}
 	if len(a.Key) > maxKeyBytes || strings.ContainsFunc(string(a.Key), func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return Errorf("the API key of $COGNIGY_API_KEY or api.api_key_file is no single word of printable ASCII: look for a line break, a second line, or a letter of another alphabet in it")
+		return Errorf("the API key of $%s or api.api_key_file is no single word of printable ASCII: look for a line break, a second line, or a letter of another alphabet in it", cmp.Or(a.APIKeyEnv, DefaultKeyEnv))
 	}
 	var missing []string
 	if a.BaseURL == "" {
@@ -419,7 +462,10 @@ func (a *API) Validate() error {
 	if a.ProjectID == "" {
 		missing = append(missing, "the project: --project-id, api.project_id or $COGNIGY_PROJECT_ID, 24 characters from the project's address in the browser")
 	}
-	if a.Key == "" {
+	switch {
+	case a.Key == "" && a.APIKeyEnv != "":
+		missing = append(missing, "the API key: $"+a.APIKeyEnv+", which api.api_key_env names")
+	case a.Key == "":
 		missing = append(missing, "the API key: $COGNIGY_API_KEY, or a file that holds it in api.api_key_file")
 	}
 	if len(missing) > 0 {

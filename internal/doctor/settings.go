@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -43,6 +44,9 @@ func Settings(c config.Config, getenv func(string) string, given func(flag strin
 		parts[0] += ", which $IMPORTER_CONFIG names"
 	}
 	for _, v := range variables {
+		if v.name == config.DefaultKeyEnv {
+			v.name = cmp.Or(c.API.APIKeyEnv, v.name)
+		}
 		switch {
 		case getenv(v.name) == "":
 		case v.flag != "" && given(v.flag):
@@ -57,7 +61,7 @@ func Settings(c config.Config, getenv func(string) string, given func(flag strin
 		}
 	}
 	check := Check{Name: "settings", Status: OK}
-	if getenv("COGNIGY_API_KEY") == "" && c.API.APIKeyFile != "" {
+	if getenv(cmp.Or(c.API.APIKeyEnv, config.DefaultKeyEnv)) == "" && c.API.APIKeyFile != "" {
 		parts = append(parts, "the API key from "+c.API.APIKeyFile)
 		check.Hint = config.KeyFileReaders(c.API.APIKeyFile)
 	}

@@ -18,6 +18,15 @@ import (
 	"importer/sink"
 )
 
+// CheckNotify refuses settings by which nobody could be notified. It may look up a name.
+func CheckNotify(c config.Config) error {
+	if c.Notify.URL == "" {
+		return nil
+	}
+	_, err := notifyURL(string(c.Notify.URL), c.InsecureHTTP)
+	return err
+}
+
 // notifyURL checks where a summary may be posted.
 func notifyURL(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)

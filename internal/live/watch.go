@@ -108,6 +108,12 @@ func (w *Watch) Start(v View, to *journal.Journal, k journal.Keeper, name string
 	}), nil
 }
 
+// Page is the live page of the run that v is of, whose report a keeper has under a name. The
+// caller closes it.
+func Page(v View, k journal.Keeper, name, token string) *report.Live {
+	return report.NewLive(k, name, token, v.now)
+}
+
 // serve serves the page and the metrics of the run until stop.
 func (w *Watch) serve(addr string, v View, k journal.Keeper, name string) (stop func() error, err error) {
 	token := rand.Text()

@@ -28,7 +28,7 @@ func (s *Session) OpenImport(ctx context.Context) (err error) {
 	if err := s.ReadLast(s.Report.Keys()); err != nil {
 		return err
 	}
-	if s.Config.Mode == "create" { // a sync compares rows with its state, and most need no request
+	if s.Config.Mode == "create" && s.Env.Store == nil { // a sync compares rows with its state, and most need no request; a worker opens a run again and again
 		s.forecast()
 	}
 	if s.StopWatch, err = s.Watch.Start(s.View(), s.Report, s.Reports, s.Path); err != nil {

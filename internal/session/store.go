@@ -23,6 +23,10 @@ func (s *Session) OpenStore(ctx context.Context) error {
 	if s.Config.Store == "" || s.store != nil {
 		return nil
 	}
+	if s.Env.Store != nil {
+		s.store, s.Reports = s.Env.Store, s.Env.Store.Reports(s.BaseURL, s.Config.API.ProjectID)
+		return nil
+	}
 	if warning := s.Config.StoreReaders(); warning != "" && address.HasPassword(string(s.Config.Store)) {
 		s.Log.Warn().Msg(warning)
 	}

@@ -84,7 +84,7 @@ func (o Options) adjust(config *pgxpool.Config) {
 	}
 	d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: seconds(o.Lease / 3), Interval: seconds(o.Lease / 9), Count: 3}}
 	c.DialFunc = d.DialContext
-	config.MaxConns = maxConns
+	config.MaxConns = o.connections()
 	config.MinConns = 0
 	config.MinIdleConns = 0
 	config.MaxConnIdleTime = idleBound

@@ -50,6 +50,7 @@ type Options struct {
 	Lease           time.Duration // MinLease or more
 	Version         string        // of this program
 	Process         string        // what it does, for who finds its runs held
+	Runs            int           // at once in this process; 0 is one
 	Log             zerolog.Logger
 	// Away is called when the database cannot be reached, or cannot write, and with a zero
 	// time when it is back. It must not block, nor call the store. Where it is nil the log

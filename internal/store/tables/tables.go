@@ -98,8 +98,8 @@ func Names() []string { return slices.Sorted(maps.Keys(tables)) }
 // Newest is the version of the tables that this program works with.
 var Newest = len(migrations) - 1
 
-// migrationLock is the key of the advisory lock under which tables are made.
-const migrationLock = 0x696d706f72746572 // "importer"
+// Lock is the key of the advisory lock under which tables are made.
+const Lock = 0x696d706f72746572 // "importer"
 
 // A Pool is where the tables are, or are to be.
 type Pool interface {
@@ -201,7 +201,7 @@ func columns(ctx context.Context, q Querier) (map[string][]string, error) {
 
 // lead makes the newest version of the tables. Of two programs at once, one waits.
 func lead(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(Lock)); err != nil {
 		return err
 	}
 	version, err := Version(ctx, tx)
