@@ -108,6 +108,8 @@ type Summary struct {
 	// source or the mapping gives now, and ChangedRows the first of them.
 	ChangedSince int64   `json:"changed_since"`
 	ChangedRows  []Place `json:"changed_rows,omitempty"`
+	// Limited says that the run took as many rows as it was allowed, and read no further.
+	Limited bool `json:"limited"`
 }
 
 // Seconds is a duration that JSON shows as seconds with three decimals.

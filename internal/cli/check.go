@@ -91,7 +91,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		Keys: k.Journal.Keys(), Journal: k.Journal, RetryRejected: k.Config.RetryRejected, Duplicates: k.Rules.Duplicates,
 		RefreshAfter: k.Config.Sync.RefreshAfter, Progress: &k.Progress,
 	}
-	o.Raws = k.RawRows()
+	o.Raws, o.Limit = k.RawRows(), k.Config.Limit
 	if k.State != nil {
 		o.State, o.Mirror = k.State, k.Mirror()
 		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.Config.Mode == "update", k.Behaviour(), k.Config.Report.KeepPrevious
@@ -193,6 +193,9 @@ func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked 
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
+	if p.Limited {
+		fmt.Fprintf(&b, "Only as far as the first %s that a run with --limit (limit) would send; the rest was not read.\n\n", words.Plural(k.Config.Limit, "row", "rows"))
+	}
 	sink.WriteCounts(&b, []contact.Count{
 		{Name: "created", N: p.Created}, {Name: "updated", N: p.Updated}, {Name: "  touched", N: p.Touched}, {Name: "unchanged", N: p.Unchanged},
 		{Name: "looked up", N: p.LookedUp}, {Name: "duplicate", N: p.Duplicate}, {Name: "done before", N: p.DoneBefore},
@@ -216,6 +219,9 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.Config.Report.Redact))
 	if p.ChangedSince > 0 {
 		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.Line.Update())
+	}
+	if k.Config.Limit > 0 && k.Config.Mode == "mirror" {
+		b.WriteString("\nNobody would be removed, because --limit (limit) is set.\n")
 	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},

@@ -91,7 +91,7 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 		API: i.Client, Journal: watched, Rejects: watched, Keys: i.Report.Keys(),
 		Pacer: i.Pacer, Log: i.Log, Progress: &i.Progress,
 		Workers: i.Config.Workers, Retries: i.Config.Retries, RetryRejected: i.Config.RetryRejected, Settle: i.Config.InDoubt.Settle,
-		GiveUpAfter: i.Config.GiveUpAfter, GiveUpAtStart: i.Config.GiveUpAtStart, MaxErrors: i.Rules.MaxErrors, StampField: i.Config.Stamp.Field, Duplicates: i.Rules.Duplicates,
+		GiveUpAfter: i.Config.GiveUpAfter, GiveUpAtStart: i.Config.GiveUpAtStart, Limit: i.Config.Limit, MaxErrors: i.Rules.MaxErrors, StampField: i.Config.Stamp.Field, Duplicates: i.Rules.Duplicates,
 		Discovery: i.Rules.Discovery, OnConflict: i.Rules.OnConflict, Listing: &i.Listing,
 		Raws: i.RawRows(), Gate: i.Gate(),
 	}
@@ -113,17 +113,18 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 // conclude ends a run that has begun, and says how it ended.
 func (i importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
 	err = session.Also(err, i.StopWatch())
-	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
+	whole := summary.Status == contact.Complete && !summary.Limited // all rows were seen
+	if n := i.forgotten(); n > 0 && whole {
 		i.Log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
 	}
-	written, rejectsErr := i.Rejects.Commit(err == nil && summary.Status == contact.Complete)
+	written, rejectsErr := i.Rejects.Commit(err == nil && whole)
 	for _, aside := range written.SetAside {
 		i.SetAside = append(i.SetAside, sink.SetAside{Path: aside.Path, Why: aside.Why})
 		i.Log.Warn().Str("moved_to", aside.Path).Msg("a reject file was set aside: " + aside.Why)
 	}
 	rejectsErr = session.Also(rejectsErr, i.KeepRejects(ctx, written, err == nil && summary.Status == contact.Complete))
 	summary.Rejects, summary.LeftOut = strings.Join(written.Paths, ", "), i.Input.Skipped()
-	if err = session.Also(err, rejectsErr); err == nil && summary.Status == contact.Complete {
+	if err = session.Also(err, rejectsErr); err == nil && whole {
 		if i.State != nil && summary.Failed+summary.Unknown == 0 && !i.Corrects {
 			err = i.State.SetAnew(false)
 		}
@@ -134,7 +135,7 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
 	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
 	printed := printResult(i.Session, silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), Rejects: i.Line.OfRejects(written.Paths),
+		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), GoOn: i.Line.GoOn(), Rejects: i.Line.OfRejects(written.Paths),
 		Remarks: i.remarks(), Update: i.Line.Update(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing

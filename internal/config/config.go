@@ -39,6 +39,7 @@ type Config struct {
 	Lease         time.Duration `yaml:"lease"`     // with Store
 	Workers       int           `yaml:"workers"`
 	Retries       int           `yaml:"retries"`
+	Limit         int64         `yaml:"limit"`      // rows that need a request; 0: all
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
 	GiveUpAfter   time.Duration `yaml:"give_up_after"`
 	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
@@ -337,6 +338,7 @@ func (c *Config) validate() error {
 		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
 		choice("--log-level (log.level)", c.Log.Level, "trace", "debug", "info", "warn", "error"),
 		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
+		within("--limit (limit)", c.Limit, 0, 1_000_000_000_000),
 		within("--workers (workers)", c.Workers, 1, 1024),
 		within("--retries (retries)", c.Retries, 0, 100),
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
@@ -392,7 +394,7 @@ func choice(name, value string, of ...string) error {
 	return nil
 }
 
-func within[N int | float64 | time.Duration](name string, value, least, most N) error {
+func within[N int | int64 | float64 | time.Duration](name string, value, least, most N) error {
 	if value >= least && value <= most { // which NaN is not
 		return nil
 	}

@@ -78,6 +78,9 @@ func (s *Session) forecast() {
 	if err != nil {
 		return // the run meets the same error, after the rows before it
 	}
+	if s.Config.Limit > 0 {
+		requests = min(requests, s.Config.Limit)
+	}
 	s.Log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", s.Rules.Rate.String()).
 		Str("at_least", s.Pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")
 }
