@@ -112,11 +112,11 @@ func headline(s contact.Summary) string {
 	case s.Status == contact.Stopped:
 		return fmt.Sprintf("Stopped by an error after %v.", took)
 	case s.Limited && s.NotIn() > 0:
-		return fmt.Sprintf("Ended after %v at the limit: %s, and the rest of the source was not read.", took, areNotIn(s.NotIn()))
+		return fmt.Sprintf("Ended after %v at the limit: %s%s, and the rest of the source was not read.", took, areNotIn(s.NotIn()), tolerated(s))
 	case s.Limited && !s.FoundNobody():
 		return fmt.Sprintf("Ended after %v at the limit: every row until there is in, and the rest of the source was not read.", took)
 	case s.NotIn() > 0:
-		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
+		return fmt.Sprintf("Complete after %v: %s%s.", took, areNotIn(s.NotIn()), tolerated(s))
 	case s.FoundNobody():
 		return fmt.Sprintf("Complete after %v: nobody was found.", took)
 	case s.Absent > 0:
@@ -235,6 +235,14 @@ func correct(refused int64, s contact.Summary, d Details) string {
 		return step + "."
 	}
 	return step + ":" + command(d.Rejects)
+}
+
+// tolerated says that a run counts as a success, where it does with rows that are not in.
+func tolerated(s contact.Summary) string {
+	if s.Tolerated == 0 {
+		return ""
+	}
+	return ", which --tolerate (tolerate) allows"
 }
 
 func areNotIn(n int64) string { return words.Plural(n, "row is", "rows are") + " not in" }

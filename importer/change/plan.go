@@ -80,10 +80,10 @@ type Plan struct {
 	DoneBefore  int64 `json:"done_before"`
 	// Limited says that the run would take as many rows as it is allowed, and read no
 	// further.
-	Limited bool `json:"limited"`
-	Duplicate   int64 `json:"duplicate"`
-	Invalid     int64 `json:"invalid"`
-	Rejected    int64 `json:"rejected"` // refused by the API before, and not changed since
+	Limited   bool  `json:"limited"`
+	Duplicate int64 `json:"duplicate"`
+	Invalid   int64 `json:"invalid"`
+	Rejected  int64 `json:"rejected"` // refused by the API before, and not changed since
 	// Kept and Held are missing from the source and would stay: see Tally.
 	Kept int64 `json:"kept_adopted"`
 	Held int64 `json:"held"`

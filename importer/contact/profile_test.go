@@ -126,7 +126,7 @@ func TestSummaryMembers(t *testing.T) {
 	}
 	want := map[string]any{"run": "", "status": "", "reason": "", "report": "", "rejects": "", "duration_s": 1.235, "limited": false}
 	for _, n := range []string{"read", "created", "updated", "unchanged", "existing", "absent", "duplicate", "deactivated", "deleted", "invalid",
-		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up", "left_out", "duplicates_differ", "changed_since"} {
+		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up", "left_out", "duplicates_differ", "changed_since", "tolerated"} {
 		want[n] = 0.0
 	}
 	if !reflect.DeepEqual(got, want) {

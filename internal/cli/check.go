@@ -39,7 +39,7 @@ the old value and the new one of each field that differs; with report.redact it
 prints the names of the fields only. Where the project is not empty, an import
 asks who is in it; what that costs is not known here.
 
-The exit code is 3 where rows would be refused.`,
+The exit code is 3 where more rows would be refused than --tolerate allows.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,7 +83,7 @@ func check(ctx context.Context, s *session.Session) error {
 	}
 	k.BlameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
-	return result(ctx, contact.Complete, allIn(plan), err)
+	return result(ctx, contact.Complete, k.succeeds(plan), err)
 }
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
@@ -178,17 +178,29 @@ func (k *checker) printPlan(p *change.Plan) error {
 			fmt.Fprintln(k.Display, "importer:", n)
 		}
 	}
-	return printResult(k.Session, allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
+	return printResult(k.Session, k.succeeds(p) && p.Invalid+p.Rejected+p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
-		LeftOut  int64           `json:"left_out"`
-		AtLeast  contact.Seconds `json:"at_least_s"`
-		Blocked  string          `json:"blocked"`
-		Fields   []string        `json:"custom_fields"`
-		Duration contact.Seconds `json:"duration_s"`
-	}{p, k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+		Tolerated int64           `json:"tolerated"`
+		LeftOut   int64           `json:"left_out"`
+		AtLeast   contact.Seconds `json:"at_least_s"`
+		Blocked   string          `json:"blocked"`
+		Fields    []string        `json:"custom_fields"`
+		Duration  contact.Seconds `json:"duration_s"`
+	}{p, k.tolerated(p), k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
 }
 
-func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
+// succeeds tells whether the run would, as far as can be told.
+func (k *checker) succeeds(p *change.Plan) bool {
+	return p.Invalid+p.Rejected == k.tolerated(p) && p.Blocked == nil
+}
+
+// tolerated is how many rows may be refused, where that is no more than is allowed.
+func (k *checker) tolerated(p *change.Plan) int64 {
+	if refused := p.Invalid + p.Rejected; k.Rules.Tolerate.Allows(refused, p.Read) {
+		return refused
+	}
+	return 0
+}
 
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
@@ -215,6 +227,9 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 	if groups := p.Invalids.List(); len(groups) > 0 {
 		b.WriteString("\nWhat would be refused:\n")
 		contact.WriteFailures(&b, groups, 10, !k.Config.Report.Redact)
+	}
+	if n := k.tolerated(p); n > 0 {
+		fmt.Fprintf(&b, "\n--tolerate (tolerate) allows %s: the exit code is 0.\n", words.Plural(n, "refused row", "refused rows"))
 	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.Config.Report.Redact))
 	if p.ChangedSince > 0 {

@@ -130,10 +130,10 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 		}
 		i.purgeNights(ctx)
 	}
+	summary.Tolerate(i.Rules.Tolerate)
 	summary, err = i.End(summary, err)
 	i.BlameConfig(summary.Read, summary.Invalid)
-	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
-	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
+	silent := summary.Succeeded() && summary.Tolerated+summary.DuplicatesDiffer+summary.ChangedSince == 0
 	printed := printResult(i.Session, silent, summary, sink.SummaryText(summary, sink.Details{
 		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), GoOn: i.Line.GoOn(), Rejects: i.Line.OfRejects(written.Paths),
 		Remarks: i.remarks(), Update: i.Line.Update(),
@@ -142,7 +142,7 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 		err = session.Also(err, printed)
 	}
 	i.Watch.Ended(ctx, summary, err == nil)
-	return result(ctx, summary.Status, allIn, err)
+	return result(ctx, summary.Status, summary.Succeeded(), err)
 }
 
 // purgeNights takes contact data out of what earlier runs left behind, as the settings

@@ -41,6 +41,7 @@ type Config struct {
 	Retries       int           `yaml:"retries"`
 	Limit         int64         `yaml:"limit"`      // rows that need a request; 0: all
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
+	Tolerate      string        `yaml:"tolerate"`   // as contact.ParseMaxErrors reads it
 	GiveUpAfter   time.Duration `yaml:"give_up_after"`
 	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
 	Existing      string        `yaml:"existing"`    // as whose.ParseDiscovery reads it
@@ -196,6 +197,7 @@ func Default() Config {
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
+		Tolerate:    "0",
 		GiveUpAfter: 10 * time.Minute, GiveUpAtStart: 10 * time.Second,
 		Existing:   "auto",
 		OnConflict: "report",

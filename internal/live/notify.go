@@ -42,6 +42,9 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	if n := s.NotIn(); n > 0 {
 		text += fmt.Sprintf(", %d not in", n)
 	}
+	if s.Tolerated > 0 {
+		text += ", as many as are tolerated"
+	}
 	var body bytes.Buffer
 	err := sink.WriteJSON(&body, struct {
 		contact.Summary

@@ -137,7 +137,7 @@ func (w *Watch) writeTextfile() error {
 // last, because the import does not depend on who listens. An interrupted run does
 // so too; a second signal exits at once.
 func (w *Watch) Ended(ctx context.Context, s contact.Summary, ok bool) {
-	w.metrics.End(ok && s.Status == contact.Complete && s.NotIn() == 0 && !s.FoundNobody())
+	w.metrics.End(ok && s.Succeeded())
 	if err := w.writeTextfile(); err != nil {
 		w.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
 	}
