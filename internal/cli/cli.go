@@ -15,6 +15,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/export"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/state"
@@ -53,7 +54,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 // NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	return root
 }
@@ -87,6 +88,7 @@ func ExitCode(err error) (code int, print bool) {
 	var locked *journal.LockedError
 	var stateLocked *state.LockedError
 	var held *store.HeldError
+	var exported *export.LockedError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -99,7 +101,7 @@ func ExitCode(err error) (code int, print bool) {
 		return exitNotAllIn, false
 	case errors.Is(err, errNotWell):
 		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held):
+	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held), errors.As(err, &exported):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true

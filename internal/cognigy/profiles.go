@@ -56,7 +56,7 @@ func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateR
 // as "any of" by a server that knows the member query: compare exactly.
 func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPage, error) {
 	v := url.Values{"projectId": {c.projectID}}
-	for name, value := range map[string]string{"filter": q.Filter, "contactIds": q.ContactID, "next": q.Cursor} {
+	for name, value := range map[string]string{"filter": q.Filter, "contactIds": q.ContactID, "next": q.Cursor, "sort": q.Sort} {
 		if value != "" {
 			v.Set(name, value)
 		}
