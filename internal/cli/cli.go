@@ -54,7 +54,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 // NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env), newDeleteCommand(env),
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	return root
 }

@@ -48,6 +48,11 @@ func (s *Session) ServerTime(t time.Time) time.Time {
 	return t.Add(skew - clockMargin)
 }
 
+// Conversations is how many conversations go with a profile; -1 where the API does not tell.
+func (s *Session) Conversations(ctx context.Context, id string) (int, error) {
+	return request(ctx, s, func(ctx context.Context) (int, error) { return s.Client.Conversations(ctx, id) })
+}
+
 // Delete deletes a profile. One that is not there is as good as deleted. An error where
 // it may be deleted or not has the class Ambiguous: look.
 func (s *Session) Delete(ctx context.Context, id string) error {
