@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,14 +256,28 @@ func (d *deleting) traces() ([]trace, error) {
 	found, err := traces.Find(folders, named, d.done.ContactIDs)
 	all := []trace{}
 	for _, t := range found {
-		path := commandline.Quote(t.Path)
-		do := "rm " + path
-		if t.Kind == traces.Report {
-			do = commandline.Quote(d.program()) + " report " + path + " --purge"
-		}
-		all = append(all, trace{t, do})
+		all = append(all, trace{t, d.purge(t, found)})
 	}
 	return all, err
+}
+
+// purge is the command that takes the contact out of a file: one for a report with all that
+// belongs to it, and the state.
+func (d *deleting) purge(t traces.Trace, all []traces.Trace) string {
+	report := t.Report()
+	if t.Kind == traces.State {
+		for _, other := range all {
+			report = cmp.Or(report, other.Report())
+		}
+	}
+	if report == "" {
+		return "rm " + commandline.Quote(t.Path)
+	}
+	line := fmt.Sprintf("%s report %s --purge --contact %s", commandline.Quote(d.program()), commandline.Quote(report), commandline.Quote(d.contact))
+	if d.Line.Given("state") {
+		line += " --state " + commandline.Quote(d.Config.Sync.State)
+	}
+	return line
 }
 
 func (d *deleting) program() string {
@@ -289,14 +304,19 @@ func (d *deleting) text(there bool) string {
 	} else {
 		b.WriteString("\nThese files on this machine still name the contact:\n")
 	}
+	var commands []string
 	for _, t := range d.done.Traces {
-		fmt.Fprintf(&b, "  %s (%s)\n      %s\n", contact.Printable(t.Path), t.Kind, t.Do)
-		if t.Kind == traces.State {
-			b.WriteString("      (the next sync makes it anew, from its reports)\n")
+		fmt.Fprintf(&b, "  %s (%s)\n", contact.Printable(t.Path), t.Kind)
+		if !slices.Contains(commands, t.Do) {
+			commands = append(commands, t.Do)
 		}
 	}
+	if len(commands) > 0 {
+		b.WriteString("This takes the contact out of them:\n  " + strings.Join(commands, "\n  ") + "\n")
+	}
 	if d.Config.Store != "" {
-		b.WriteString("What the store holds was not looked through.\n")
+		fmt.Fprintf(&b, "What the store holds was not looked through. This takes the contact out of it, with the same store:\n  %s report --purge --contact %s\n",
+			commandline.Quote(d.program()), commandline.Quote(d.contact))
 	}
 	b.WriteString("Take the contact out of the source too, or the next import may create a profile again.\n")
 	return b.String()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +51,7 @@ func TestOneContactIsDeleted(t *testing.T) {
 		t.Fatalf("%d profiles", n)
 	}
 	_, stdout := j.delete(exitOK, "--contact", "+447700900123", "--yes")
-	for _, part := range []string{ada + " is deleted", "2 conversations", "create.report.ndjson (report)\n      importer report create.report.ndjson --purge\n"} {
+	for _, part := range []string{ada + " is deleted", "2 conversations", "create.report.ndjson (report)\nThis takes the contact out of them:\n  importer report create.report.ndjson --purge --contact +447700900123\n"} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("%q is not in %s", part, stdout)
 		}
@@ -61,7 +60,7 @@ func TestOneContactIsDeleted(t *testing.T) {
 		t.Errorf("left: %v", all)
 	}
 	// The commands that were named leave no trace.
-	if r, _ := j.command("report", "create.report.ndjson", "--purge"); r.code != exitOK {
+	if r, _ := j.command("report", "create.report.ndjson", "--purge", "--contact", "+447700900123"); r.code != exitOK {
 		t.Fatal(r)
 	}
 	_, stdout = j.delete(exitNotAllIn, "--contact", "ada@example.com", "--yes")
@@ -141,18 +140,23 @@ func TestADeleteNamesWhatIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stdout := j.delete(exitOK, "--contact", "c000009@example.com", "--yes", "--state", "s.db")
-	if !strings.Contains(stdout, "r.rejects.csv (reject file)\n      rm r.rejects.csv\n") || strings.Contains(stdout, "(state)") {
+	if !strings.Contains(stdout, "r.rejects.csv (reject file)\n") || !strings.Contains(stdout, "\n  importer report r.report.ndjson --purge --contact c000009@example.com --state s.db\n") || strings.Contains(stdout, "(state)") {
 		t.Error(stdout)
 	}
 	_, stdout = j.delete(exitOK, "--contact", "c000001@example.com", "--yes", "--state", "s.db")
-	for _, part := range []string{"s.db (state)\n      rm s.db\n", "r.report.ndjson (report)\n"} {
+	for _, part := range []string{"s.db (state)\n", "r.report.ndjson (report)\n"} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("%q is not in %s", part, stdout)
 		}
 	}
-	// What was told to do leaves a sync that works.
-	if err := os.Remove("s.db"); err != nil {
-		t.Fatal(err)
+	// What was told to do leaves nothing, and a sync that works.
+	for _, id := range []string{"c000001@example.com", "c000009@example.com"} {
+		if r, stdout := j.command("report", "r.report.ndjson", "--purge", "--contact", id, "--state", "s.db"); r.code != exitOK {
+			t.Errorf("%s, %s", stdout, r)
+		}
+		if _, stdout = j.delete(exitNotAllIn, "--contact", id, "--yes", "--state", "s.db"); !strings.Contains(stdout, "No report, reject file or state") {
+			t.Error(stdout)
+		}
 	}
 	j.rows = []string{contactRow(0, "Name"), contactRow(2, "Name")}
 	if r := j.run(); r.code != exitOK || len(j.server.Profiles()) != 2 {

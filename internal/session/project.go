@@ -32,8 +32,8 @@ func OpenProject(cmd *cobra.Command, env Env) (_ *Session, err error) {
 	return s, nil
 }
 
-// clockMargin is how exactly the server's clock is known, and clockUnknown how far it may
-// be off where nothing is known of it.
+// clockMargin is how much earlier a time by the server's clock is taken to be, and
+// clockUnknown how far it may be off where nothing is known of it.
 const (
 	clockMargin  = 5 * time.Second
 	clockUnknown = 10 * time.Minute
@@ -41,11 +41,11 @@ const (
 
 // ServerTime is that time of this machine by the server's clock, or a little before it.
 func (s *Session) ServerTime(t time.Time) time.Time {
-	skew, known := s.Client.ClockSkew()
+	least, _, known := s.Client.ClockSkew()
 	if !known {
 		return t.Add(-clockUnknown)
 	}
-	return t.Add(skew - clockMargin)
+	return t.Add(least - clockMargin)
 }
 
 // Conversations is how many conversations go with a profile; -1 where the API does not tell.

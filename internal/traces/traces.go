@@ -37,6 +37,25 @@ type Trace struct {
 	Kind Kind   `json:"kind"`
 }
 
+// Report is the report that a file belongs to, if that is there; else it is empty.
+func (t Trace) Report() string {
+	var report string
+	switch t.Kind {
+	case Report, Verify:
+		report = behindReport.ReplaceAllString(t.Path, "$1")
+	case Rejects:
+		base, _ := rejectfile.Base(t.Path)
+		report = base + ".report.ndjson"
+	}
+	if info, err := os.Stat(report); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return report
+}
+
+// behindReport is what stands behind the name of a report in those of other files.
+var behindReport = regexp.MustCompile(`(\.report\.ndjson)(\.\d+)?(\.verify)?$`)
+
 // kinds are told by the names that this program gives its files.
 var kinds = []struct {
 	kind Kind
