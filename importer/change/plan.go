@@ -227,6 +227,7 @@ func (p *planner) row(row *contact.Row) error {
 	}
 	switch {
 	case r.Failure != nil:
+		p.plan.Invalids.Add(&contact.Outcome{Row: *row, Status: contact.Rejected, Failure: r.Failure})
 		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected, 0)
 	case need == NeedsUpdate:
 		return p.update(r)

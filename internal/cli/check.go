@@ -180,13 +180,14 @@ func (k *checker) printPlan(p *change.Plan) error {
 	}
 	return printResult(k.Session, k.succeeds(p) && p.Invalid+p.Rejected+p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
-		Tolerated int64           `json:"tolerated"`
-		LeftOut   int64           `json:"left_out"`
-		AtLeast   contact.Seconds `json:"at_least_s"`
-		Blocked   string          `json:"blocked"`
-		Fields    []string        `json:"custom_fields"`
-		Duration  contact.Seconds `json:"duration_s"`
-	}{p, k.tolerated(p), k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+		Tolerated int64                 `json:"tolerated"`
+		LeftOut   int64                 `json:"left_out"`
+		AtLeast   contact.Seconds       `json:"at_least_s"`
+		Blocked   string                `json:"blocked"`
+		Fields    []string              `json:"custom_fields"`
+		Duration  contact.Seconds       `json:"duration_s"`
+		Failures  []contact.FailureLine `json:"failures"`
+	}{p, k.tolerated(p), k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took), contact.FailureLines(p.Invalids.List(), !k.Config.Report.Redact)}, k.text(p, least, took, blocked))
 }
 
 // succeeds tells whether the run would, as far as can be told.

@@ -48,7 +48,11 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
 		s.Status = contact.Interrupted
 	}
-	return session.Also(err, sink.WriteJSON(env.Stdout, s))
+	to := env.Stdout
+	if output := cmd.Flags().Lookup("output"); cmd.Annotations[nothingElse] != "" && output.Value.String() == "" {
+		to = env.Stderr
+	}
+	return session.Also(err, sink.WriteJSON(to, summaryOf(s, nil)))
 }
 
 // NewCommand is the command with all its subcommands: to execute, or to document.
@@ -58,6 +62,10 @@ func NewCommand(env Env) *cobra.Command {
 		NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	return root
 }
+
+// nothingElse annotates a command that writes to standard output what was asked for, unless
+// --output names a file, and nothing else.
+const nothingElse = "stdout"
 
 // An Interrupt is a run that was ended by a signal.
 type Interrupt struct{ Signal os.Signal }

@@ -53,7 +53,8 @@ The exit code is 3 where nobody has the contact id of --contact.`,
 		Example: `  importer export -o backup.ndjson
   importer export --format csv -o contacts.csv
   importer export --contact ada@example.com`,
-		Args: takes(0, "no argument"),
+		Args:        takes(0, "no argument"),
+		Annotations: map[string]string{nothingElse: "true"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := e.check(cmd); err != nil {
 				return err
@@ -135,9 +136,6 @@ type exported struct {
 }
 
 func (e *exporting) run(ctx context.Context) error {
-	if e.Config.JSON && e.output == "" {
-		*e.Env.Printed = true // nothing but profiles goes to standard output
-	}
 	reader, stop := importer.NewReader(ctx, readerOptions(e.Session))
 	defer stop()
 	var done exported

@@ -301,5 +301,9 @@ func TestAnExportOfOneContact(t *testing.T) {
 		if r, _ := j.export(exitUsage, wrong...); r.all() != 0 || r.stderr == "" {
 			t.Errorf("%q: %s", wrong, r)
 		}
+		r, stdout := j.export(exitUsage, append(wrong, "--json")...)
+		if toFile := wrong[0] == "-o"; !strings.Contains(r.stderr+stdout, `"status":"stopped"`) || (stdout != "") != toFile {
+			t.Errorf("%q: %q, %s", wrong, stdout, r)
+		}
 	}
 }

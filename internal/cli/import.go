@@ -134,7 +134,7 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	summary, err = i.End(summary, err)
 	i.BlameConfig(summary.Read, summary.Invalid)
 	silent := summary.Succeeded() && summary.Tolerated+summary.DuplicatesDiffer+summary.ChangedSince == 0
-	printed := printResult(i.Session, silent, summary, sink.SummaryText(summary, sink.Details{
+	printed := printResult(i.Session, silent, summaryOf(summary, contact.FailureLines(i.Watch.Failures.List(), !i.Config.Report.Redact)), sink.SummaryText(summary, sink.Details{
 		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), GoOn: i.Line.GoOn(), Rejects: i.Line.OfRejects(written.Paths),
 		Remarks: i.remarks(), Update: i.Line.Update(),
 	}))
@@ -143,6 +143,21 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	}
 	i.Watch.Ended(ctx, summary, err == nil)
 	return result(ctx, summary.Status, summary.Succeeded(), err)
+}
+
+// A summed is a summary as it is printed: the journal and notifications know nothing of
+// its failures, which may quote the source.
+type summed struct {
+	contact.Summary
+	Failures []contact.FailureLine `json:"failures"`
+}
+
+// summaryOf is a summary with why rows are not in, the largest group first.
+func summaryOf(s contact.Summary, failures []contact.FailureLine) summed {
+	if failures == nil {
+		failures = []contact.FailureLine{}
+	}
+	return summed{s, failures}
 }
 
 // purgeNights takes contact data out of what earlier runs left behind, as the settings
