@@ -68,6 +68,11 @@ type importing struct {
 // importAll is the command.
 func importAll(ctx context.Context, s *session.Session) error {
 	if err := s.OpenImport(ctx); err != nil {
+		stopped := session.StoppedBy(contact.Summary{Run: s.Run}, err)
+		if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
+			stopped.Status = contact.Interrupted
+		}
+		live.TellStopped(ctx, s.Config, s.Env.Version, stopped, s.Log)
 		return err
 	}
 	i := importing{s}

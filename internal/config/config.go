@@ -163,6 +163,7 @@ type Metrics struct {
 // Notify says who is told how a run ended.
 type Notify struct {
 	URL Secret `yaml:"url"` // of many webhooks it is the password; empty: nobody
+	On  string `yaml:"on"`  // always, failure, change
 }
 
 // Log says what is logged to standard error.
@@ -203,6 +204,7 @@ func Default() Config {
 		OnConflict: "report",
 		InDoubt:    InDoubt{Settle: 30 * time.Second},
 		Progress:   "auto",
+		Notify:     Notify{On: "always"},
 		Log:        Log{Level: "info", Format: "auto"},
 	}
 }
@@ -337,6 +339,7 @@ func (c *Config) validate() error {
 		choice("sync.patch", c.Sync.Patch, "auto", "merge", "replace"),
 		choice("--existing (existing)", c.Existing, "auto", "list", "lookup", "ignore"),
 		choice("on_conflict", c.OnConflict, "report", "first", "merge"),
+		choice("notify.on", c.Notify.On, "always", "failure", "change"),
 		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
 		choice("--log-level (log.level)", c.Log.Level, "trace", "debug", "info", "warn", "error"),
 		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
