@@ -236,7 +236,7 @@ func TestAnExportGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, stdout := j.export(exitOK, "-o", file, "--json")
+	_, stdout := j.export(exitOK, "-o", file, "--json")
 	var said struct{ Profiles, Added, Changed, Deleted, Resumed int }
 	if err := json.Unmarshal([]byte(stdout), &said); err != nil || said.Resumed < 400 || said.Resumed >= 1050 || said.Profiles != 1051 || said.Deleted != 1 || said.Changed != 1 {
 		t.Errorf("%v in %s", err, stdout)
