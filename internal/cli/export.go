@@ -321,9 +321,20 @@ func (e *exporting) print(ctx context.Context, done exported, err error) error {
 	return failed
 }
 
+// profiles is such as "1,200 profiles".
+func profiles(n int64) string {
+	if n == 1 {
+		return "1 profile"
+	}
+	return words.Comma(n) + " profiles"
+}
+
 // text is what became of the export, for people.
 func (e *exporting) text(done exported, err error) string {
-	requests := words.Plural(done.Requests, "request", "requests")
+	requests := words.Comma(done.Requests) + " requests"
+	if done.Requests == 1 {
+		requests = "1 request"
+	}
 	where := ""
 	if e.output != "" {
 		where = " to " + contact.Printable(e.output)
@@ -332,13 +343,13 @@ func (e *exporting) text(done exported, err error) string {
 		return fmt.Sprintf("importer: no profile of the project has the contact id %s (%s); nothing was written\n", contact.Printable(e.contact), requests)
 	}
 	if err != nil {
-		text := fmt.Sprintf("importer: not all of the project was read: %s in %s.", words.Plural(done.Profiles, "profile", "profiles"), requests)
+		text := fmt.Sprintf("importer: not all of the project was read: %s in %s.", profiles(done.Profiles), requests)
 		if _, isFile := e.file(); isFile && e.contact == "" && done.Profiles > 0 {
 			text += fmt.Sprintf(" They are in %s: the same command goes on with them.", contact.Printable(export.PartOf(e.output)))
 		}
 		return text + "\n"
 	}
-	text := fmt.Sprintf("importer: exported %s%s in %s.", words.Plural(done.Profiles, "profile", "profiles"), where, requests)
+	text := fmt.Sprintf("importer: exported %s%s in %s.", profiles(done.Profiles), where, requests)
 	changed := " changed after they had been read, and are as they were then"
 	if e.output != "" {
 		changed = " changed, and are as they were at the end"
