@@ -65,13 +65,13 @@ var needs = map[string]need{
 	"sync.refresh_after": nothing, "sync.missing": nothing, "sync.adopted": nothing, "sync.patch": nothing, "sync.guard.max": nothing, "sync.guard.percent": nothing,
 	"rate": nothing, "duplicates": nothing, "rate_shared": nothing, "rate_pool": nothing,
 	"store": own, "lease": own,
-	"workers": nothing, "retries": nothing, "max_errors": nothing, "give_up_after": nothing, "give_up_at_start": nothing, "existing": nothing, "on_conflict": nothing,
+	"workers": nothing, "retries": nothing, "max_errors": nothing, "limit": nothing, "tolerate": nothing, "give_up_after": nothing, "give_up_at_start": nothing, "existing": nothing, "on_conflict": nothing,
 	"in_doubt.settle": nothing, "stamp.field": nothing,
 	"report.path":   own, // it has the name of the job
 	"report.redact": nothing, "report.keep_previous": nothing, "report.keep_nights": nothing,
 	"progress": own, "metrics.textfile": own, "metrics.listen": own, "log.level": own, "log.format": own,
-	"notify.url": host,
-	"job.name":   nothing, "job.schedule": nothing, "job.time_zone": nothing, "job.tags": nothing,
+	"notify.url": host, "notify.on": nothing,
+	"job.name": nothing, "job.schedule": nothing, "job.time_zone": nothing, "job.tags": nothing,
 }
 
 // A set key is one that a job sets to something else than the default.
