@@ -45,7 +45,7 @@ type Found struct {
 	LastChanged time.Time // whole seconds of the server's clock
 	// Others are the members that the API shows besides these, as one JSON object; nil:
 	// none.
-	Others jsontext.Value
+	Others jsontext.Value `json:",omitzero"`
 }
 
 // An Author is who gave an answer. Only what the API says is believed.

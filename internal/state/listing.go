@@ -53,6 +53,7 @@ func (l *Listing) Add(page []contact.Found) (added int, err error) {
 }
 
 func (l *Listing) add(f contact.Found) error {
+	f.Others = nil // nobody who is looked for here is asked about them
 	text, err := json.Marshal(f, asEver)
 	if err != nil {
 		return err
