@@ -16,6 +16,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}"
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /importer /importer
+COPY LICENSE THIRD_PARTY_LICENSES /usr/share/doc/importer/
 COPY --from=build --chown=65532:65532 /data /data
 WORKDIR /data
 USER 65532:65532

@@ -67,11 +67,12 @@ hostile:
 	HOSTILE=full $(GO) test -v -count=1 -timeout 120m ./hostile
 
 # The nightly sync over 100,000 rows, a million of which 10,000 and none changed, and what
-# init guesses for 50,000: about 10 minutes.
+# init guesses for 50,000, and a query of a million rows: about 10 minutes.
 sync:
 	SYNC_ROWS=100000 $(GO) test -v -count=1 -timeout 40m -run 'UpsertSendsExactly|GuardLetsNothing|ConversationsWrite' ./internal/cli
 	GUESS_ROWS=50000 $(GO) test -v -count=1 -run GuessIsNeverWorse ./source
 	SYNC_ROWS=1000000 $(GO) test -v -count=1 -timeout 40m -run ForecastAndRunAgree ./internal/cli
+	QUERY_ROWS=1000000 $(GO) test -v -count=1 -run MemoryStaysFlat ./source/query
 	SYNC_ROWS=1000000 $(GO) test -run '^$$' -bench Unchanged -benchtime 1x -timeout 40m ./internal/cli
 
 # Fuzzes every parser for FUZZTIME each.

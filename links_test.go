@@ -17,7 +17,7 @@ func TestLinksOfTheDocuments(t *testing.T) {
 		t.Fatalf("documents %q, %v", documents, err)
 	}
 	found := 0
-	for _, document := range append(documents, "README.md", "SECURITY.md") {
+	for _, document := range append(documents, "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md") {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)

@@ -204,7 +204,7 @@ func (e *engine) get(id string) (contact.Found, error) {
 
 // logFailure logs why a request failed.
 func (e *engine) logFailure(problem *contact.APIError) {
-	e.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
+	e.Log.Warn().Err(problem).Msg("a request failed; each reason is logged once")
 }
 
 // contextOf is what a request of a kind runs under: a write once sent is worth its

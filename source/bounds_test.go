@@ -18,17 +18,17 @@ import (
 // Files that are alike are compared with few others, and each is told of once.
 func TestManyFiles(t *testing.T) {
 	dir := t.TempDir()
-	var paths []string
+	var paths []place
 	for i := range 800 {
 		path := filepath.Join(dir, fmt.Sprintf("%d.csv", i))
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, path)
+		paths = append(paths, place{path: path})
 	}
 	growth.Check(t, len(paths)/4, func(n int) {
 		kept, notices := once(append(paths[:n:n], paths[0], paths[n-1]))
-		if len(kept) != n || len(notices) != 2 || !strings.Contains(notices[1].Text, paths[n-1]) {
+		if len(kept) != n || len(notices) != 2 || !strings.Contains(notices[1].Text, paths[n-1].path) {
 			t.Fatalf("%d kept, %v", len(kept), notices)
 		}
 	})

@@ -23,7 +23,7 @@ import (
 // configuration.
 func guessed(t *testing.T, path string) (Options, string) {
 	t.Helper()
-	text, err := Guess(Options{Paths: []string{path}})
+	text, err := guessFor(Options{Paths: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestGuessIsNeverWorse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range append(paths, hubspot) {
-		if _, err := Guess(Options{Paths: []string{path}}); errors.Is(err, decode.ErrEncoding) {
+		if _, err := guessFor(Options{Paths: []string{path}}); errors.Is(err, decode.ErrEncoding) {
 			continue // an import does not start either
 		}
 		o, text := guessed(t, path)

@@ -50,6 +50,11 @@ func (f *file) isOther(info fs.FileInfo) error {
 // of the one that was there was read.
 func (in *Input) Changed() error {
 	for _, f := range in.files {
+		if f.far.Object != nil {
+			if err := f.far.Same(); err != nil {
+				return fmt.Errorf("%s: %w", f.Name, err)
+			}
+		}
 		if f.info == nil || f.once != nil {
 			continue
 		}

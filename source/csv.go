@@ -108,7 +108,7 @@ func (f *file) columns(header []string, rows [][]string) (err error) {
 		return fmt.Errorf("%w: it has %d columns; %d at most", ErrBadHeader, len(header), mapping.MaxColumns)
 	}
 	f.header = header
-	if layout, ok := rejectfile.LayoutOf(f.Name, header, rows); ok {
+	if layout, ok := rejectfile.LayoutOf(f.base(), header, rows); ok {
 		f.rejects, header = layout, cellsAt(header, layout.Source)
 		for i, name := range header {
 			header[i] = rejectfile.Unguard(name)

@@ -10,31 +10,50 @@ import (
 	"slices"
 	"strings"
 
+	"importer/internal/address"
 	"importer/internal/files"
+	"importer/source/remote"
 )
+
+// A place is where a source is.
+type place struct {
+	path string         // as given or found
+	far  *remote.Object // on another machine; nil: a file, or a database
+}
 
 // find replaces globs by the files they match. A path that exists is never a glob,
 // whatever its name. A glob leaves out what this program wrote, and a file that was
 // named before, in whatever way, is not read again: the notices say which.
-func find(paths []string) (found []string, notices []Notice, err error) {
+func (in *Input) find(o Options) (found []place, notices []Notice, err error) {
+	paths := o.Paths
 	if len(paths) == 0 {
 		return nil, nil, errors.New("no source given: name a file, a glob, or - for standard input")
 	}
 	for _, path := range paths {
+		if address.KindOf(path) != address.None {
+			far, err := in.findFar(path, o)
+			if err != nil {
+				return nil, nil, err
+			}
+			found = append(found, far...)
+			continue
+		}
 		if _, err := os.Lstat(path); path == "-" || err == nil || !strings.ContainsAny(path, "*?[") {
-			found = append(found, path)
+			found = append(found, place{path: path})
 			continue
 		}
 		files, own, err := glob(path)
 		if err != nil {
 			return nil, nil, err
 		}
-		found = append(found, files...)
+		for _, file := range files {
+			found = append(found, place{path: file})
+		}
 		for _, name := range own {
 			notices = append(notices, Notice{name, "left out, because importer wrote it; to read it, name it without a glob"})
 		}
 	}
-	if i := slices.Index(found, "-"); i >= 0 && slices.Contains(found[i+1:], "-") {
+	if stdin := (place{path: "-"}); count(found, stdin) > 1 {
 		return nil, nil, errors.New("standard input (-) can be read only once")
 	}
 	found, twice := once(found)
@@ -43,14 +62,20 @@ func find(paths []string) (found []string, notices []Notice, err error) {
 
 // once leaves out the files that stand among the paths before, be it under another
 // path or as a link. Two rows of one contact can then never be the same row.
-func once(paths []string) (kept []string, notices []Notice) {
+func once(places []place) (kept []place, notices []Notice) {
 	type file struct {
 		info os.FileInfo
 		name string
 	}
 	alike := make(map[any][]file) // those that may be the same
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && path != "-" { // opening it tells what is wrong
+	for _, p := range places {
+		path := p.path
+		if address.KindOf(path) != address.None {
+			if slices.ContainsFunc(kept, func(k place) bool { return k.path == path }) {
+				notices = append(notices, Notice{address.Shown(path), "is named twice, and is read once"})
+				continue
+			}
+		} else if info, err := os.Stat(path); err == nil && path != "-" { // opening it tells what is wrong
 			key := files.Identity(info)
 			i := slices.IndexFunc(alike[key], func(f file) bool { return os.SameFile(f.info, info) })
 			if i >= 0 {
@@ -59,9 +84,18 @@ func once(paths []string) (kept []string, notices []Notice) {
 			}
 			alike[key] = append(alike[key], file{info, path})
 		}
-		kept = append(kept, path)
+		kept = append(kept, p)
 	}
 	return kept, notices
+}
+
+func count(places []place, of place) (n int) {
+	for _, p := range places {
+		if p == of {
+			n++
+		}
+	}
+	return n
 }
 
 // glob returns the files that match, and apart from them those that this program

@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"archive/zip"
+
+	"importer/source/foreign"
 )
 
 // Files that are no source are called by their name, with the way out.
 func TestForeign(t *testing.T) {
 	ole := func(name string) string {
-		return oldOffice + "\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500) + utf16Of(name)
+		return "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500) + strings.Join(strings.Split(name, ""), "\x00") + "\x00"
 	}
 	stored := func(name, content string) string {
 		var b strings.Builder
@@ -76,7 +78,7 @@ func TestForeign(t *testing.T) {
 		t.Errorf("a workbook passed for a CSV file: %v", err)
 	}
 	for _, text := range []string{"", "email\n", "\temail\n", "<email>,x\n", "PK,x\n", "\ufeffemail"} {
-		if what := foreign([]byte(text), "a.xls"); what != "" {
+		if what := foreign.Document([]byte(text), "a.xls"); what != "" {
 			t.Errorf("%q: %s", text, what)
 		}
 	}

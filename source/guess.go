@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"importer/internal/address"
 	"importer/source/guess"
 	"importer/source/mapping"
 )
@@ -23,23 +24,22 @@ func (f *file) learn(head []byte) {
 	f.in.forget(told)
 }
 
-// Guess looks at the first file of o, its header and a sample, and writes the
-// sections source and mapping of a configuration for it, as guess.Sample.Config does.
-func Guess(o Options) (string, error) {
+// Sample looks at the first file of o: its header and its first rows.
+func Sample(o Options) (*guess.Sample, error) {
 	o.Mapping = &mapping.Mapping{ContactIDs: []mapping.Value{{Value: "guess"}}} // any file will do
 	in, err := Open(o)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer in.Close()
 	f := in.files[0]
 	next, done, err := f.reader()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer done()
 	s := &guess.Sample{
-		Name: f.Name, Paths: o.Paths, Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
+		Name: f.Name, Paths: address.AllShown(o.Paths), Format: string(f.Format), Delimiter: f.Delimiter, Encoding: f.Encoding,
 		Sheet: o.Sheet, HeaderRow: o.HeaderRow, NullValues: o.NullValues, JSON: f.Format == NDJSON, Columns: f.Header,
 	}
 	var rec mapping.Record
@@ -50,12 +50,12 @@ func Guess(o Options) (string, error) {
 			break
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", f.Name, err)
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
 		s.Add(&rec)
 	}
 	if len(s.Columns) == 0 {
-		return "", errors.New(f.Name + ": there is no row to guess from")
+		return nil, errors.New(f.Name + ": there is no row to guess from")
 	}
-	return s.Config()
+	return s, nil
 }

@@ -94,7 +94,7 @@ func TestGuess(t *testing.T) {
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
 			paths := []string{"../testdata/exports/" + name + ".csv"}
-			yaml, err := Guess(Options{Paths: paths})
+			yaml, err := guessFor(Options{Paths: paths})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestGuessUnsure(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			path := writeFile(t, tt.file, tt.content)
-			yaml, err := Guess(Options{Paths: []string{path}})
+			yaml, err := guessFor(Options{Paths: []string{path}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,16 @@ func TestGuessUnsure(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Guess(Options{Paths: []string{writeFile(t, "x.ndjson", "nonsense")}}); err == nil {
+	if _, err := guessFor(Options{Paths: []string{writeFile(t, "x.ndjson", "nonsense")}}); err == nil {
 		t.Error("a guess from nothing")
 	}
+}
+
+// guessFor writes the sections source and mapping of a configuration for the first file.
+func guessFor(o Options) (string, error) {
+	s, err := Sample(o)
+	if err != nil {
+		return "", err
+	}
+	return s.Config()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -326,7 +325,7 @@ func (r objectReader) fail(err error) error {
 		return fmt.Errorf("the JSON %s is not closed: the file is cut off", r.what())
 	case ok:
 		line, at := r.text.at(s.ByteOffset)
-		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", strings.TrimPrefix(s.Err.Error(), "jsontext: "), line, at)
+		return fmt.Errorf("not valid JSON: %s, at line %d, byte %d; what follows cannot be read", words.OfJSON(s.Err.Error()), line, at)
 	}
 	return err
 }

@@ -105,7 +105,7 @@ func TestMapping(t *testing.T) {
 			"email,X,P\na@example.com,\"[1.0, {\"\"a\"\": \"\"b\"\"}]\",\"{\"\"accepted\"\":true}\"\nb@example.com,nope,\nc@example.com,,[]\n",
 			[]string{
 				`2 ["a@example.com"],"profile":{"email":"a@example.com","extra":[1.0,{"a":"b"}],"privacy_policy":{"accepted":true}}}`,
-				`3 X: not valid JSON: invalid character 'o' in literal null (expecting 'u'), at byte 2 ["b@example.com" "nope" ""]`,
+				`3 X: not valid JSON: a word that begins like null and goes on with 'o'; a text stands in double quotes, at byte 2 ["b@example.com" "nope" ""]`,
 				`4 P: "[]" is not a JSON object, such as {"accepted":true} ["c@example.com" "" "[]"]`}},
 		{"memories",
 			"fields:\n  memories: {columns: [Note 1, Note 2], type: memory, timestamp_column: At, layouts: [DD.MM.YYYY]}",

@@ -39,14 +39,14 @@ func TestNDJSON(t *testing.T) {
 			`2 ["b@example.com"],"profile":{"email":"b@example.com"}}`,
 			`3 : there is no JSON object ["hello"]`,
 			`4 : there is no JSON object ["[1]"]`,
-			`5 : not valid JSON: invalid character '1' after object name (expecting ':'), at byte 10 ["{\"email\" 1}"]`,
+			`5 : not valid JSON: '1' stands where a colon should stand behind the name of a member, at byte 10 ["{\"email\" 1}"]`,
 			`6 : not valid JSON: there is more behind the object ["{} {}"]`}},
 		{"a name twice", `{"email":"a@example.com","age":1,"age":2}` + "\n" + `{"contactIds":["a"],"profile":{"x":{"y":1,"y":2}}}`, []string{
 			`1 : not valid JSON: the name "age" stands in it twice, at byte 34 ["{\"email\":\"a@example.com\",\"age\":1,\"age\":2}"]`,
 			`2 : not valid JSON: the name "y" stands in it twice, at byte 43 ["{\"contactIds\":[\"a\"],\"profile\":{\"x\":{\"y\":1,\"y\":2}}}"]`}},
 		{"invalid UTF-8 and NUL", "{\"email\":\"a\xff@example.com\"}\n{\"email\":\"\x00\"}\n{\"contactIds\":\"123 é\"}\n", []string{
-			`1 : not valid JSON: invalid UTF-8, at byte 12 ["{\"email\":\"a\xff@example.com\"}"]`,
-			`2 : not valid JSON: invalid character '\x00' in string (expecting non-control character), at byte 11 ["{\"email\":\"\x00\"}"]`,
+			`1 : not valid JSON: bytes that are not UTF-8, at byte 12 ["{\"email\":\"a\xff@example.com\"}"]`,
+			`2 : not valid JSON: the control character '\x00' in a text, where it has to be written as \n, \t or \u0000, at byte 11 ["{\"email\":\"\x00\"}"]`,
 			`3 ["123 é"],"profile":{}}`}},
 		{"types", `{"email":true}` + "\n" + `{"email":"a@example.com","age":"x"}` + "\n" + `{"contactIds":["a"],"profile":{"tasks":{}}}` + "\n" +
 			`{"contactIds":[1,[2]],"profile":{}}` + "\n" + `{"contactIds":["a"],"profile":{"accepted_gdpr":"perhaps"}}` + "\n" + `{"contactIds":["a"],"active":[]}`, []string{

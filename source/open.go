@@ -12,10 +12,13 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"importer/internal/address"
 	"importer/internal/rejectfile"
 	"importer/internal/words"
 	"importer/source/decode"
+	"importer/source/foreign"
 	"importer/source/mapping"
+	"importer/source/query"
 )
 
 // What is wrong with a source before its first row is read. Each error of Open
@@ -49,14 +52,20 @@ type file struct {
 	info    fs.FileInfo // when it was opened; nil where it cannot be compared
 	reading *os.File    // what is read, or was read last; nil: nothing that can be compared
 
+	far  far         // where it is on another machine
+	rows *query.Rows // where it is a query
+
 	once     *bufio.Reader // what can be read only once: standard input, a pipe
 	used     bool          // once was read
 	workbook []byte        // what was read of once, where it is a workbook
 	closer   io.Closer     // of once; nil for standard input
 }
 
-func (in *Input) openFile(path string, o Options) (*file, error) {
-	f := &file{Source: Source{Name: path, Format: cmp.Or(o.Format, Auto), Delimiter: o.Delimiter}, in: in, options: o}
+func (in *Input) openFile(p place, o Options) (*file, error) {
+	f := &file{Source: Source{Name: in.nameOf(p), Format: cmp.Or(o.Format, Auto), Delimiter: o.Delimiter}, in: in, options: o, far: far{Object: p.far}}
+	if address.KindOf(p.path) == address.Database {
+		return f, f.askRows(p.path)
+	}
 	head, err := f.peek()
 	if err != nil {
 		return nil, errors.Join(err, f.close())
@@ -66,19 +75,22 @@ func (in *Input) openFile(path string, o Options) (*file, error) {
 		return f, nil
 	}
 	if bad, ok := errors.AsType[*mapping.Error](err); ok {
-		bad.Source = path
+		bad.Source = f.Name
 	} else {
 		if o.Redact && errors.Is(err, mapping.ErrNoContactID) { // what is taken for names may be a row
 			err = fmt.Errorf("%w: none of %d columns is named contactIds, email, phone or mobile; is the first line the header?", mapping.ErrNoContactID, len(f.Header))
 		}
-		err = fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s%s: %w", f.Name, f.far.redirected(), err)
 	}
 	return nil, errors.Join(err, f.close())
 }
 
-// peek returns the first bytes of the file, sampleBytes at most. A regular file
-// is closed again, anything else is kept open with nothing consumed.
+// peek returns the first bytes of the file, sampleBytes at most. A regular file, or one of
+// another machine, is closed again, anything else is kept open with nothing consumed.
 func (f *file) peek() ([]byte, error) {
+	if f.far.Object != nil {
+		return f.peekFar()
+	}
 	if f.Name == "-" {
 		if f.options.Stdin == nil {
 			return nil, errors.New("-: there is no standard input")
@@ -127,15 +139,15 @@ func (f *file) examine(head []byte, whole bool) error {
 	switch {
 	case len(head) == 0:
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
-	case bytes.HasPrefix(head, []byte(zipped)) && (f.Format == XLSX || f.Format == Auto):
+	case bytes.HasPrefix(head, []byte(foreign.Zipped)) && (f.Format == XLSX || f.Format == Auto):
 		f.Format = XLSX
 		return f.examineXLSX(head)
-	case bytes.HasPrefix(head, []byte(zipped)):
+	case bytes.HasPrefix(head, []byte(foreign.Zipped)):
 		return fmt.Errorf("%w: it is a workbook or an archive, and no %s: leave out --format", ErrBadHeader, f.Format)
-	case foreign(head, f.Name) != "":
-		return fmt.Errorf("%w: %s", ErrBadHeader, foreign(head, f.Name))
+	case foreign.Document(head, f.base()) != "":
+		return fmt.Errorf("%w: %s", ErrBadHeader, foreign.Document(head, f.base()))
 	case f.Format == XLSX:
-		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(wrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
+		return fmt.Errorf("%w: %s", ErrBadHeader, cmp.Or(foreign.WrongKind(head), "it is not an Excel workbook (.xlsx): leave out --format, or say which it is"))
 	}
 	text, end, err := f.sample(head, whole)
 	if err != nil {
@@ -147,10 +159,10 @@ func (f *file) examine(head []byte, whole bool) error {
 		return fmt.Errorf("%w: there is nothing to import", ErrEmpty)
 	case blank:
 		return fmt.Errorf("%w: there is nothing but white space at its beginning", ErrBadHeader)
-	case wrongKind(text) != "":
-		return fmt.Errorf("%w: %s", ErrWrongKind, wrongKind(text))
+	case foreign.WrongKind(text) != "":
+		return fmt.Errorf("%w: %s", ErrWrongKind, foreign.WrongKind(text))
 	case f.Format == Auto:
-		f.Format = guessFormat(f.Name, text)
+		f.Format = guessFormat(f.base(), text)
 	}
 	switch {
 	case f.Format == NDJSON:
@@ -220,7 +232,7 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 		head := t.Peek(512)
 		if r != io.Reader(raw) && decode.IsPacked(head) {
 			err = fmt.Errorf("%w: what is compressed in it is packed again: unpack it first", ErrWrongKind)
-		} else if what := wrongKind(head); what != "" {
+		} else if what := foreign.WrongKind(head); what != "" {
 			err = fmt.Errorf("%w: %s", ErrWrongKind, what)
 		}
 	}
@@ -233,11 +245,16 @@ func (f *file) decode(raw *bufio.Reader) (io.Reader, func(), error) {
 
 // text opens the file for reading from its first byte to its last, as UTF-8
 // without a BOM, and counts the bytes that are taken from it.
-func (f *file) text() (io.Reader, func(), error) {
+func (f *file) text() (text io.Reader, done func(), err error) {
 	raw, err := f.reopen()
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if failed := f.far.failed(); failed != nil && err != nil {
+			err = fmt.Errorf("%s: %w", f.Name, failed)
+		}
+	}()
 	r, unpacked, err := f.decode(bufio.NewReaderSize(io.TeeReader(raw, counter{&f.in.read}), readAhead))
 	if err != nil {
 		raw.Close()
@@ -249,6 +266,9 @@ func (f *file) text() (io.Reader, func(), error) {
 // reopen opens the file at its first byte. What can be read once can be opened
 // once, and is closed with the input.
 func (f *file) reopen() (io.ReadCloser, error) {
+	if f.far.Object != nil {
+		return f.far.open()
+	}
 	if f.once == nil {
 		file, err := f.opened()
 		return &steady{File: file, of: f}, err
@@ -261,6 +281,12 @@ func (f *file) reopen() (io.ReadCloser, error) {
 }
 
 func (f *file) close() error {
+	if f.rows != nil {
+		return f.rows.Close()
+	}
+	if f.far.Object != nil {
+		return f.far.Close()
+	}
 	if f.closer == nil {
 		return nil
 	}

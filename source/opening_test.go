@@ -252,7 +252,7 @@ func TestJSONArray(t *testing.T) {
 		{"bad elements", "[\n1,\n{\"age\":1,\"age\":2},\n{\"email\":\"a\xff@example.com\"},\n{\"email\":\"é@example.com\"}]", []string{
 			`2 : there is no JSON object ["1"]`,
 			`3 : not valid JSON: the name "age" stands in it twice, at byte 10 ["{\"age\":1,\"age\":2}"]`,
-			`4 : not valid JSON: invalid UTF-8, at byte 12 ["{\"email\":\"a\xff@example.com\"}"]`,
+			`4 : not valid JSON: bytes that are not UTF-8, at byte 12 ["{\"email\":\"a\xff@example.com\"}"]`,
 			`5 ["é@example.com"],"profile":{"email":"é@example.com"}}`}},
 		{"cut off", "[{\"email\":\"a@example.com\"},\n{\"email\":", []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
@@ -262,7 +262,7 @@ func TestJSONArray(t *testing.T) {
 			`end: x.json: after line 1: the JSON array is not closed: the file is cut off`}},
 		{"no JSON", "[{\"email\":\"a@example.com\"},\n {\"email\" 1}]", []string{
 			`1 ["a@example.com"],"profile":{"email":"a@example.com"}}`,
-			`end: x.json: after line 1: not valid JSON: invalid character '1' after object name (expecting ':'), at line 2, byte 11; what follows cannot be read`}},
+			`end: x.json: after line 1: not valid JSON: '1' stands where a colon should stand behind the name of a member, at line 2, byte 11; what follows cannot be read`}},
 		{"more behind it", "[]\n{\"email\":\"a@example.com\"}", []string{
 			`end: x.json: after line 1: there is more behind the end of the JSON array, at line 2, byte 2`}},
 	}

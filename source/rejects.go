@@ -16,7 +16,7 @@ func (in *Input) IsRejects() bool {
 	return !slices.ContainsFunc(in.files, func(f *file) bool { return !f.isRejects() })
 }
 
-func (f *file) isRejects() bool { return f.rejects != nil || rejectfile.IsNamed(f.Name) }
+func (f *file) isRejects() bool { return f.rejects != nil || rejectfile.IsNamed(f.base()) }
 
 // Corrections are the runs whose refused rows the input corrects, sorted, and a file of
 // the input that is no reject file. Where that is possible the input is read for it once, unless
@@ -25,7 +25,7 @@ func (in *Input) Corrections() (runs []string, other string, err error) {
 	if !slices.ContainsFunc(in.files, func(f *file) bool { return f.mayCorrect }) {
 		return nil, "", nil
 	}
-	if in.size > 0 {
+	if in.ReadsAgain() {
 		defer in.forget(in.opened)
 		for _, err := range in.AllRows() {
 			if _, bad := errors.AsType[*contact.RowError](err); err != nil && !bad {

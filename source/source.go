@@ -1,7 +1,8 @@
-// Package source reads contacts from files: bytes in, rows out.
+// Package source reads contacts from files, buckets and databases: bytes in, rows out.
 //
-//	path, glob, - ──► open ──┬─► text ──► CSV, NDJSON ──┐
-//	                         └─► workbook ──────────────┴─► record ──► mapping ──► contact.Row
+//	path, glob, -, https, s3 ──► open ──┬─► text ──► CSV, NDJSON ──┐
+//	                                    └─► workbook ──────────────┼─► record ──► mapping ──► contact.Row
+//	postgres ──► rows of a query ───────────────────────────────────┘
 //
 // A record that cannot be sent is a *contact.RowError and the reading goes on.
 // An error of the file itself ends the input. The end of the input is not an error.
@@ -20,6 +21,7 @@ import (
 	"importer/importer/idrule"
 	"importer/internal/words"
 	"importer/source/mapping"
+	"importer/source/remote"
 )
 
 // A Format is how records are written in a file.
@@ -31,6 +33,7 @@ const (
 	CSV    Format = "csv"
 	NDJSON Format = "ndjson" // JSON objects: one a line, one behind the other, or in one array
 	XLSX   Format = "xlsx"   // one sheet of an Excel workbook
+	SQL    Format = "sql"    // rows of a query; no file has it
 )
 
 // ParseFormat reads the value of --format.
@@ -42,7 +45,7 @@ func ParseFormat(s string) (Format, error) {
 
 // Options say what to read. The zero value of each but Paths will do.
 type Options struct {
-	// Paths are files, globs, or "-" for Stdin, read in this order. A glob gives
+	// Paths are files, globs, addresses (https://, s3://, postgres://), or "-" for Stdin, read in this order. A glob gives
 	// its files sorted by name, but for those that this program wrote. A file that
 	// is named twice, by whatever name, is read once.
 	Paths []string
@@ -72,16 +75,19 @@ type Options struct {
 	Run string
 	// Redact keeps values of the source out of the notices.
 	Redact bool
+	// Remote says how other machines are reached, and Query what a database is asked.
+	Remote remote.Options
+	Query  string
 }
 
 // A Source is one file of an input, as Open found it.
 type Source struct {
-	Name      string // path as given or as the glob found it; "-" for standard input
-	Format    Format // CSV, NDJSON or XLSX
+	Name      string // path as given or as the glob found it, an address as it may be shown; "-" for standard input
+	Format    Format // CSV, NDJSON, XLSX or SQL
 	Encoding  string // of the text; empty as long as only ASCII was seen, and for XLSX
 	Delimiter rune   // CSV only
 	// Header are the columns in original order and spelling, as many as the Raw
-	// of a row has cells; nil for NDJSON. Where the file is a reject file, the
+	// of a row has cells; nil for NDJSON and SQL. Where the file is a reject file, the
 	// columns that were added to it are not among them.
 	Header []string
 }
@@ -100,6 +106,7 @@ func (n Notice) String() string { return contact.Printable(n.Source + ": " + n.T
 // BytesRead, Size, Skipped and Notices, which any may call.
 type Input struct {
 	files   []*file
+	client  *remote.Client // of other machines; nil: all is here
 	size    int64
 	read    atomic.Int64
 	skipped atomic.Int64
@@ -114,17 +121,18 @@ type Input struct {
 
 // Open finds the files of o and looks at the beginning of each, so that what cannot
 // be read is known before a row is sent. Its errors are of the kinds ErrNoMatch,
-// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrWrongKind, decode.ErrEncoding, mapping.ErrNoContactID, *mapping.Error, or
-// those of the package os. The caller closes the input.
+// ErrIsDirectory, ErrEmpty, ErrBadHeader, ErrWrongKind, decode.ErrEncoding, mapping.ErrNoContactID, *mapping.Error,
+// those of the package os, or of another machine: see IsAway and IsUnread. The caller closes the input.
 func Open(o Options) (*Input, error) {
-	paths, notices, err := find(o.Paths)
+	in := &Input{told: make(map[Notice]bool)}
+	places, notices, err := in.find(o)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, in.Close())
 	}
-	in := &Input{notices: notices, told: make(map[Notice]bool)}
+	in.notices = append(in.notices, notices...)
 	known := true
-	for _, path := range paths {
-		f, err := in.openFile(path, o)
+	for _, p := range places {
+		f, err := in.openFile(p, o)
 		if err != nil {
 			return nil, errors.Join(err, in.Close())
 		}
@@ -145,6 +153,9 @@ func (in *Input) Close() error {
 	for _, f := range in.files {
 		errs = append(errs, f.close())
 	}
+	if in.client != nil {
+		in.client.Close()
+	}
 	return errors.Join(errs...)
 }
 
@@ -158,8 +169,13 @@ func (in *Input) Sources() []Source {
 }
 
 // Size is the length of all files together in bytes, as they lie on disk; 0
-// where it is not known, as with standard input.
+// where it is not known, as with standard input or a query.
 func (in *Input) Size() int64 { return in.size }
+
+// ReadsAgain tells whether Rows can be ranged over more than once.
+func (in *Input) ReadsAgain() bool {
+	return !slices.ContainsFunc(in.files, func(f *file) bool { return f.once != nil })
+}
 
 // BytesRead is how much of Size was read so far.
 func (in *Input) BytesRead() int64 { return in.read.Load() }
@@ -261,7 +277,7 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 	for {
 		err := next(&rec)
 		if err != nil { // a file that changed reads as a damaged one, or ends early
-			err = cmp.Or(f.changed(f.reading), err)
+			err = cmp.Or(f.changed(f.reading), f.far.failed(), err)
 		}
 		switch {
 		case err == io.EOF:
@@ -269,6 +285,9 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 			return true
 		case errors.Is(err, ErrChanged):
 			yield(contact.Row{}, err)
+			return false
+		case isChanged(err):
+			yield(contact.Row{}, fmt.Errorf("%s: %w", f.Name, err))
 			return false
 		case err != nil:
 			yield(contact.Row{}, fmt.Errorf("%s: after line %d: %w", f.Name, rec.Line, err))
@@ -300,10 +319,16 @@ func (in *Input) readFile(f *file, number *int64, yield func(contact.Row, error)
 
 // reader opens a file for its records. The caller calls done at the end.
 func (f *file) reader() (next func(*mapping.Record) error, done func(), err error) {
+	if f.Format == SQL {
+		return f.openRows()
+	}
 	if f.Format == XLSX {
 		r, err := f.openSheet()
 		if errors.Is(err, ErrChanged) {
 			return nil, nil, err
+		}
+		if failed := f.far.failed(); failed != nil {
+			return nil, nil, fmt.Errorf("%s: %w", f.Name, failed)
 		}
 		if err == nil && !slices.Equal(r.header.Cells, f.header) {
 			err = errors.New("its header is another one")
@@ -323,6 +348,9 @@ func (f *file) reader() (next func(*mapping.Record) error, done func(), err erro
 	}
 	if next, err = f.records(text); err != nil {
 		closeText()
+		if failed := f.far.failed(); failed != nil {
+			err = fmt.Errorf("%s: %w", f.Name, failed)
+		}
 		return nil, nil, err
 	}
 	return next, closeText, nil

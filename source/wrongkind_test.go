@@ -78,7 +78,7 @@ func TestOddJSON(t *testing.T) {
 	}{
 		{"over lines, with line feeds of all kinds", "{\r\"email\":\r\n\"a@example.com\"\n}\r\r{\"email\":\"b@example.com\"}", []string{"1 " + a, `6 ["b@example.com"],"profile":{"email":"b@example.com"}}`}},
 		{"over lines, one behind the other", "{\n\"email\":\"a@example.com\"}{\"email\":\"b@example.com\"}\n", []string{"1 " + a, `2 ["b@example.com"],"profile":{"email":"b@example.com"}}`}},
-		{"over lines, and then not JSON", "{\n\"email\":\"a@example.com\"}\nx", []string{"1 " + a, "end: x.json: after line 1: not valid JSON: invalid character 'x' at start of value, at line 3, byte 1; what follows cannot be read"}},
+		{"over lines, and then not JSON", "{\n\"email\":\"a@example.com\"}\nx", []string{"1 " + a, "end: x.json: after line 1: not valid JSON: 'x' stands where a value should begin: a text in double quotes, a number, true, false, null, [ or {, at line 3, byte 1; what follows cannot be read"}},
 		{"an array over lines in an object", "{\n \"page\": 1,\n \"items\": [\n  {\"email\":\"a@example.com\"}\n ],\n \"next\": {\"a\": []}\n}\n", []string{"4 " + a}},
 		{"a contact with a list", `{"email":"a@example.com","x":[{"y":1}]}`, []string{"1 " + a}},
 		{"a list beside it that comes later", `{"items":[{"email":"a@example.com"}],"n":` + strings.Repeat(" ", sampleBytes) + `1,"more":[{"x":1}]}`, []string{"1 " + a, `end: x.json: after line 1: there is a second list, "more", beside "items": save one of them as an array of its own`}},

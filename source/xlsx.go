@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"importer/internal/words"
+	"importer/source/foreign"
 	"importer/source/mapping"
 	"importer/source/mapping/columns"
 	"importer/source/table"
@@ -63,6 +64,14 @@ const maxWorkbook = 256 << 20
 // openBook opens the workbook, which is held in memory where it can be read only once.
 func (r *sheetReader) openBook() (err error) {
 	f := r.file
+	if f.far.Object != nil {
+		file, size, err := f.far.Spool()
+		if err != nil {
+			return f.far.fail(err)
+		}
+		r.book, err = workbook.Open(file, size)
+		return err
+	}
 	if f.once == nil {
 		file, err := f.opened()
 		if err != nil {
@@ -100,8 +109,8 @@ func (f *file) examineXLSX(head []byte) error {
 			err = bad
 		}
 	}
-	what := foreign(head, f.Name)
-	other := r == nil && what != damagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
+	what := foreign.Document(head, f.base())
+	other := r == nil && what != foreign.DamagedBook && (errors.Is(err, workbook.ErrNoWorkbook) || errors.Is(err, workbook.ErrDamaged))
 	switch {
 	case err == io.EOF:
 		return fmt.Errorf("%w: there is nothing to import in the sheet%s", ErrEmpty, r.whereElse())

@@ -7,6 +7,7 @@ package away
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -29,6 +30,10 @@ var full = os.Getenv("CHAOS") == "full"
 var command string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "10"); err != nil { // mostly they wait
+		panic(err)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "importer-away-")
 		if err != nil {

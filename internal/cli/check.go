@@ -33,7 +33,7 @@ many requests it would need and how long they would take. It is the same as
 
 Nothing is written. Where the settings name an API, a project and a key, two
 requests ask whether the API can be reached, takes the key, and has the project
-and the fields of the mapping; without them the file alone is looked at. --verbose
+and the fields of the mapping; without them only the file is checked. --verbose
 in these modes also reads the profiles of the rows that have changed, and prints
 the old value and the new one of each field that differs; with report.redact it
 prints the names of the fields only. Where the project is not empty, an import

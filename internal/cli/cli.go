@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
+	"importer/internal/address"
 	"importer/internal/config"
 	"importer/internal/plain"
 	"importer/internal/session"
@@ -31,7 +32,7 @@ type Env = session.Env
 // import awaits what is in flight, records it, and returns that cause. With --json one
 // object is printed however it ends.
 func Execute(ctx context.Context, args []string, env Env) error {
-	env.Printed = new(bool)
+	env.Printed, env.Context = new(bool), ctx
 	env.Stdout, env.Stderr = plain.NewWriter(env.Stdout), plain.NewWriter(env.Stderr)
 	root := NewCommand(env)
 	root.SetArgs(args)
@@ -55,6 +56,8 @@ func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
 		newSubmitCommand(env), newWorkCommand(env), newJobsCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
+	addHelp(root)
+	addCompletions(root)
 	return root
 }
 
@@ -158,8 +161,8 @@ func oneReport(cmd *cobra.Command, args []string) error {
 	if err := takes(1, "one argument, the report of an import")(cmd, args); err != nil {
 		return err
 	}
-	if scheme := config.Scheme(args[0]); scheme != "" {
-		return config.Errorf("%s takes the name of a report, and got an address that begins with %s: name the store with --store, and the report by its name in it", cmd.CommandPath(), plain.Line(scheme))
+	if scheme := address.Scheme(args[0]); scheme != "" {
+		return config.Errorf("%s takes the name of a report, and got an address that begins with %s: name the store with --store, and the report by its name in it", cmd.CommandPath(), plain.Line(scheme)+"://")
 	}
 	return nil
 }

@@ -228,9 +228,9 @@ func (k *checker) lookAtAPI(ctx context.Context) error {
 		switch err := k.Config.API.Validate(); {
 		case k.Config.Sandbox:
 		case k.Config.API.BaseURL == "":
-			fmt.Fprintln(k.Display, "importer: no --base-url is set (api.base_url, $COGNIGY_BASE_URL): the file alone was looked at")
+			fmt.Fprintln(k.Display, "importer: no --base-url is set (api.base_url, $COGNIGY_BASE_URL): only the file was checked")
 		case err != nil:
-			fmt.Fprintln(k.Display, "importer: the file alone was looked at:", contact.Printable(strings.Join(strings.Fields(err.Error()), " ")))
+			fmt.Fprintln(k.Display, "importer: only the file was checked:", contact.Printable(strings.Join(strings.Fields(err.Error()), " ")))
 		}
 		return nil
 	}

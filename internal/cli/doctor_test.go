@@ -262,7 +262,7 @@ func TestDoctor(t *testing.T) {
 		}, "schema", doctor.Fail, []string{"customer_tier", "--create-fields"}},
 		{"a field that is spelled another way", func(p *patient) {
 			p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n"))
-		}, "schema", doctor.Fail, []string{"no field firstName, but firstname", "correct the names"}},
+		}, "schema", doctor.Fail, []string{"no field firstName; did you mean firstname?", "correct the names"}},
 		{"no source of that name", func(p *patient) { p.add("--source", p.path("nothing.csv")) }, "source", doctor.Fail, []string{"nothing.csv"}},
 		{"a source that nothing identifies", func(p *patient) { p.add("--source", p.write("a.csv", "colour\nred\n")) }, "source", doctor.Fail, []string{"colour"}},
 		{"a source with a bad row", func(p *patient) {
@@ -435,9 +435,9 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 		says  string
 	}{
 		{"all is well", func(p *patient) {}, exitOK, ""},
-		{"no base URL", func(p *patient) { delete(p.env, "COGNIGY_BASE_URL") }, exitOK, "no --base-url is set (api.base_url, $COGNIGY_BASE_URL): the file alone was looked at"},
-		{"no key", func(p *patient) { delete(p.env, "COGNIGY_API_KEY") }, exitOK, "the file alone was looked at: not set"},
-		{"a closed port", func(p *patient) { p.env["COGNIGY_BASE_URL"] = "http://127.0.0.1:1" }, exitOK, "the file alone was looked at, because the API cannot be reached"},
+		{"no base URL", func(p *patient) { delete(p.env, "COGNIGY_BASE_URL") }, exitOK, "no --base-url is set (api.base_url, $COGNIGY_BASE_URL): only the file was checked"},
+		{"no key", func(p *patient) { delete(p.env, "COGNIGY_API_KEY") }, exitOK, "only the file was checked: not set"},
+		{"a closed port", func(p *patient) { p.env["COGNIGY_BASE_URL"] = "http://127.0.0.1:1" }, exitOK, "only the file was checked, because the API cannot be reached"},
 		{"a wrong key", func(p *patient) { p.env["COGNIGY_API_KEY"] = "wrong" }, exitStopped, "an import would not work: key: "},
 		{"a foreign project", func(p *patient) { p.env["COGNIGY_PROJECT_ID"] = "65f0000000000000000000ab" }, exitStopped, "an import would not work: project: "},
 		{"a field that there is not", func(p *patient) { p.add("--config", p.write("c.yaml", "mapping: {fields: {firstName: Vorname}}\n")) }, exitUsage, "firstName is firstname"},
@@ -449,8 +449,8 @@ func TestCheckLooksAtTheAPI(t *testing.T) {
 		if x.code != c.code || !strings.Contains(x.text, c.says) || !strings.Contains(x.text, "rows read") {
 			t.Errorf("%s: exit code %d\n%s", c.name, x.code, x.text)
 		}
-		if alone := strings.Contains(x.text, "the file alone"); alone != strings.Contains(c.says, "the file alone") {
-			t.Errorf("%s: that the file alone was looked at is said: %t\n%s", c.name, alone, x.text)
+		if alone := strings.Contains(x.text, "only the file was checked"); alone != strings.Contains(c.says, "only the file was checked") {
+			t.Errorf("%s: that only the file was checked is said: %t\n%s", c.name, alone, x.text)
 		}
 	}
 }

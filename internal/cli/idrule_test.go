@@ -324,7 +324,7 @@ func TestAdoptWithoutTheColumns(t *testing.T) {
 	j.file("c.csv", "First Name,Member\nAda,member-000000001\nGrace,member-000000002\n")
 	config := j.file("c.yaml", "mapping: {contact_ids: [Member]}\n"+guardless)
 	r := j.again("--config", config, "--adopt")
-	if r.code != exitStopped || r.of("delete") != 0 || !strings.Contains(r.stderr, "lacks columns that contact ids came from") {
+	if r.code != exitStopped || r.of("delete") != 0 || !strings.Contains(r.stderr, "no longer has columns that contact ids came from") {
 		t.Error(r)
 	}
 }

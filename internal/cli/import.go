@@ -12,7 +12,6 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
-	"importer/internal/config"
 	"importer/internal/live"
 	"importer/internal/nights"
 	"importer/internal/reconcile"
@@ -36,13 +35,14 @@ run again sends only what is not settled, so an interrupted import resumes. Rows
 that were refused come back in a reject file, with the reason.
 
 A source is CSV, a workbook (.xlsx), one JSON object a line, or a JSON array of
-objects, as it is or compressed with gzip, zstd, bzip2 or xz. The header, the
+objects, as it is or compressed with gzip, zstd, bzip2 or xz; here, at https://…
+or s3://bucket/key; or postgres://… with source.query. The header, the
 delimiter and the encoding are found, and what was guessed is told. Misplaced
 quotes refuse their row; source.lazy_quotes in the configuration takes them as
 text.`,
 		Example: `  importer --source contacts.csv --sandbox
   importer --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…`,
-		Args:          cobra.ArbitraryArgs, // more sources
+		Args:          func(cmd *cobra.Command, args []string) error { return wrongCommand(cmd, args) }, // else more sources
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,9 +54,7 @@ text.`,
 			})
 		},
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { // of the other commands as well
-		return config.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
-	})
+	cmd.SetFlagErrorFunc(wrongFlag) // of the other commands as well
 	addFlags(cmd)
 	return cmd
 }

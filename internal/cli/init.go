@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +31,12 @@ Mailchimp, Brevo, ActiveCampaign, Klaviyo, Intercom, Constant Contact and Kit ar
 known, in English, German, French, Spanish, Italian, Dutch and Portuguese. What is
 a guess is marked "unsure".
 
+On a terminal it asks what it is unsure about, column by column; Enter takes the
+guess. Elsewhere it guesses, and asks nothing.
+
 The configuration goes to standard output, and into config.yaml where there is
-none yet. Nothing is overwritten.`,
+none yet. Nothing is overwritten. Its first line names a schema, from which editors
+complete keys and values.`,
 		Example: `  importer init contacts.csv
   importer init contacts.csv -o contacts.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,17 +48,46 @@ none yet. Nothing is overwritten.`,
 			if err != nil {
 				return err
 			}
+			if err := session.ReachSources(&o, c, env); err != nil {
+				return err
+			}
+			if asked := cmd.Flags().Changed("output"); asked {
+				if err := isThere(output); err != nil { // before somebody answers questions for nothing
+					return err
+				}
+			}
 			memory.Bound(env.Getenv)
-			text, err := source.Guess(o)
+			sample, err := source.Sample(o)
+			if err != nil {
+				return session.Unopened(err)
+			}
+			if in := personAt(env); in != nil && !slices.Contains(o.Paths, "-") {
+				if err := askAbout(cmd.Context(), in, env.Stderr, sample); err != nil {
+					return err
+				}
+			}
+			text, err := sample.Config()
 			if err != nil {
 				return config.Errorf("%w", err)
 			}
-			return writeConfig(env, text, output, cmd.Flags().Changed("output"))
+			return writeConfig(env, schemaLine(output)+text, output, cmd.Flags().Changed("output"))
 		},
 	}
 	addFlags(cmd, sourceFlags...)
 	cmd.Flags().StringVarP(&output, "output", "o", config.DefaultFile, "`FILE` to write, which must not exist; - for standard output only")
 	return cmd
+}
+
+// isThere refuses a file that is there already, unless it is a pipe or a device.
+func isThere(path string) error {
+	if info, err := os.Stat(path); err != nil || path == "-" || !info.Mode().IsRegular() {
+		return nil
+	}
+	return thereAlready(path)
+}
+
+func thereAlready(path string) error {
+	return config.Errorf("%s is there already: name another file with --output, or move it away", path)
 }
 
 // writeConfig writes a new configuration to the file, and to standard output
@@ -76,7 +110,7 @@ func writeConfig(env Env, text, path string, asked bool) error {
 	f, err := files.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	switch {
 	case errors.Is(err, fs.ErrExist) && asked:
-		return config.Errorf("%s is there already: name another file with --output, or move it away", path)
+		return thereAlready(path)
 	case errors.Is(err, fs.ErrExist):
 		fmt.Fprintf(env.Stderr, "importer: %s is there already, and was left as it is\n", plain.Line(path))
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"importer/internal/address"
 	"importer/internal/config"
 	"importer/internal/jobs"
 	"importer/internal/memory"
@@ -188,8 +189,8 @@ func readJobs(paths []string) ([]config.Config, error) {
 	var all []config.Config
 	from := map[string]string{}
 	for _, path := range paths {
-		if scheme := config.Scheme(path); scheme != "" {
-			return nil, config.Errorf("importer submit takes the files of jobs, and got an address that begins with %s: name the store with --store", scheme)
+		if scheme := address.Scheme(path); scheme != "" {
+			return nil, config.Errorf("importer submit takes the files of jobs, and got an address that begins with %s://: name the store with --store", scheme)
 		}
 		text, err := config.ReadFile(path)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"importer/importer/contact"
+	"importer/internal/words"
 )
 
 // A SchemaField is a field of the project's schema.
@@ -75,43 +76,7 @@ func (s Schema) Nearest(internal string) string {
 		names = append(names, f.Internal)
 	}
 	names = append(names, slices.Sorted(maps.Keys(s.Types))...)
-	plain := strings.NewReplacer("_", "", "-", "", " ", "")
-	wanted := plain.Replace(strings.ToLower(internal))
-	best, least := "", 1+min(len(wanted)/3, maxDistance)
-	for _, name := range names {
-		if d := distance(wanted, plain.Replace(strings.ToLower(name))); d < least {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// maxDistance is how many letters two names that are alike may differ by.
-const maxDistance = 3
-
-// distance is how many bytes have to be added, removed or replaced to make b of a,
-// or more than maxDistance where that is so.
-func distance(a, b string) int {
-	if len(a) > len(b)+maxDistance || len(b) > len(a)+maxDistance {
-		return maxDistance + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return words.Nearest(internal, names)
 }
 
 // GetSchema reads the project's schema. A key may not have the right to: that is

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"importer/internal/address"
 	"importer/internal/plain"
 )
 
@@ -67,7 +68,7 @@ func (c Line) with(sources []string, without ...string) string {
 		}
 	}
 	if sources == nil {
-		add(c.Args...)
+		add(address.AllShown(c.Args)...) // what stands in it as … is to be filled in again
 	}
 	for _, s := range sources {
 		add("--source", s)
@@ -77,6 +78,9 @@ func (c Line) with(sources []string, without ...string) string {
 			return
 		}
 		for _, v := range Values(f) {
+			if f.Name == "source" {
+				v = address.Shown(v)
+			}
 			switch {
 			case f.Value.Type() == "bool" && v == "true":
 				add("--" + f.Name)

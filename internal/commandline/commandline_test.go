@@ -45,3 +45,16 @@ func TestQuote(t *testing.T) {
 		}
 	}
 }
+
+// A command to paste shows of an address what may be shown.
+func TestLineOfAnAddress(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.StringArray("source", nil, "")
+	if err := flags.Parse([]string{"--source", "https://u:s3cret@example.com/a.csv?sig=s3cret", "s3://bucket/*.csv"}); err != nil {
+		t.Fatal(err)
+	}
+	c := Line{Program: "importer", Mode: "create", Flags: flags, Args: flags.Args()}
+	if got, want := c.Again(), `importer 's3://bucket/*.csv' --source 'https://…@example.com/a.csv?…'`; got != want {
+		t.Errorf("again is\n%s, want\n%s", got, want)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	"importer/internal/address"
 	"importer/internal/commandline"
 	"importer/internal/files"
 	"importer/internal/plain"
@@ -24,6 +25,7 @@ func (c Config) Behind(mapped bool) string {
 		return ""
 	}
 	for _, path := range c.Source.Paths {
+		shown := address.Shown(path)
 		if named(path, c.SourceInFile.Paths) {
 			continue
 		}
@@ -32,11 +34,11 @@ func (c Config) Behind(mapped bool) string {
 			where = ", which was found in this folder and is used without being asked for,"
 		}
 		if paths := c.SourceInFile.Paths; len(paths) > 0 {
-			of = "is for " + words.QuoteNames(paths, 3)
+			of = "is for " + words.QuoteNames(address.AllShown(paths), 3)
 		}
-		initialized := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".yaml"
+		initialized := strings.TrimSuffix(address.Base(path), filepath.Ext(address.Base(path))) + ".yaml"
 		return fmt.Sprintf("the configuration %s%s %s, and %s is read by it as well; if that is why: importer init %s -o %s makes a configuration for it, and --config %s names that one; or --config %s uses none",
-			plain.Line(c.File), where, of, plain.Line(path), commandline.Quote(path), commandline.Quote(initialized), commandline.Quote(initialized), os.DevNull)
+			plain.Line(c.File), where, of, plain.Line(shown), commandline.Quote(shown), commandline.Quote(initialized), commandline.Quote(initialized), os.DevNull)
 	}
 	return ""
 }

@@ -19,7 +19,6 @@ import (
 
 	"importer/internal/names"
 	"importer/internal/plain"
-	"importer/internal/words"
 	"importer/internal/yamlwords"
 )
 
@@ -85,7 +84,7 @@ type Config struct {
 
 // Source says what is read, and how.
 type Source struct {
-	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, or "-" for standard input
+	Paths  yamlwords.Words `yaml:"paths"`  // files, globs, addresses, or "-" for standard input
 	Format string          `yaml:"format"` // auto, csv, ndjson, xlsx
 	// Delimiter of CSV: auto, a character, or its name, as source.ParseDelimiter reads it.
 	Delimiter string `yaml:"delimiter"`
@@ -97,6 +96,17 @@ type Source struct {
 	HeaderRow string `yaml:"header_row"`
 	// NullValues are cells that mean nothing, such as NULL.
 	NullValues yamlwords.Words `yaml:"null_values"`
+	// Headers are those of every request for https://. A value names the variable of the
+	// environment that holds it, as in "Bearer $TOKEN".
+	Headers map[string]string `yaml:"headers"`
+	Query   string            `yaml:"query"` // that postgres:// is asked: one SELECT
+	S3      S3                `yaml:"s3"`
+}
+
+// S3 says where the buckets of s3:// are. Credentials come from the usual places.
+type S3 struct {
+	Endpoint string `yaml:"endpoint"` // empty: $AWS_ENDPOINT_URL_S3, else AWS
+	Region   string `yaml:"region"`   // empty: $AWS_REGION
 }
 
 // Sync says what the modes update, upsert and mirror do.
@@ -278,6 +288,9 @@ func decode(path string, text []byte, c *Config) error {
 	if err := yaml.Unmarshal(text, &written); err != nil {
 		return explain(path, text, err)
 	}
+	if err := wrongWhole(path, text); err != nil {
+		return err
+	}
 	if word := yamlwords.Lone(text, "$.source.null_values"); word != "" {
 		return Errorf("%s: source.null_values is %s; want a list: [%[2]s]", path, word)
 	}
@@ -326,22 +339,11 @@ func (c *Config) validate() error {
 	if len(c.Source.Paths) == 0 {
 		return Errorf("no source: name a file with --source FILE (source.paths), or - for standard input")
 	}
-	for _, path := range c.Source.Paths {
-		// It is not shown: a password may stand in it.
-		if scheme := Scheme(path); scheme != "" {
-			return Errorf("--source (source.paths) is an address that begins with %s; what is read is a file, a glob, or - for standard input", plain.Line(scheme))
-		}
+	if err := c.checkChoices(); err != nil {
+		return err
 	}
 	for _, err := range []error{
-		choice("--mode (mode)", c.Mode, "create", "update", "upsert", "mirror"),
-		choice("sync.missing", c.Sync.Missing, "keep", "deactivate", "delete"),
-		choice("sync.adopted", c.Sync.Adopted, "keep", "remove"),
-		choice("sync.patch", c.Sync.Patch, "auto", "merge", "replace"),
-		choice("--existing (existing)", c.Existing, "auto", "list", "lookup", "ignore"),
-		choice("on_conflict", c.OnConflict, "report", "first", "merge"),
-		choice("--progress (progress)", c.Progress, "auto", "bar", "plain", "none"),
-		choice("--log-level (log.level)", c.Log.Level, "trace", "debug", "info", "warn", "error"),
-		choice("--log-format (log.format)", c.Log.Format, "auto", "console", "json"),
+		c.Source.validate(),
 		within("--workers (workers)", c.Workers, 1, 1024),
 		within("--retries (retries)", c.Retries, 0, 100),
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
@@ -398,13 +400,6 @@ func (c *Config) validate() error {
 	return nil
 }
 
-func choice(name, value string, of ...string) error {
-	if _, err := words.Choice(value, of...); err != nil {
-		return Errorf("%s %w", name, err)
-	}
-	return nil
-}
-
 func within[N int | float64 | time.Duration](name string, value, least, most N) error {
 	if value >= least && value <= most { // which NaN is not
 		return nil
@@ -431,13 +426,8 @@ func (a *API) ReadKey(getenv func(string) string) error {
 // checkKeyEnv refuses what is no name of a variable. It is not shown: the key itself may
 // stand there.
 func (a *API) checkKeyEnv() error {
-	switch {
-	case a.APIKeyEnv == "":
-		return nil
-	case !variable.MatchString(a.APIKeyEnv):
+	if a.APIKeyEnv != "" && !variable.MatchString(a.APIKeyEnv) {
 		return Errorf("api.api_key_env is no name of a variable, such as COGNIGY_API_KEY_ACME")
-	case a.APIKeyFile != "":
-		return Errorf("api.api_key_env and api.api_key_file both say where the API key is: leave one of them out")
 	}
 	return nil
 }
@@ -511,11 +501,6 @@ func unquoted(s string) string {
 	}
 	return s
 }
-
-// Scheme is how an address begins, such as https://; empty: it is a path.
-func Scheme(path string) string { return address.FindString(path) }
-
-var address = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // maxPool bounds the name of a pool, in bytes.
 const maxPool = 200

@@ -250,26 +250,10 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
-		name := key[strings.LastIndex(key, ".")+1:]
+	for _, key := range Keys {
+		name := key.Name[strings.LastIndex(key.Name, ".")+1:]
 		if !strings.Contains(string(text), name+":") {
-			t.Errorf("%s does not document %s", example, key)
+			t.Errorf("%s does not document %s", example, key.Name)
 		}
 	}
-}
-
-// keysOf lists the keys of the file, as in api.base_url.
-func keysOf(t reflect.Type, prefix string) []string {
-	var keys []string
-	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		switch {
-		case name == "-":
-		case f.Type.Kind() == reflect.Struct:
-			keys = append(keys, keysOf(f.Type, prefix+name+".")...)
-		default:
-			keys = append(keys, prefix+name)
-		}
-	}
-	return keys
 }

@@ -14,7 +14,7 @@ import (
 func Flags(c *Config) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.String("config", "", "configuration `FILE` ($IMPORTER_CONFIG; config.yaml if it is there)") // Unchecked reads it
-	flags.StringArrayVar((*[]string)(&c.Source.Paths), "source", c.Source.Paths, "`FILE`, glob, or - for standard input; may be repeated")
+	flags.StringArrayVar((*[]string)(&c.Source.Paths), "source", c.Source.Paths, "`FILE`, glob, https://…, s3://bucket/key, postgres://… (with source.query), or - for standard input; may be repeated")
 	flags.StringVar(&c.Source.Format, "format", c.Source.Format, "auto, csv, ndjson or xlsx; auto goes by name, then by content")
 	flags.StringVar(&c.Source.Delimiter, "delimiter", c.Source.Delimiter, "`CHARACTER` between the fields of CSV, or auto, comma, semicolon, tab, pipe")
 	flags.StringVar(&c.Source.Encoding, "encoding", c.Source.Encoding, "auto, or a `NAME` such as utf-8, utf-16le, windows-1252")

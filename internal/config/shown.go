@@ -13,10 +13,13 @@ import (
 
 // secrets find what may hold a password in the text of a configuration: the values of the
 // keys store and url, with the lines that go on with them, and in any other value an
-// address with somebody's name in it, and what stands behind password=.
+// address with somebody's name in it, what stands behind the ? of an address and behind
+// password=, and the values of headers.
 var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)(?:^|[{,\s])["']?(?:store|url)["']?[ \t]*:(?:[ \t]+|$)([^\n]*(?:\n[ \t]+[^\n]*)*)`),
 	regexp.MustCompile(`://([^\n]*)@`),
+	regexp.MustCompile(`(?i)https?://[^\s?]*\?([^\s'"]*)`),
+	regexp.MustCompile(`(?im)["']?\b(?:authorization|cookie|x-[a-z-]*)["']?[ \t]*:([^\n]*)`),
 	regexp.MustCompile(`(?i)passw[a-z]*["']?[ \t]*[=:]([^\n]*)`),
 }
 
@@ -56,8 +59,10 @@ func explain(path string, text []byte, err error) error {
 		}
 		err = covered
 	}
-	if lines, ok := yamlwords.Explain(err, plain.Line); ok {
+	if lines, ok := yamlwords.Explain(err, plain.Line, nearestKey(text)); ok {
 		err = plain.Lines(lines)
+	} else if wrong := wrongTime(path, text, shown); wrong != nil {
+		return wrong
 	}
 	return Errorf("%s: %w", path, err)
 }

@@ -62,7 +62,7 @@ func Lacks(schema cognigy.Schema, missing []Field) error {
 	all := Texts(missing)
 	for i, f := range missing {
 		if nearest := schema.Nearest(f.Name); nearest != "" {
-			all[i] += ", but " + nearest
+			all[i] += fmt.Sprintf(" (did you mean %s?)", nearest)
 		}
 	}
 	return config.Errorf("the project has no such custom fields: %s; correct their names in the mapping, add them in the project, or let this run add them with --create-fields", strings.Join(all, ", "))

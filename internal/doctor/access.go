@@ -63,7 +63,7 @@ func (a *Access) Tell(ctx context.Context, w io.Writer) (looked bool, err error)
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	case failed != nil && a.Unreached:
-		fmt.Fprintf(w, "importer: the file alone was looked at, because the API cannot be reached: %s; %s\n", failed.Detail, failed.Hint)
+		fmt.Fprintf(w, "importer: only the file was checked, because the API cannot be reached: %s; %s\n", failed.Detail, failed.Hint)
 		return false, nil
 	case failed != nil:
 		return false, fmt.Errorf("an import would not work: %s: %s; %s", failed.Name, failed.Detail, failed.Hint)
@@ -205,7 +205,7 @@ func Schema(s *cognigy.Schema, err error, fields []customfields.Field) Check {
 		case there:
 			wrong = append(wrong, f.IsOther(typ))
 		case nearest != "":
-			wrong = append(wrong, fmt.Sprintf("there is no field %s, but %s", f.Name, nearest))
+			wrong = append(wrong, fmt.Sprintf("there is no field %s; did you mean %s?", f.Name, nearest))
 		default:
 			missing = true
 			wrong = append(wrong, fmt.Sprintf("there is no field %s (%s)", f.Name, f.Type))

@@ -104,7 +104,7 @@ func writers(path string) string {
 func Quota(rate pace.Rate, l *ledger.Ledger, sharers string, err error) (c Check, left int) {
 	switch {
 	case err != nil:
-		return Check{"quota", Warn, oneLine(err.Error()), "a run paces its requests for itself alone until that is mended, and several at once exceed the quota"}, 1
+		return Check{"quota", Warn, oneLine(err.Error()), "a run paces its requests for itself alone until that is fixed, and several at once exceed the quota"}, 1
 	case l == nil && rate.Unlimited():
 		return ok("quota", "the rate is unlimited"), 1
 	case l == nil:

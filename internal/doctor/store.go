@@ -18,7 +18,7 @@ type Store struct {
 // much it holds, and whether its clock is this machine's.
 func (s *Store) check() Check {
 	if s.Err != nil {
-		return Check{"store", Fail, oneLine(s.Err.Error()), "no run with --store (store, $IMPORTER_STORE) works until that is mended"}
+		return Check{"store", Fail, oneLine(s.Err.Error()), "no run with --store (store, $IMPORTER_STORE) works until that is fixed"}
 	}
 	seen := s.Sight
 	holds := "its tables are not there yet, and the first run makes them"

@@ -393,7 +393,7 @@ func (a *Account) State() string {
 	case run == nil:
 		return "no run yet"
 	case run.Summary == nil:
-		return "running, or ended without a word: killed, or the power failed"
+		return "running, or no end was recorded: it was killed, or the power failed"
 	}
 	return contact.Printable(string(run.Summary.Status))
 }

@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"importer/importer/contact"
+	"importer/internal/address"
 	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/state"
+	"importer/internal/words"
 	"importer/sink/journal"
 )
 
@@ -76,8 +79,13 @@ func sourcesBack(flags *pflag.FlagSet, path string, header journal.Header, named
 	switch {
 	case flags.Changed("source"):
 		return named, nil
+	case flags.Lookup("source") != nil && header.SourceCount == 0 && slices.ContainsFunc(header.Sources, isFar):
+		if !header.Names(address.AllShown(named)) {
+			return nil, config.Errorf("the report %s names a source on another machine (%s), which is not asked because a report says so: name it with --source, or in source.paths of the configuration", contact.Printable(path), contact.Printable(words.QuoteNames(header.Sources, 3)))
+		}
+		return named, nil
 	case flags.Lookup("source") != nil && header.SourceCount > 0: // more than the report names
-		if !header.Names(named) {
+		if !header.Names(address.AllShown(named)) {
 			return nil, config.Errorf("the report %s names %d of its %d sources: name all of them with --source, which may be a glob in quotes", contact.Printable(path), len(header.Sources), header.SourceCount)
 		}
 		return named, nil

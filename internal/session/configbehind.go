@@ -22,5 +22,5 @@ func unread(err error) bool {
 			return true
 		}
 	}
-	return false
+	return source.IsUnread(err)
 }

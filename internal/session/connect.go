@@ -72,8 +72,10 @@ func (s *Session) OpenClient() error {
 }
 
 // checkProxies refuses an environment that names a proxy which nothing can go through.
-func (s *Session) checkProxies() error {
-	if err := cognigy.CheckProxies(s.Env.Getenv); err != nil {
+func (s *Session) checkProxies() error { return checkProxies(s.Env.Getenv) }
+
+func checkProxies(getenv func(string) string) error {
+	if err := cognigy.CheckProxies(getenv); err != nil {
 		return usage(err)
 	}
 	return nil
@@ -166,7 +168,7 @@ func request[T any](ctx context.Context, s *Session, ask func(context.Context) (
 			problem := contact.AsAPIError(err)
 			if news := s.Progress.Fail(problem); problem.Unreached() || problem.Class == contact.Throttled {
 				if news {
-					s.Log.Warn().Err(problem).Msg("a request failed; each reason is told once")
+					s.Log.Warn().Err(problem).Msg("a request failed; each reason is logged once")
 				}
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"importer/importer/contact"
+	"importer/internal/address"
 	"importer/internal/config"
 	"importer/internal/origin"
 	"importer/source"
@@ -19,7 +20,7 @@ func (s *Session) openInput(o source.Options) (*source.Input, error) {
 	for flag, forget := range map[string]func(){
 		"format":     func() { own.Format = source.Auto },
 		"delimiter":  func() { own.Delimiter = 0 },
-		"encoding":   func() { own.Encoding = "" },
+		"encoding":   func() { own.Encoding = "auto" },
 		"sheet":      func() { own.Sheet = "" },
 		"header-row": func() { own.HeaderRow = 0 },
 	} {
@@ -42,8 +43,12 @@ func (s *Session) openInput(o source.Options) (*source.Input, error) {
 	return source.Open(o)
 }
 
-// readOnce tells whether a path is none of a file that can be opened again.
+// readOnce tells whether a path is none of a file that can be opened again, and whose form
+// is looked at.
 func readOnce(path string) bool {
+	if kind := address.KindOf(path); kind == address.Web || kind == address.S3 {
+		return false
+	}
 	info, err := os.Stat(path)
 	return err != nil || !info.Mode().IsRegular()
 }
@@ -67,7 +72,11 @@ func (s *Session) findOrigin() error {
 	}
 	search := origin.Search{Reports: s.Reports, Runs: runs, Configured: s.kept(s.Config.Report.Path)}
 	for _, f := range s.Input.Sources() {
-		search.Files = append(search.Files, f.Name)
+		file := f.Name
+		if isFar(file) { // its report may be in this folder
+			file = address.Base(file)
+		}
+		search.Files = append(search.Files, file)
 	}
 	if s.Line.Given("report") {
 		search.Named = s.kept(s.Config.Report.Path)

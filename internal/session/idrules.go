@@ -39,7 +39,7 @@ func (s *Session) followRules() error {
 // KnowBy has the rows have their contact ids by earlier rules as well.
 func (s *Session) KnowBy(before idrule.Rules) {
 	if !s.Input.KnowBy(before) {
-		s.Log.Warn().Msg("the source lacks columns that contact ids came from earlier: who is known by those alone is not recognized, and a mirror removes nobody")
+		s.Log.Warn().Msg("the source no longer has columns that contact ids came from: contacts who are known only by those are not recognized, and a mirror removes nobody")
 	}
 }
 

@@ -5,10 +5,10 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +18,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/idrule"
 	"importer/importer/pace"
+	"importer/internal/address"
 	"importer/internal/cognigy"
 	"importer/internal/commandline"
 	"importer/internal/config"
@@ -42,7 +43,8 @@ type Env struct {
 	Version string
 	Program string // as it was called, for the commands that the summary names; empty: importer
 
-	Printed *bool // the object of --json was
+	Printed *bool           // the object of --json was
+	Context context.Context // of the command, for what waits for a source
 
 	// Store is one that is open already, for all runs of a process; nil: each opens the one
 	// that its settings name. Whoever opened it closes it.
@@ -143,7 +145,7 @@ func (s *Session) ReportPath() string {
 	if name == "-" {
 		name = "stdin"
 	}
-	return s.kept(filepath.Base(name) + ".report.ndjson")
+	return s.kept(address.Base(name) + ".report.ndjson")
 }
 
 func (s *Session) View() live.View {

@@ -42,10 +42,13 @@ func (s *Session) OpenSource() error {
 		return err
 	}
 	if o.Mapping, err = decodeMapping(s.Config.Text); err != nil {
-		return config.Errorf("mapping: %w", err)
+		return config.Errorf("%s: mapping: %w", s.Config.File, err)
 	}
 	s.behind = s.Config.Behind(o.Mapping != nil)
 	memory.Bound(s.Env.Getenv)
+	if err := ReachSources(&o, s.Config, s.Env); err != nil {
+		return err
+	}
 	o.Run = s.Run
 	s.Input, err = s.openInput(o)
 	if misfit, ok := errors.AsType[*mapping.Error](err); ok {
@@ -55,7 +58,7 @@ func (s *Session) OpenSource() error {
 		err = errors.Join(err, errors.New(s.behind))
 	}
 	if err != nil {
-		return usage(err)
+		return Unopened(err)
 	}
 	memory.Free(s.Env.Getenv, s.Input.Size())
 	return s.keep(s.Input, nil)
@@ -67,7 +70,7 @@ func (s *Session) ReadLast(keys *contact.Keys) error {
 	if s.Rules.Duplicates != contact.LastWins {
 		return nil
 	}
-	if s.Input.Size() == 0 {
+	if !s.Input.ReadsAgain() {
 		return config.Errorf("duplicates: last reads the source twice, and standard input or a pipe can be read once: name a file")
 	}
 	return contact.ReadLast(s.Input.Rows(), keys)

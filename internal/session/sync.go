@@ -11,6 +11,7 @@ import (
 	"importer/importer/contact"
 	"importer/importer/idrule"
 	"importer/importer/whose"
+	"importer/internal/address"
 	"importer/internal/cognigy"
 	"importer/internal/names"
 	"importer/internal/reconcile"
@@ -86,7 +87,7 @@ func (s *Session) moved(what, to, why string) {
 // openReport opens the report of an import.
 func (s *Session) openReport() (err error) {
 	s.Path = s.ReportPath()
-	o := s.reportOptions(s.Config.Mode, s.Config.Source.Paths)
+	o := s.reportOptions(s.Config.Mode, address.AllShown(s.Config.Source.Paths))
 	o.Restart, o.Unnamed = s.Config.Restart, s.Config.Report.Path == ""
 	if s.State != nil {
 		s.Report, err = s.openSyncReport(o)

@@ -28,12 +28,12 @@ func Plural[N int | int64](n N, one, many string) string {
 }
 
 // Choice returns the place of s among the words that a setting may have. Its
-// error is such as `is "x"; want one of auto, list`: before it the caller names
-// the setting.
+// error is such as `is "x"; want one of auto, list`, and asks for the one that s is like:
+// before it the caller names the setting.
 func Choice(s string, of ...string) (int, error) {
 	i := slices.Index(of, s)
 	if i < 0 {
-		return 0, fmt.Errorf("is %q; want one of %s", s, strings.Join(of, ", "))
+		return 0, fmt.Errorf("is %q; want one of %s", s, strings.Join(of, ", ")+DidYouMean(s, of))
 	}
 	return i, nil
 }

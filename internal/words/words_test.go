@@ -29,7 +29,7 @@ func TestChoice(t *testing.T) {
 	if i, err := Choice("list", "auto", "list"); i != 1 || err != nil {
 		t.Errorf("got %d, %v", i, err)
 	}
-	if _, err := Choice("List", "auto", "list"); err == nil || err.Error() != `is "List"; want one of auto, list` {
+	if _, err := Choice("List", "auto", "list"); err == nil || err.Error() != `is "List"; want one of auto, list; did you mean "list"?` {
 		t.Errorf("got %v", err)
 	}
 }

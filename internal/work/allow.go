@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
+	"importer/internal/address"
 	"importer/internal/cognigy"
 	"importer/internal/config"
 	"importer/internal/names"
@@ -48,11 +50,15 @@ const (
 	variable             // a variable of the environment
 	file                 // a file that is read
 	sources              // what is imported: files, globs, addresses
+	headers              // texts that name variables, as in Bearer $TOKEN
+	endpoint             // the address of an object store
+	region               // a part of the name of its host
 )
 
 // needs says of each key of a configuration what it needs. A key that is not here is refused.
 var needs = map[string]need{
 	"source.paths": sources, "source.format": nothing, "source.delimiter": nothing, "source.encoding": nothing, "source.lazy_quotes": nothing,
+	"source.headers": headers, "source.query": nothing, "source.s3.endpoint": endpoint, "source.s3.region": region,
 	"source.sheet": nothing, "source.header_row": nothing, "source.null_values": nothing,
 	"mapping":      nothing, // columns and expressions, which reach nothing outside of their row
 	"api.base_url": api, "api.project_id": nothing, "api.timeout": nothing,
@@ -89,6 +95,12 @@ func setKeys(c, byDefault reflect.Value, prefix string) (all []setKey) {
 		case reflect.DeepEqual(value.Interface(), byDefault.Field(i).Interface()):
 		case value.Kind() == reflect.String:
 			all = append(all, setKey{prefix + name, []string{value.String()}})
+		case value.Kind() == reflect.Map && value.Type().Elem().Kind() == reflect.String:
+			k := setKey{name: prefix + name}
+			for _, key := range value.MapKeys() {
+				k.values = append(k.values, value.MapIndex(key).String())
+			}
+			all = append(all, k)
 		case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.String:
 			k := setKey{name: prefix + name}
 			for j := range value.Len() {
@@ -121,7 +133,7 @@ func CheckJob(c config.Config) error {
 			return config.Errorf("%s cannot be set in a job: it is a setting of the worker that carries it out; leave it out", k.name)
 		case n == host || n == sources:
 			for _, v := range k.values {
-				if u, err := url.Parse(v); err == nil && config.Scheme(v) != "" && u.User != nil {
+				if u, err := url.Parse(v); err == nil && address.Scheme(v) != "" && u.User != nil {
 					if _, has := u.User.Password(); has || n == host {
 						return config.Errorf("%s holds a user or a password, and a job holds no secret: everybody who reads the store sees it", k.name)
 					}
@@ -160,7 +172,15 @@ func (a Allow) Check(c config.Config) error {
 			case host:
 				err = a.anyHost(k.name, value)
 			case variable:
-				err = a.variable(value)
+				err = a.variable(k.name, value)
+			case headers:
+				err = a.variablesIn(k.name, value)
+			case endpoint:
+				err = a.anyHost(k.name, value)
+			case region:
+				if !regionName.MatchString(value) {
+					err = config.Errorf("%s is %q; want a name such as eu-central-1", k.name, plain.Line(value))
+				}
 			case file:
 				_, err = a.within(k.name, value)
 			case sources:
@@ -175,12 +195,12 @@ func (a Allow) Check(c config.Config) error {
 }
 
 // apiHost refuses an address of an API that is not allowed. It gets the key.
-func (a Allow) apiHost(address string) error {
-	address, err := cognigy.NormalizeBaseURL(address)
+func (a Allow) apiHost(baseURL string) error {
+	baseURL, err := cognigy.NormalizeBaseURL(baseURL)
 	if err != nil {
 		return config.Errorf("api.base_url: %w", err)
 	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(baseURL)
 	if err != nil {
 		return config.Errorf("api.base_url cannot be read")
 	}
@@ -193,8 +213,8 @@ func (a Allow) apiHost(address string) error {
 }
 
 // anyHost refuses an address that is not allowed.
-func (a Allow) anyHost(key, address string) error {
-	u, err := url.Parse(address)
+func (a Allow) anyHost(key, to string) error {
+	u, err := url.Parse(to)
 	if err != nil || u.Host == "" {
 		return config.Errorf("%s is no address that can be read", key) // it is not shown: it may be a password
 	}
@@ -224,15 +244,30 @@ func (a Allow) allowedBy(u *url.URL) string {
 	return ""
 }
 
+var (
+	regionName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	variables  = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
+)
+
+// variablesIn refuses a text that names a variable that is not allowed.
+func (a Allow) variablesIn(key, text string) error {
+	for _, found := range variables.FindAllStringSubmatch(text, -1) {
+		if err := a.variable(key, found[1]+found[2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // variable refuses a variable that is not allowed.
-func (a Allow) variable(name string) error {
+func (a Allow) variable(key, name string) error {
 	for _, allowed := range a.Env {
 		prefix, wild := strings.CutSuffix(allowed, "*")
 		if name == allowed || wild && strings.HasPrefix(name, prefix) {
 			return nil
 		}
 	}
-	return config.Errorf("api.api_key_env names $%s, which this worker is not allowed to read: if it is to be, start it with --allow-env %[1]s", plain.Line(name))
+	return config.Errorf("%s names $%s, which this worker is not allowed to read: if it is to be, start it with --allow-env %[2]s", key, plain.Line(name))
 }
 
 // within returns where a file really lies, links resolved, and refuses one that is not in a
@@ -276,8 +311,8 @@ func below(path, folder string) bool {
 
 // source refuses a source that is not allowed. Of a glob it looks at each file.
 func (a Allow) source(key, path string) error {
-	if scheme := config.Scheme(path); scheme != "" {
-		return a.address(key, scheme, path)
+	if strings.Contains(path, "://") {
+		return a.far(key, path)
 	}
 	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, "*?[") {
 		return a.plainSource(key, path)
@@ -306,19 +341,37 @@ func fixed(glob string) string {
 	return filepath.Dir(glob[:strings.IndexAny(glob, "*?[")] + "x")
 }
 
-// address refuses a source that is no file and not allowed. What it takes to read it may be
+// far refuses a source that is no file and not allowed. What it takes to read it may be
 // the worker's own, such as the keys of an object store.
-func (a Allow) address(key, scheme, address string) error {
-	u, err := url.Parse(address)
+func (a Allow) far(key, source string) error {
+	u, err := url.Parse(source)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Host == "" || address.KindOf(source) == address.None:
 		return config.Errorf("%s holds an address that cannot be read", key)
-	case strings.EqualFold(scheme, "https://") || strings.EqualFold(scheme, "http://"):
-		return a.anyHost(key, address)
-	case slices.Contains(a.Hosts, u.Scheme+"://"+u.Host):
+	case address.KindOf(source) == address.Web:
+		if by := a.allowedBy(u); by == "" || by != "loopback" && slices.Contains(DefaultHosts, by) { // others have endpoints there
+			return refusedHost(key, u)
+		}
 		return nil
+	case u.Scheme == "s3" && slices.Contains(a.Hosts, strings.Join(strings.SplitN(source, "/", 4)[:3], "/")):
+		return nil // by its bucket, to the letter
+	case u.Scheme != "s3" && slices.Contains(a.Hosts, u.Scheme+"://"+u.Host):
+		return parameters(key, u)
 	}
 	return config.Errorf("%s leads to %s, which this worker is not allowed to read from: if it is to be, start it with --allow-host %[2]s", key, plain.Line(u.Scheme+"://"+u.Host))
+}
+
+// harmless are the parameters of the address of a database that lead nowhere else: others
+// name files of this machine, or another host.
+var harmless = []string{"sslmode", "connect_timeout", "application_name"}
+
+func parameters(key string, u *url.URL) error {
+	for name := range u.Query() {
+		if !slices.Contains(harmless, name) {
+			return config.Errorf("%s has an address with the parameter %s, which a job may not set: leave it out", key, plain.Line(name))
+		}
+	}
+	return nil
 }
 
 // plainSource refuses a file that is not allowed, and one that is a secret: what is wrong in

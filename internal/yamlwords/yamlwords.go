@@ -4,8 +4,6 @@ package yamlwords
 
 import (
 	"bytes"
-	"errors"
-	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -37,18 +35,6 @@ func (w *Words) UnmarshalYAML(node ast.Node) error {
 	}
 	*w = words
 	return nil
-}
-
-// Explain is an error of YAML with the lines of the text that it is about. Its message
-// may quote a key, which may hold anything, and is shown as shown shows it. It is false of
-// any other error.
-func Explain(err error, shown func(string) string) (lines string, ok bool) {
-	bad, ok := errors.AsType[yaml.Error](err)
-	if !ok {
-		return "", false
-	}
-	message := bad.GetMessage()
-	return strings.TrimSpace(strings.Replace(bad.FormatError(false, true), message, shown(message), 1)), true
 }
 
 // Lone is the word for nothing that stands where a list should, such as the NULL of

@@ -50,15 +50,16 @@ func (s *Sample) Config() (string, error) {
 	// Each takes columns, and those behind it get what is left.
 	ids, others := g.contactIDs()
 	fields, memories := g.fields(), g.memories()
+	fields = append(fields, g.answered()...)
+	custom := g.customFields()
 	leftOut, empty := g.leftOut()
 	var b strings.Builder
 	err := configTemplate.Execute(&b, map[string]any{
 		"Name": quoteYAML(s.Name), "Rows": words.Plural(s.rows, "row", "rows"), "Paths": quoteYAML(s.Paths...), "Format": s.Format, "Found": found,
 		"Sheet": sheet, "HeaderRow": s.HeaderRow, "Nulls": quoteYAML(nulls...), "FoundNulls": places(s.nulls),
-		"APIShape": s.JSON && slices.Contains(s.Columns, "contactIds") &&
-			slices.ContainsFunc(s.Columns, func(c string) bool { return strings.HasPrefix(c, "profile.") }),
-		"Region": g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
-		"Fields": fields, "Memories": memories, "LeftOut": leftOut, "Empty": empty,
+		"APIShape": g.apiShape(),
+		"Region":   g.region, "RegionWhy": g.regionWhy, "ContactIDs": ids, "OtherIDs": others,
+		"Fields": fields, "Memories": memories, "Custom": custom, "LeftOut": leftOut, "Empty": empty,
 	})
 	return plain.Escape(b.String()), err // what comments quote has been looked at for line breaks alone
 }
@@ -140,7 +141,11 @@ func (g *guesser) contactIDs() (lines, others []string) {
 		if n == beside {
 			comment = "unsure: people who share a number cannot both be imported; stand_in: true takes it only where there is no address"
 		}
-		add(g.number(i, len(lines) > 0 && n != beside, comment))
+		standIn := g.answers[i].standIn
+		if standIn {
+			comment = ""
+		}
+		add(g.number(i, len(lines) > 0 && (n != beside || standIn), comment))
 	}
 	g.use(slices.Concat(own, numbers)...)
 	if len(lines) == 0 {
@@ -348,7 +353,7 @@ func (g *guesser) birthday(column int) string {
 	}
 	forms, why := d.Forms(), ""
 	if none := len(g.misfits(column, isBirthday(nil, forms))); forms.Order == dates.Unsettled && none > 0 {
-		if forms.Order, why = g.usualOrder(); d.Mixed() {
+		if forms.Order, why = g.usualOrder(column); d.Mixed() {
 			forms.Order, why = dates.Unsettled, "the day stands first in some and the month in others"
 		}
 		if open := g.misfits(column, hasAnOrder); forms.Order == dates.Unsettled && len(open) > 0 && (none-len(open))*2 < len(values) {
@@ -404,8 +409,10 @@ func isBirthday(layouts []string, forms dates.Forms) func(sampleValue) bool {
 }
 
 // usualOrder is the order of day and month where no value tells it, but something else.
-func (g *guesser) usualOrder() (dates.Order, string) {
+func (g *guesser) usualOrder(column int) (dates.Order, string) {
 	switch {
+	case g.answers[column].order != dates.Unsettled:
+		return g.answers[column].order, ""
 	case g.region == "US":
 		return dates.MonthFirst, "the month may stand first or the day: the first, because the phone numbers are of the US"
 	case g.region != "":

@@ -50,6 +50,9 @@ type Sample struct {
 	nulls   []sampleValue // each word that stands for nothing, where it stood first
 	rows    int
 	bytes   int
+
+	answers map[int]answer // what a person said, by column
+	country string         // and of the phone numbers without one; "-": none
 }
 
 // A sampleValue is what stands in a column, and where.
@@ -139,6 +142,7 @@ type guesser struct {
 	goals     []columns.Goal // by column; those that go nowhere have the target -1
 	plain     []string
 	used      map[int]bool
+	custom    []int // columns that are to be custom fields
 	language  region.Language
 	region    string
 	regionWhy string // or why there is none
@@ -165,7 +169,14 @@ func newGuesser(s *Sample) *guesser {
 		if !ok || strings.HasPrefix(column, "_") {
 			to.Target = -1
 		}
-		g.goals, g.plain = append(g.goals, to), append(g.plain, columns.Plain(parts[i]))
+		plain := columns.Plain(parts[i])
+		if a, ok := s.answers[i]; ok {
+			to, plain = a.goal(to, plain)
+			if a.custom != "" {
+				g.custom = append(g.custom, i)
+			}
+		}
+		g.goals, g.plain = append(g.goals, to), append(g.plain, plain)
 	}
 	g.language = region.LanguageOf(g.plain)
 	g.guessRegion()
@@ -195,7 +206,13 @@ func (g *guesser) guessRegion() {
 			}
 		}
 	}
-	g.region, g.regionWhy = region.Vote(numbers, g.language.Regions)
+	switch g.region, g.regionWhy = region.Vote(numbers, g.language.Regions); g.country {
+	case "":
+	case "-":
+		g.region, g.regionWhy = "", "no country was named"
+	default:
+		g.region, g.regionWhy = g.country, ""
+	}
 }
 
 // asTheyStand are the phone numbers that a text holds, by name.

@@ -77,7 +77,7 @@ type Mapper struct {
 // NewMapper makes the mapper of one file, which a single goroutine may use. Cells that
 // hold one of the null values, with or without space around it, are empty.
 func NewMapper(source string, p *Plan, nullValues []string) *Mapper {
-	m := &Mapper{source: source, plan: p}
+	m := &Mapper{source: source, plan: p, ignored: notes.Ignored{Like: columns.Like}}
 	if len(nullValues) > 0 {
 		m.nulls = make(map[string]bool, len(nullValues))
 	}

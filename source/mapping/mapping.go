@@ -12,14 +12,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"importer/internal/names"
 	"importer/internal/plain"
+	"importer/internal/words"
 	"importer/internal/yamlwords"
 	"importer/source/mapping/columns"
 )
@@ -145,7 +148,7 @@ func Decode(config []byte) (*Mapping, error) {
 		err = yaml.NodeToValue(node, m, yaml.Strict())
 	}
 	if err != nil {
-		if lines, ok := yamlwords.Explain(err, plain.Line); ok {
+		if lines, ok := yamlwords.Explain(err, plain.Line, nearestKey); ok {
 			err = plain.Lines(lines)
 		}
 		return nil, err
@@ -158,6 +161,18 @@ func Decode(config []byte) (*Mapping, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// nearestKey is the key of a mapping, or of a value in it, that is most like another;
+// empty where none is.
+func nearestKey(key *token.Token) string {
+	var all []string
+	for _, t := range []reflect.Type{reflect.TypeFor[Mapping](), reflect.TypeFor[Value]()} {
+		for i := range t.NumField() {
+			all = append(all, t.Field(i).Tag.Get("yaml"))
+		}
+	}
+	return words.Nearest(key.Value, all)
 }
 
 // types are the kinds by the names they have in a mapping.

@@ -138,7 +138,7 @@ func (m *Mapper) takeFlat(x member, has func(plain string) bool) *Fault {
 	case wayTarget:
 		m.set(target, x)
 	case wayCustom:
-		name := internalNameOf(x.name)
+		name := InternalName(x.name)
 		switch {
 		case x.empty():
 		case m.customNames[name], isDefault(name), m.plan.maps(name):
@@ -262,5 +262,5 @@ func jsonReason(err error) string {
 	case errors.Is(s.Err, jsontext.ErrDuplicateName):
 		return fmt.Sprintf("the name %s stands in it twice, at byte %d", words.Show(s.JSONPointer.LastToken()), s.ByteOffset+1)
 	}
-	return fmt.Sprintf("%s, at byte %d", strings.TrimPrefix(s.Err.Error(), "jsontext: "), s.ByteOffset+1)
+	return fmt.Sprintf("%s, at byte %d", words.OfJSON(s.Err.Error()), s.ByteOffset+1)
 }

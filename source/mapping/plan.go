@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 	p.header = header
 	auto := make(map[int][]int)
 	former := noFormer
-	var names notes.Ignored
+	names := notes.Ignored{Like: columns.Like}
 	var unnamed []string
 	has := columns.NamesIn(header)
 	best := p.bestColumns(header, has)
@@ -67,7 +68,7 @@ func PlanColumns(header []string, m *Mapping) (p *Plan, ignored string, err erro
 				auto[to] = best[to]
 			}
 		case wayCustom:
-			p.fields = append(p.fields, &output{name: internalNameOf(name), slots: []int{i}})
+			p.fields = append(p.fields, &output{name: InternalName(name), slots: []int{i}})
 		case wayRefused:
 			unnamed = append(unnamed, columns.Name(header, i))
 		case waySecond:
@@ -120,7 +121,7 @@ func (m *Mapping) way(name string, used, named bool, has func(plain string) bool
 		return wayMapped, to
 	case m.Unnamed == "error":
 		return wayRefused, to
-	case m.Unnamed == "custom" && !known && internalNameOf(name) != "":
+	case m.Unnamed == "custom" && !known && InternalName(name) != "":
 		return wayCustom, to
 	case known && taken(to):
 		return waySecond, to
@@ -183,6 +184,9 @@ func PlanJSON(m *Mapping) (*Plan, error) {
 	p.otherIDs = false // each object has its own members
 	return p, nil
 }
+
+// Members are the names by which the mapping calls members, of a plan for JSON objects.
+func (p *Plan) Members() []string { return slices.Sorted(maps.Keys(p.members)) }
 
 // nameMember returns the slot of a member that a mapping names, and how many others it
 // stands within, up to one more than may be.
@@ -252,14 +256,14 @@ func missingColumn(err error, header []string) error {
 	if !ok {
 		return err
 	}
-	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it); the columns are %s", missing.column, words.QuoteNames(header, 50))
+	return mappingError(missing.path, "there is no column %q (or more than one that is spelled like it%s); the columns are %s", missing.column, words.DidYouMean(missing.column, header), words.QuoteNames(header, 50))
 }
 
 var notInternal = regexp.MustCompile(`[^a-z0-9]+`)
 
-// internalNameOf is the name of a custom field for a column: shoe_size for "Shoe
+// InternalName is the name of a custom field for a column: shoe_size for "Shoe
 // size". It is empty where nothing is left of it.
-func internalNameOf(column string) string {
+func InternalName(column string) string {
 	return strings.Trim(notInternal.ReplaceAllString(strings.ToLower(column), "_"), "_")
 }
 

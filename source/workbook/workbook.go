@@ -378,7 +378,16 @@ func (b *Book) Pick(name string) (Sheet, error) {
 	case name == "":
 		return Sheet{}, fmt.Errorf("all sheets of the workbook are hidden: say with --sheet which one to read; it has %s", others)
 	}
-	return Sheet{}, fmt.Errorf("the workbook has no sheet %s; it has %s", words.Show(name), others)
+	return Sheet{}, fmt.Errorf("the workbook has no sheet %s; it has %s%s", words.Show(name), others, words.DidYouMean(name, b.Names()))
+}
+
+// Names are the names of all sheets, in their order.
+func (b *Book) Names() []string {
+	names := make([]string, len(b.sheets))
+	for i, s := range b.sheets {
+		names[i] = s.Name
+	}
+	return names
 }
 
 // Others names the sheets but for one, for a message; it is empty where there are none.

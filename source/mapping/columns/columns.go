@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"importer/internal/words"
 )
 
 // A Target is where a column goes by its name.
@@ -131,6 +133,20 @@ var recordIDs = strings.Fields(`id recordid recordidcontact contactid contactid1
 func Field(name string) (target int, ok bool) {
 	target = slices.IndexFunc(Targets[:ContactIDs], func(t Target) bool { return t.Name == name })
 	return target, target >= 0
+}
+
+// Like is the target whose name a column is almost called by; empty where there is none.
+func Like(column string) string {
+	if utf8.RuneCountInString(column) < 5 || IsRecordID(column) || IsFullName(column) { // it would be like too many, or is something else
+		return ""
+	}
+	var all []string
+	for _, t := range Targets {
+		if Plain(t.Name) != Plain(column) { // else it is known, and left out for a reason
+			all = append(all, t.Name)
+		}
+	}
+	return words.Nearest(column, all)
 }
 
 // GoalOf is where a column goes by its name; has tells whether there is a column of a

@@ -8,6 +8,10 @@ import (
 
 // Ignored are the columns that go nowhere, each once. The zero value is ready.
 type Ignored struct {
+	// Like is the field that a name which no field has may be meant for; empty, or nil:
+	// none.
+	Like func(name string) string
+
 	unknown []string
 	second  []string // "B (A comes first)"
 	further []string // of those that take several columns
@@ -26,7 +30,13 @@ func (n *Ignored) Add(name, first string) {
 	if first != "" {
 		n.second = append(n.second, fmt.Sprintf("%q (%q comes first)", name, first))
 	} else {
-		n.unknown = append(n.unknown, fmt.Sprintf("%q", name))
+		text := fmt.Sprintf("%q", name)
+		if n.Like != nil {
+			if like := n.Like(name); like != "" {
+				text += " (did you mean " + like + "?)"
+			}
+		}
+		n.unknown = append(n.unknown, text)
 	}
 }
 

@@ -1,4 +1,6 @@
-package source
+// Package foreign knows files that are no sources by how they begin: documents of an office,
+// archives, images, address books. It says what each is, and the way out.
+package foreign
 
 import (
 	"bytes"
@@ -11,7 +13,7 @@ import (
 // How the files of some families begin.
 const (
 	oldOffice = "\xd0\xcf\x11\xe0" // a compound file
-	zipped    = "PK\x03\x04"
+	Zipped    = "PK\x03\x04"       // an archive, which a workbook is as well
 )
 
 // A foreigner is a kind of file that is no source, with the way out.
@@ -42,20 +44,20 @@ var foreigners = []foreigner{
 	{begins: "\x09\x02\x06\x00", what: oldExcel},
 	{begins: "\x09\x00\x04\x00", what: oldExcel},
 
-	{begins: zipped, holds: []string{"mimetype", "application/vnd.oasis.opendocument.spreadsheet"}, what: "it is a spreadsheet of LibreOffice or OpenOffice (.ods): save it as .xlsx or CSV"},
-	{begins: zipped, holds: []string{"mimetype", "application/vnd.oasis.opendocument."}, what: "it is a document of LibreOffice or OpenOffice: save its table as .xlsx or CSV"},
-	{begins: zipped, holds: []string{"Index/", ".iwa"}, ending: ".numbers", what: numbers},
-	{begins: zipped, holds: []string{"Index.zip"}, ending: ".numbers", what: numbers},
-	{begins: zipped, holds: []string{"Index/", ".iwa"}, what: "it is a document of Apple's Numbers, Pages or Keynote: export it as .xlsx or CSV"},
-	{begins: zipped, holds: []string{"xl/workbook.bin"}, what: "it is a binary workbook (.xlsb): save it as .xlsx or CSV"},
-	{begins: zipped, holds: []string{"xl/workbook.xml"}, what: damagedBook},
-	{begins: zipped, holds: []string{"xl/worksheets/"}, what: damagedBook},
-	{begins: zipped, holds: []string{"word/document.xml"}, what: "it is a document of Word (.docx): save its table as a workbook (.xlsx) or CSV"},
-	{begins: zipped, holds: []string{"ppt/presentation.xml"}, what: "it is a presentation (.pptx): save its table as a workbook (.xlsx) or CSV"},
-	{begins: zipped, ending: ".xlsx", what: damagedBook},
-	{begins: zipped, ending: ".xlsm", what: damagedBook},
-	{begins: zipped, holds: []string{"[Content_Types].xml"}, what: damagedBook},
-	{begins: zipped, what: "it is a zip archive: unpack it first, and name the file in it"},
+	{begins: Zipped, holds: []string{"mimetype", "application/vnd.oasis.opendocument.spreadsheet"}, what: "it is a spreadsheet of LibreOffice or OpenOffice (.ods): save it as .xlsx or CSV"},
+	{begins: Zipped, holds: []string{"mimetype", "application/vnd.oasis.opendocument."}, what: "it is a document of LibreOffice or OpenOffice: save its table as .xlsx or CSV"},
+	{begins: Zipped, holds: []string{"Index/", ".iwa"}, ending: ".numbers", what: numbers},
+	{begins: Zipped, holds: []string{"Index.zip"}, ending: ".numbers", what: numbers},
+	{begins: Zipped, holds: []string{"Index/", ".iwa"}, what: "it is a document of Apple's Numbers, Pages or Keynote: export it as .xlsx or CSV"},
+	{begins: Zipped, holds: []string{"xl/workbook.bin"}, what: "it is a binary workbook (.xlsb): save it as .xlsx or CSV"},
+	{begins: Zipped, holds: []string{"xl/workbook.xml"}, what: DamagedBook},
+	{begins: Zipped, holds: []string{"xl/worksheets/"}, what: DamagedBook},
+	{begins: Zipped, holds: []string{"word/document.xml"}, what: "it is a document of Word (.docx): save its table as a workbook (.xlsx) or CSV"},
+	{begins: Zipped, holds: []string{"ppt/presentation.xml"}, what: "it is a presentation (.pptx): save its table as a workbook (.xlsx) or CSV"},
+	{begins: Zipped, ending: ".xlsx", what: DamagedBook},
+	{begins: Zipped, ending: ".xlsm", what: DamagedBook},
+	{begins: Zipped, holds: []string{"[Content_Types].xml"}, what: DamagedBook},
+	{begins: Zipped, what: "it is a zip archive: unpack it first, and name the file in it"},
 	{begins: "PK\x05\x06", what: "it is a zip archive with nothing in it"},
 	{begins: "PK\x07\x08", what: "it is a part of a zip archive of several files: unpack it first, and name the file in it"},
 
@@ -91,17 +93,17 @@ const (
 	locked      = "it is protected by a password: open it in Excel, remove the password (File, Info, Protect Workbook, Encrypt with Password) and save it"
 	oldExcel    = "it is a workbook of an old Excel (.xls): save it as .xlsx or CSV"
 	numbers     = "it is a spreadsheet of Apple's Numbers: export it as .xlsx or CSV"
-	damagedBook = "it is an Excel workbook that is damaged or cut off: get it again, or open it in Excel and save it as a new file"
+	DamagedBook = "it is an Excel workbook that is damaged or cut off: get it again, or open it in Excel and save it as a new file"
 	sqlDump     = "it is a dump of a database (SQL): export the table as CSV"
 	image       = "it is an image: export the table itself as CSV or .xlsx"
 )
 
-// foreign says what a file is that is no source, and the way out, by its first bytes
+// Document says what a file is that is no source, and the way out, by its first bytes
 // and its name. It is empty for all else.
-func foreign(head []byte, name string) string { return which(foreigners, head, name) }
+func Document(head []byte, name string) string { return which(foreigners, head, name) }
 
-// wrongKind says the same of a file that holds no table of contacts.
-func wrongKind(head []byte) string { return which(wrongKinds, head[:min(len(head), 4<<10)], "") }
+// WrongKind says the same of a file that holds no table of contacts.
+func WrongKind(head []byte) string { return which(wrongKinds, head[:min(len(head), 4<<10)], "") }
 
 func which(kinds []foreigner, head []byte, name string) string {
 	text := bytes.TrimLeft(head, "\ufeff \t\r\n")
