@@ -120,7 +120,7 @@ func typeOf(t reflect.Type) object {
 	switch t.Kind() {
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return object{"type": "integer"}
 	case reflect.Float64:
 		return object{"type": "number"}
@@ -208,11 +208,12 @@ func commentsOf(t *testing.T) map[string]string {
 	}
 	comments := map[string]string{}
 	var path, lines []string
-	key := regexp.MustCompile(`^( *)([a-z_0-9]+):`)
+	key := regexp.MustCompile(`^( *)(?:# )?([a-z_0-9]+):`)
+	leftOut := regexp.MustCompile(`^ *# [a-z_0-9]+: \S+$`) // because another key says the same
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\n")
 		trimmed := strings.TrimSpace(line)
-		if comment, ok := strings.CutPrefix(trimmed, "#"); ok {
+		if comment, ok := strings.CutPrefix(trimmed, "#"); ok && !leftOut.MatchString(line) {
 			lines = append(lines, strings.TrimSpace(comment))
 			continue
 		}

@@ -58,6 +58,8 @@ func TestWalls(t *testing.T) {
 		"internal/report":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/origin":        {"importer/contact", "importer/idrule", "sink/journal"},
 		"internal/erase":         {"importer/contact", "importer/idrule", "importer/change", "sink", "sink/journal", "internal/state"},
+		"internal/export":        {"importer/contact", "importer/change"},
+		"internal/traces":        {"importer/contact"},
 		"internal/memory":        {},
 		"internal/metrics":       {"importer/contact", "importer/pace"},
 		"internal/store":         {"importer/contact", "importer/idrule", "importer/pace", "importer/pace/ledger", "importer/change", "internal/state", "internal/store/address", "internal/store/fault", "internal/store/lease", "internal/store/tables", "sink/journal"},

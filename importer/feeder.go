@@ -32,7 +32,7 @@ func (e *engine) readRows(rows contact.Rows) {
 			}
 			it = item{row: contact.Row{Raw: bad.Raw}, bad: bad}
 		}
-		if e.reading.Enter(e.ctx, it.row.Raw) != nil {
+		if e.reading.Enter(e.readCtx, it.row.Raw) != nil {
 			return
 		}
 		select {
@@ -42,7 +42,7 @@ func (e *engine) readRows(rows contact.Rows) {
 		}
 		select {
 		case e.records <- it:
-		case <-e.ctx.Done():
+		case <-e.readCtx.Done():
 			return
 		}
 	}
@@ -209,11 +209,17 @@ func (f *feeder) deliverReady() {
 }
 
 // drain admits a record that was read, and those that are there behind it, as far
-// as a batch goes.
+// as a batch goes. The first one beyond Limit ends the reading.
 func (f *feeder) drain(it item, open bool) {
 	for n := 1; open; n++ {
 		f.reading.Leave(it.row.Raw)
+		if f.Limit > 0 && f.needing >= f.Limit {
+			f.limited = true
+			f.readEnough()
+			break
+		}
 		if t := f.admit(&it); t != nil {
+			f.needing++
 			f.gathered = append(f.gathered, t)
 			f.held += weigh.Of(t.Row.Raw)
 		}
@@ -343,6 +349,7 @@ func (e *engine) resumeDoubt(row *contact.Row) {
 	// It was announced, so it was not too large then; if a stamp makes it so now,
 	// the API says so.
 	_ = e.stamp(t)
+	e.needing++
 	t.since = sentUntil(e.Journal.LastAlive(), time.Now())
 	t.did, t.got = park, ok
 	t.nextAt = lane.NextLook(t.since, e.Settle, 0, time.Now())

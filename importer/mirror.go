@@ -17,7 +17,7 @@ func (e *engine) removeMissing() {
 		return
 	}
 	tally, guard, err := e.census.Count(e.Progress.Read.Load())
-	e.logKept(tally)
+	tally.LogKept(e.Log)
 	switch {
 	case err != nil:
 		e.stop(err)
@@ -45,16 +45,6 @@ func (e *engine) removeMissing() {
 	e.record()
 	if n := e.notRemoved; n > 0 && !e.stopping() {
 		e.stop(fmt.Errorf("%d of %d contacts that the source no longer holds could not be removed; the log says why, and the next run tries them again", n, tally.Missing))
-	}
-}
-
-// logKept tells of contacts that the source no longer holds, and that stay.
-func (e *engine) logKept(t change.Tally) {
-	if t.Adopted > 0 {
-		e.Log.Info().Int64("contacts", t.Adopted).Msg("contacts that the source no longer holds stay, because their profiles were there before this program created any, or their state does not say who made them; sync.adopted: remove has a mirror remove them as well")
-	}
-	if t.Held > 0 {
-		e.Log.Warn().Int64("contacts", t.Held).Msg("contacts that may be missing from the source stay, because rows were refused and these contacts are known by their keys alone, from a report without contact ids; correct the rows, and the next run removes whom the source lacks")
 	}
 }
 

@@ -43,6 +43,8 @@ type Options struct {
 	// GiveUpAtStart is the same where nothing has worked yet in this run, those
 	// refusals apart; 0: GiveUpAfter.
 	GiveUpAtStart time.Duration
+	// Limit is how many rows that need a request the run takes: it reads no further. 0: all.
+	Limit int64
 	// MaxErrors stops the run when more rows than that are refused.
 	MaxErrors contact.MaxErrors
 	// State is what the last sync left: rows are compared with it, and it is told
@@ -136,6 +138,7 @@ func newEngine(ctx context.Context, o Options) (*engine, context.CancelCauseFunc
 		inputErr: make(chan error, 1),
 		started:  time.Now(),
 	}
+	e.readCtx, e.readEnough = context.WithCancel(runCtx)
 	e.clocks.Gateway = o.API.ClockSkew
 	e.health = pace.NewHealth(e.stop, e.logFailure, cmp.Or(o.GiveUpAtStart, o.GiveUpAfter), o.GiveUpAfter)
 	e.lastLine.Store(int64(-maxSilence))
@@ -157,6 +160,7 @@ type engine struct {
 	ctx     context.Context // done: nothing new is sent
 	sendCtx context.Context // done when the gate is closed: until then a request once sent is worth its answer
 	cancel  context.CancelCauseFunc
+	readCtx context.Context // done: no further row is read
 	breaker *pace.Breaker
 	limit   *pace.Concurrency // of the requests in flight
 	health  *pace.Health
@@ -183,7 +187,10 @@ type engine struct {
 	// Owned by feed.
 	identity    *contact.Identity
 	corrections change.Corrections
-	waitLogged  time.Time // that the run waits, until then
+	waitLogged  time.Time          // that the run waits, until then
+	readEnough  context.CancelFunc // ends readCtx
+	needing     int64              // rows that need a request
+	limited     bool               // there are rows beyond Limit
 
 	// Owned by record.
 	lines      []*contact.Outcome // reused
@@ -204,9 +211,12 @@ func (e *engine) stop(cause error) { e.cancel(cause) }
 
 func (e *engine) stopping() bool { return e.ctx.Err() != nil }
 
-// inputFailed is what ended the input early; nil where it was read to its end.
-// Everything that was read has gone through by then, so the reader has ended.
+// inputFailed is what ended the input early; nil where it was read to its end, or as far
+// as Limit. Everything that was read has gone through by then, so the reader has ended.
 func (e *engine) inputFailed() error {
+	if e.limited {
+		return nil // whatever the reader met behind that
+	}
 	select {
 	case e.inputEnded = <-e.inputErr:
 	default:
@@ -219,7 +229,7 @@ func (e *engine) finish(ctx context.Context) (contact.Summary, error) {
 	snapshot := e.Progress.Snapshot()
 	s := contact.Summary{
 		Status: contact.Complete, Counts: snapshot.Counts,
-		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp,
+		Requests: snapshot.Requests, Retries: snapshot.Retries, Throttled: snapshot.Throttled, LookedUp: snapshot.LookedUp, Limited: e.limited,
 	}
 	e.Progress.Remarks.Summarize(&s)
 	err := context.Cause(e.ctx)

@@ -44,6 +44,7 @@ type Details struct {
 	Redact   bool                   // quote nothing of the source
 	SetAside []SetAside             // what stood in this run's way
 	Again    string                 // the command line of this run; empty: "the same command"
+	GoOn     string                 // the command line that goes on where a limited run ended; empty: told in words
 	Rejects  string                 // the command line that imports the reject file; empty: told in words
 	Update   string                 // the command line that sends what changed of rows that are in
 	Remarks  string                 // what is to be known of rows that are in, in lines; empty: nothing
@@ -110,8 +111,12 @@ func headline(s contact.Summary) string {
 		return fmt.Sprintf("Interrupted after %v. What was sent is recorded.", took)
 	case s.Status == contact.Stopped:
 		return fmt.Sprintf("Stopped by an error after %v.", took)
+	case s.Limited && s.NotIn() > 0:
+		return fmt.Sprintf("Ended after %v at the limit: %s%s, and the rest of the source was not read.", took, areNotIn(s.NotIn()), tolerated(s))
+	case s.Limited && !s.FoundNobody():
+		return fmt.Sprintf("Ended after %v at the limit: every row until there is in, and the rest of the source was not read.", took)
 	case s.NotIn() > 0:
-		return fmt.Sprintf("Complete after %v: %s.", took, areNotIn(s.NotIn()))
+		return fmt.Sprintf("Complete after %v: %s%s.", took, areNotIn(s.NotIn()), tolerated(s))
 	case s.FoundNobody():
 		return fmt.Sprintf("Complete after %v: nobody was found.", took)
 	case s.Absent > 0:
@@ -169,10 +174,22 @@ func nextSteps(s contact.Summary, d Details) []string {
 	if refused := s.Invalid + s.Rejected; refused != 0 {
 		steps = append(steps, correct(refused, s, d))
 	}
+	if s.Limited {
+		steps = append(steps, beyondLimit(d))
+	}
 	if s.ChangedSince != 0 && d.Update != "" {
 		steps = append(steps, fmt.Sprintf("%s with other values or contact ids than now. This sends the new ones, and looks nobody up but by contact ids that are new:%s", words.Plural(s.ChangedSince, "row is in", "rows are in"), command(d.Update)))
 	}
 	return steps
+}
+
+// beyondLimit is what to do about the rows that a limited run did not read.
+func beyondLimit(d Details) string {
+	step := "The rest of the source was not read (--limit, limit). "
+	if d.GoOn == "" {
+		return step + "Take limit out of the configuration, then run the same command again: it goes on with the rest."
+	}
+	return step + "This goes on with it:" + command(d.GoOn)
 }
 
 // command is a command line below the step that it is for; nothing where it is not known.
@@ -218,6 +235,14 @@ func correct(refused int64, s contact.Summary, d Details) string {
 		return step + "."
 	}
 	return step + ":" + command(d.Rejects)
+}
+
+// tolerated says that a run counts as a success, where it does with rows that are not in.
+func tolerated(s contact.Summary) string {
+	if s.Tolerated == 0 {
+		return ""
+	}
+	return ", which --tolerate (tolerate) allows"
 }
 
 func areNotIn(n int64) string { return words.Plural(n, "row is", "rows are") + " not in" }

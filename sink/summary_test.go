@@ -16,7 +16,7 @@ func TestSummaryJSON(t *testing.T) {
 	}{
 		{contact.Summary{}, `{"run":"","status":"","reason":"","read":0,"created":0,"updated":0,"unchanged":0,"existing":0,"absent":0,` +
 			`"duplicate":0,"deactivated":0,"deleted":0,"invalid":0,"rejected":0,"failed":0,"unknown":0,"done_before":0,"pending":0,` +
-			`"requests":0,"retries":0,"throttled":0,"looked_up":0,"duration_s":0.000,"report":"","rejects":"","left_out":0,"duplicates_differ":0,"changed_since":0}`},
+			`"requests":0,"retries":0,"throttled":0,"looked_up":0,"duration_s":0.000,"report":"","rejects":"","left_out":0,"duplicates_differ":0,"changed_since":0,"tolerated":0,"limited":false}`},
 		{contact.Summary{
 			Run: "01J", Status: contact.Stopped, Reason: "<no & more>",
 			Counts: contact.Counts{Read: 1, Created: 2, Updated: 3, Unchanged: 4, Existing: 5, Duplicate: 6, Deactivated: 7, Deleted: 8,
@@ -24,7 +24,7 @@ func TestSummaryJSON(t *testing.T) {
 			Requests: 15, Retries: 16, Throttled: 17, LookedUp: 18, Duration: contact.Seconds(1234567 * time.Microsecond), Report: "r\xff", Rejects: "x\u2028", LeftOut: 19, DuplicatesDiffer: 20, ChangedSince: 21, ChangedRows: []contact.Place{{Source: "c.csv", Line: 3}},
 		}, `{"run":"01J","status":"stopped","reason":"<no & more>","read":1,"created":2,"updated":3,"unchanged":4,"existing":5,"absent":0,` +
 			`"duplicate":6,"deactivated":7,"deleted":8,"invalid":9,"rejected":10,"failed":11,"unknown":12,"done_before":13,"pending":14,` +
-			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r�","rejects":"x\u2028","left_out":19,"duplicates_differ":20,"changed_since":21,"changed_rows":[{"source":"c.csv","line":3}]}`},
+			`"requests":15,"retries":16,"throttled":17,"looked_up":18,"duration_s":1.235,"report":"r�","rejects":"x\u2028","left_out":19,"duplicates_differ":20,"changed_since":21,"changed_rows":[{"source":"c.csv","line":3}],"tolerated":0,"limited":false}`},
 	} {
 		var b strings.Builder
 		must(t, WriteJSON(&b, c.s))

@@ -114,6 +114,9 @@ func (f *file) columns(header []string, rows [][]string) (err error) {
 			header[i] = rejectfile.Unguard(name)
 		}
 	}
+	if f.guarded = f.rejects == nil && rejectfile.IsExport(header); f.guarded {
+		header = unguarded(slices.Clone(header))
+	}
 	f.Header = header
 	var ignored string
 	f.plan, ignored, err = mapping.PlanColumns(header, f.options.Mapping)

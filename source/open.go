@@ -42,6 +42,7 @@ type file struct {
 	plan       *mapping.Plan
 	header     []string           // the columns of a record, those that a reject file adds among them
 	rejects    *rejectfile.Layout // of a reject file; nil of others
+	guarded    bool               // its cells are those of an export
 	mayCorrect bool               // its rows may say which refused ones they correct
 	corrects   []string           // the runs whose refused rows its rows correct, as far as it was read
 	line       int                // CSV: on which the header begins, from 1

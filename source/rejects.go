@@ -114,5 +114,16 @@ func (f *file) finish(rec *mapping.Record) {
 			}
 		}
 	}
+	if f.guarded {
+		rec.Cells = unguarded(rec.Cells)
+	}
 	rec.Raw = rec.Cells
+}
+
+// unguarded takes back what keeps a spreadsheet from running cells.
+func unguarded(cells []string) []string {
+	for i, cell := range cells {
+		cells[i] = rejectfile.Unguard(cell)
+	}
+	return cells
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rs/zerolog"
+
 	"importer/importer/contact"
 	"importer/internal/words"
 )
@@ -65,6 +67,16 @@ type Tally struct {
 	Held int64
 	// Adopted are missing, and stay: this program did not create them.
 	Adopted int64
+}
+
+// LogKept tells of contacts that the source no longer holds, and that stay.
+func (t Tally) LogKept(log zerolog.Logger) {
+	if t.Adopted > 0 {
+		log.Info().Int64("contacts", t.Adopted).Msg("contacts that the source no longer holds stay, because their profiles were there before this program created any, or their state does not say who made them; sync.adopted: remove has a mirror remove them as well")
+	}
+	if t.Held > 0 {
+		log.Warn().Int64("contacts", t.Held).Msg("contacts that may be missing from the source stay, because rows were refused and these contacts are known by their keys alone, from a report without contact ids; correct the rows, and the next run removes whom the source lacks")
+	}
 }
 
 // A GuardError says why nothing was removed. All else was done.

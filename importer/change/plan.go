@@ -25,6 +25,7 @@ type PlanOptions struct {
 	Behaviour    contact.Behaviour
 	KeepPrevious bool
 	Raws         *contact.RawRows // as of Corrections
+	Limit        int64            // as of the run
 	// Each is told of every row and what would become of it, and of every contact
 	// that would be removed; its error ends the plan. May be nil.
 	Each func(PlannedRow) error
@@ -77,9 +78,12 @@ type Plan struct {
 	Deleted     int64 `json:"deleted"`
 	Unchanged   int64 `json:"unchanged"`
 	DoneBefore  int64 `json:"done_before"`
-	Duplicate   int64 `json:"duplicate"`
-	Invalid     int64 `json:"invalid"`
-	Rejected    int64 `json:"rejected"` // refused by the API before, and not changed since
+	// Limited says that the run would take as many rows as it is allowed, and read no
+	// further.
+	Limited   bool  `json:"limited"`
+	Duplicate int64 `json:"duplicate"`
+	Invalid   int64 `json:"invalid"`
+	Rejected  int64 `json:"rejected"` // refused by the API before, and not changed since
 	// Kept and Held are missing from the source and would stay: see Tally.
 	Kept int64 `json:"kept_adopted"`
 	Held int64 `json:"held"`
@@ -116,6 +120,9 @@ func MakePlan(ctx context.Context, rows contact.Rows, o PlanOptions) (*Plan, err
 		if ctx.Err() != nil {
 			return p.plan, context.Cause(ctx)
 		}
+		if plan.Limited = p.Limit > 0 && p.needing >= p.Limit; plan.Limited {
+			break
+		}
 		switch {
 		case invalid:
 			err = p.invalid(contact.OutcomeOf(bad))
@@ -145,6 +152,7 @@ type planner struct {
 	identity    *contact.Identity
 	census      Census
 	corrections Corrections
+	needing     int64 // rows that need a request
 }
 
 // add counts what would become of a row, or of a contact that is missing, with what it
@@ -153,6 +161,9 @@ func (p *planner) add(r PlannedRow, action Action, status contact.Status, n *int
 	*n++
 	p.plan.Requests += requests
 	if r.Row.Number > 0 {
+		if action != ActNothing {
+			p.needing++
+		}
 		p.plan.Read++
 		if p.Progress != nil {
 			p.Progress.Read.Add(1)
@@ -216,6 +227,7 @@ func (p *planner) row(row *contact.Row) error {
 	}
 	switch {
 	case r.Failure != nil:
+		p.plan.Invalids.Add(&contact.Outcome{Row: *row, Status: contact.Rejected, Failure: r.Failure})
 		return p.add(r, ActNothing, contact.Rejected, &p.plan.Rejected, 0)
 	case need == NeedsUpdate:
 		return p.update(r)
@@ -245,6 +257,7 @@ func (p *planner) settled(row *contact.Row, err error) error {
 func (p *planner) update(r PlannedRow) error {
 	requests := UpdateOf(r.Entry, &r.Row, p.Behaviour).Requests(p.KeepPrevious)
 	if requests == 0 {
+		p.needing++ // as the run counts, which finds out later
 		return p.add(r, ActNothing, contact.Unchanged, &p.plan.Unchanged, 0)
 	}
 	return p.add(r, ActUpdate, contact.Updated, &p.plan.Updated, requests)

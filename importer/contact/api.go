@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A CreateResult is the profile in the answer to a create. That it is there does
@@ -23,6 +25,7 @@ type ListQuery struct {
 	ContactID string // the member query contactIds=…; a server may ignore it
 	Limit     int    // 1 … 100; 0 leaves it out, and the server takes 25
 	Cursor    string // Next of the page before; opaque
+	Sort      string // such as lastChanged:desc; a server may ignore it
 }
 
 // A ListPage is one page of a list.
@@ -40,6 +43,9 @@ type Found struct {
 	Active      bool
 	CreatedAt   time.Time // whole seconds of the server's clock; zero in a list
 	LastChanged time.Time // whole seconds of the server's clock
+	// Others are the members that the API shows besides these, as one JSON object; nil:
+	// none.
+	Others jsontext.Value
 }
 
 // An Author is who gave an answer. Only what the API says is believed.

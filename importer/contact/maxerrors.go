@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// MaxErrors is how many refused rows stop a run: more than a number, or more
-// than a share of the rows settled so far.
+// MaxErrors is a bound on the rows that are refused: a number, or a share. Beyond one a
+// run stops; within another it counts as a success all the same.
 type MaxErrors struct {
 	share   bool
 	percent float64 // 0 … 100
@@ -47,5 +47,21 @@ func (m MaxErrors) Exceeded(refused, settled int64) bool {
 	if !m.share {
 		return refused > m.rows
 	}
-	return settled >= minForShare && float64(refused) > m.percent/100*float64(settled)
+	return settled >= minForShare && m.isMore(refused, settled)
+}
+
+// Allows tells whether so many refused are no more than that, of so many rows that were
+// read.
+func (m MaxErrors) Allows(refused, read int64) bool {
+	if !m.share {
+		return refused <= m.rows
+	}
+	return !m.isMore(refused, read)
+}
+
+// isMore tells whether so many are more than the share. 29 of 100 are not more than 29%,
+// which is 28.999999999999996 of them.
+func (m MaxErrors) isMore(refused, of int64) bool {
+	const rounding = 1e-9
+	return 100*float64(refused) > m.percent*float64(of)*(1+rounding)
 }

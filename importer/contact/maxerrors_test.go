@@ -39,3 +39,27 @@ func TestMaxErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestAllows(t *testing.T) {
+	for _, c := range []struct {
+		text          string
+		refused, read int64
+		want          bool
+	}{
+		{"0", 0, 0, true}, {"0", 1, 1000, false}, {"3", 3, 3, true}, {"3", 4, 1000, false},
+		{"0%", 0, 10, true}, {"0%", 1, 1_000_000, false}, {"100%", 7, 7, true},
+		{"5%", 5, 100, true}, {"5%", 6, 100, false}, {"5%", 0, 0, true}, {"5%", 1, 10, false},
+		{"29%", 29, 100, true}, {"29%", 30, 100, false}, {"0.57%", 570, 100_000, true}, {"0.57%", 571, 100_000, false},
+	} {
+		m, err := ParseMaxErrors(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Allows(c.refused, c.read); got != c.want {
+			t.Errorf("%s allows %d of %d: %t", c.text, c.refused, c.read, got)
+		}
+		if exceeded := m.Exceeded(c.refused, c.read); c.want && exceeded {
+			t.Errorf("%d of %d exceed %s", c.refused, c.read, c.text)
+		}
+	}
+}

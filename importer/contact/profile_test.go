@@ -124,9 +124,9 @@ func TestSummaryMembers(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"run": "", "status": "", "reason": "", "report": "", "rejects": "", "duration_s": 1.235}
+	want := map[string]any{"run": "", "status": "", "reason": "", "report": "", "rejects": "", "duration_s": 1.235, "limited": false}
 	for _, n := range []string{"read", "created", "updated", "unchanged", "existing", "absent", "duplicate", "deactivated", "deleted", "invalid",
-		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up", "left_out", "duplicates_differ", "changed_since"} {
+		"rejected", "failed", "unknown", "done_before", "pending", "requests", "retries", "throttled", "looked_up", "left_out", "duplicates_differ", "changed_since", "tolerated"} {
 		want[n] = 0.0
 	}
 	if !reflect.DeepEqual(got, want) {

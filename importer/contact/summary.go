@@ -108,6 +108,24 @@ type Summary struct {
 	// source or the mapping gives now, and ChangedRows the first of them.
 	ChangedSince int64   `json:"changed_since"`
 	ChangedRows  []Place `json:"changed_rows,omitempty"`
+	// Tolerated are the refused rows for which the run counts as a success all the same.
+	Tolerated int64 `json:"tolerated"`
+	// Limited says that the run took as many rows as it was allowed, and read no further.
+	Limited bool `json:"limited"`
+}
+
+// Tolerate has a run that went to its end count as a success where no more rows are
+// missing than allowed, all of them refused.
+func (s *Summary) Tolerate(allowed MaxErrors) {
+	if refused := s.Invalid + s.Rejected; s.Status == Complete && refused == s.NotIn() && allowed.Allows(refused, s.Read) {
+		s.Tolerated = refused
+	}
+}
+
+// Succeeded tells whether the run went to its end, and every row is in but for those that
+// are tolerated.
+func (s Summary) Succeeded() bool {
+	return s.Status == Complete && s.NotIn() == s.Tolerated && !s.FoundNobody()
 }
 
 // Seconds is a duration that JSON shows as seconds with three decimals.

@@ -50,7 +50,7 @@ func askAbout(ctx context.Context, in io.Reader, out io.Writer, sample *guess.Sa
 		}
 	}()
 	for n, q := range questions {
-		fmt.Fprintf(out, "\n%d of %d  %s", n+1, len(questions), describe(q))
+		fmt.Fprintf(out, "\n%d of %d  %s", n+1, len(questions), asWords(q))
 		done, err := askOne(ctx, lines, out, sample, q)
 		if err != nil {
 			return err
@@ -90,8 +90,8 @@ func askOne(ctx context.Context, lines <-chan string, out io.Writer, sample *gue
 	}
 }
 
-// describe is a column, how full it is, what stands in it and what is not sure.
-func describe(q guess.Question) string {
+// asWords is a column, how full it is, what stands in it and what is not sure.
+func asWords(q guess.Question) string {
 	if q.Column < 0 {
 		return plain.Line(q.Name) + "\n" + indented(q.Why)
 	}

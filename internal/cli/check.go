@@ -39,7 +39,7 @@ the old value and the new one of each field that differs; with report.redact it
 prints the names of the fields only. Where the project is not empty, an import
 asks who is in it; what that costs is not known here.
 
-The exit code is 3 where rows would be refused.`,
+The exit code is 3 where more rows would be refused than --tolerate allows.`,
 		Example: `  importer check --source contacts.csv
   importer check --source contacts.csv --mode mirror --verbose`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,7 +83,7 @@ func check(ctx context.Context, s *session.Session) error {
 	}
 	k.BlameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
-	return result(ctx, contact.Complete, allIn(plan), err)
+	return result(ctx, contact.Complete, k.succeeds(plan), err)
 }
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
@@ -91,7 +91,7 @@ func (k *checker) planOptions(ctx context.Context) change.PlanOptions {
 		Keys: k.Journal.Keys(), Journal: k.Journal, RetryRejected: k.Config.RetryRejected, Duplicates: k.Rules.Duplicates,
 		RefreshAfter: k.Config.Sync.RefreshAfter, Progress: &k.Progress,
 	}
-	o.Raws = k.RawRows()
+	o.Raws, o.Limit = k.RawRows(), k.Config.Limit
 	if k.State != nil {
 		o.State, o.Mirror = k.State, k.Mirror()
 		o.UpdateOnly, o.Behaviour, o.KeepPrevious = k.Config.Mode == "update", k.Behaviour(), k.Config.Report.KeepPrevious
@@ -178,21 +178,37 @@ func (k *checker) printPlan(p *change.Plan) error {
 			fmt.Fprintln(k.Display, "importer:", n)
 		}
 	}
-	return printResult(k.Session, allIn(p) && p.DuplicatesDiffer+p.ChangedSince == 0, struct {
+	return printResult(k.Session, k.succeeds(p) && p.Invalid+p.Rejected+p.DuplicatesDiffer+p.ChangedSince == 0, struct {
 		*change.Plan
-		LeftOut  int64           `json:"left_out"`
-		AtLeast  contact.Seconds `json:"at_least_s"`
-		Blocked  string          `json:"blocked"`
-		Fields   []string        `json:"custom_fields"`
-		Duration contact.Seconds `json:"duration_s"`
-	}{p, k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took)}, k.text(p, least, took, blocked))
+		Tolerated int64                 `json:"tolerated"`
+		LeftOut   int64                 `json:"left_out"`
+		AtLeast   contact.Seconds       `json:"at_least_s"`
+		Blocked   string                `json:"blocked"`
+		Fields    []string              `json:"custom_fields"`
+		Duration  contact.Seconds       `json:"duration_s"`
+		Failures  []contact.FailureLine `json:"failures"`
+	}{p, k.tolerated(p), k.Input.Skipped(), contact.Seconds(least), blocked, customfields.Texts(k.CustomFields()), contact.Seconds(took), contact.FailureLines(p.Invalids.List(), !k.Config.Report.Redact)}, k.text(p, least, took, blocked))
 }
 
-func allIn(p *change.Plan) bool { return p.Invalid+p.Rejected == 0 && p.Blocked == nil }
+// succeeds tells whether the run would, as far as can be told.
+func (k *checker) succeeds(p *change.Plan) bool {
+	return p.Invalid+p.Rejected == k.tolerated(p) && p.Blocked == nil
+}
+
+// tolerated is how many rows may be refused, where that is no more than is allowed.
+func (k *checker) tolerated(p *change.Plan) int64 {
+	if refused := p.Invalid + p.Rejected; k.Rules.Tolerate.Allows(refused, p.Read) {
+		return refused
+	}
+	return 0
+}
 
 func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Checked after %v. Nothing was written.\n\n", took.Round(time.Millisecond))
+	if p.Limited {
+		fmt.Fprintf(&b, "Only as far as the first %s that a run with --limit (limit) would send; the rest was not read.\n\n", words.Plural(k.Config.Limit, "row", "rows"))
+	}
 	sink.WriteCounts(&b, []contact.Count{
 		{Name: "created", N: p.Created}, {Name: "updated", N: p.Updated}, {Name: "  touched", N: p.Touched}, {Name: "unchanged", N: p.Unchanged},
 		{Name: "looked up", N: p.LookedUp}, {Name: "duplicate", N: p.Duplicate}, {Name: "done before", N: p.DoneBefore},
@@ -213,9 +229,15 @@ func (k *checker) text(p *change.Plan, least, took time.Duration, blocked string
 		b.WriteString("\nWhat would be refused:\n")
 		contact.WriteFailures(&b, groups, 10, !k.Config.Report.Redact)
 	}
+	if n := k.tolerated(p); n > 0 {
+		fmt.Fprintf(&b, "\n--tolerate (tolerate) allows %s: the exit code is 0.\n", words.Plural(n, "refused row", "refused rows"))
+	}
 	sink.WriteRemarks(&b, noticeLines(k.ofRows)+p.Remarks.Text(k.Config.Report.Redact))
 	if p.ChangedSince > 0 {
 		fmt.Fprintf(&b, "\nTo send the values that changed: %s\n", k.Line.Update())
+	}
+	if k.Config.Limit > 0 && k.Config.Mode == "mirror" {
+		b.WriteString("\nNobody would be removed, because --limit (limit) is set.\n")
 	}
 	b.WriteString(tell([]tally{
 		{p.Kept, "\n%d contacts are missing from the source and stay: this program did not create their profiles, or the state does not say so (sync.adopted: keep)."},

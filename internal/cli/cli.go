@@ -16,6 +16,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/address"
 	"importer/internal/config"
+	"importer/internal/export"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/state"
@@ -48,18 +49,26 @@ func Execute(ctx context.Context, args []string, env Env) error {
 	if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
 		s.Status = contact.Interrupted
 	}
-	return session.Also(err, sink.WriteJSON(env.Stdout, s))
+	to := env.Stdout
+	if output := cmd.Flags().Lookup("output"); cmd.Annotations[nothingElse] != "" && output.Value.String() == "" {
+		to = env.Stderr
+	}
+	return session.Also(err, sink.WriteJSON(to, summaryOf(s, nil)))
 }
 
 // NewCommand is the command with all its subcommands: to execute, or to document.
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
-	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env),
+	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env), newDeleteCommand(env),
 		newSubmitCommand(env), newWorkCommand(env), newJobsCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	addHelp(root)
 	addCompletions(root)
 	return root
 }
+
+// nothingElse annotates a command that writes to standard output what was asked for, unless
+// --output names a file, and nothing else.
+const nothingElse = "stdout"
 
 // An Interrupt is a run that was ended by a signal.
 type Interrupt struct{ Signal os.Signal }
@@ -91,6 +100,7 @@ func ExitCode(err error) (code int, print bool) {
 	var stateLocked *state.LockedError
 	var held *store.HeldError
 	var job heldJob
+	var exported *export.LockedError
 	switch {
 	case err == nil:
 		return exitOK, false
@@ -103,7 +113,7 @@ func ExitCode(err error) (code int, print bool) {
 		return exitNotAllIn, false
 	case errors.Is(err, errNotWell):
 		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held), errors.As(err, &job):
+	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held), errors.As(err, &job), errors.As(err, &exported):
 		return exitLocked, true
 	case errors.As(err, &wrong):
 		return exitUsage, true

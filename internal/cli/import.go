@@ -67,6 +67,11 @@ type importing struct {
 // importAll is the command.
 func importAll(ctx context.Context, s *session.Session) error {
 	if err := s.OpenImport(ctx); err != nil {
+		stopped := session.StoppedBy(contact.Summary{Run: s.Run}, err)
+		if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
+			stopped.Status = contact.Interrupted
+		}
+		live.TellStopped(ctx, s.Config, s.Env.Version, stopped, s.Log)
 		return err
 	}
 	i := importing{s}
@@ -93,7 +98,7 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 		API: i.Client, Journal: watched, Rejects: watched, Keys: i.Report.Keys(),
 		Pacer: i.Pacer, Log: i.Log, Progress: &i.Progress,
 		Workers: i.Config.Workers, Retries: i.Config.Retries, RetryRejected: i.Config.RetryRejected, Settle: i.Config.InDoubt.Settle,
-		GiveUpAfter: i.Config.GiveUpAfter, GiveUpAtStart: i.Config.GiveUpAtStart, MaxErrors: i.Rules.MaxErrors, StampField: i.Config.Stamp.Field, Duplicates: i.Rules.Duplicates,
+		GiveUpAfter: i.Config.GiveUpAfter, GiveUpAtStart: i.Config.GiveUpAtStart, Limit: i.Config.Limit, MaxErrors: i.Rules.MaxErrors, StampField: i.Config.Stamp.Field, Duplicates: i.Rules.Duplicates,
 		Discovery: i.Rules.Discovery, OnConflict: i.Rules.OnConflict, Listing: &i.Listing,
 		Raws: i.RawRows(), Gate: i.Gate(),
 	}
@@ -115,28 +120,29 @@ func (i importing) importRows(ctx context.Context) (contact.Summary, error) {
 // conclude ends a run that has begun, and says how it ended.
 func (i importing) conclude(ctx context.Context, summary contact.Summary, err error) error {
 	err = session.Also(err, i.StopWatch())
-	if n := i.forgotten(); n > 0 && summary.Status == contact.Complete {
+	whole := summary.Status == contact.Complete && !summary.Limited // all rows were seen
+	if n := i.forgotten(); n > 0 && whole {
 		i.Log.Warn().Int("rows", n).Msg("the report is still in doubt about rows of earlier runs that the source does not hold any more; importer verify names them")
 	}
-	written, rejectsErr := i.Rejects.Commit(err == nil && summary.Status == contact.Complete)
+	written, rejectsErr := i.Rejects.Commit(err == nil && whole)
 	for _, aside := range written.SetAside {
 		i.SetAside = append(i.SetAside, sink.SetAside{Path: aside.Path, Why: aside.Why})
 		i.Log.Warn().Str("moved_to", aside.Path).Msg("a reject file was set aside: " + aside.Why)
 	}
 	rejectsErr = session.Also(rejectsErr, i.KeepRejects(ctx, written, err == nil && summary.Status == contact.Complete))
 	summary.Rejects, summary.LeftOut = strings.Join(written.Paths, ", "), i.Input.Skipped()
-	if err = session.Also(err, rejectsErr); err == nil && summary.Status == contact.Complete {
+	if err = session.Also(err, rejectsErr); err == nil && whole {
 		if i.State != nil && summary.Failed+summary.Unknown == 0 && !i.Corrects {
 			err = i.State.SetAnew(false)
 		}
 		i.purgeNights(ctx)
 	}
+	summary.Tolerate(i.Rules.Tolerate)
 	summary, err = i.End(summary, err)
 	i.BlameConfig(summary.Read, summary.Invalid)
-	allIn := summary.NotIn() == 0 && !summary.FoundNobody()
-	silent := summary.Status == contact.Complete && allIn && summary.DuplicatesDiffer+summary.ChangedSince == 0
-	printed := printResult(i.Session, silent, summary, sink.SummaryText(summary, sink.Details{
-		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), Rejects: i.Line.OfRejects(written.Paths),
+	silent := summary.Succeeded() && summary.Tolerated+summary.DuplicatesDiffer+summary.ChangedSince == 0
+	printed := printResult(i.Session, silent, summaryOf(summary, contact.FailureLines(i.Watch.Failures.List(), !i.Config.Report.Redact)), sink.SummaryText(summary, sink.Details{
+		Failures: i.Watch.Failures.List(), Redact: i.Config.Report.Redact, SetAside: i.SetAside, Again: i.Line.Again(), GoOn: i.Line.GoOn(), Rejects: i.Line.OfRejects(written.Paths),
 		Remarks: i.remarks(), Update: i.Line.Update(),
 	}))
 	if summary.Status != contact.Interrupted || !errors.Is(printed, syscall.EPIPE) { // whom the same signal ended reads nothing
@@ -145,7 +151,22 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	if !errors.Is(context.Cause(ctx), work.ErrHandedBack) || summary.Status != contact.Interrupted {
 		i.Watch.Ended(ctx, summary, err == nil)
 	}
-	return result(ctx, summary.Status, allIn, err)
+	return result(ctx, summary.Status, summary.Succeeded(), err)
+}
+
+// A summed is a summary as it is printed: the journal and notifications know nothing of
+// its failures, which may quote the source.
+type summed struct {
+	contact.Summary
+	Failures []contact.FailureLine `json:"failures"`
+}
+
+// summaryOf is a summary with why rows are not in, the largest group first.
+func summaryOf(s contact.Summary, failures []contact.FailureLine) summed {
+	if failures == nil {
+		failures = []contact.FailureLine{}
+	}
+	return summed{s, failures}
 }
 
 // purgeNights takes contact data out of what earlier runs left behind, as the settings

@@ -189,6 +189,25 @@ func (u *undoing) notUndone() []tally {
 	}
 }
 
+// failures are what is not undone, in the terms of a summary.
+func (u *undoing) failures() []contact.FailureLine {
+	lines := []contact.FailureLine{}
+	for _, f := range []contact.FailureLine{
+		{Status: "kept", Count: u.undone.Kept, Hint: "changed since; --force undoes them as well"},
+		{Status: "partly", Count: u.undone.Partly, Hint: "the API merges: take away by hand what was not there before"},
+		{Status: "failed", Count: u.undone.Failed, Hint: "the same command tries them again"},
+		{Status: "left", Count: u.undone.Left, Hint: "the same command goes on with them"},
+		{Status: "impossible", Count: u.impossible(), Hint: "no report says what updates took away, or a mirror deleted them"},
+		{Status: "no_id", Count: u.plan[change.UndoNameless], Hint: "look for them by contact id, and delete them by hand"},
+		{Status: "in_doubt", Count: u.doubtful, Hint: "run the import again, so that they are looked up, and undo after that"},
+	} {
+		if f.Count > 0 {
+			lines = append(lines, f)
+		}
+	}
+	return lines
+}
+
 func (u *undoing) printUndone(summary contact.Summary) error {
 	text := tell(append([]tally{
 		{u.undone.Deleted, "%d profiles were deleted"},
@@ -206,10 +225,11 @@ func (u *undoing) printUndone(summary contact.Summary) error {
 		Status contact.RunStatus `json:"status"`
 		Reason string            `json:"reason,omitempty"`
 		change.Undone
-		Impossible int64  `json:"impossible"`
-		NoID       int64  `json:"no_id"` // written, and their profiles are not known
-		InDoubt    int64  `json:"in_doubt"`
-		Requests   int64  `json:"requests"`
-		Report     string `json:"report"`
-	}{summary.Status, summary.Reason, u.undone, u.impossible(), u.plan[change.UndoNameless], u.doubtful, u.Progress.Snapshot().Requests, u.Path}, text)
+		Impossible int64                 `json:"impossible"`
+		NoID       int64                 `json:"no_id"` // written, and their profiles are not known
+		InDoubt    int64                 `json:"in_doubt"`
+		Requests   int64                 `json:"requests"`
+		Report     string                `json:"report"`
+		Failures   []contact.FailureLine `json:"failures"`
+	}{summary.Status, summary.Reason, u.undone, u.impossible(), u.plan[change.UndoNameless], u.doubtful, u.Progress.Snapshot().Requests, u.Path, u.failures()}, text)
 }

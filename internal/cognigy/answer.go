@@ -103,6 +103,7 @@ type wireProfile struct {
 	Active      *bool          `json:"active"`
 	CreatedAt   int64          `json:"createdAt"`
 	LastChanged int64          `json:"lastChanged"`
+	Others      jsontext.Value `json:",embed"`
 }
 
 // decode reads the body of a success. The error says why it is not the API's.
@@ -217,9 +218,14 @@ func (b *content) show(w *wireProfile) error {
 	if err != nil {
 		return err
 	}
+	if len(w.Others) > 0 {
+		if err := w.Others.Format(lenient); err != nil {
+			return err
+		}
+	}
 	b.found = append(b.found, contact.Found{
 		ID: w.ID, ContactIDs: w.ContactIDs, Fields: fields, Active: w.Active == nil || *w.Active,
-		CreatedAt: unixSeconds(w.CreatedAt), LastChanged: unixSeconds(w.LastChanged),
+		CreatedAt: unixSeconds(w.CreatedAt), LastChanged: unixSeconds(w.LastChanged), Others: w.Others,
 	})
 	return nil
 }

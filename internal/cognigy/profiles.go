@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"importer/importer/contact"
 )
@@ -32,6 +33,7 @@ var (
 	opGet       = operation{name: "get", method: http.MethodGet, path: "/ID", form: thisProfile, safe: true}
 	opUpdate    = operation{name: "update", method: http.MethodPatch, path: "/ID", form: thisID, mayBeEmpty: true}
 	opDelete    = operation{name: "delete", method: http.MethodDelete, path: "/ID", form: thisID, mayBeEmpty: true}
+	opData      = operation{name: "export_data", method: http.MethodPost, path: "/ID/data/export", form: thisProfile, safe: true}
 	opMerge     = operation{name: "merge", method: http.MethodPost, path: "/ID/merge", form: aProfile}
 	opGetSchema = operation{name: "get_schema", method: http.MethodGet, path: "/schema/ID", form: aSchema, safe: true}
 	opSetSchema = operation{name: "set_schema", method: http.MethodPut, path: "/schema/ID", form: aSchema, mayBeEmpty: true}
@@ -56,7 +58,7 @@ func (c *Client) Create(ctx context.Context, p contact.Profile) (contact.CreateR
 // as "any of" by a server that knows the member query: compare exactly.
 func (c *Client) List(ctx context.Context, q contact.ListQuery) (contact.ListPage, error) {
 	v := url.Values{"projectId": {c.projectID}}
-	for name, value := range map[string]string{"filter": q.Filter, "contactIds": q.ContactID, "next": q.Cursor} {
+	for name, value := range map[string]string{"filter": q.Filter, "contactIds": q.ContactID, "next": q.Cursor, "sort": q.Sort} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -97,6 +99,23 @@ func (c *Client) Update(ctx context.Context, id string, p contact.Profile) (cont
 func (c *Client) Delete(ctx context.Context, id string) error {
 	_, err := c.do(ctx, opDelete, id, nil, nil)
 	return err
+}
+
+// Conversations is how many conversations of a contact the API holds, as its export of
+// the data of a profile shows them; -1 where it shows nothing that can be counted. It
+// changes nothing. See Get for a profile that is not there.
+func (c *Client) Conversations(ctx context.Context, id string) (int, error) {
+	got, err := c.do(ctx, opData, id, nil, nil)
+	if err != nil {
+		return -1, err
+	}
+	var others struct {
+		Sessions []jsontext.Value `json:"sessions"`
+	}
+	if err := json.Unmarshal(got.found[0].Others, &others, lenient); err != nil || others.Sessions == nil {
+		return -1, nil // its form is not documented
+	}
+	return len(others.Sessions), nil
 }
 
 // Merge merges the profile that holds a contact id into one of these two, and

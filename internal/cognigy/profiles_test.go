@@ -32,6 +32,7 @@ func TestGet(t *testing.T) {
 	want := contact.Found{
 		ID: profileID, ContactIDs: []string{"a"}, Active: true, Fields: []contact.Field{{Name: "lastname", Value: []byte(`"L"`)}},
 		CreatedAt: time.Unix(1700000000, 0).UTC(), LastChanged: time.Unix(1700000060, 0).UTC(),
+		Others: []byte(`{"createdBy":"000000000000000000000000"}`),
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
@@ -327,6 +328,27 @@ func TestListOnTheWire(t *testing.T) {
 	}
 }
 
+func TestConversations(t *testing.T) {
+	for members, want := range map[string]int{`,"sessions":[{"a":1},{}]`: 2, `,"sessions":[]`: 0, `,"sessions":{"a":1}`: -1, `,"sessions":null`: -1, ``: -1} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != "POST" || r.RequestURI != "/new/v2.0/profiles/"+profileID+"/data/export" || r.ContentLength > 0 {
+				t.Errorf("%s %s, %d bytes", r.Method, r.RequestURI, r.ContentLength)
+			}
+			io.WriteString(w, `{"_id":"`+profileID+`","profile":{},"contactIds":["a"]`+members+`}`)
+		})
+		if n, err := c.Conversations(context.Background(), profileID); err != nil || n != want {
+			t.Errorf("%s: %d, %v; want %d", members, n, err, want)
+		}
+	}
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(404)
+		io.WriteString(w, `{"type":"about:blank","title":"Not Found","status":404,"detail":"no","code":1002,"traceId":"x"}`)
+	})
+	if n, err := c.Conversations(context.Background(), profileID); !contact.IsGone(err) || n != -1 {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
 func TestListDecodes(t *testing.T) {
 	item := `{"_id":"65f1000000000000000000bb","profile":{"lastname":"L","age": 4e1 ,"firstname":"A\ud83d \u00e9","privacy_policy":{"b": 1, "a":[ ]}},` +
 		`"active":false,"contactIds":["a","b"],"lastChanged":1700000000,"projectId":"x","new":{}}`
@@ -334,6 +356,7 @@ func TestListDecodes(t *testing.T) {
 		ID: "65f1000000000000000000bb", ContactIDs: []string{"a", "b"}, LastChanged: time.Unix(1700000000, 0).UTC(),
 		Fields: []contact.Field{{Name: "age", Value: []byte(`4e1`)}, {Name: "firstname", Value: []byte(`"A` + "\ufffd" + ` é"`)},
 			{Name: "lastname", Value: []byte(`"L"`)}, {Name: "privacy_policy", Value: []byte(`{"b":1,"a":[]}`)}},
+		Others: []byte(`{"projectId":"x","new":{}}`),
 	}
 	for body, next := range map[string]string{
 		`{"items":[` + item + `],"total":17,"nextCursor":"n1","previousCursor":null}`: "n1",

@@ -34,9 +34,17 @@ func (c Line) Again() string {
 	return c.with(nil, "restart", "allow-removals", "notify", "adopt")
 }
 
+// GoOn is the command that goes on where --limit ended this run; empty where no flag did.
+func (c Line) GoOn() string {
+	if !c.Given("limit") {
+		return ""
+	}
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "limit")
+}
+
 // Update is the command that sends what has changed of rows that are in.
 func (c Line) Update() string {
-	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "mode", "dry-run", "verbose", "retry-rejected") + " --mode update"
+	return c.with(nil, "restart", "allow-removals", "notify", "adopt", "limit", "mode", "dry-run", "verbose", "retry-rejected") + " --mode update"
 }
 
 // OfRejects is the command that imports the reject files, into the report of this run.
@@ -45,7 +53,7 @@ func (c Line) OfRejects(files []string) string {
 	if len(files) == 0 {
 		return ""
 	}
-	again := c.with(files, "restart", "allow-removals", "notify", "adopt", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
+	again := c.with(files, "restart", "allow-removals", "notify", "adopt", "limit", "mode", "source", "format", "encoding", "delimiter", "sheet", "header-row")
 	switch c.Mode {
 	case "create":
 		return again

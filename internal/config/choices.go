@@ -23,6 +23,7 @@ var Choices = []Choice{
 	{"", "sync.patch", []string{"auto", "merge", "replace"}, func(c *Config) string { return c.Sync.Patch }},
 	{"existing", "existing", []string{"auto", "list", "lookup", "ignore"}, func(c *Config) string { return c.Existing }},
 	{"", "on_conflict", []string{"report", "first", "merge"}, func(c *Config) string { return c.OnConflict }},
+	{"", "notify.on", []string{"always", "failure", "change"}, func(c *Config) string { return c.Notify.On }},
 	{"progress", "progress", []string{"auto", "bar", "plain", "none"}, func(c *Config) string { return c.Progress }},
 	{"log-level", "log.level", []string{"trace", "debug", "info", "warn", "error"}, func(c *Config) string { return c.Log.Level }},
 	{"log-format", "log.format", []string{"auto", "console", "json"}, func(c *Config) string { return c.Log.Format }},

@@ -38,7 +38,9 @@ type Config struct {
 	Lease         time.Duration `yaml:"lease"`     // with Store
 	Workers       int           `yaml:"workers"`
 	Retries       int           `yaml:"retries"`
+	Limit         int64         `yaml:"limit"`      // rows that need a request; 0: all
 	MaxErrors     string        `yaml:"max_errors"` // as contact.ParseMaxErrors reads it
+	Tolerate      string        `yaml:"tolerate"`   // as contact.ParseMaxErrors reads it
 	GiveUpAfter   time.Duration `yaml:"give_up_after"`
 	GiveUpAtStart time.Duration `yaml:"give_up_at_start"`
 	Existing      string        `yaml:"existing"`    // as whose.ParseDiscovery reads it
@@ -174,6 +176,7 @@ type Metrics struct {
 // Notify says who is told how a run ended.
 type Notify struct {
 	URL Secret `yaml:"url"` // of many webhooks it is the password; empty: nobody
+	On  string `yaml:"on"`  // always, failure, change
 }
 
 // Log says what is logged to standard error.
@@ -208,11 +211,13 @@ func Default() Config {
 		Workers:     16,
 		Retries:     5,
 		MaxErrors:   "100%",
+		Tolerate:    "0",
 		GiveUpAfter: 10 * time.Minute, GiveUpAtStart: 10 * time.Second,
 		Existing:   "auto",
 		OnConflict: "report",
 		InDoubt:    InDoubt{Settle: 30 * time.Second},
 		Progress:   "auto",
+		Notify:     Notify{On: "always"},
 		Log:        Log{Level: "info", Format: "auto"},
 	}
 }
@@ -344,6 +349,7 @@ func (c *Config) validate() error {
 	}
 	for _, err := range []error{
 		c.Source.validate(),
+		within("--limit (limit)", c.Limit, 0, 1_000_000_000_000),
 		within("--workers (workers)", c.Workers, 1, 1024),
 		within("--retries (retries)", c.Retries, 0, 100),
 		within("report.keep_nights", c.Report.KeepNights, 0, 3650),
@@ -400,7 +406,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-func within[N int | float64 | time.Duration](name string, value, least, most N) error {
+func within[N int | int64 | float64 | time.Duration](name string, value, least, most N) error {
 	if value >= least && value <= most { // which NaN is not
 		return nil
 	}

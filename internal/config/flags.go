@@ -28,7 +28,9 @@ func Flags(c *Config) *pflag.FlagSet {
 	flags.StringVar(&c.Rate, "rate", c.Rate, "`RATE`: N/DURATION for a sliding window, N/s for a smooth pace, both joined by a comma, or unlimited (default "+DefaultRate+"; with --sandbox unlimited)")
 	flags.IntVar(&c.Workers, "workers", c.Workers, "requests in flight at most")
 	flags.IntVar(&c.Retries, "retries", c.Retries, "attempts after the first, for what may be tried again")
+	flags.Int64Var(&c.Limit, "limit", c.Limit, "a canary: take the first `N` rows that need a request, and read no further; the same command without it goes on")
 	flags.StringVar(&c.MaxErrors, "max-errors", c.MaxErrors, "stop when more rows than `N` or P% were refused; a share is judged from 100 rows on")
+	flags.StringVar(&c.Tolerate, "tolerate", c.Tolerate, "exit with 0 where no more than `N` or P% of the rows that were read are refused; failed and unknown ones are never tolerated")
 	flags.StringVar(&c.Report.Path, "report", c.Report.Path, "`FILE` that the run writes and resumes from (default ./<name of the first source>.report.ndjson)")
 	flags.BoolVar(&c.RetryRejected, "retry-rejected", c.RetryRejected, "send again what the API refused and has not changed since")
 	flags.BoolVar(&c.Restart, "restart", c.Restart, "move the old report aside and begin anew")
@@ -92,6 +94,9 @@ func Unchecked(given *pflag.FlagSet, args []string, getenv func(string) string) 
 	c.StoreInFile = c.StoreInFile && !c.StoreGiven
 	if given.Changed("lease") && c.Store == "" {
 		return Config{}, Errorf("--lease is for a run with a store: name it with --store URL (store, $IMPORTER_STORE), or leave --lease out")
+	}
+	if given.Changed("limit") && c.Limit < 1 {
+		return Config{}, Errorf("--limit is %d, which would send nothing: want a number of rows from 1, or leave it out; importer check sends nothing", c.Limit)
 	}
 	if len(args) > 0 {
 		if !given.Changed("source") {

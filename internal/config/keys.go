@@ -129,7 +129,7 @@ func wrongTime(path string, text, shown []byte) error {
 // decoder would drop the fraction.
 func wrongWhole(path string, text []byte) error {
 	for _, k := range Keys {
-		if k.Type.Kind() != reflect.Int {
+		if kind := k.Type.Kind(); kind != reflect.Int && kind != reflect.Int64 || k.Type == reflect.TypeFor[time.Duration]() {
 			continue
 		}
 		at, err := yaml.PathString("$." + k.Name)

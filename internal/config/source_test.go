@@ -24,7 +24,7 @@ func TestSourcesOnOtherMachines(t *testing.T) {
 		{"source: {paths: ['https://u:s3cret@h/d?s3cret']}\nnonsense: 1", "nonsense"},
 		{"source: {paths: ['https://h/d?sig=s3cret'], nonsense: 1}", "nonsense"},
 		{"source:\n  paths: ['https://h/d?sig=s3cret']\n  headers:\n    Authorization: s3cret\n  nonsense: 1", "nonsense"},
-		{"source: {s3: {key: x}}", "unknown field"},
+		{"source: {s3: {key: x}}", "there is no key"},
 	} {
 		path := filepath.Join(t.TempDir(), "c.yaml")
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {

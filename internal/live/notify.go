@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/rs/zerolog"
 
 	"importer/importer/contact"
 	"importer/internal/config"
@@ -40,6 +41,42 @@ func notifyURL(text string, insecure bool) (*url.URL, error) {
 	return u, nil
 }
 
+// isDue tells whether somebody is to be told of a run that worked, or did not.
+func isDue(on string, worked, lastWorked bool) bool {
+	switch on {
+	case "failure":
+		return !worked
+	case "change":
+		return worked != lastWorked
+	}
+	return true
+}
+
+// TellStopped tells of a run that ended before it was watched: it did not work, and its
+// report does not know of it, so that it is told each time.
+func TellStopped(ctx context.Context, c config.Config, version string, s contact.Summary, log zerolog.Logger) {
+	if c.Notify.URL == "" {
+		return
+	}
+	to, err := notifyURL(string(c.Notify.URL), c.InsecureHTTP)
+	if err != nil {
+		return // which the run was ended with
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stoppedPatience)
+	defer cancel()
+	tell(ctx, to, "importer/"+version, s, log)
+}
+
+// stoppedPatience is how long it is tried to tell of a run that did nothing: a person may
+// wait for it.
+const stoppedPatience = 5 * time.Second
+
+func tell(ctx context.Context, to *url.URL, userAgent string, s contact.Summary, log zerolog.Logger) {
+	if err := notify(ctx, to, userAgent, s); err != nil {
+		log.Error().Err(err).Msg("nobody was told how the run ended")
+	}
+}
+
 // notify posts the summary as JSON, with one more member, text, which chats show.
 // It tries again for a minute where that fails. Nothing about a contact is in it:
 // the reason why a run was stopped may quote the source or the API, and is replaced.
@@ -50,6 +87,9 @@ func notify(ctx context.Context, to *url.URL, userAgent string, s contact.Summar
 	text := fmt.Sprintf("importer: %s, %d rows read, %d created", s.Status, s.Read, s.Created)
 	if n := s.NotIn(); n > 0 {
 		text += fmt.Sprintf(", %d not in", n)
+	}
+	if s.Tolerated > 0 {
+		text += ", as many as are tolerated"
 	}
 	var body bytes.Buffer
 	err := sink.WriteJSON(&body, struct {

@@ -19,7 +19,8 @@ type View struct {
 	Pacer    *pace.Pacer
 	Input    Input
 	Started  time.Time
-	Redact   bool // quote nothing of the source
+	Redact   bool  // quote nothing of the source
+	Limit    int64 // of the rows that need a request; 0: none
 
 	total  int64 // rows of the input, where they were counted; 0: go by bytes
 	before int64 // contacts that earlier runs settled for good: they need no request
@@ -49,10 +50,19 @@ func countRows(input Input) (n int64) {
 // share is how much of the input is settled, 0 to 1; 0 where that is not known.
 func (v View) share() float64 {
 	s := v.Progress.Snapshot()
+	share := float64(0)
 	if total, _ := v.rows(s); total > 0 {
-		return min(1, float64(s.Settled())/float64(total))
+		share = min(1, float64(s.Settled())/float64(total))
 	}
-	return 0
+	if v.Limit > 0 {
+		share = max(share, min(1, float64(sent(s))/float64(v.Limit)))
+	}
+	return share
+}
+
+// sent is how many rows that needed a request are settled.
+func sent(s contact.Snapshot) int64 {
+	return max(0, s.Settled()-s.DoneBefore-s.Duplicate-s.Invalid)
 }
 
 // rows is how many rows the input has, 0 where that is not known, and whether it is
@@ -71,6 +81,9 @@ func (v View) rows(s contact.Snapshot) (int64, bool) {
 // done is such as "1,200 of about 40,000 rows".
 func (v View) done() string {
 	s := v.Progress.Snapshot()
+	if v.Limit > 0 {
+		return fmt.Sprintf("%s rows, of which the first %s that need a request are sent", words.Comma(s.Settled()), words.Comma(v.Limit))
+	}
 	total, exact := v.rows(s)
 	about := "about "
 	switch {
@@ -119,12 +132,15 @@ func (v View) left() (time.Duration, bool) {
 	s := v.Progress.Snapshot()
 	total, _ := v.rows(s)
 	took := time.Since(v.Started)
-	sent := s.Settled() - s.DoneBefore - s.Duplicate - s.Invalid
+	sent := sent(s)
 	if total == 0 || total <= s.Settled() || took < 2*time.Second {
 		return 0, false
 	}
 	// Of the rows to come those that an earlier run settled need no request.
 	rows := max(1, total-s.Settled()-max(0, v.before-s.DoneBefore))
+	if v.Limit > 0 {
+		rows = max(1, min(rows, v.Limit-sent))
+	}
 	requests := float64(rows)
 	if sent > 0 {
 		requests *= max(1, float64(s.Requests)/float64(sent))

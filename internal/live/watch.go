@@ -29,6 +29,9 @@ type Watch struct {
 	notify    *url.URL // nil: nobody is notified
 	traffic   contact.TrafficMeter
 
+	// LastWorked is that the last run of the report worked, or there was none.
+	LastWorked bool
+
 	// Failures are the rows that Failed was told of; of the goroutine that calls it.
 	Failures contact.FailureGroups
 	logged   int // one by one
@@ -36,7 +39,7 @@ type Watch struct {
 
 // NewWatch checks the settings that are for people. Nothing is shown or served yet.
 func NewWatch(c config.Config, version string, d *Display, log zerolog.Logger, v View) (*Watch, error) {
-	w := &Watch{c: c, userAgent: "importer/" + version, display: d, log: log, metrics: metrics.New(version, v.Progress, v.Pacer)}
+	w := &Watch{c: c, userAgent: "importer/" + version, display: d, log: log, metrics: metrics.New(version, v.Progress, v.Pacer), LastWorked: true}
 	if c.Notify.URL != "" {
 		var err error
 		if w.notify, err = notifyURL(string(c.Notify.URL), c.InsecureHTTP); err != nil {
@@ -143,15 +146,12 @@ func (w *Watch) writeTextfile() error {
 // last, because the import does not depend on who listens. An interrupted run does
 // so too; a second signal exits at once.
 func (w *Watch) Ended(ctx context.Context, s contact.Summary, ok bool) {
-	w.metrics.End(ok && s.Status == contact.Complete && s.NotIn() == 0 && !s.FoundNobody())
+	w.metrics.End(ok && s.Succeeded())
 	if err := w.writeTextfile(); err != nil {
 		w.log.Error().Err(err).Msg("the metrics of this run are not where they should be")
 	}
-	if w.notify == nil {
-		return
-	}
-	if err := notify(context.WithoutCancel(ctx), w.notify, w.userAgent, s); err != nil {
-		w.log.Error().Err(err).Msg("nobody was told how the run ended")
+	if worked := ok && s.Succeeded(); w.notify != nil && isDue(w.c.Notify.On, worked, w.LastWorked) {
+		tell(context.WithoutCancel(ctx), w.notify, w.userAgent, s, w.log)
 	}
 }
 

@@ -197,7 +197,7 @@ func TestTextOfAStoppedRun(t *testing.T) {
 	}
 }
 
-// Programs read it: members, their order, and what is null are as they were.
+// Programs read it: members, their order, and what is empty are as they were.
 func TestJSON(t *testing.T) {
 	key := func(id string) string { return contact.KeyOf([]string{id}).String() }
 	lines := []string{
@@ -228,9 +228,9 @@ func TestJSON(t *testing.T) {
 	const nothing = `  "failures": [],
   "duplicates_differ": 0,
   "changed_since": 0,
-  "doubts": null,
-  "requests": null,
-  "latency_ms": null,
+  "doubts": [],
+  "requests": [],
+  "latency_ms": [],
 `
 	if got := account(lines[0]); !strings.Contains(got, nothing) || strings.Contains(got, "summary") {
 		t.Errorf("a run that has only begun: %s", got)

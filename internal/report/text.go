@@ -192,7 +192,7 @@ func (a *Account) WriteJSON(w io.Writer) error {
 	for _, p := range percentiles(a.latency) {
 		out.Latency = append(out.Latency, latencyMS{p.Percent, float64(p.Took) / float64(time.Millisecond)})
 	}
-	b, err := json.Marshal(out, json.FormatNilSliceAsNull(true), json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.EscapeForJS(true),
+	b, err := json.Marshal(out, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.EscapeForJS(true),
 		jsontext.WithIndent("  "))
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/live"
+	"importer/sink/journal"
 	"importer/sink/rejects"
 	"importer/source"
 )
@@ -51,8 +52,17 @@ func (s *Session) openWatch() (err error) {
 			return err
 		}
 	}
-	s.Watch, err = live.NewWatch(s.Config, s.Env.Version, s.Display, s.Log, s.View())
+	if s.Watch, err = live.NewWatch(s.Config, s.Env.Version, s.Display, s.Log, s.View()); err == nil && s.Config.Notify.URL != "" && s.Config.Notify.On == "change" {
+		s.Watch.LastWorked = s.lastWorked()
+	}
 	return err
+}
+
+// lastWorked tells whether the last run of the report that came to an end worked; true
+// where there was none.
+func (s *Session) lastWorked() bool {
+	last, err := journal.ReadEnd(s.Reports, s.ReportPath())
+	return err != nil || last == nil || last.Succeeded()
 }
 
 // openRejects prepares the reject files.
@@ -77,6 +87,9 @@ func (s *Session) forecast() {
 	rows, requests, err := contact.Expect(s.Input.Rows(), s.Report.Keys())
 	if err != nil {
 		return // the run meets the same error, after the rows before it
+	}
+	if s.Config.Limit > 0 {
+		requests = min(requests, s.Config.Limit)
 	}
 	s.Log.Info().Int64("rows", rows).Int64("requests", requests).Str("rate", s.Rules.Rate.String()).
 		Str("at_least", s.Pacer.Remaining(requests).Round(time.Second).String()).Msg("forecast")

@@ -15,6 +15,7 @@ import (
 type rules struct {
 	Rate       pace.Rate
 	MaxErrors  contact.MaxErrors
+	Tolerate   contact.MaxErrors
 	Duplicates contact.Duplicates
 	Discovery  whose.Discovery
 	OnConflict whose.OnConflict
@@ -26,6 +27,7 @@ func readRules(c config.Config) (r rules, err error) {
 	err = errors.Join(
 		Parse(&r.Rate, "--rate (rate):", pace.ParseRate, c.Rate),
 		Parse(&r.MaxErrors, "--max-errors (max_errors):", contact.ParseMaxErrors, c.MaxErrors),
+		Parse(&r.Tolerate, "--tolerate (tolerate):", contact.ParseMaxErrors, c.Tolerate),
 		Parse(&r.Duplicates, "duplicates", contact.ParseDuplicates, c.Duplicates),
 		Parse(&r.Discovery, "--existing (existing)", whose.ParseDiscovery, c.Existing),
 		Parse(&r.OnConflict, "on_conflict", whose.ParseOnConflict, c.OnConflict),

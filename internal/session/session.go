@@ -149,7 +149,7 @@ func (s *Session) ReportPath() string {
 }
 
 func (s *Session) View() live.View {
-	return live.View{Progress: &s.Progress, Pacer: s.Pacer, Input: s.Input, Started: time.Now(), Redact: s.Config.Report.Redact}
+	return live.View{Progress: &s.Progress, Pacer: s.Pacer, Input: s.Input, Started: time.Now(), Redact: s.Config.Report.Redact, Limit: s.Config.Limit}
 }
 
 // OnClose has close call f, before what was opened earlier is closed.

@@ -27,6 +27,9 @@ func (s *Session) openState() (err error) {
 	if s.Config.Mode == "create" {
 		return nil
 	}
+	if s.Config.Mode == "mirror" && s.Config.Limit > 0 {
+		s.Log.Warn().Msg("--limit (limit) is set: this run removes nobody")
+	}
 	s.State, err = state.Open(s.statePath(), s.stateOptions())
 	if err == nil {
 		s.moved("the state", s.State.Replaced, s.State.Because)
@@ -224,7 +227,7 @@ func (s *Session) EachOutcome(take func(*contact.Outcome) error) error {
 // Mirror is what a mirror does with what the source no longer holds; nil in other
 // modes.
 func (s *Session) Mirror() *change.Mirror {
-	if s.Config.Mode != "mirror" || s.Corrects || s.Input.IsRejects() {
+	if s.Config.Mode != "mirror" || s.Corrects || s.Input.IsRejects() || s.Config.Limit > 0 {
 		return nil // nobody is missing from a part of the source
 	}
 	guard := change.Guard{Max: int64(s.Config.Sync.Guard.Max), Percent: s.Config.Sync.Guard.Percent}

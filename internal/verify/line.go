@@ -21,6 +21,34 @@ type Line struct {
 	Reason      string              `json:"reason,omitempty"` // why it is not verifiable
 }
 
+// failures are what is wrong with a profile that is not as it should be, in the terms of a
+// summary.
+func (l *Line) failures() []contact.FailureLine {
+	place := cmp.Or(l.ID, l.Key.String())
+	if l.Source != "" {
+		place = contact.Place{Source: l.Source, Line: l.Line}.String()
+	}
+	f := contact.FailureLine{Status: string(l.Verdict), Count: 1, Example: place}
+	switch l.Verdict {
+	case change.VerdictSame, change.VerdictThere:
+		return nil
+	case change.VerdictUnverifiable:
+		f.Example += ": " + l.Reason
+	}
+	if len(l.Differences) == 0 {
+		return []contact.FailureLine{f}
+	}
+	var all []contact.FailureLine
+	for _, d := range l.Differences {
+		f.Field, f.Example = d.Field, place
+		if d.Expected != "" { // not redacted
+			f.Example += fmt.Sprintf(": expected %s, found %s", d.Expected, cmp.Or(d.Found, "nothing"))
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
 // WriteText says what is wrong with a profile that is not as it should be, a line for
 // each thing.
 func (l *Line) WriteText(text *strings.Builder) {

@@ -5,12 +5,14 @@ package verify
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -50,12 +52,16 @@ type Verification struct {
 	total    int            // of the rows to verify
 	done     atomic.Int64
 
-	mu     sync.Mutex // over what follows, and over writes to verdicts
-	counts map[change.Verdict]int64
-	shown  []Line // the first that are not as they should be
+	mu       sync.Mutex // over what follows, and over writes to verdicts
+	counts   map[change.Verdict]int64
+	shown    []Line                // the first that are not as they should be
+	failures []contact.FailureLine // the groups of those
 }
 
-const maxShown = 50 // profiles that are not as they should be; the file has all
+const (
+	maxShown    = 50  // profiles that are not as they should be; the file has all
+	maxFailures = 100 // groups of them
+)
 
 // New is a verification that has found nothing yet. The caller closes it.
 func New(o Options) *Verification {
@@ -355,6 +361,14 @@ func (v *Verification) readVerdicts() (whole int64, err error) {
 func (v *Verification) count(l Line) {
 	v.done.Add(1)
 	v.counts[l.Verdict]++
+	for _, f := range l.failures() {
+		switch i := slices.IndexFunc(v.failures, func(g contact.FailureLine) bool { return g.Status == f.Status && g.Field == f.Field }); {
+		case i >= 0:
+			v.failures[i].Count++
+		case len(v.failures) < maxFailures:
+			v.failures = append(v.failures, f)
+		}
+	}
 	if l.Verdict != change.VerdictSame && l.Verdict != change.VerdictThere && len(v.shown) < maxShown {
 		v.shown = append(v.shown, l)
 	}
@@ -371,12 +385,18 @@ type Result struct {
 	Requests     int64  `json:"requests"` // the caller's
 	Verdicts     string `json:"verdicts"` // the path of the file
 	Examples     []Line `json:"examples"`
+	// Failures are what is not as it should be, in groups, the largest first: of a profile
+	// that differs in several fields one for each.
+	Failures []contact.FailureLine `json:"failures"`
 }
 
 // Result is what was found. It is not called while Run runs.
 func (v *Verification) Result() Result {
+	failures := slices.Clone(v.failures)
+	slices.SortStableFunc(failures, func(a, b contact.FailureLine) int { return cmp.Compare(b.Count, a.Count) })
 	return Result{
-		Same: v.counts[change.VerdictSame], Differs: v.counts[change.VerdictDiffers], Missing: v.counts[change.VerdictMissing],
+		Failures: failures,
+		Same:     v.counts[change.VerdictSame], Differs: v.counts[change.VerdictDiffers], Missing: v.counts[change.VerdictMissing],
 		There: v.counts[change.VerdictThere], Unverifiable: v.counts[change.VerdictUnverifiable],
 		Left: v.Total() - v.Done(), Verdicts: v.Report + Suffix, Examples: v.shown,
 	}

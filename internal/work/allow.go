@@ -73,8 +73,9 @@ var needs = map[string]need{
 	"report.path":   own, // it has the name of the job
 	"report.redact": nothing, "report.keep_previous": nothing, "report.keep_nights": nothing,
 	"progress": own, "metrics.textfile": own, "metrics.listen": own, "log.level": own, "log.format": own,
-	"notify.url": host,
-	"job.name":   nothing, "job.schedule": nothing, "job.time_zone": nothing, "job.tags": nothing,
+	"notify.url": host, "notify.on": nothing, "tolerate": nothing,
+	"limit":    own, // of one run, and a run of a job has many slices
+	"job.name": nothing, "job.schedule": nothing, "job.time_zone": nothing, "job.tags": nothing,
 }
 
 // A set key is one that a job sets to something else than the default.
@@ -129,6 +130,8 @@ func CheckJob(c config.Config) error {
 			return config.Errorf("%s cannot be set in a job: leave it out", k.name)
 		case n == own && k.name == "report.path":
 			return config.Errorf("report.path cannot be set in a job: its report has the name of the job")
+		case n == own && k.name == "limit":
+			return config.Errorf("limit cannot be set in a job: try the first rows with an import of its own, importer --limit N --store URL")
 		case n == own:
 			return config.Errorf("%s cannot be set in a job: it is a setting of the worker that carries it out; leave it out", k.name)
 		case n == host || n == sources:

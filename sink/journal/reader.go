@@ -175,6 +175,38 @@ func ReadOutline(k Keeper, name string) (o Outline, err error) {
 	}
 }
 
+// endLine begins the last line of a run.
+const endLine = `{"kind":"end"`
+
+// ReadEnd reads how the last run of the report of that name ended that came to an end; nil
+// where none did. Another run may be appending to it.
+func ReadEnd(k Keeper, name string) (last *contact.Summary, err error) {
+	r, err := OpenReader(k, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.bytes()
+		if err == io.EOF {
+			return last, nil
+		}
+		if err != nil {
+			return last, err
+		}
+		r.number++
+		if !bytes.HasPrefix(b, []byte(endLine)) {
+			continue
+		}
+		l, err := parseLine(b[:len(b)-1])
+		if err != nil {
+			r.number--
+			return last, r.corrupt(err.Error())
+		}
+		last = l.(*End).Summary
+	}
+}
+
 // ReadLineage returns where the contact ids of the last run of the report of that name come
 // from, and of the runs before it.
 func ReadLineage(k Keeper, name string) (idrule.Lineage, error) {

@@ -111,7 +111,7 @@ func (c *contents) begin(l *Header) error {
 func updates(report, run string) bool { return report == "create" && run == "update" }
 
 func (c *contents) end(l *End) error {
-	c.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0 && !c.partly
+	c.whole = l.Summary.Status == contact.Complete && l.Summary.Unknown == 0 && !l.Summary.Limited && !c.partly
 	// Look-ups stand in no row line. When they were made is not known: no later
 	// than this.
 	if more := l.Summary.Requests - c.requests; more > 0 {
@@ -253,7 +253,8 @@ func (c *contents) Keys() *contact.Keys { return c.keys }
 // included.
 func (c *contents) Lineage() idrule.Lineage { return c.lineage }
 
-// Whole tells whether the last run had gone to its end and left nothing in doubt.
+// Whole tells whether the last run had gone to the end of its source and left nothing in
+// doubt.
 func (c *contents) Whole() bool { return c.whole }
 
 // Before reads back the outcome that was recorded last for a key whose status is

@@ -94,7 +94,7 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 			m.set(m.plan.formerSlot(0), x)
 		case x.name == "active":
 			m.set(columns.Active, x)
-		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !named && !m.plan.leads(x.name):
+		case x.name != "profile" && !strings.HasPrefix(x.name, "_") && !ofServer[x.name] && !named && !m.plan.leads(x.name):
 			m.ignored.Add(x.name, "")
 		}
 	}
@@ -122,6 +122,10 @@ func (m *Mapper) takeExact(all []member, profile jsontext.Value) *Fault {
 	}
 	return nil
 }
+
+// ofServer are the members that the API shows beside these, and nobody writes: those of an
+// export.
+var ofServer = map[string]bool{"createdAt": true, "createdBy": true, "lastChanged": true, "lastChangedBy": true, "projectId": true}
 
 // takeFlat puts a member of a flat object where it goes by its name, if anywhere; has
 // tells whether there is one of a plain name beside it.
