@@ -32,9 +32,8 @@ another worker goes on. With --once it ends when nothing is due; the exit code i
 then 0 where all imports that ended here are in, 3 where rows of some are not, and
 1 where some were stopped.
 
-A worker uses only what its own flags allow, because whoever can write to the store
-can write a job: --allow-host, --allow-env and --allow-folder each take the place
-of their default. Sources, keys and certificates are files of this machine. Keep
+A worker uses only what its own flags (--allow-…) allow, because whoever can write
+to the store can write a job; each takes the place of its default. Sources, keys and certificates are files of this machine. Keep
 keys in a folder of their own, apart from the sources.`,
 		Example: `  importer work --store postgres://importer@db.example.com/importer --jobs 8
   importer work --store postgres://importer@db.example.com/importer --once --select nightly`,

@@ -432,13 +432,8 @@ func (a *API) ReadKey(getenv func(string) string) error {
 // checkKeyEnv refuses what is no name of a variable. It is not shown: the key itself may
 // stand there.
 func (a *API) checkKeyEnv() error {
-	switch {
-	case a.APIKeyEnv == "":
-		return nil
-	case !variable.MatchString(a.APIKeyEnv):
+	if a.APIKeyEnv != "" && !variable.MatchString(a.APIKeyEnv) {
 		return Errorf("api.api_key_env is no name of a variable, such as COGNIGY_API_KEY_ACME")
-	case a.APIKeyFile != "":
-		return Errorf("api.api_key_env and api.api_key_file both say where the API key is: leave one of them out")
 	}
 	return nil
 }

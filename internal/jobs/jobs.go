@@ -218,7 +218,7 @@ const running = `(select r.attempted_by[array_length(r.attempted_by, 1)] from ri
 // List lists the jobs, or the one of that name.
 func (j *Jobs) List(ctx context.Context, name string) (all []Job, err error) {
 	err = j.do(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select name, schedule, time_zone, tags, paused, asked_at is not null, runs > ended, coalesce(`+running+`, ''), `+finite("next_at")+`,
+		rows, err := tx.Query(ctx, `select name, schedule, time_zone, tags, paused, asked_at is not null, runs > ended, case when runs > ended then coalesce(`+running+`, '') else '' end, `+finite("next_at")+`,
 			last_status, last_exit, last_reason, last_summary, `+finite("last_started")+`, `+finite("last_ended")+`, `+finite("last_success")+`, base_url, project_id, settings
 			from importer_job j where $1 = '' or name = $1 order by name`, name)
 		if err != nil {
@@ -293,7 +293,7 @@ func (j *Jobs) RunNow(ctx context.Context, name string) error {
 func (j *Jobs) Remove(ctx context.Context, name string) error {
 	return j.do(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var worker string
-		err := tx.QueryRow(ctx, "select coalesce("+running+", '') from importer_job j where name = $1 for update", name).Scan(&worker)
+		err := tx.QueryRow(ctx, "select case when runs > ended then coalesce("+running+", '') else '' end from importer_job j where name = $1 for update", name).Scan(&worker)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return j.none(name)

@@ -45,6 +45,7 @@ type Env struct {
 
 	Printed *bool           // the object of --json was
 	Context context.Context // of the command, for what waits for a source
+
 	// Store is one that is open already, for all runs of a process; nil: each opens the one
 	// that its settings name. Whoever opened it closes it.
 	Store *store.Store

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,15 +49,17 @@ const (
 	api                  // the same of the API's, which gets the key
 	variable             // a variable of the environment
 	file                 // a file that is read
-	headers              // values that are taken from variables
 	sources              // what is imported: files, globs, addresses
+	headers              // texts that name variables, as in Bearer $TOKEN
+	endpoint             // the address of an object store
+	region               // a part of the name of its host
 )
 
 // needs says of each key of a configuration what it needs. A key that is not here is refused.
 var needs = map[string]need{
 	"source.paths": sources, "source.format": nothing, "source.delimiter": nothing, "source.encoding": nothing, "source.lazy_quotes": nothing,
+	"source.headers": headers, "source.query": nothing, "source.s3.endpoint": endpoint, "source.s3.region": region,
 	"source.sheet": nothing, "source.header_row": nothing, "source.null_values": nothing,
-	"source.headers": headers, "source.query": nothing, "source.s3.endpoint": host, "source.s3.region": nothing,
 	"mapping":      nothing, // columns and expressions, which reach nothing outside of their row
 	"api.base_url": api, "api.project_id": nothing, "api.timeout": nothing,
 	"api.api_key_file": file, "api.api_key_env": variable, "api.ca_file": file, "api.client_cert_file": file, "api.client_key_file": file,
@@ -65,12 +68,13 @@ var needs = map[string]need{
 	"sync.refresh_after": nothing, "sync.missing": nothing, "sync.adopted": nothing, "sync.patch": nothing, "sync.guard.max": nothing, "sync.guard.percent": nothing,
 	"rate": nothing, "duplicates": nothing, "rate_shared": nothing, "rate_pool": nothing,
 	"store": own, "lease": own,
-	"workers": nothing, "retries": nothing, "max_errors": nothing, "limit": nothing, "tolerate": nothing, "give_up_after": nothing, "give_up_at_start": nothing, "existing": nothing, "on_conflict": nothing,
+	"workers": nothing, "retries": nothing, "max_errors": nothing, "give_up_after": nothing, "give_up_at_start": nothing, "existing": nothing, "on_conflict": nothing,
 	"in_doubt.settle": nothing, "stamp.field": nothing,
 	"report.path":   own, // it has the name of the job
 	"report.redact": nothing, "report.keep_previous": nothing, "report.keep_nights": nothing,
 	"progress": own, "metrics.textfile": own, "metrics.listen": own, "log.level": own, "log.format": own,
-	"notify.url": host, "notify.on": nothing,
+	"notify.url": host, "notify.on": nothing, "tolerate": nothing,
+	"limit":    own, // of one run, and a run of a job has many slices
 	"job.name": nothing, "job.schedule": nothing, "job.time_zone": nothing, "job.tags": nothing,
 }
 
@@ -92,16 +96,16 @@ func setKeys(c, byDefault reflect.Value, prefix string) (all []setKey) {
 		case reflect.DeepEqual(value.Interface(), byDefault.Field(i).Interface()):
 		case value.Kind() == reflect.String:
 			all = append(all, setKey{prefix + name, []string{value.String()}})
+		case value.Kind() == reflect.Map && value.Type().Elem().Kind() == reflect.String:
+			k := setKey{name: prefix + name}
+			for _, key := range value.MapKeys() {
+				k.values = append(k.values, value.MapIndex(key).String())
+			}
+			all = append(all, k)
 		case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.String:
 			k := setKey{name: prefix + name}
 			for j := range value.Len() {
 				k.values = append(k.values, value.Index(j).String())
-			}
-			all = append(all, k)
-		case value.Kind() == reflect.Map && value.Type().Elem().Kind() == reflect.String:
-			k := setKey{name: prefix + name}
-			for _, v := range value.Seq2() {
-				k.values = append(k.values, v.String())
 			}
 			all = append(all, k)
 		default:
@@ -126,6 +130,8 @@ func CheckJob(c config.Config) error {
 			return config.Errorf("%s cannot be set in a job: leave it out", k.name)
 		case n == own && k.name == "report.path":
 			return config.Errorf("report.path cannot be set in a job: its report has the name of the job")
+		case n == own && k.name == "limit":
+			return config.Errorf("limit cannot be set in a job: try the first rows with an import of its own, importer --limit N --store URL")
 		case n == own:
 			return config.Errorf("%s cannot be set in a job: it is a setting of the worker that carries it out; leave it out", k.name)
 		case n == host || n == sources:
@@ -171,7 +177,13 @@ func (a Allow) Check(c config.Config) error {
 			case variable:
 				err = a.variable(k.name, value)
 			case headers:
-				err = a.variables(k.name, value)
+				err = a.variablesIn(k.name, value)
+			case endpoint:
+				err = a.anyHost(k.name, value)
+			case region:
+				if !regionName.MatchString(value) {
+					err = config.Errorf("%s is %q; want a name such as eu-central-1", k.name, plain.Line(value))
+				}
 			case file:
 				_, err = a.within(k.name, value)
 			case sources:
@@ -186,12 +198,12 @@ func (a Allow) Check(c config.Config) error {
 }
 
 // apiHost refuses an address of an API that is not allowed. It gets the key.
-func (a Allow) apiHost(base string) error {
-	base, err := cognigy.NormalizeBaseURL(base)
+func (a Allow) apiHost(baseURL string) error {
+	baseURL, err := cognigy.NormalizeBaseURL(baseURL)
 	if err != nil {
 		return config.Errorf("api.base_url: %w", err)
 	}
-	u, err := url.Parse(base)
+	u, err := url.Parse(baseURL)
 	if err != nil {
 		return config.Errorf("api.base_url cannot be read")
 	}
@@ -235,6 +247,21 @@ func (a Allow) allowedBy(u *url.URL) string {
 	return ""
 }
 
+var (
+	regionName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	variables  = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
+)
+
+// variablesIn refuses a text that names a variable that is not allowed.
+func (a Allow) variablesIn(key, text string) error {
+	for _, found := range variables.FindAllStringSubmatch(text, -1) {
+		if err := a.variable(key, found[1]+found[2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // variable refuses a variable that is not allowed.
 func (a Allow) variable(key, name string) error {
 	for _, allowed := range a.Env {
@@ -244,17 +271,6 @@ func (a Allow) variable(key, name string) error {
 		}
 	}
 	return config.Errorf("%s names $%s, which this worker is not allowed to read: if it is to be, start it with --allow-env %[2]s", key, plain.Line(name))
-}
-
-// variables refuses a text with a variable that is not allowed.
-func (a Allow) variables(key, text string) (err error) {
-	os.Expand(text, func(name string) string {
-		if err == nil {
-			err = a.variable(key, name)
-		}
-		return ""
-	})
-	return err
 }
 
 // within returns where a file really lies, links resolved, and refuses one that is not in a
@@ -298,8 +314,8 @@ func below(path, folder string) bool {
 
 // source refuses a source that is not allowed. Of a glob it looks at each file.
 func (a Allow) source(key, path string) error {
-	if address.Scheme(path) != "" {
-		return a.address(key, path)
+	if strings.Contains(path, "://") {
+		return a.far(key, path)
 	}
 	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, "*?[") {
 		return a.plainSource(key, path)
@@ -328,31 +344,38 @@ func fixed(glob string) string {
 	return filepath.Dir(glob[:strings.IndexAny(glob, "*?[")] + "x")
 }
 
-// address refuses a source that is not allowed. What it takes to read it may be
+// far refuses a source that is no file and not allowed. What it takes to read it may be
 // the worker's own, such as the keys of an object store.
-func (a Allow) address(key, source string) error {
+func (a Allow) far(key, source string) error {
 	u, err := url.Parse(source)
-	if err != nil || u.Host == "" {
+	switch {
+	case err != nil || u.Host == "" || address.KindOf(source) == address.None:
 		return config.Errorf("%s holds an address that cannot be read", key)
-	}
-	kind := address.KindOf(source)
-	if kind == address.Web {
-		return a.anyHost(key, source)
-	}
-	for name := range u.Query() {
-		if kind == address.Database && !slices.Contains(harmless, name) { // such as host, which leads elsewhere, and sslkey, which is a file
-			return config.Errorf("%s sets %s in the address of a database, and a job may set %s there alone", key, plain.Line(name), strings.Join(harmless, ", "))
+	case address.KindOf(source) == address.Web:
+		if by := a.allowedBy(u); by == "" || by != "loopback" && slices.Contains(DefaultHosts, by) { // others have endpoints there
+			return refusedHost(key, u)
 		}
-	}
-	if slices.Contains(a.Hosts, u.Scheme+"://"+u.Host) {
 		return nil
+	case u.Scheme == "s3" && slices.Contains(a.Hosts, strings.Join(strings.SplitN(source, "/", 4)[:3], "/")):
+		return nil // by its bucket, to the letter
+	case u.Scheme != "s3" && slices.Contains(a.Hosts, u.Scheme+"://"+u.Host):
+		return parameters(key, u)
 	}
 	return config.Errorf("%s leads to %s, which this worker is not allowed to read from: if it is to be, start it with --allow-host %[2]s", key, plain.Line(u.Scheme+"://"+u.Host))
 }
 
-// harmless are the parameters in the address of a database that lead nowhere else and read no
-// file.
-var harmless = []string{"sslmode", "connect_timeout", "statement_timeout", "application_name"}
+// harmless are the parameters of the address of a database that lead nowhere else: others
+// name files of this machine, or another host.
+var harmless = []string{"sslmode", "connect_timeout", "application_name"}
+
+func parameters(key string, u *url.URL) error {
+	for name := range u.Query() {
+		if !slices.Contains(harmless, name) {
+			return config.Errorf("%s has an address with the parameter %s, which a job may not set: leave it out", key, plain.Line(name))
+		}
+	}
+	return nil
+}
 
 // plainSource refuses a file that is not allowed, and one that is a secret: what is wrong in
 // a source stands in the report, which whoever reads the store can read.

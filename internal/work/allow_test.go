@@ -140,7 +140,8 @@ func TestWhatAJobMayUse(t *testing.T) {
 		{"a.csv", "api.api_key_env: HOME"}, {"a.csv", "api.api_key_env: PGPASSWORD"}, {"a.csv", "api.api_key_env: COGNIGY_API_KEYS"}, {"a.csv", "api.api_key_env: AWS_SECRET_ACCESS_KEY"}, {"a.csv", "api.api_key_env: 'COGNIGY_API_KEY_ A'"},
 		{"a.csv", "api.api_key_file: /etc/shadow"}, {"a.csv", "api.api_key_file: link.csv"}, {"a.csv", "api.ca_file: ../work-of-others/secret.csv"}, {"a.csv", "api.client_key_file: /root/.ssh/id_rsa"}, {"a.csv", "api.client_cert_file: environ"},
 		{"a.csv", "notify: {url: 'https://evil.example/hook'}"}, {"a.csv", "notify: {url: 'https://u:p@api.cognigy.ai/hook'}"}, {"a.csv", "notify: {url: 'http://169.254.169.254/'}"},
-		{"a.csv", "metrics: {textfile: a.prom}"}, {"a.csv", "metrics: {listen: ':80'}"}, {"a.csv", "store: postgres://evil/x"}, {"a.csv", "lease: 1h"}, {"a.csv", "report: {path: ../x}"}, {"a.csv", "log: {level: trace}"}, {"a.csv", "progress: bar"},
+		{"https://endpoint-trial.cognigy.ai/mine.csv", ""}, {"x://evil/a.csv", ""},
+		{"a.csv", "metrics: {textfile: a.prom}"}, {"a.csv", "metrics: {listen: ':80'}"}, {"a.csv", "store: postgres://evil/x"}, {"a.csv", "lease: 1h"}, {"a.csv", "report: {path: ../x}"}, {"a.csv", "log: {level: trace}"}, {"a.csv", "progress: bar"}, {"a.csv", "limit: 5"},
 	} {
 		c, err := settingsOf(t, bad.source, bad.more)
 		if err == nil {
@@ -193,23 +194,27 @@ func TestAllowances(t *testing.T) {
 			t.Errorf("%v, %q, %q: %v", c.allow, c.source, c.more, err)
 		}
 	}
-	a := Allow{Hosts: []string{"s3://exports", "files.example", "postgres://db"}, Env: DefaultEnv}
-	for address, ok := range map[string]bool{"s3://exports/a.csv": true, "s3://export/a.csv": false, "s3://exports.evil/a.csv": false, "postgres://exports/x": false, "https://files.example/a.csv": true, "https://u@files.example/a.csv": true, "https:///a.csv": false,
-		"postgres://db/x": true, "postgres://db/x?sslmode=verify-full": true, "postgres://db/x?host=evil.example": false, "postgres://db/x?sslkey=/etc/key": false, "postgres://db,evil/x": false, "postgresql://db/x": false} {
-		if err := a.source("source.paths", address); (err == nil) != ok {
-			t.Errorf("%s: %v", address, err)
+	a := Allow{Hosts: []string{"s3://exports", "files.example", "postgres://db"}, Env: []string{"TOKEN_*"}}
+	for text, ok := range map[string]bool{"Bearer $TOKEN_A": true, "${TOKEN_B}": true, "Bearer $HOME": false, "$TOKEN_A$PGPASSWORD": false, "${AWS_SECRET_ACCESS_KEY}": false, "text/csv": true} {
+		if err := a.variablesIn("source.headers", text); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for text, ok := range map[string]bool{
-		"headers: {Authorization: Bearer $COGNIGY_API_KEY_ACME}": true, "headers: {Authorization: Bearer $AWS_SECRET_ACCESS_KEY}": false, "headers: {X-A: '${HOME}'}": false,
-		"s3: {endpoint: 'https://files.example'}": true, "s3: {endpoint: 'https://evil.example'}": false, "s3: {region: eu-central-1}": true,
+		"headers: {Authorization: Bearer $TOKEN_A}": true, "headers: {Authorization: Bearer $AWS_SECRET_ACCESS_KEY}": false, "headers: {X-A: '${HOME}'}": false,
+		"s3: {endpoint: 'https://files.example'}": true, "s3: {endpoint: 'https://evil.example'}": false, "s3: {region: eu-central-1}": true, "s3: {region: evil.example/x}": false,
 	} {
-		c, err := config.OfJob("a.yaml", fmt.Appendf(nil, "job: {name: a}\nsource:\n  paths: ['s3://exports/a.csv']\n  %s\napi: {project_id: 65f0000000000000000000aa, base_url: 'https://files.example', api_key_env: COGNIGY_API_KEY}\n", text))
+		c, err := config.OfJob("a.yaml", fmt.Appendf(nil, "job: {name: a}\nsource:\n  paths: ['s3://exports/a.csv']\n  %s\napi: {project_id: 65f0000000000000000000aa, base_url: 'https://files.example', api_key_env: TOKEN_KEY}\n", text))
 		if err == nil {
 			err = a.Check(c)
 		}
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for address, ok := range map[string]bool{"s3://exports/a.csv": true, "s3://export/a.csv": false, "s3://exports.evil/a.csv": false, "postgres://exports/x": false, "s3://exports@evil/a.csv": false, "s3://exports?x/a.csv": false, "postgres://u@db/x": true, "postgres://db/x?sslmode=require": true, "postgres://db/x?host=evil": false, "postgres://db/x?sslkey=/etc/x": false, "postgres://db/x?service=y": false, "https://files.example/a.csv": true, "https://u@files.example/a.csv": true, "https:///a.csv": false} {
+		if err := a.source("source.paths", address); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

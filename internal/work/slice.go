@@ -83,6 +83,7 @@ func (w *worker) carryOut(a jobs.Args, settings string) (r jobs.Result, over *ti
 		return jobs.Result{Exit: exitUsage, Status: string(contact.Stopped), Reason: plain.Message(err)}, nil
 	}
 	ctx, cancel := context.WithCancelCause(w.ctx)
+	s.Env.Context = ctx
 	begun := make(chan struct{}) // closed by the import
 	cut := make(chan struct{})   // closed when nothing cuts it any more
 	go func() {

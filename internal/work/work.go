@@ -55,11 +55,11 @@ const (
 )
 
 const (
-	sweepEvery  = time.Second
-	fetchEvery  = 500 * time.Millisecond
-	heldSnooze  = 2 * time.Second // of a run that another process holds
-	stopBound   = 2 * time.Minute // of what is awaited at the end: a request may take as long
-	maxRunQueue = 1000            // tags apart, nobody has as many
+	sweepEvery = time.Second
+	fetchEvery = 500 * time.Millisecond
+	heldSnooze = 2 * time.Second // of a run that another process holds
+	stopBound  = 2 * time.Minute // of what is awaited at the end: a request may take as long
+	maxQueues  = 100             // sets of tags that a worker serves: each is asked for by itself
 )
 
 // ErrHandedBack is the cause of the end of a context whose import another slice goes on with.
@@ -75,6 +75,7 @@ type worker struct {
 
 	mu     sync.Mutex
 	queues []string
+	told   bool // that there are too many
 	ended  []Ended
 }
 
@@ -204,8 +205,15 @@ func (w *worker) sweep(client *river.Client[pgx.Tx]) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, q := range queues {
-		if slices.Contains(w.queues, q) || len(w.queues) >= maxRunQueue {
+		switch {
+		case slices.Contains(w.queues, q):
 			continue
+		case len(w.queues) >= maxQueues:
+			if !w.told {
+				w.Log.Error().Int("sets", maxQueues).Msg("the jobs have more different sets of tags than a worker serves: those beyond wait; use fewer, or start more workers with --select")
+			}
+			w.told = true
+			return nil
 		}
 		if err := client.Queues().Add(q, river.QueueConfig{MaxWorkers: w.Runs}); err != nil {
 			return err
