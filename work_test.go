@@ -279,7 +279,7 @@ func stoppedAtWork(t *testing.T, c *crew) {
 
 // A large import gives way to small ones, and is gone on with.
 func workInTurns(t *testing.T, c *crew) {
-	c.run(0, "submit", c.job("large", 6000, ", tags: [big]"))
+	c.run(0, "submit", c.job("large", 60000, ", tags: [big]"))
 	worker := c.worker("--jobs", "1")
 	c.requests(100)
 	c.run(0, "submit", c.job("small", 50, ""), c.job("tiny", 20, ", tags: [b, a, b]"))
