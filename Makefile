@@ -14,10 +14,10 @@ all: test build
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/importer .
 
-# What the binary takes: at most 36 MiB. Of the 30.5 that it has, the store takes 4, most of
-# them pgx.
+# What the binary takes: at most 40 MiB. Of the 36 that it has, the store takes 4, most of
+# them pgx, jobs 2, and sources on other machines 3.
 size: build
-	@size=$$(wc -c < bin/importer); echo "bin/importer has $$((size >> 10)) KiB"; test $$size -le $$((36 << 20)) || { echo "that is more than 36 MiB"; exit 1; }
+	@size=$$(wc -c < bin/importer); echo "bin/importer has $$((size >> 10)) KiB"; test $$size -le $$((40 << 20)) || { echo "that is more than 40 MiB"; exit 1; }
 
 # Everything that can be told in six minutes. What starts, kills and floods processes runs
 # without the race detector, which takes most of the time there: the same code is run with
