@@ -45,6 +45,7 @@ func TestWalls(t *testing.T) {
 		"sink/journal":           {"importer/contact", "importer/idrule"},
 		"sink/rejects":           {"importer/contact"},
 		"internal/commandline":   {},
+		"internal/help":          {"importer/idtext", "internal/commandline", "internal/config", "source/workbook"},
 		"internal/config":        {"internal/commandline"},
 		"internal/cognigy":       {"importer/contact"},
 		"internal/probe":         {"importer/contact", "importer/pace", "internal/cognigy"},

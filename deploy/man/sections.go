@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"importer/internal/cli"
+	"importer/internal/help"
 )
 
 // A described thing is a file or a variable, and what it is for.
@@ -43,7 +43,7 @@ var files = []described{
 func sections(cmd *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(".SH EXIT STATUS\n")
-	for _, s := range cli.ExitStatuses(cmd) {
+	for _, s := range help.ExitStatuses(cmd) {
 		fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s\n", s.Code, roff(s.Meaning))
 	}
 	list := func(title string, all []described) {

@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/words"
 )
@@ -31,9 +32,9 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		}
 		return worse(err, s.Close())
 	}
-	addFlags(cmd, "config", "base-url", "project-id", "store", "lease", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
+	help.AddFlags(cmd, "config", "base-url", "project-id", "store", "lease", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")
-	addFlags(cmd, "sandbox")
+	help.AddFlags(cmd, "sandbox")
 	cmd.Flags().Lookup("sandbox").Hidden = true // of no use here: whoever gives it is told why
 	for name, usage := range map[string]string{
 		"base-url":   "`URL` of the API ($COGNIGY_BASE_URL); never taken from the report",

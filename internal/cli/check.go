@@ -16,6 +16,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/customfields"
+	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/words"
 	"importer/sink"
@@ -46,7 +47,7 @@ The exit code is 3 where more rows would be refused than --tolerate allows.`,
 			return withSession(cmd, args, env, check)
 		},
 	}
-	addFlags(cmd)
+	help.AddFlags(cmd)
 	return cmd
 }
 

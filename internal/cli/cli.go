@@ -17,6 +17,7 @@ import (
 	"importer/internal/address"
 	"importer/internal/config"
 	"importer/internal/export"
+	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/state"
@@ -61,8 +62,8 @@ func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env), newDeleteCommand(env),
 		newSubmitCommand(env), newWorkCommand(env), newJobsCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
-	addHelp(root)
-	addCompletions(root)
+	help.Add(root)
+	help.Complete(root)
 	return root
 }
 
@@ -147,7 +148,7 @@ func newVersionCommand(env Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  takes(0, "no argument"),
+		Args:  help.Takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(env.Stdout, "importer "+env.Version+"\n")
 			return err
@@ -155,20 +156,10 @@ func newVersionCommand(env Env) *cobra.Command {
 	}
 }
 
-// takes wants so many arguments.
-func takes(n int, text string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return config.Errorf("%s takes %s; got %d", cmd.CommandPath(), text, len(args))
-		}
-		return nil
-	}
-}
-
 // oneReport is for the commands that begin with a report. An address in its place is not
 // shown: a password may stand in it.
 func oneReport(cmd *cobra.Command, args []string) error {
-	if err := takes(1, "one argument, the report of an import")(cmd, args); err != nil {
+	if err := help.Takes(1, "one argument, the report of an import")(cmd, args); err != nil {
 		return err
 	}
 	if scheme := address.Scheme(args[0]); scheme != "" {

@@ -19,6 +19,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/commandline"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/traces"
@@ -44,7 +45,7 @@ next import may create them again.
 The exit code is 3 where nobody has the contact id.`,
 		Example: `  importer export --contact ada@example.com -o ada.ndjson
   importer delete --contact ada@example.com`,
-		Args: takes(0, "no argument"),
+		Args: help.Takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.contact == "" {
 				return config.Errorf("name the contact with --contact ID: a contact id, as the profile has it")
@@ -57,7 +58,7 @@ The exit code is 3 where nobody has the contact id.`,
 			return worse(d.run(cmd.Context()), s.Close())
 		},
 	}
-	addFlags(cmd, append(projectFlags, "settle", "state")...)
+	help.AddFlags(cmd, append(projectFlags, "settle", "state")...)
 	cmd.Flags().StringVar(&d.contact, "contact", "", "delete the profile that holds this contact `ID`, exactly")
 	cmd.Flags().BoolVar(&d.yes, "yes", false, "do not ask")
 	describe(cmd, map[string]string{

@@ -15,6 +15,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/customfields"
 	"importer/internal/doctor"
+	"importer/internal/help"
 	"importer/internal/names"
 	"importer/internal/session"
 	"importer/sink"
@@ -46,7 +47,7 @@ go by what it found.`,
 			return x.run(cmd, env)
 		},
 	}
-	addFlags(cmd)
+	help.AddFlags(cmd)
 	cmd.Flags().BoolVar(&probing, "probe", false, "find out how the API behaves, with two profiles that are deleted again")
 	return cmd
 }

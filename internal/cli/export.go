@@ -20,6 +20,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/export"
 	"importer/internal/files"
+	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/internal/words"
@@ -53,7 +54,7 @@ The exit code is 3 where nobody has the contact id of --contact.`,
 		Example: `  importer export -o backup.ndjson
   importer export --format csv -o contacts.csv
   importer export --contact ada@example.com`,
-		Args:        takes(0, "no argument"),
+		Args:        help.Takes(0, "no argument"),
 		Annotations: map[string]string{nothingElse: "true"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := e.check(cmd); err != nil {
@@ -67,7 +68,7 @@ The exit code is 3 where nobody has the contact id of --contact.`,
 			return worse(e.run(cmd.Context()), s.Close())
 		},
 	}
-	addFlags(cmd, append(projectFlags, "progress", "settle")...)
+	help.AddFlags(cmd, append(projectFlags, "progress", "settle")...)
 	cmd.Flags().StringVarP(&e.output, "output", "o", "", "`FILE` to write, instead of standard output")
 	cmd.Flags().StringVar(&e.format, "format", "ndjson", "ndjson or csv (default: csv for a FILE of that name, else ndjson)")
 	cmd.Flags().StringVar(&e.contact, "contact", "", "write the profiles that hold this contact `ID`, exactly")

@@ -12,6 +12,7 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
+	"importer/internal/help"
 	"importer/internal/live"
 	"importer/internal/nights"
 	"importer/internal/reconcile"
@@ -42,7 +43,7 @@ quotes refuse their row; source.lazy_quotes in the configuration takes them as
 text.`,
 		Example: `  importer --source contacts.csv --sandbox
   importer --source contacts.csv --base-url https://api-trial.cognigy.ai --project-id 65f0…`,
-		Args:          func(cmd *cobra.Command, args []string) error { return wrongCommand(cmd, args) }, // else more sources
+		Args:          func(cmd *cobra.Command, args []string) error { return help.WrongCommand(cmd, args) }, // else more sources
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,8 +55,8 @@ text.`,
 			})
 		},
 	}
-	cmd.SetFlagErrorFunc(wrongFlag) // of the other commands as well
-	addFlags(cmd)
+	cmd.SetFlagErrorFunc(help.WrongFlag) // of the other commands as well
+	help.AddFlags(cmd)
 	return cmd
 }
 

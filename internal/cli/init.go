@@ -13,6 +13,7 @@ import (
 	"importer/internal/commandline"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/help"
 	"importer/internal/memory"
 	"importer/internal/plain"
 	"importer/internal/session"
@@ -73,7 +74,7 @@ complete keys and values.`,
 			return writeConfig(env, schemaLine(output)+text, output, cmd.Flags().Changed("output"))
 		},
 	}
-	addFlags(cmd, sourceFlags...)
+	help.AddFlags(cmd, sourceFlags...)
 	cmd.Flags().StringVarP(&output, "output", "o", config.DefaultFile, "`FILE` to write, which must not exist; - for standard output only")
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/cognigy"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/jobs"
 	"importer/internal/session"
 	"importer/internal/store"
@@ -68,7 +69,7 @@ in its report: importer report NAME.
 		},
 	}
 	addJobFlags(cmd)
-	addFlags(cmd, "json")
+	help.AddFlags(cmd, "json")
 	cmd.Flags().Lookup("json").Usage = "print one JSON object a line and job"
 	return cmd
 }

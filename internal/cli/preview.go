@@ -9,10 +9,14 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/preview"
 	"importer/internal/sandbox"
 	"importer/internal/session"
 )
+
+// sourceFlags say what is read.
+var sourceFlags = []string{"source", "format", "delimiter", "encoding", "sheet", "header-row"}
 
 func newPreviewCommand(env Env) *cobra.Command {
 	var number int64
@@ -27,7 +31,7 @@ the reason, and the exit code is 3.`,
 			return withSession(cmd, args, env, func(_ context.Context, s *session.Session) error { return previewRow(s, number) })
 		},
 	}
-	addFlags(cmd, append(sourceFlags, "config", "project-id")...)
+	help.AddFlags(cmd, append(sourceFlags, "config", "project-id")...)
 	cmd.Flags().Int64Var(&number, "row", 1, "`N`umber of the row in the whole input, from 1; the header does not count")
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"importer/importer/contact"
 	"importer/internal/config"
 	"importer/internal/files"
+	"importer/internal/help"
 	"importer/internal/nights"
 	"importer/internal/plain"
 	"importer/internal/report"
@@ -98,7 +99,7 @@ an import with --store and --report NAME goes on with it there.`,
 	cmd.Flags().BoolVar(&r.purge, "purge", false, "remove contact data from the report, and keep the accounts")
 	cmd.Flags().StringVar(&r.toStore, "to-store", "", "put the file REPORT into the store, under `NAME`")
 	cmd.Flags().StringVar(&r.contact, "contact", "", "with --purge: erase the one person with this contact `ID`")
-	addFlags(cmd, "config", "base-url", "project-id", "store", "state")
+	help.AddFlags(cmd, "config", "base-url", "project-id", "store", "state")
 	for name, usage := range map[string]string{
 		"base-url":   "with a store: `URL` of the API that the report is of, where there are several of its name",
 		"project-id": "with a store: `ID` of the project that the report is of, where there are several of its name",

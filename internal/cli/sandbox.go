@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/live"
 	"importer/internal/sandbox"
 	"importer/internal/session"
@@ -58,7 +59,7 @@ func NewSandboxCommand(stdout io.Writer) *cobra.Command {
 		Example: `  importer sandbox
   importer sandbox --data sandbox.db --rate 1000/5m
   importer sandbox --fault drop-after:0.05 --fault 500:0.01 --seed 7`,
-		Args: takes(0, "no argument"),
+		Args: help.Takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := errors.Join(
 				session.Parse(&o.Rate, "--rate:", sandbox.ParseRate, rate),

@@ -15,6 +15,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/reconcile"
 	"importer/internal/session"
@@ -44,7 +45,7 @@ The API may delete the conversations of a profile with it. The exit code is 3
 where something could not be undone.`,
 		Example: "  importer undo contacts.csv.report.ndjson",
 	}, env, func(b *lookBack, ctx context.Context) error { return b.undo(ctx, yes, force) })
-	addFlags(cmd, "state")
+	help.AddFlags(cmd, "state")
 	cmd.Flags().Lookup("state").Usage = "state `FILE` of a sync, which is updated where it is of this project"
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "undo what was changed since as well")

@@ -10,6 +10,7 @@ import (
 	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/verify"
 	"importer/sink/journal"
@@ -35,7 +36,7 @@ where a profile differs, is missing, or cannot be verified: it cannot be read, i
 profile id is not known and no look-up finds it, or the report is in doubt itself.`,
 		Example: "  importer verify contacts.csv.report.ndjson",
 	}, env, (*lookBack).verify)
-	addFlags(cmd, sourceFlags...)
+	help.AddFlags(cmd, sourceFlags...)
 	return cmd
 }
 

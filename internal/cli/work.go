@@ -11,6 +11,7 @@ import (
 
 	"importer/internal/address"
 	"importer/internal/config"
+	"importer/internal/help"
 	"importer/internal/jobs"
 	"importer/internal/memory"
 	"importer/internal/session"
@@ -37,7 +38,7 @@ to the store can write a job; each takes the place of its default. Sources, keys
 keys in a folder of their own, apart from the sources.`,
 		Example: `  importer work --store postgres://importer@db.example.com/importer --jobs 8
   importer work --store postgres://importer@db.example.com/importer --once --select nightly`,
-		Args: takes(0, "no argument"),
+		Args: help.Takes(0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWork(cmd, o, env) },
 	}
 	f := cmd.Flags()
@@ -48,7 +49,7 @@ keys in a folder of their own, apart from the sources.`,
 	f.StringArrayVar(&o.Allow.Env, "allow-env", work.DefaultEnv, "`NAME` of a variable that a job may have its API key in, or NAME*; may be repeated")
 	f.StringArrayVar(&o.Allow.Folders, "allow-folder", work.DefaultFolders, "`DIR` whose files jobs may read, with what is below it; may be repeated")
 	f.StringVar(&o.Listen, "listen", "", "`HOST:PORT` of a page of the jobs, /metrics, /healthz and /readyz; without a host this machine only")
-	addFlags(cmd, "config", "store", "lease", "log-level", "log-format")
+	help.AddFlags(cmd, "config", "store", "lease", "log-level", "log-format")
 	cmd.Flags().Lookup("store").Usage = "`URL` of the PostgreSQL that holds the jobs ($IMPORTER_STORE); without a password"
 	cmd.Flags().Lookup("lease").Usage = "how long this process may go without contact to the store; then others go on with what it had"
 	return cmd
@@ -176,7 +177,7 @@ on. All files are checked before any of them is submitted.`,
 
 // addJobFlags gives a command the flags that say which store.
 func addJobFlags(cmd *cobra.Command) {
-	addFlags(cmd, "config", "store", "log-level", "log-format")
+	help.AddFlags(cmd, "config", "store", "log-level", "log-format")
 	cmd.Flags().Lookup("store").Usage = "`URL` of the PostgreSQL that holds the jobs ($IMPORTER_STORE); without a password"
 }
 

@@ -1,13 +1,15 @@
-package cli
+package help
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
-// Each word of another program leads to one flag or command, and to one that is there.
-func TestWordsOfOtherPrograms(t *testing.T) {
-	root := NewCommand(Env{Stdout: new(strings.Builder), Stderr: new(strings.Builder)})
+// CheckWords checks the tables of words and flags by the commands there are.
+func CheckWords(t *testing.T, root *cobra.Command) {
+	t.Helper()
 	seen := map[string]bool{}
 	for _, f := range flagWords {
 		there := strings.Contains(f.meant, " ") || root.Flags().Lookup(f.meant) != nil

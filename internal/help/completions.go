@@ -1,4 +1,4 @@
-package cli
+package help
 
 import (
 	"os"
@@ -12,9 +12,9 @@ import (
 	"importer/source/workbook"
 )
 
-// addCompletions tells the shells what may follow: the words of a setting, the reports of
+// Complete tells the shells what may follow: the words of a setting, the reports of
 // this folder, the sheets of the workbook that is named.
-func addCompletions(root *cobra.Command) {
+func Complete(root *cobra.Command) {
 	for _, cmd := range append([]*cobra.Command{root}, root.Commands()...) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if complete := completionOf(cmd, f.Name); complete != nil {

@@ -1,4 +1,7 @@
-package cli
+// Package help is what all commands have in common of a command line: their help, what the
+// shells complete, and how one that is not right is answered. The errors are those of
+// config: wrong flags and arguments.
+package help
 
 import (
 	"fmt"
@@ -80,8 +83,8 @@ func ExitStatuses(cmd *cobra.Command) []ExitStatus {
 	return own("done", "", "1")
 }
 
-// addHelp gives the commands their groups, and all of them one form of help.
-func addHelp(root *cobra.Command) {
+// Add gives the commands their groups, and all of them one form of help.
+func Add(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(newHelpCommand(root))
 	root.InitDefaultHelpCmd()
@@ -128,7 +131,7 @@ func newHelpCommand(root *cobra.Command) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err == nil && len(rest) > 0 {
-				err = wrongCommand(root, rest)
+				err = WrongCommand(root, rest)
 				if err == nil {
 					err = config.Errorf("there is no command %q; %s --help lists the commands", rest[0], root.Name())
 				}

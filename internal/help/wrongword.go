@@ -1,4 +1,4 @@
-package cli
+package help
 
 import (
 	"errors"
@@ -38,9 +38,9 @@ var otherCommands = map[string]string{
 // commandWord is what a command looks like, and a file hardly ever.
 var commandWord = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*$`)
 
-// wrongCommand is the error of a first word that looks like a command and is neither one nor
+// WrongCommand is the error of a first word that looks like a command and is neither one nor
 // a file; nil of any other.
-func wrongCommand(root *cobra.Command, args []string) error {
+func WrongCommand(root *cobra.Command, args []string) error {
 	if len(args) == 0 || !commandWord.MatchString(args[0]) {
 		return nil
 	}
@@ -145,11 +145,11 @@ func otherFlag(name string) string {
 	return ""
 }
 
-// wrongFlag says what is wrong with a flag, and what is right here.
-func wrongFlag(cmd *cobra.Command, err error) error {
+// WrongFlag says what is wrong with a flag, and what is right here.
+func WrongFlag(cmd *cobra.Command, err error) error {
 	root := cmd.Root()
 	if cmd == root {
-		if wrong := wrongCommand(root, cmd.Flags().Args()); wrong != nil {
+		if wrong := WrongCommand(root, cmd.Flags().Args()); wrong != nil {
 			return wrong
 		}
 	}
