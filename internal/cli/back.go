@@ -8,6 +8,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/words"
@@ -30,7 +31,7 @@ func lookingBack(cmd *cobra.Command, env Env, run func(*lookBack, context.Contex
 		if err = s.Connect(cmd.Context()); err == nil {
 			err = run(&lookBack{Back: s}, cmd.Context())
 		}
-		return worse(err, s.Close())
+		return exit.Worse(err, s.Close())
 	}
 	help.AddFlags(cmd, "config", "base-url", "project-id", "store", "lease", "rate", "workers", "retries", "timeout", "settle", "insecure-http",
 		"progress", "quiet", "log-level", "log-format", "json")

@@ -16,6 +16,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/config"
 	"importer/internal/customfields"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/words"
@@ -79,12 +80,12 @@ func check(ctx context.Context, s *session.Session) error {
 	stop()
 	notices := k.Input.Notices() // fewer where a second reading failed at its beginning
 	k.ofRows = notices[min(told, len(notices)):]
-	if err := worse(planErr, k.flush()); err != nil {
+	if err := exit.Worse(planErr, k.flush()); err != nil {
 		return err
 	}
 	k.BlameConfig(plan.Read, plan.Invalid)
 	err := errors.Join(k.printPlan(plan), k.lookAtAPI(ctx))
-	return result(ctx, contact.Complete, k.succeeds(plan), err)
+	return exit.Result(ctx, contact.Complete, k.succeeds(plan), err)
 }
 
 func (k *checker) planOptions(ctx context.Context) change.PlanOptions {

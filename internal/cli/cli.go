@@ -7,23 +7,18 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"importer/importer/contact"
 	"importer/internal/address"
 	"importer/internal/config"
-	"importer/internal/export"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/session"
-	"importer/internal/state"
-	"importer/internal/store"
 	"importer/sink"
-	"importer/sink/journal"
 )
 
 // Env is what a command gets from the process it runs in.
@@ -72,77 +67,11 @@ func NewCommand(env Env) *cobra.Command {
 const nothingElse = "stdout"
 
 // An Interrupt is a run that was ended by a signal.
-type Interrupt struct{ Signal os.Signal }
-
-func (i *Interrupt) Error() string { return "interrupted by " + i.Signal.String() }
-
-// errNotAllIn is a run that went to its end and left rows out. The summary has
-// said so already.
-var errNotAllIn = errors.New("some rows are not in")
-
-// errNotWell is a check of doctor that failed. It was printed.
-var errNotWell = errors.New("something is not in place")
-
-const (
-	exitOK        = 0
-	exitStopped   = 1
-	exitUsage     = 2
-	exitNotAllIn  = 3
-	exitLocked    = 4
-	exitSignalled = 128 // plus the number of the signal
-)
+type Interrupt = exit.Interrupt
 
 // ExitCode is the exit code of the process for what Execute returned, and
 // whether the error is still to be printed.
-func ExitCode(err error) (code int, print bool) {
-	var interrupt *Interrupt
-	var wrong *config.Error
-	var locked *journal.LockedError
-	var stateLocked *state.LockedError
-	var held *store.HeldError
-	var job heldJob
-	var exported *export.LockedError
-	switch {
-	case err == nil:
-		return exitOK, false
-	case errors.As(err, &interrupt):
-		if s, ok := interrupt.Signal.(syscall.Signal); ok {
-			return exitSignalled + int(s), false
-		}
-		return exitStopped, true
-	case errors.Is(err, errNotAllIn):
-		return exitNotAllIn, false
-	case errors.Is(err, errNotWell):
-		return exitStopped, false
-	case errors.As(err, &locked), errors.As(err, &stateLocked), errors.As(err, &held), errors.As(err, &job), errors.As(err, &exported):
-		return exitLocked, true
-	case errors.As(err, &wrong):
-		return exitUsage, true
-	}
-	return exitStopped, true
-}
-
-// result is the error of a command whose run was told of on standard output.
-func result(ctx context.Context, status contact.RunStatus, allIn bool, err error) error {
-	switch {
-	case err != nil:
-		return err
-	case status == contact.Interrupted:
-		return context.Cause(ctx)
-	case !allIn:
-		return errNotAllIn
-	}
-	return nil
-}
-
-// worse is the error of a command that ends with err, and with another one besides.
-// That one outweighs a signal and rows that are not in, which are printed nowhere.
-func worse(err, failed error) error {
-	if _, print := ExitCode(err); failed != nil && !print {
-		return failed
-	}
-	return session.Also(err, failed)
-}
+func ExitCode(err error) (code int, print bool) { return exit.Code(err) }
 
 func newVersionCommand(env Env) *cobra.Command {
 	return &cobra.Command{

@@ -19,6 +19,7 @@ import (
 	"importer/importer/pace"
 	"importer/internal/commandline"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/session"
@@ -55,7 +56,7 @@ The exit code is 3 where nobody has the contact id.`,
 				return err
 			}
 			d.Session = s
-			return worse(d.run(cmd.Context()), s.Close())
+			return exit.Worse(d.run(cmd.Context()), s.Close())
 		},
 	}
 	help.AddFlags(cmd, append(projectFlags, "settle", "state")...)

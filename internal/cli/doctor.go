@@ -15,6 +15,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/customfields"
 	"importer/internal/doctor"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/names"
 	"importer/internal/session"
@@ -66,7 +67,7 @@ func (x *examination) run(cmd *cobra.Command, env Env) error {
 		}
 	})
 	if x.s != nil {
-		err = worse(err, x.s.Close())
+		err = exit.Worse(err, x.s.Close())
 	}
 	if json {
 		*env.Printed = true
@@ -76,7 +77,7 @@ func (x *examination) run(cmd *cobra.Command, env Env) error {
 		r.WriteProbe(env.Stdout)
 	}
 	if err == nil && r.Failed() {
-		return errNotWell
+		return exit.ErrNotWell
 	}
 	return err
 }

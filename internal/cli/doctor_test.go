@@ -411,7 +411,7 @@ func TestDoctorProbeThatIsNotMade(t *testing.T) {
 	p.behind(nil, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		pass.ServeHTTP(w, r)
 		if r.Method == http.MethodPatch {
-			cancel(&Interrupt{os.Interrupt})
+			cancel(&Interrupt{Signal: os.Interrupt})
 		}
 	})
 	x := p.run(ctx, "--probe")

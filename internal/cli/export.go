@@ -18,6 +18,7 @@ import (
 	"importer/importer"
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/export"
 	"importer/internal/files"
 	"importer/internal/help"
@@ -65,7 +66,7 @@ The exit code is 3 where nobody has the contact id of --contact.`,
 				return err
 			}
 			e.Session = s
-			return worse(e.run(cmd.Context()), s.Close())
+			return exit.Worse(e.run(cmd.Context()), s.Close())
 		},
 	}
 	help.AddFlags(cmd, append(projectFlags, "progress", "settle")...)
@@ -260,7 +261,7 @@ func (e *exporting) read(ctx context.Context, x *export.Export) (export.Result, 
 }
 
 // errNobody is that nobody has a contact id. It was printed.
-var errNobody = fmt.Errorf("nobody has the contact id: %w", errNotAllIn)
+var errNobody = fmt.Errorf("nobody has the contact id: %w", exit.ErrNotAllIn)
 
 // one writes the profiles of one contact.
 func (e *exporting) one(_ context.Context, reader *importer.Reader, done *exported) error {

@@ -12,6 +12,7 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/live"
 	"importer/internal/nights"
@@ -152,7 +153,7 @@ func (i importing) conclude(ctx context.Context, summary contact.Summary, err er
 	if !errors.Is(context.Cause(ctx), work.ErrHandedBack) || summary.Status != contact.Interrupted {
 		i.Watch.Ended(ctx, summary, err == nil)
 	}
-	return result(ctx, summary.Status, summary.Succeeded(), err)
+	return exit.Result(ctx, summary.Status, summary.Succeeded(), err)
 }
 
 // A summed is a summary as it is printed: the journal and notifications know nothing of

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"importer/internal/exit"
 	"importer/internal/sandbox"
 )
 
@@ -77,7 +78,7 @@ func TestLivePageOfARun(t *testing.T) {
 			}
 		}
 	}
-	if err := <-ended; err != errNotAllIn {
+	if err := <-ended; err != exit.ErrNotAllIn {
 		t.Errorf("%v: %s", err, &out)
 	}
 	if n := strings.Count(out.String(), "token="); n != 1 {

@@ -9,6 +9,7 @@ import (
 
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/preview"
 	"importer/internal/sandbox"
@@ -63,7 +64,7 @@ func previewRow(s *session.Session, number int64) error {
 		}
 		err := preview.Write(s.Env.Stdout, row, header, invalid, cmp.Or(s.Config.API.ProjectID, sandbox.DefaultProjectID))
 		if isInvalid {
-			return worse(errNotAllIn, err)
+			return exit.Worse(exit.ErrNotAllIn, err)
 		}
 		return err
 	}

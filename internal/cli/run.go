@@ -10,6 +10,7 @@ import (
 
 	"importer/internal/commandline"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/session"
 	"importer/sink"
 )
@@ -25,7 +26,7 @@ func withSession(cmd *cobra.Command, args []string, env Env, run func(context.Co
 		return err
 	}
 	s.Line = commandline.Line{Program: env.Program, Mode: s.Config.Mode, Flags: cmd.Flags(), Args: args}
-	return worse(run(cmd.Context(), s), s.Close())
+	return exit.Worse(run(cmd.Context(), s), s.Close())
 }
 
 // printResult writes what a command that went to its end has to say: as one JSON object,

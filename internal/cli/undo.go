@@ -15,6 +15,7 @@ import (
 	"importer/importer/change"
 	"importer/importer/contact"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/plain"
 	"importer/internal/reconcile"
@@ -68,7 +69,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 		return err
 	}
 	if u.work == 0 {
-		return result(ctx, contact.Complete, u.all(), u.printUndone(contact.Summary{Status: contact.Complete}))
+		return exit.Result(ctx, contact.Complete, u.all(), u.printUndone(contact.Summary{Status: contact.Complete}))
 	}
 	if err := u.confirm(yes); err != nil {
 		return err
@@ -86,7 +87,7 @@ func (b *lookBack) undo(ctx context.Context, yes, force bool) error {
 	}
 	summary, err := u.rows(ctx)
 	summary, err = u.End(summary, err)
-	return result(ctx, summary.Status, u.all(), session.Also(err, u.printUndone(summary)))
+	return exit.Result(ctx, summary.Status, u.all(), session.Also(err, u.printUndone(summary)))
 }
 
 // open opens the report, and plans what is done about what it says was written.

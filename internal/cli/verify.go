@@ -10,6 +10,7 @@ import (
 	"importer/importer"
 	"importer/importer/change"
 	"importer/importer/contact"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/session"
 	"importer/internal/verify"
@@ -48,7 +49,7 @@ func (b *lookBack) verify(ctx context.Context) error {
 		err = b.readBack(ctx, v)
 	}
 	r := v.Result()
-	return result(ctx, contact.Complete, r.AllIn(), session.Also(err, b.printVerdicts(r, v.Done() > 0, err)))
+	return exit.Result(ctx, contact.Complete, r.AllIn(), session.Also(err, b.printVerdicts(r, v.Done() > 0, err)))
 }
 
 // openVerification reads the report, what an interrupted verification found, and opens

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"importer/internal/address"
 	"importer/internal/config"
+	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/jobs"
 	"importer/internal/memory"
@@ -79,11 +79,11 @@ func howEnded(ended []work.Ended) error {
 	var worst error
 	for _, e := range ended {
 		switch {
-		case e.Exit == exitOK:
-		case e.Exit != exitNotAllIn:
+		case e.Exit == exit.OK:
+		case e.Exit != exit.NotAllIn:
 			return fmt.Errorf("the job %s was stopped: %s", e.Name, e.Reason)
 		default:
-			worst = errNotAllIn
+			worst = exit.ErrNotAllIn
 		}
 	}
 	return worst
@@ -98,7 +98,7 @@ func carryOut(ctx context.Context, s *session.Session, begun func()) (int, error
 		summary, runErr := i.importRows(ctx)
 		err = i.conclude(ctx, summary, runErr)
 	}
-	err = worse(err, s.Close())
+	err = exit.Worse(err, s.Close())
 	code, _ := ExitCode(err)
 	return code, err
 }
@@ -123,26 +123,13 @@ func withJobs(cmd *cobra.Command, env Env, process string, runs int, run func(*s
 	}
 	opened, err := s.ShareStore(cmd.Context(), process, runs)
 	if err != nil {
-		return worse(err, s.Close())
+		return exit.Worse(err, s.Close())
 	}
 	j, err := jobs.Open(cmd.Context(), opened)
 	if err == nil {
 		err = run(s, j)
 	}
-	return worse(asHeld(err), s.Close())
-}
-
-// A heldJob is a job that a worker has just now.
-type heldJob struct{ err *jobs.Error }
-
-func (h heldJob) Error() string { return h.err.Error() }
-
-// asHeld marks the error of a job that a worker has just now.
-func asHeld(err error) error {
-	if e, ok := errors.AsType[*jobs.Error](err); ok && e.Held {
-		return heldJob{e}
-	}
-	return err
+	return exit.Worse(exit.AsHeld(err), s.Close())
 }
 
 func newSubmitCommand(env Env) *cobra.Command {
