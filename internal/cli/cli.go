@@ -16,6 +16,7 @@ import (
 	"importer/internal/config"
 	"importer/internal/exit"
 	"importer/internal/help"
+	"importer/internal/jobcommands"
 	"importer/internal/plain"
 	"importer/internal/session"
 	"importer/sink"
@@ -56,7 +57,7 @@ func Execute(ctx context.Context, args []string, env Env) error {
 func NewCommand(env Env) *cobra.Command {
 	root := newImportCommand(env)
 	root.AddCommand(newInitCommand(env), newCheckCommand(env), newPreviewCommand(env), newReportCommand(env), newVerifyCommand(env), newUndoCommand(env), newDoctorCommand(env), newExportCommand(env), newDeleteCommand(env),
-		newSubmitCommand(env), newWorkCommand(env), newJobsCommand(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
+		jobcommands.NewSubmit(env), jobcommands.NewWork(env, carryOut), jobcommands.NewJobs(env), NewSandboxCommand(env.Stdout), newVersionCommand(env))
 	help.Add(root)
 	help.Complete(root)
 	return root

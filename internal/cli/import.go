@@ -250,3 +250,17 @@ func (w watched) Reject(out *contact.Outcome) error {
 	w.watch.Failed(out)
 	return w.rejects.Reject(out)
 }
+
+// carryOut is an import of a worker.
+func carryOut(ctx context.Context, s *session.Session, begun func()) (int, error) {
+	err := s.OpenImport(ctx)
+	if err == nil {
+		begun()
+		i := importing{s}
+		summary, runErr := i.importRows(ctx)
+		err = i.conclude(ctx, summary, runErr)
+	}
+	err = exit.Worse(err, s.Close())
+	code, _ := ExitCode(err)
+	return code, err
+}

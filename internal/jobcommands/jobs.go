@@ -1,4 +1,4 @@
-package cli
+package jobcommands
 
 import (
 	"cmp"
@@ -33,7 +33,8 @@ var jobVerbs = map[string]func(context.Context, io.Writer, *jobs.Jobs, string) e
 	"remove": removeJob,
 }
 
-func newJobsCommand(env Env) *cobra.Command {
+// NewJobs is the command that shows jobs, and changes how they stand.
+func NewJobs(env session.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs [pause|resume|run|remove] [NAME]",
 		Short: "Show the jobs of a store, and how they stand; pause, resume, run or remove one",
@@ -93,7 +94,7 @@ func readJobArgs(args []string) (verb, name string, err error) {
 }
 
 // showJobs lists the jobs, or one of them.
-func showJobs(ctx context.Context, env Env, j *jobs.Jobs, name string, asJSON bool) error {
+func showJobs(ctx context.Context, env session.Env, j *jobs.Jobs, name string, asJSON bool) error {
 	all, err := j.List(ctx, name)
 	if err != nil {
 		return err
