@@ -24,8 +24,8 @@ size: build
 # it in its own tests.
 APART = importer importer/chaos% importer/hostile%
 test: fmt vet
-	$(GO) test -race $(filter-out $(APART),$(shell $(GO) list ./...))
-	$(GO) test . ./chaos/... ./hostile/...
+	$(GO) test -race -p 3 $(filter-out $(APART),$(shell $(GO) list ./...))
+	$(GO) test -p 4 . ./chaos/... ./hostile/...
 	$(GO) -C internal/webtest test -race ./...
 
 fmt:

@@ -29,6 +29,7 @@ func TestASourceThatIsStillBeingWritten(t *testing.T) {
 		"it is written anew": func(path, _ string) error { return os.WriteFile(path, []byte("email,first name,age\n"), 0o600) },
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			j := newJob(t, "mirror", sandbox.Options{})
 			proxy, armed, more := j.front(), atomic.Bool{}, ""
 			rewrite := proxy.Rewrite
@@ -48,7 +49,7 @@ func TestASourceThatIsStillBeingWritten(t *testing.T) {
 			all := j.rows
 			j.rows, more = all[:soFar], strings.Join(all[soFar:], "\n")+"\n"
 			armed.Store(true)
-			if r := j.run("--workers", "4", "--rate", "200/1s"); r.code != exitStopped || r.Status != contact.Stopped || r.Deactivated != 0 || !strings.Contains(r.stderr, "c.csv: the file changed") {
+			if r := j.run("--workers", "4", "--rate", "400/1s"); r.code != exitStopped || r.Status != contact.Stopped || r.Deactivated != 0 || !strings.Contains(r.stderr, "c.csv: the file changed") {
 				t.Errorf("%s", r)
 			}
 			j.rows = all

@@ -12,6 +12,7 @@ import (
 
 	"importer/importer"
 	"importer/importer/contact"
+	"importer/internal/cognigy"
 	"importer/internal/exit"
 	"importer/internal/help"
 	"importer/internal/live"
@@ -73,7 +74,9 @@ func importAll(ctx context.Context, s *session.Session) error {
 		if interrupt := (*Interrupt)(nil); errors.As(err, &interrupt) {
 			stopped.Status = contact.Interrupted
 		}
-		live.TellStopped(ctx, s.Config, s.Env.Version, stopped, s.Log)
+		if cognigy.CheckProxies(s.Env.Getenv) == nil { // else it would go around a proxy
+			live.TellStopped(ctx, s.Config, s.Env.Version, stopped, s.Log)
+		}
 		return err
 	}
 	i := importing{s}
