@@ -84,7 +84,7 @@ const (
 	inTime   = "it woke up in time"
 )
 
-// Processes are stopped, mostly with hundreds of requests on their way, and wake up before or
+// Processes are stopped, some with hundreds of requests on their way, and wake up before or
 // after another has taken over.
 func TestStops(t *testing.T) {
 	apart(t)
