@@ -193,6 +193,8 @@ func (n *night) followSync(d *desk) {
 	if s.project != n.project || n.anew(*s) {
 		*s = newState()
 		s.project = n.project
+		// It is made of reports, which may be of another rule.
+		s.adopted = len(n.ours) > 0 || d.report.there && (d.report.adopted || d.report.rule != n.rule)
 		if len(n.ours) > 0 { // it is made of the reports that were set aside as well
 			s.known.most = many
 		}
