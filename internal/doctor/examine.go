@@ -113,7 +113,7 @@ func (x *examination) lookAtAPI(ctx context.Context, full bool) error {
 		l, err := x.Share()
 		var c Check
 		if c, left = Quota(x.Rate, l, x.Sharers, err); err != nil && x.Store != nil {
-			c.Status, c.Hint = Fail, "no run with the store begins until that is mended"
+			c.Status, c.Hint = Fail, "no run with the store begins until that is fixed"
 		}
 		x.add(c)
 	}
